@@ -1,0 +1,39 @@
+export { parseChangeEnvelope, type ChangeEnvelope, type ChangeOperation, type ChangeSource, type RawRow } from './change-envelope.ts'
+export { decodeFrame } from './decode-frame.ts'
+export { encodeFrame, encodeIdBlock, encodeRetry } from './encode-frame.ts'
+export { compareEntryIds, FIRST_ENTRY_ID, isEntryId, parseEntryId, type EntryId } from './entry-id.ts'
+export { ERROR_CODES, type ErrorCode, type ErrorCodeFacts } from './error-codes.ts'
+export { errorCodeOf, LiveError, ProtocolError } from './errors.ts'
+export type {
+  AuthExpiredFrame,
+  ByeFrame,
+  ChangeFrame,
+  ChangesFrame,
+  Engine,
+  ErrorFrame,
+  Frame,
+  ReadyFrame,
+  ResetFrame,
+  ResetReason,
+  ResultOperation,
+  ResultShape,
+  RowChange,
+  RowKey,
+  SnapshotFrame,
+  SnapshotRow,
+} from './frame.ts'
+export { LIMITS, type Limits } from './limits.ts'
+export type { BulkEntry, ChangeEntry, EpochEntry, LogBatch, LogEntry, ProgressEntry } from './log-entry.ts'
+export { formatLsn, parseLsn, type Lsn } from './lsn.ts'
+export { LIVE_OPERATIONS, queryId, queryText, type Encoded, type LiveOperation, type LiveRequestBody, type QueryId, type WireQuery } from './query.ts'
+export { createSseDecoder, type SseBlock, type SseDecoder } from './sse-decoder.ts'
+export {
+  CHANGES_SEGMENT,
+  COMMIT_POSITION_HEADER,
+  LAST_EVENT_ID_HEADER,
+  LAST_EVENT_ID_PARAMETER,
+  META_PARAMETER,
+  PROJECTIONS_SEGMENT,
+  QUERY_PARAMETER,
+  WIRE_VERSION,
+} from './wire-names.ts'

@@ -1,0 +1,53 @@
+/** Every default number of the server and the client, with its unit and the reason. Options override them by name. */
+export const LIMITS = {
+  /** Longest encoded query in a URL or body. ZenStack queries are well under 4 KiB; megabytes are an attack. */
+  maxQueryBytes: 64 * 1024,
+  /** Nesting of arguments (AND/OR/NOT, relations, JSON). Deeper than people write, shallow enough for recursion. */
+  maxArgsDepth: 16,
+  /** Values in one `in`, or members of one AND/OR. */
+  maxListItems: 10_000,
+  /** Longest string inside arguments, in UTF-16 units. */
+  maxStringChars: 16 * 1024,
+  /** Queries on one connection. */
+  maxQueriesPerConnection: 200,
+  /** Connections of one process. */
+  maxConnections: 20_000,
+  /** Rows of one snapshot: a browser list, not an export. */
+  maxSnapshotRows: 20_000,
+  /** Rows in one `snapshot` frame. */
+  snapshotRowsPerFrame: 500,
+  /** The edge's own database pool. */
+  maxDatabaseConnections: 10,
+  /** Longest wait for a snapshot or a requery. */
+  databaseTimeoutMs: 15_000,
+  /** An id-only block moves quiet readers on at least this often; proxies cut idle streams after 60 s. */
+  heartbeatIntervalMs: 15_000,
+  /** Bytes a stalled reader may have waiting in this process. */
+  maxBufferedBytes: 256 * 1024,
+  /** Longest time a reader may not take what was written, from the first full buffer. */
+  maxStallMs: 10_000,
+  /** How long one connection lives: bounds what its context remembers. Ends with a jitter of up to a tenth. */
+  maxConnectionAgeMs: 60 * 60_000,
+  /** `getClient` is asked again at least this often. */
+  identityMaxAgeMs: 60_000,
+  /** Entries of the newest changes kept in memory for reopening and resuming without asking the log. */
+  ringEntries: 20_000,
+  /** Bytes of the same. */
+  ringBytes: 64 * 1024 * 1024,
+  /** Entries a resume replays before a snapshot is cheaper. */
+  maxReplayEntries: 50_000,
+  /** Entries read from the log at once. */
+  logReadCount: 500,
+  /** Longest blocking read of the log, so that a half-open connection is noticed. */
+  logBlockMs: 2_000,
+  /** A requery waits this long for more causes after the first one ran at once. */
+  requeryTrailingMs: 25,
+  /** Requeries running at the same time. */
+  maxConcurrentRequeries: 6,
+  /** How long a drained process gives its connections. */
+  drainDeadlineMs: 10_000,
+  /** Longest position in bytes (the `id:` of the stream). */
+  maxPositionBytes: 256,
+} as const
+
+export type Limits = { readonly [name in keyof typeof LIMITS]: number }

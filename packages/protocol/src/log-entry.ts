@@ -1,0 +1,48 @@
+import type { EntryId } from './entry-id.ts'
+import type { Lsn } from './lsn.ts'
+
+interface EntryBase {
+  id: EntryId
+  /** End of the commit record; for marks, how far the log is known to reach. `0n` where the writer does not know it. */
+  lsn: Lsn
+}
+
+/** One changed row. All entries of a transaction follow each other; the last one says so. */
+export interface ChangeEntry extends EntryBase {
+  kind: 'change'
+  /** The transaction's id in Postgres, unsigned 32 bits. */
+  xid: number
+  isLastOfTransaction: boolean
+  /** Debezium's key, JSON text; `null` for a table without key and for truncates. */
+  key: string | null
+  /** Debezium's envelope, JSON text. Kept as text: most readers need little of it. */
+  value: string
+}
+
+/** Nothing of interest happened up to `lsn`. Written on a quiet database, so that readers can tell "quiet" from "behind". */
+export interface ProgressEntry extends EntryBase {
+  kind: 'progress'
+}
+
+/** Continuity ended here (restored database, lost slot, lost tail): what readers hold from before may have gaps. */
+export interface EpochEntry extends EntryBase {
+  kind: 'epoch'
+  epoch: number
+  reason: string
+}
+
+/** A transaction too large for the log: its rows are not here. Readers read the tables again, or report a gap. */
+export interface BulkEntry extends EntryBase {
+  kind: 'bulk'
+  xid: number
+  isLastOfTransaction: true
+  /** The tables it changed, as `schema.table`. */
+  tables: string[]
+}
+
+export type LogEntry = ChangeEntry | ProgressEntry | EpochEntry | BulkEntry
+
+/** What the capture hands to the log: one whole commit, or a mark. Ids rise from one to the next. */
+export interface LogBatch {
+  entries: LogEntry[]
+}

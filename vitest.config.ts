@@ -1,0 +1,40 @@
+import { defineConfig } from 'vitest/config'
+
+// Packages are read from `src`, unbuilt.
+const conditions = ['@zenstack-live/source']
+const resolve = { conditions: [...conditions, 'module', 'browser', 'development|production'] }
+const ssr = { resolve: { conditions: [...conditions, 'module', 'node', 'development|production'] } }
+
+const SERVICE = ['packages/*/test/**/*.service.test.ts', 'packages/*/test/**/*.service.test.tsx', 'examples/**/*.service.test.ts']
+const PROPERTY = ['packages/*/test/**/*.property.test.ts']
+const REACT = ['packages/*/test/**/*.test.tsx']
+
+export default defineConfig({
+  test: {
+    projects: [
+      { ssr, test: { name: 'unit', include: ['packages/*/test/**/*.test.ts', 'scripts/test/**/*.test.ts'], exclude: [...SERVICE, ...PROPERTY] } },
+      { ssr, test: { name: 'property', include: PROPERTY, testTimeout: 120_000 } },
+      { resolve, ssr, test: { name: 'react', include: REACT, exclude: SERVICE, environment: 'happy-dom' } },
+      {
+        ssr,
+        test: {
+          name: 'service',
+          include: SERVICE,
+          globalSetup: ['packages/testing/src/service-setup.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          // Two cores: more workers would only make real servers wait for each other.
+          maxWorkers: 2,
+        },
+      },
+      {
+        ssr,
+        test: {
+          name: 'types',
+          include: [],
+          typecheck: { enabled: true, only: true, include: ['packages/*/test/**/*.test-d.ts', 'packages/*/test/**/*.test-d.tsx'] },
+        },
+      },
+    ],
+  },
+})
