@@ -1,11 +1,12 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import pg from 'pg'
+import { createDatabase } from './create-database.ts'
 import { freePort } from './free-port.ts'
 import { serverUser } from './os-user.ts'
 import { postgresBinaries } from './postgres-binaries.ts'
+import { createServerProcess } from './server-process.ts'
 
 export interface PostgresOptions {
   /** Keep the cluster here, across restarts. By default it lives in a temporary folder that `stop` removes. */
@@ -24,10 +25,10 @@ export interface PostgresServer {
   /** The database `postgres`, as superuser. */
   readonly url: string
   /** Makes an empty database and gives its URL. */
-  createDatabase(name?: string): Promise<string>
+  createDatabase(): Promise<string>
   /** Starts it again after `kill` or `shutDown`, on the same port and data. */
   start(settings?: Record<string, string>): Promise<void>
-  /** Ends it as a crash would (SIGKILL to the postmaster and its children). The data folder stays. */
+  /** Ends it as a crash would: children die at once, nothing is flushed, the next start recovers from the WAL. */
   kill(): Promise<void>
   /** Ends it in an orderly way (fast shutdown). The data folder stays. */
   shutDown(): Promise<void>
@@ -44,90 +45,64 @@ const SETTINGS = {
   max_replication_slots: '40',
   max_prepared_transactions: '20',
   logging_collector: 'off',
-  // Tests ask for what was committed, never for what survived a power cut.
-  fsync: 'off',
-  full_page_writes: 'off',
 }
 
-/** Starts a private Postgres with logical replication switched on, as the owner's ordinary child process. */
+// Temporary clusters are asked for what was committed, never for what survived a power cut.
+const TEMPORARY_SETTINGS = { fsync: 'off', full_page_writes: 'off' }
+
+/** Starts a private Postgres with logical replication switched on, as a child process of this one. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
   const { initdb, postgres } = await postgresBinaries()
-  const user = serverUser()
   const port = options.port ?? (await freePort())
   const isTemporary = options.directory === undefined
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'zenstack-live-pg-'))
   const url = `postgres://postgres:postgres@127.0.0.1:${port}/postgres`
-  // Its output has to be quiet in the user's language for `isReady` to know it.
-  const env = { ...process.env, LC_MESSAGES: 'C', TZ: 'UTC' }
-  let child: ChildProcess | undefined
-  let databaseCount = 0
-
-  if (!existsSync(join(directory, 'PG_VERSION'))) {
-    mkdirSync(directory, { recursive: true })
-    if (user !== undefined) chownSync(directory, user.uid, user.gid)
-    chmodSync(directory, 0o700)
-    const args = ['--pgdata', directory, '--username', 'postgres', '--auth', 'trust', '--encoding', 'UTF8', '--locale', 'C.UTF-8', '--no-sync']
-    await run(initdb, args, { ...user, env, cwd: tmpdir() })
-  }
-
+  // The ready line has to be English, whatever the user's language is.
+  const spawnOptions = { ...serverUser(), env: { ...process.env, LC_MESSAGES: 'C', TZ: 'UTC' }, cwd: tmpdir() }
+  const server = createServerProcess(postgres, {
+    spawn: spawnOptions,
+    readyLine: 'ready to accept connections',
+    ...(options.onLog === undefined ? {} : { onLog: options.onLog }),
+  })
   const start = async (extra: Record<string, string> = {}): Promise<void> => {
-    const settings = { ...SETTINGS, ...options.settings, ...extra }
-    const args = ['-D', directory, '-p', String(port), ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])]
-    const started = spawn(postgres, args, { ...user, env, cwd: tmpdir(), stdio: ['ignore', 'ignore', 'pipe'] })
-    child = started
-    let log = ''
-    await new Promise<void>((resolve, reject) => {
-      started.stderr?.setEncoding('utf8').on('data', (text: string) => {
-        if (log.length < 20_000) log += text
-        for (const line of text.split('\n')) if (line !== '') options.onLog?.(line)
-        if (text.includes('ready to accept connections')) resolve()
-      })
-      started.once('error', reject)
-      started.once('exit', (code) => reject(new Error(`Postgres ended with code ${code} while starting:\n${log}`)))
-    })
+    const settings = { ...SETTINGS, ...(isTemporary ? TEMPORARY_SETTINGS : {}), ...options.settings, ...extra }
+    await server.start(['-D', directory, '-p', String(port), ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])])
   }
 
-  const end = async (signal: NodeJS.Signals): Promise<void> => {
-    const running = child
-    child = undefined
-    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return
-    const ended = new Promise<void>((resolve) => running.once('exit', () => resolve()))
-    running.kill(signal)
-    await ended
-  }
-
+  if (!existsSync(join(directory, 'PG_VERSION'))) await initialize(initdb, directory, spawnOptions)
   await start()
   return {
     port,
     directory,
     url,
     start,
-    async createDatabase(name = `db_${process.pid}_${databaseCount++}_${Date.now().toString(36)}`) {
-      const client = new pg.Client(url)
-      await client.connect()
-      try {
-        await client.query(`CREATE DATABASE "${name}"`)
-      } finally {
-        await client.end()
-      }
-      return url.replace(/\/postgres$/, `/${name}`)
-    },
-    // SIGQUIT is Postgres's immediate shutdown: children die at once, nothing is flushed, the next start recovers from the WAL.
-    kill: () => end('SIGQUIT'),
-    shutDown: () => end('SIGINT'),
+    createDatabase: () => createDatabase(url),
+    kill: () => server.end('SIGQUIT'),
+    shutDown: () => server.end('SIGINT'),
     async stop() {
-      await end('SIGINT')
+      await server.end('SIGINT')
       if (isTemporary) rmSync(directory, { recursive: true, force: true })
     },
   }
 }
 
-async function run(command: string, args: string[], options: { uid?: number; gid?: number; env: NodeJS.ProcessEnv; cwd: string }): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { ...options, stdio: ['ignore', 'ignore', 'pipe'] })
+interface InitOptions {
+  uid?: number
+  gid?: number
+  env: NodeJS.ProcessEnv
+  cwd: string
+}
+
+async function initialize(initdb: string, directory: string, options: InitOptions): Promise<void> {
+  mkdirSync(directory, { recursive: true })
+  if (options.uid !== undefined && options.gid !== undefined) chownSync(directory, options.uid, options.gid)
+  chmodSync(directory, 0o700)
+  const args = ['--pgdata', directory, '--username', 'postgres', '--auth', 'trust', '--encoding', 'UTF8', '--locale', 'C.UTF-8', '--no-sync']
+  await new Promise<void>((resolve, reject) => {
+    const child = spawn(initdb, args, { ...options, stdio: ['ignore', 'ignore', 'pipe'] })
     let errors = ''
     child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text))
     child.once('error', reject)
-    child.once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`${command} ended with code ${code}:\n${errors}`))))
+    child.once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`initdb ended with code ${code}:\n${errors}`))))
   })
 }

@@ -1,74 +1,69 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
+import { cacheDirectory } from './cache-directory.ts'
 import { freePort } from './free-port.ts'
+import { redisFromDistribution, redisOnPath, type RedisProgram } from './redis-program.ts'
+import { createServerProcess } from './server-process.ts'
 
 export interface RedisOptions {
+  /** Keep data here, across restarts. By default it lives in a temporary folder that `stop` removes. */
   directory?: string
+  /** @defaultValue a free port */
   port?: number
   /** Write every command to disk before answering, so that `kill` loses nothing. @defaultValue false */
   isPersistent?: boolean
   /** Further settings, such as `['--maxmemory', '10mb']`. */
   args?: string[]
+  /** @defaultValue the first that is found: on PATH, then the distribution's package */
+  program?: RedisProgram
 }
 
 export interface RedisServer {
   readonly port: number
   readonly url: string
+  /** Starts it again after `kill`, on the same port and folder. */
   start(args?: string[]): Promise<void>
-  /** SIGKILL. */
+  /** Ends it as a crash would (SIGKILL). */
   kill(): Promise<void>
   stop(): Promise<void>
 }
 
-/** The Redis-compatible server on PATH, or `undefined`. */
-export function redisOnPath(): string | undefined {
-  return ['redis-server', 'valkey-server'].find((name) => spawnSync(name, ['--version'], { stdio: 'ignore' }).status === 0)
+/** The server program for tests and development, or `undefined` where none is to be had. */
+export function findRedis(): RedisProgram | undefined {
+  return redisOnPath() ?? redisFromDistribution(cacheDirectory())
 }
 
-/** Starts a private Redis or Valkey. */
+/**
+ * Starts a private Redis or Valkey.
+ *
+ * @throws {Error} when there is no server program.
+ */
 export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
-  const command = redisOnPath()
-  if (command === undefined) throw new Error('No redis-server or valkey-server was found on PATH. Install one, or set REDIS_URL.')
+  const program = options.program ?? findRedis()
+  if (program === undefined) throw new Error('No redis-server or valkey-server was found. Install one, or set REDIS_URL.')
   const port = options.port ?? (await freePort())
   const isTemporary = options.directory === undefined
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'zenstack-live-redis-'))
-  let child: ChildProcess | undefined
-
+  mkdirSync(directory, { recursive: true })
+  const server = createServerProcess(program.command, { spawn: { env: { ...process.env, ...program.env } } })
   const start = async (extra: string[] = []): Promise<void> => {
     const persistence = options.isPersistent === true ? ['--appendonly', 'yes', '--appendfsync', 'always'] : ['--appendonly', 'no']
-    const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', '', ...persistence, ...(options.args ?? []), ...extra]
-    const started = spawn(command, args, { stdio: 'ignore' })
-    child = started
-    const client = new Redis({
-      port,
-      host: '127.0.0.1',
-      lazyConnect: true,
-      retryStrategy: () => 30,
-      maxRetriesPerRequest: null,
-      enableReadyCheck: true,
-    })
-    client.on('error', () => {})
-    const ended = new Promise<never>((_, reject) =>
-      started.once('exit', (code) => reject(new Error(`${command} ended with code ${code} while starting`))),
-    )
-    ended.catch(() => {})
-    try {
-      await Promise.race([client.ping(), ended])
-    } finally {
-      client.disconnect()
-    }
-  }
-
-  const end = async (signal: NodeJS.Signals): Promise<void> => {
-    const running = child
-    child = undefined
-    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return
-    const ended = new Promise<void>((resolve) => running.once('exit', () => resolve()))
-    running.kill(signal)
-    await ended
+    await server.start([
+      '--port',
+      String(port),
+      '--bind',
+      '127.0.0.1',
+      '--dir',
+      directory,
+      '--save',
+      '',
+      ...persistence,
+      ...(options.args ?? []),
+      ...extra,
+    ])
+    await answersPing(port, program.command)
   }
 
   await start()
@@ -76,10 +71,28 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
     port,
     url: `redis://127.0.0.1:${port}`,
     start,
-    kill: () => end('SIGKILL'),
+    kill: () => server.end('SIGKILL'),
     async stop() {
-      await end('SIGTERM')
+      await server.end('SIGTERM')
       if (isTemporary) rmSync(directory, { recursive: true, force: true })
     },
+  }
+}
+
+async function answersPing(port: number, command: string): Promise<void> {
+  const client = new Redis({
+    port,
+    host: '127.0.0.1',
+    lazyConnect: true,
+    retryStrategy: (attempt) => (attempt > 300 ? null : 30),
+    maxRetriesPerRequest: null,
+  })
+  client.on('error', () => {})
+  try {
+    await client.ping()
+  } catch (cause) {
+    throw new Error(`${command} does not answer on port ${port}.`, { cause })
+  } finally {
+    client.disconnect()
   }
 }

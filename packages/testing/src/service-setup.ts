@@ -11,10 +11,11 @@ declare module 'vitest' {
 
 /** One Postgres and one Redis for all service tests of a run; each file makes its own database and key prefix in them. */
 export default async function setUpServices(project: TestProject): Promise<() => Promise<void>> {
-  const [postgres, redis] = await Promise.all([startPostgres(), startRedis()])
+  const redisUrl = process.env['REDIS_URL']
+  const [postgres, redis] = await Promise.all([startPostgres(), redisUrl === undefined ? startRedis() : undefined])
   project.provide('postgresUrl', postgres.url)
-  project.provide('redisUrl', redis.url)
+  project.provide('redisUrl', redis?.url ?? redisUrl ?? '')
   return async () => {
-    await Promise.all([postgres.stop(), redis.stop()])
+    await Promise.all([postgres.stop(), redis?.stop()])
   }
 }
