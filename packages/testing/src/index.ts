@@ -4,5 +4,4 @@ export { freePort } from './free-port.ts'
 export { startPostgres, type PostgresOptions, type PostgresServer } from './postgres.ts'
 export { findRedis, startRedis, type RedisOptions, type RedisServer } from './redis.ts'
 export { type RedisProgram } from './redis-program.ts'
-// Tells every test what the shared services provide.
-export type {} from './service-setup.ts'
+export { type Services } from './service-setup.ts'

@@ -42,14 +42,13 @@ export function findRedis(): RedisProgram | undefined {
  */
 export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
   const program = options.program ?? findRedis()
-  if (program === undefined) throw new Error('No redis-server or valkey-server was found. Install one, or set REDIS_URL.')
   const port = options.port ?? (await freePort())
+  if (program === undefined) return startContainer(port, options)
   const isTemporary = options.directory === undefined
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'zenstack-live-redis-'))
   mkdirSync(directory, { recursive: true })
   const server = createServerProcess(program.command, { spawn: { env: { ...process.env, ...program.env } } })
   const start = async (extra: string[] = []): Promise<void> => {
-    const persistence = options.isPersistent === true ? ['--appendonly', 'yes', '--appendfsync', 'always'] : ['--appendonly', 'no']
     await server.start([
       '--port',
       String(port),
@@ -59,7 +58,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
       directory,
       '--save',
       '',
-      ...persistence,
+      ...persistenceArgs(options),
       ...(options.args ?? []),
       ...extra,
     ])
@@ -77,6 +76,20 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
       if (isTemporary) rmSync(directory, { recursive: true, force: true })
     },
   }
+}
+
+/** Loaded only here: few machines need it, and it is large. */
+async function startContainer(port: number, options: RedisOptions): Promise<RedisServer> {
+  try {
+    const { startRedisContainer } = await import('./redis-container.ts')
+    return await startRedisContainer(port, [...persistenceArgs(options), ...(options.args ?? [])])
+  } catch (cause) {
+    throw new Error('No redis-server or valkey-server was found, and no Docker answers. Install one, or set REDIS_URL.', { cause })
+  }
+}
+
+function persistenceArgs(options: RedisOptions): string[] {
+  return options.isPersistent === true ? ['--appendonly', 'yes', '--appendfsync', 'always'] : ['--appendonly', 'no']
 }
 
 async function answersPing(port: number, command: string): Promise<void> {

@@ -2,10 +2,16 @@ import type { TestProject } from 'vitest/node'
 import { startPostgres } from './postgres.ts'
 import { startRedis } from './redis.ts'
 
+/** What `inject` gives to a service test. */
+export interface Services {
+  postgresUrl: string
+  redisUrl: string
+}
+
 declare module 'vitest' {
   interface ProvidedContext {
-    postgresUrl: string
-    redisUrl: string
+    postgresUrl: Services['postgresUrl']
+    redisUrl: Services['redisUrl']
   }
 }
 

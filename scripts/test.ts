@@ -1,0 +1,59 @@
+// `npm test`: every test there is, with the services and the browser it needs. `npm test -- unit e2e` runs some groups only.
+import { spawn } from 'node:child_process'
+import { mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { findBrowser } from './find-browser.ts'
+import { addCounts, NO_COUNTS, readPlaywrightReport, readVitestReport, summaryLine, type Counts } from './test-report.ts'
+
+const VITEST_PROJECTS = ['unit', 'types', 'property', 'react', 'service', 'packed']
+const GROUPS = [...VITEST_PROJECTS, 'e2e']
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const reports = join(root, '.cache', `test-reports-${process.pid}`)
+const wanted = process.argv.slice(2)
+
+const unknown = wanted.filter((group) => !GROUPS.includes(group))
+if (unknown.length > 0) {
+  console.error(`Unknown group "${unknown.join('", "')}". Groups: ${GROUPS.join(', ')}.`)
+  process.exit(2)
+}
+
+mkdirSync(reports, { recursive: true })
+let counts = NO_COUNTS
+for (const group of GROUPS.filter((name) => wanted.length === 0 || wanted.includes(name))) {
+  say(`\n── ${group} ${'─'.repeat(60 - group.length)}`)
+  counts = addCounts(counts, group === 'e2e' ? await runEndToEnd() : await runVitest(group))
+}
+rmSync(reports, { recursive: true, force: true })
+if (counts.skipped.length > 0) say(`\nNot run:\n${counts.skipped.map((title) => `  ${title}`).join('\n')}`)
+say(`\n${summaryLine(counts)}`)
+process.exit(counts.failed === 0 ? 0 : 1)
+
+async function runVitest(project: string): Promise<Counts> {
+  const report = join(reports, `${project}.json`)
+  await run('vitest', ['run', '--project', project, '--reporter=dot', '--reporter=json', `--outputFile.json=${report}`], {})
+  return readVitestReport(report)
+}
+
+async function runEndToEnd(): Promise<Counts> {
+  const browser = findBrowser(say)
+  if (browser.path === undefined) return { ...NO_COUNTS, skipped: [`every browser test: ${browser.cure}`] }
+  say(`Browser: ${browser.path} (${browser.origin})`)
+  const report = join(reports, 'e2e.json')
+  await run('playwright', ['test', '--reporter=list,json'], { CHROMIUM_PATH: browser.path, PLAYWRIGHT_JSON_OUTPUT_NAME: report })
+  return readPlaywrightReport(report)
+}
+
+async function run(command: string, args: string[], env: Record<string, string>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } })
+    child.once('error', reject)
+    // The report says what failed; the exit code says no more.
+    child.once('exit', () => resolve())
+  })
+}
+
+function say(line: string): void {
+  console.log(line)
+}
