@@ -1,0 +1,55 @@
+import { RPCApiHandler } from '@zenstackhq/server/api'
+import { createHonoHandler } from '@zenstackhq/server/hono'
+import { Hono, type Context } from 'hono'
+import { schema } from '../../schema/generated/schema.ts'
+import type { Database, DemoClient } from './database.ts'
+import { onlyThisPage } from './only-this-page.ts'
+import { resetDatabase } from './prepare-database.ts'
+import { runSql } from './run-sql.ts'
+import { PEOPLE } from './sample-data.ts'
+import type { Sessions } from './sessions.ts'
+
+const MAX_SQL_CHARS = 20_000
+
+export interface AppOptions {
+  database: Database
+  databaseUrl: string
+  sessions: Sessions
+}
+
+/** Everything the page talks to: sign-in, ZenStack's reads and writes, the live streams, and the SQL panel. */
+export function createApp({ database, databaseUrl, sessions }: AppOptions): Hono {
+  const getClient = (context: Context): Promise<DemoClient> => database.clientOf(sessions.personOf(context.req.header('authorization')))
+  const app = new Hono()
+  app.use('/api/*', onlyThisPage())
+
+  app.use('/api/model/*', createHonoHandler({ apiHandler: new RPCApiHandler({ schema }), getClient }))
+
+  app.get('/api/people', (context) => context.json(PEOPLE.map(({ id, name, title, hue }) => ({ id, name, title, hue }))))
+  app.post('/api/sign-in', async (context) => {
+    const personId = field(await context.req.json(), 'personId')
+    if (!PEOPLE.some((person) => person.id === personId)) return context.json({ error: 'Nobody of that name works here.' }, 404)
+    return context.json({ token: sessions.sign(personId) })
+  })
+
+  app.post('/api/sql', async (context) => {
+    const sql = field(await context.req.json(), 'sql')
+    if (sql.length > MAX_SQL_CHARS) return context.json({ error: `The statement is longer than ${MAX_SQL_CHARS} characters.` }, 413)
+    try {
+      return context.json(await runSql(databaseUrl, sql))
+    } catch (error) {
+      return context.json({ error: error instanceof Error ? error.message : String(error) }, 422)
+    }
+  })
+  app.post('/api/reset', async (context) => {
+    await resetDatabase(databaseUrl)
+    return context.json({})
+  })
+  app.all('/api/*', (context) => context.json({ error: 'There is nothing here.' }, 404))
+  return app
+}
+
+function field(body: unknown, name: string): string {
+  const value = typeof body === 'object' && body !== null ? (body as Record<string, unknown>)[name] : undefined
+  return typeof value === 'string' ? value : ''
+}

@@ -1,0 +1,77 @@
+import { join } from 'node:path'
+import { serve } from '@hono/node-server'
+import { serveStatic } from '@hono/node-server/serve-static'
+import { buildSite } from './server/build-site.ts'
+import { createApp } from './server/create-app.ts'
+import { openDatabase } from './server/database.ts'
+import { prepareDatabase } from './server/prepare-database.ts'
+import { createSessions } from './server/sessions.ts'
+
+export interface DemoOptions {
+  /** A Postgres with `wal_level=logical`, as a user who may create tables and replication slots. */
+  databaseUrl: string
+  /** Without it the change log is embedded, in `dataDirectory`. */
+  redisUrl?: string
+  port: number
+  /** Holds the built page, the secret of the sessions and the embedded log. */
+  dataDirectory: string
+}
+
+export interface Demo {
+  readonly url: string
+  close(): Promise<void>
+}
+
+/** Starts the demo on the loopback address; `url` can be opened as soon as this resolves. The caller ends it with `close`. */
+export async function startDemo(options: DemoOptions): Promise<Demo> {
+  const { databaseUrl, port, dataDirectory } = options
+  const site = join(dataDirectory, 'site')
+  await Promise.all([prepareDatabase(databaseUrl), buildSite(site)])
+  const database = openDatabase(databaseUrl)
+  const app = createApp({ database, databaseUrl, sessions: createSessions(dataDirectory) })
+  app.use('/*', serveStatic({ root: site }))
+  const server = await listen(app.fetch, port)
+  return {
+    url: `http://localhost:${port}`,
+    async close() {
+      await server.close()
+      await database.close()
+    },
+  }
+}
+
+async function listen(fetch: Parameters<typeof serve>[0]['fetch'], port: number): Promise<{ close(): Promise<void> }> {
+  return new Promise((resolve, reject) => {
+    const server = serve({ fetch, port, hostname: '127.0.0.1' }, () => {
+      server.off('error', reject)
+      resolve({ close: () => new Promise((done) => server.close(() => done())) })
+    })
+    server.once('error', reject)
+  })
+}
+
+async function main(): Promise<void> {
+  const databaseUrl = process.env['DATABASE_URL']
+  if (databaseUrl === undefined) throw new TypeError('Set DATABASE_URL to a Postgres with wal_level=logical, or run `npm start` in the root, which brings one.')
+  const redisUrl = process.env['REDIS_URL']
+  const demo = await startDemo({
+    databaseUrl,
+    ...(redisUrl === undefined ? {} : { redisUrl }),
+    port: Number(process.env['PORT'] ?? 3000),
+    dataDirectory: process.env['DEMO_DATA'] ?? join(import.meta.dirname, '..', '.zenstack-live'),
+  })
+  const end = (): void => {
+    demo.close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        console.error(error)
+        process.exit(1)
+      },
+    )
+  }
+  process.once('SIGINT', end)
+  process.once('SIGTERM', end)
+  console.log(`ready ${demo.url}`)
+}
+
+if (import.meta.main) await main()
