@@ -1,7 +1,7 @@
 export { parseChangeEnvelope, type ChangeEnvelope, type ChangeOperation, type ChangeSource, type RawRow } from './change-envelope.ts'
 export { decodeFrame } from './decode-frame.ts'
 export { encodeFrame, encodeIdBlock, encodeRetry } from './encode-frame.ts'
-export { compareEntryIds, FIRST_ENTRY_ID, isEntryId, parseEntryId, type EntryId } from './entry-id.ts'
+export { compareEntryIds, entryIdMajor, epochOfEntryId, FIRST_ENTRY_ID, isEntryId, makeEntryId, parseEntryId, type EntryId } from './entry-id.ts'
 export { ERROR_CODES, type ErrorCode, type ErrorCodeFacts } from './error-codes.ts'
 export { errorCodeOf, LiveError, ProtocolError } from './errors.ts'
 export type {

@@ -31,10 +31,15 @@ export interface EpochEntry extends EntryBase {
   reason: string
 }
 
-/** A transaction too large for the log: its rows are not here. Readers read the tables again, or report a gap. */
+/**
+ * These tables have to be read again, or a gap reported: a transaction was too large for the log (`reason` absent), or what the tables
+ * are changed (`schema`: columns, types, replica identity, publication, partitions), which touches rows without a change of their own.
+ */
 export interface BulkEntry extends EntryBase {
   kind: 'bulk'
+  /** The transaction whose rows are left out; 0 where there is none. */
   xid: number
+  reason?: 'schema'
   isLastOfTransaction: true
   /** The tables it changed, as `schema.table`. */
   tables: string[]
