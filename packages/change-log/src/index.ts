@@ -1,1 +1,7 @@
-export {}
+export type { ChangeLog, Continuity, LogState, ReadOptions, Retention, TailOptions, TrimReport } from './change-log.ts'
+export type { DeadLetter, DurableReaders, ReaderInfo, ReaderLease, ReaderRecord, ReaderUpdate } from './durable-readers.ts'
+export type { LogNotes } from './log-notes.ts'
+export { openEmbeddedLog, type EmbeddedLogOptions } from './embedded/embedded-log.ts'
+export { entryEpoch, nextEntryId, splitEntryId, transactionStart } from './entry-id-parts.ts'
+export { ChangeLogError, type ChangeLogErrorCode } from './errors.ts'
+export { CHANGE_LOG_LIMITS, type ChangeLogLimits } from './limits.ts'

@@ -1,0 +1,16 @@
+import type { EntryId } from '@zenstack-live/protocol'
+import type { Continuity } from './change-log.ts'
+import { ChangeLogError } from './errors.ts'
+
+/** What a reader is told that cannot go on from its place. */
+export function continuityError(continuity: Exclude<Continuity, 'ok'>, after: EntryId, oldest: EntryId | undefined): ChangeLogError {
+  return continuity === 'gap'
+    ? new ChangeLogError(
+        'log_gap',
+        `Entry ${after} is older than the log keeps (oldest is ${oldest ?? 'none'}). Begin again with a snapshot, or raise the retention.`,
+      )
+    : new ChangeLogError(
+        'log_lost_tail',
+        `Entry ${after} is not in the log: it belongs to a tail that was lost, or to another log. Begin again with a snapshot.`,
+      )
+}

@@ -1,0 +1,34 @@
+/** Default numbers of the change log, with unit and reason. */
+export const CHANGE_LOG_LIMITS = {
+  /** Entries of one append command: a few milliseconds of Redis' time. */
+  appendEntries: 500,
+  /** Characters of one append command. */
+  appendChars: 2 * 1024 * 1024,
+  /** Append commands on their way at once: one is executed while the next is encoded. */
+  appendsInFlight: 2,
+  /** Entries read at once; beyond some hundreds the client library gains nothing more. */
+  readEntries: 500,
+  /** Longest blocking read, so that a half-open connection is noticed. */
+  blockMs: 2_000,
+  /** How long a command may go unanswered. */
+  commandTimeoutMs: 10_000,
+  /** How long a reader ahead of a log that lost its newest entries waits for them to be written again. */
+  healMs: 30_000,
+  /** A reader looks this often whether its log is still the one it began with. */
+  verifyIntervalMs: 2_000,
+  /** A sample of time, id and count is kept at least this often: what retention by age and count is decided by. */
+  sampleIntervalMs: 5_000,
+  sampleEntries: 2_000,
+  /** Most samples kept; older ones are thinned out with the entries they describe. */
+  maxSamples: 100_000,
+  /** How long a transaction of Debezium without an end marker stays open when nothing follows it. */
+  debeziumIdleMs: 50,
+  /** Recent transactions of Debezium by which repeats are recognised. */
+  debeziumTransactions: 10_000,
+  /** Longest pause between two attempts to reach Redis again. */
+  reconnectDelayMs: 2_000,
+  /** Dead letters of one reader; the oldest make room, and the report says so. */
+  maxDeadLetters: 10_000,
+} as const
+
+export type ChangeLogLimits = { readonly [name in keyof typeof CHANGE_LOG_LIMITS]: number }
