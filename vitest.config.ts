@@ -12,7 +12,7 @@ const REACT = ['packages/*/test/**/*.test.tsx']
 export default defineConfig({
   test: {
     projects: [
-      { ssr, test: { name: 'unit', include: ['packages/*/test/**/*.test.ts', 'scripts/test/**/*.test.ts'], exclude: [...SERVICE, ...PROPERTY] } },
+      { ssr, test: { name: 'unit', include: ['packages/*/test/**/*.test.ts', 'scripts/test/**/*.test.ts'], exclude: [...SERVICE, ...PROPERTY, '**/*.packed.test.ts'] } },
       { ssr, test: { name: 'property', include: PROPERTY, testTimeout: 120_000 } },
       { resolve, ssr, test: { name: 'react', include: REACT, exclude: SERVICE, environment: 'happy-dom' } },
       {
@@ -27,6 +27,8 @@ export default defineConfig({
           maxWorkers: 2,
         },
       },
+      // What users install: tarballs in empty projects, through npm.
+      { ssr, test: { name: 'packed', include: ['scripts/test/*.packed.test.ts'], globalSetup: ['packages/testing/src/service-setup.ts'], testTimeout: 600_000, hookTimeout: 600_000 } },
       {
         ssr,
         test: {

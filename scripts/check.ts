@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { checkBoundaries } from './check-boundaries.ts'
+import { checkDocs } from './check-docs.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -19,6 +20,7 @@ const STEPS: readonly Step[] = [
   command('format', 'oxfmt', '--check', '.'),
   command('lint', 'oxlint'),
   { name: 'boundaries', run: async () => toOutcome(checkBoundaries(root)) },
+  { name: 'docs', run: async () => toOutcome(checkDocs(root)) },
   command('types', 'tsc', '-b'),
   command('unit tests', 'vitest', 'run', '--project', 'unit', '--reporter=dot'),
   command('unused code', 'knip', '--no-progress'),

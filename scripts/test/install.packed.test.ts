@@ -1,0 +1,167 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createDatabase, freePort } from '@zenstack-live/testing'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { packAll, root, run } from './pack.ts'
+
+const NODE_VERSIONS = ['22.18.0', '24']
+const TYPESCRIPT_VERSIONS = ['5.9', '7']
+
+const base = mkdtempSync(join(tmpdir(), 'zenstack-live-packed-'))
+const app = join(base, 'app')
+
+const TABLE = `
+  CREATE TABLE "Task" (id serial PRIMARY KEY, title text NOT NULL, done boolean NOT NULL DEFAULT false,
+    "ownerId" text NOT NULL, note text, shared boolean NOT NULL DEFAULT false);
+  ALTER TABLE "Task" REPLICA IDENTITY FULL`
+
+const TSCONFIGS = {
+  node16: { files: ['server.ts'], module: 'node16', moduleResolution: 'node16', target: 'es2022', lib: ['es2023', 'dom'], types: ['node'] },
+  bundler: {
+    files: ['app.tsx'],
+    module: 'esnext',
+    moduleResolution: 'bundler',
+    target: 'es2022',
+    lib: ['es2023', 'dom', 'dom.iterable'],
+    types: [],
+    jsx: 'react-jsx',
+  },
+}
+
+/** The README's app, in an empty project, with nothing but what npm brings. */
+beforeAll(async () => {
+  const tarballs = await packAll(join(base, 'tarballs'))
+  const fromCatalog = catalogVersions()
+  const versions = (...names: string[]): Record<string, string> => Object.fromEntries(names.map((name) => [name, fromCatalog[name] ?? 'latest']))
+  cpSync(join(root, 'docs/snippets/readme'), app, { recursive: true })
+  const dependencies = {
+    ...Object.fromEntries(Object.entries(tarballs).map(([name, file]) => [name, `file:${file}`])),
+    ...versions(
+      '@hono/node-server',
+      '@tanstack/react-query',
+      '@zenstackhq/client-helpers',
+      '@zenstackhq/orm',
+      '@zenstackhq/plugin-policy',
+      '@zenstackhq/schema',
+    ),
+    ...versions('@zenstackhq/server', '@zenstackhq/tanstack-query', 'drizzle-orm', 'hono', 'kysely', 'pg', 'react', 'react-dom', 'zod'),
+    ...versions('@types/node', '@types/pg', '@types/react', '@types/react-dom', 'vite'),
+    ...Object.fromEntries(TYPESCRIPT_VERSIONS.map((version) => [`typescript-${version}`, `npm:typescript@${version}`])),
+  }
+  writeFileSync(join(app, 'package.json'), JSON.stringify({ name: 'app', private: true, type: 'module', dependencies }))
+  for (const [name, { files, ...compilerOptions }] of Object.entries(TSCONFIGS)) {
+    const options = { ...compilerOptions, strict: true, noEmit: true, allowImportingTsExtensions: true, skipLibCheck: false }
+    writeFileSync(join(app, `tsconfig.${name}.json`), JSON.stringify({ compilerOptions: options, files }))
+  }
+  writeFileSync(join(app, 'index.html'), '<script type="module" src="/app.tsx"></script>')
+  writeFileSync(join(app, 'subscribe.mjs'), SUBSCRIBE)
+  await run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error'], app)
+  for (const version of NODE_VERSIONS) {
+    const folder = nodeFolder(version)
+    mkdirSync(folder)
+    writeFileSync(join(folder, 'package.json'), '{ "private": true }')
+    await run('npm', ['install', `node@${version}`, '--no-audit', '--no-fund', '--loglevel=error'], folder)
+  }
+})
+
+afterAll(() => rmSync(base, { recursive: true, force: true }))
+
+describe('what users install', () => {
+  for (const version of TYPESCRIPT_VERSIONS) {
+    for (const resolution of Object.keys(TSCONFIGS)) {
+      it(`compiles the README's app under TypeScript ${version} with ${resolution} resolution`, async () => {
+        await run(process.execPath, [join(app, 'node_modules', `typescript-${version}`, 'bin', 'tsc'), '-p', `tsconfig.${resolution}.json`], app)
+      })
+    }
+  }
+
+  it('builds with Vite into a bundle that holds no policy and no server code', async () => {
+    await run(process.execPath, ['node_modules/vite/bin/vite.js', 'build', '--logLevel', 'error'], app)
+    const bundle = readdirSync(join(app, 'dist/assets'))
+      .map((file) => readFileSync(join(app, 'dist/assets', file), 'utf8'))
+      .join('\n')
+    expect(bundle.length).toBeGreaterThan(50_000)
+    for (const word of ['@@allow', '@allow', 'PolicyPlugin', 'pg_current_snapshot', 'START_REPLICATION', 'XREAD']) expect(bundle).not.toContain(word)
+  })
+
+  for (const version of NODE_VERSIONS) {
+    it(`receives a row that plain SQL inserted, on Node ${version}`, async () => {
+      const databaseUrl = await createDatabase(inject('postgresUrl'))
+      const sql = new pg.Client(databaseUrl)
+      await sql.connect()
+      await sql.query(TABLE)
+      const node = join(nodeFolder(version), 'node_modules/node/bin/node')
+      const port = await freePort()
+      const server = spawnQuietly(node, ['server.ts'], { DATABASE_URL: databaseUrl, PORT: String(port) })
+      const subscriber = spawnQuietly(node, ['subscribe.mjs'], { ENDPOINT: `http://127.0.0.1:${port}/api/live` })
+      try {
+        expect(await subscriber.nextLine()).toBe('[]')
+        await sql.query(`INSERT INTO "Task" (title, "ownerId", note) VALUES ('for bob', 'bob', 'his'), ('for ann', 'ann', 'hers')`)
+        expect(JSON.parse(await subscriber.nextLine())).toEqual([
+          { id: 2, title: 'for ann', done: false, ownerId: 'ann', note: 'hers', shared: false },
+        ])
+      } finally {
+        await Promise.all([subscriber.end(), server.end()])
+        await sql.end()
+      }
+    })
+  }
+})
+
+/** A page without a page: prints each result that the live query has. */
+const SUBSCRIBE = `
+import { createLiveClient } from '@zenstack-live/react'
+import { schema } from './zenstack/schema-lite.ts'
+
+const live = createLiveClient(schema, { endpoint: process.env.ENDPOINT, identity: () => 'ann', headers: { 'x-user': 'ann' } })
+let last
+live.subscribe(live.task.findMany({ orderBy: { id: 'asc' } }), (result) => {
+  const text = JSON.stringify(result.data)
+  if (text !== undefined && text !== last) console.log(text)
+  last = text
+})
+`
+
+function nodeFolder(version: string): string {
+  return join(base, `node-${version}`)
+}
+
+/** The versions this repository itself is tested with. */
+function catalogVersions(): Record<string, string> {
+  const text = readFileSync(join(root, 'pnpm-workspace.yaml'), 'utf8')
+  return Object.fromEntries([...text.matchAll(/^ {2}'?([@\w/.-]+)'?: ([\^~]?\d\S*)$/gm)].map(([, name = '', version = '']) => [name, version]))
+}
+
+function spawnQuietly(command: string, args: string[], env: Record<string, string>): { nextLine(): Promise<string>; end(): Promise<void> } {
+  const child: ChildProcess = spawn(command, args, { cwd: app, env: { ...process.env, NODE_OPTIONS: '', ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const lines: string[] = []
+  let errors = ''
+  let rest = ''
+  let wake = (): void => {}
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    const parts = (rest + text).split('\n')
+    rest = parts.pop() ?? ''
+    lines.push(...parts)
+    wake()
+  })
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (errors += text))
+  child.once('exit', () => wake())
+  return {
+    async nextLine() {
+      while (lines.length === 0) {
+        if (child.exitCode !== null) throw new Error(`${args[0]} ended with code ${child.exitCode}:\n${errors}`)
+        await new Promise<void>((resolve) => (wake = resolve))
+      }
+      return lines.shift() ?? ''
+    },
+    async end() {
+      if (child.exitCode !== null || child.signalCode !== null) return
+      const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+      child.kill('SIGTERM')
+      await ended
+    },
+  }
+}

@@ -1,0 +1,35 @@
+import { execFile } from 'node:child_process'
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+const execute = promisify(execFile)
+
+export const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** Runs a program to its end; what it printed is in the error when it fails. */
+export async function run(command: string, args: readonly string[], cwd: string, env: Record<string, string> = {}): Promise<string> {
+  try {
+    const { stdout } = await execute(command, args, { cwd, env: { ...process.env, NODE_OPTIONS: '', ...env }, maxBuffer: 64 * 1024 * 1024 })
+    return stdout
+  } catch (cause) {
+    const printed = typeof cause === 'object' && cause !== null && 'stdout' in cause ? String(cause.stdout) : ''
+    // The error's own message holds what went to the error output.
+    throw new Error(`${command} ${args.join(' ')} failed in ${cwd}:\n${printed}`, { cause })
+  }
+}
+
+/** Builds and packs every package that users can install; gives each one's tarball by name. */
+export async function packAll(into: string): Promise<Record<string, string>> {
+  await run('tsc', ['-b', 'tsconfig.build.json'], root)
+  mkdirSync(into, { recursive: true })
+  const tarballs: Record<string, string> = {}
+  for (const folder of readdirSync(join(root, 'packages')).map((name) => join(root, 'packages', name))) {
+    const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { name: string; version: string; private?: boolean }
+    if (manifest.private === true) continue
+    await run('npx', ['-y', 'pnpm@12', 'pack', '--pack-destination', into], folder)
+    tarballs[manifest.name] = join(into, `${manifest.name.replace('@', '').replace('/', '-')}-${manifest.version}.tgz`)
+  }
+  return tarballs
+}
