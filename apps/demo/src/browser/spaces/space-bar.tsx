@@ -1,0 +1,28 @@
+import type { JSX } from 'react'
+import type { Space } from '../../../schema/generated/models.ts'
+import { STATUSES, STATUS_NAMES } from '../board/statuses.ts'
+import { useDesk } from '../desk/desk.ts'
+import { useLiveQuery } from '../live.ts'
+import { Avatar } from '../people/avatar.tsx'
+
+/** What the space is for, who is in it, and how far its work is. */
+export function SpaceBar({ space, onMembers }: { space: Pick<Space, 'id' | 'purpose'>; onMembers: () => void }): JSX.Element {
+  const { live } = useDesk()
+  const members = useLiveQuery(live.membership.findMany({ where: { spaceId: space.id }, include: { user: true }, orderBy: { joined: 'asc' } }))
+  const counts = useLiveQuery(live.task.groupBy({ by: ['status'], where: { spaceId: space.id }, _count: true }))
+  const countOf = (status: string): number => counts.data?.find((group) => group.status === status)?._count ?? 0
+  const summary = STATUSES.map((status) => `${countOf(status)} ${STATUS_NAMES[status].toLowerCase()}`).join(', ')
+  return (
+    <div className="space-bar">
+      <p className="purpose">{space.purpose}</p>
+      <div className="progress" role="img" aria-label={`Tasks you can see: ${summary}`} title={summary}>
+        {STATUSES.map((status) => (
+          <span key={status} data-status={status} style={{ flexGrow: countOf(status) }} />
+        ))}
+      </div>
+      <button type="button" className="faces" onClick={onMembers} aria-label={`${members.data?.length ?? 0} people in this space`}>
+        {members.data?.map(({ id, user }) => user !== null && <Avatar key={id} face={user} size={24} />)}
+      </button>
+    </div>
+  )
+}

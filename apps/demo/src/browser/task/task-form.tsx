@@ -1,0 +1,95 @@
+import { useClientQueries } from '@zenstackhq/tanstack-query/react'
+import type { JSX } from 'react'
+import type { Task, User } from '../../../schema/generated/models.ts'
+import { schema } from '../../../schema/generated/schema-lite.ts'
+import { STATUSES, STATUS_NAMES } from '../board/statuses.ts'
+import { useDesk } from '../desk/desk.ts'
+import { usePerson } from '../people/person.ts'
+import { Icon } from '../ui/icon.tsx'
+import { BudgetField } from './budget-field.tsx'
+import { useDraft } from './use-draft.ts'
+
+interface TaskFormProps {
+  task: Pick<Task, 'id' | 'title' | 'notes' | 'status' | 'isPrivate' | 'budget' | 'authorId' | 'assigneeId'> & { author: Pick<User, 'name'> }
+  onDeleted: () => void
+}
+
+export function TaskForm({ task, onDeleted }: TaskFormProps): JSX.Element {
+  const { name } = useDesk()
+  const { me, people, canWrite } = usePerson()
+  const queries = useClientQueries(schema)
+  const update = queries.task.useUpdate({ optimisticUpdate: true })
+  const remove = queries.task.useDelete()
+  const save = (data: Parameters<typeof update.mutate>[0]['data']): void => update.mutate({ where: { id: task.id }, data })
+  const title = useDraft(task.title, (value) => save({ title: value }))
+  const notes = useDraft(task.notes, (value) => save({ notes: value }))
+  return (
+    <form className="task-form" onSubmit={(event) => event.preventDefault()}>
+      <textarea
+        className="task-title"
+        aria-label="Title"
+        rows={1}
+        maxLength={120}
+        readOnly={!canWrite}
+        value={title.value}
+        onChange={(event) => title.onChange(event.target.value.replaceAll('\n', ' '))}
+        onBlur={title.onBlur}
+      />
+      <p className="muted">Written by {task.author.name}</p>
+      <fieldset className="segments" disabled={!canWrite}>
+        <legend className="hidden">Status</legend>
+        {STATUSES.map((status) => (
+          <label key={status} data-status={status}>
+            <input type="radio" name={`${name}-status`} checked={task.status === status} onChange={() => save({ status })} />
+            {STATUS_NAMES[status]}
+          </label>
+        ))}
+      </fieldset>
+      <div className="fields">
+        <label>
+          <span>Assignee</span>
+          <select disabled={!canWrite} value={task.assigneeId ?? ''} onChange={(event) => save({ assigneeId: event.target.value || null })}>
+            <option value="">Nobody</option>
+            {people.map((person) => (
+              <option key={person.id} value={person.id}>
+                {person.name}
+              </option>
+            ))}
+          </select>
+        </label>
+        <BudgetField budget={task.budget} onSave={(budget) => save({ budget })} />
+      </div>
+      <textarea
+        className="task-notes"
+        aria-label="Notes"
+        rows={3}
+        placeholder={canWrite ? 'Notes' : 'No notes'}
+        readOnly={!canWrite}
+        value={notes.value}
+        onChange={(event) => notes.onChange(event.target.value)}
+        onBlur={notes.onBlur}
+      />
+      {canWrite && (
+        <div className="task-actions">
+          {task.authorId === me.id && (
+            <label className="switch">
+              <input type="checkbox" role="switch" checked={task.isPrivate} onChange={(event) => save({ isPrivate: event.target.checked })} />
+              Only I can see it
+            </label>
+          )}
+          <button
+            type="button"
+            className="button quiet danger"
+            onClick={() => {
+              remove.mutate({ where: { id: task.id } })
+              onDeleted()
+            }}
+          >
+            <Icon name="trash" />
+            <span>Delete</span>
+          </button>
+        </div>
+      )}
+    </form>
+  )
+}
