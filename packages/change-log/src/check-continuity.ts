@@ -1,6 +1,5 @@
-import { compareEntryIds, FIRST_ENTRY_ID, type EntryId } from '@zenstack-live/protocol'
+import { compareEntryIds, epochOfEntryId, FIRST_ENTRY_ID, type EntryId } from '@zenstack-live/protocol'
 import type { Continuity } from './change-log.ts'
-import { entryEpoch } from './entry-id-parts.ts'
 
 export interface ContinuityFacts {
   after: EntryId
@@ -28,5 +27,5 @@ export function checkContinuity({ after, isPresent, newest, oldest, trimmed, isT
   if (newest === undefined || compareEntryIds(after, newest) > 0) return 'foreign'
   if (trimmed === after) return 'ok'
   if (oldest !== undefined && compareEntryIds(after, oldest) < 0) return isTrimmedExact && trimmed !== undefined ? 'ok' : 'gap'
-  return entryEpoch(after) > 0 ? 'ok' : 'foreign'
+  return epochOfEntryId(after) > 0 ? 'ok' : 'foreign'
 }

@@ -14,3 +14,12 @@ export function continuityError(continuity: Exclude<Continuity, 'ok'>, after: En
         `Entry ${after} is not in the log: it belongs to a tail that was lost, or to another log. Begin again with a snapshot.`,
       )
 }
+
+/** What a writer is told whose entry meets another one in its place. */
+export function conflictError(id: EntryId, header: string, present: string | undefined): ChangeLogError {
+  const there = present === undefined ? 'is behind the newest entry, but was never kept' : `is taken by "${present}"`
+  return new ChangeLogError(
+    'log_conflict',
+    `Entry ${id} ("${header}") ${there}: the log holds another history. Does another capture or another database write to it? Give each its own log name.`,
+  )
+}

@@ -7,7 +7,7 @@ import type { EntryId, LogEntry, Lsn } from '@zenstack-live/protocol'
  *  change    h = c:<lsn>:<xid>:<1 when last of its transaction, else 0>   key = <key JSON | default>  value = <envelope JSON>
  *  progress  h = p:<lsn>                                                  key, value empty
  *  epoch     h = e:<lsn>:<epoch>                                          value = <reason>
- *  bulk      h = b:<lsn>:<xid>                                            value = <JSON array of tables>
+ *  bulk      h = b:<lsn>:<xid>[:schema]                                   value = <JSON array of tables>
  * ```
  * `key` and `value` are the fields of Debezium's extended Redis messages, so that its readers can read ours.
  */
@@ -26,7 +26,11 @@ export function storeEntry(entry: LogEntry): StoredEntry {
   }
   if (entry.kind === 'progress') return { header: `p:${entry.lsn}`, key: '', value: '' }
   if (entry.kind === 'epoch') return { header: `e:${entry.lsn}:${entry.epoch}`, key: '', value: entry.reason }
-  return { header: `b:${entry.lsn}:${entry.xid}`, key: '', value: JSON.stringify(entry.tables) }
+  return {
+    header: `b:${entry.lsn}:${entry.xid}${entry.reason === undefined ? '' : `:${entry.reason}`}`,
+    key: '',
+    value: JSON.stringify(entry.tables),
+  }
 }
 
 /** The entry that {@link storeEntry} stored, or `undefined` when the header is not one of ours. */
@@ -43,7 +47,15 @@ export function restoreEntry(id: EntryId, { header, key, value }: StoredEntry): 
     case 'e':
       return { kind: 'epoch', id, lsn, epoch: Number(first), reason: value }
     case 'b':
-      return { kind: 'bulk', id, lsn, xid: Number(first), isLastOfTransaction: true, tables: parseTables(value) }
+      return {
+        kind: 'bulk',
+        id,
+        lsn,
+        xid: Number(first),
+        ...(second === 'schema' ? { reason: second } : {}),
+        isLastOfTransaction: true,
+        tables: parseTables(value),
+      }
     default:
       return undefined
   }

@@ -1,12 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { compareEntryIds, FIRST_ENTRY_ID, parseEntryId, type EntryId, type LogEntry } from '@zenstack-live/protocol'
+import { compareEntryIds, epochOfEntryId, FIRST_ENTRY_ID, parseEntryId, type EntryId, type LogEntry } from '@zenstack-live/protocol'
 import { createAppendOrder, flattenBatches } from '../append-order.ts'
 import type { ChangeLog, Continuity, LogState, TailOptions } from '../change-log.ts'
 import { checkContinuity } from '../check-continuity.ts'
 import { chooseCut, type LogSample } from '../choose-cut.ts'
-import { continuityError } from '../continuity-error.ts'
+import { conflictError, continuityError } from '../continuity-error.ts'
 import { restoreEntry, storeEntry } from '../entry-codec.ts'
-import { entryEpoch } from '../entry-id-parts.ts'
 import { ChangeLogError } from '../errors.ts'
 import { CHANGE_LOG_LIMITS } from '../limits.ts'
 import { decodeId, encodeId, openEmbeddedDatabase } from './embedded-database.ts'
@@ -116,7 +115,7 @@ class EmbeddedLog implements ChangeLog {
     const newest = this.#edge('newest')
     const known = this.#statements.newestLsn.get()?.['header']
     return {
-      epoch: newest === undefined ? 0 : entryEpoch(newest),
+      epoch: newest === undefined ? 0 : epochOfEntryId(newest),
       oldest: this.#edge('oldest'),
       newest,
       newestLsn: typeof known === 'string' && newest !== undefined ? restoreEntry(newest, { header: known, key: '', value: '[]' })?.lsn : undefined,
@@ -260,14 +259,6 @@ class EmbeddedLog implements ChangeLog {
 }
 
 const LAST_ID = new Uint8Array(16).fill(0xff)
-
-export function conflictError(id: EntryId, header: string, present: string | undefined): ChangeLogError {
-  const there = present === undefined ? 'is behind the newest entry, but was never kept' : `is taken by "${present}"`
-  return new ChangeLogError(
-    'log_conflict',
-    `Entry ${id} ("${header}") ${there}: the log holds another history. Does another capture or another database write to it? Give each its own log name.`,
-  )
-}
 
 function createEmbeddedNotes(database: DatabaseSync): ChangeLog['notes'] {
   const get = (name: string): string | undefined => {

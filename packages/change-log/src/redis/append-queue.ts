@@ -1,0 +1,120 @@
+import type { EntryId, LogEntry } from '@zenstack-live/protocol'
+import { createAppendOrder } from '../append-order.ts'
+import { storeEntry } from '../entry-codec.ts'
+import { ChangeLogError } from '../errors.ts'
+import type { ChangeLogLimits } from '../limits.ts'
+
+/** Entries that travel in one command. */
+export interface AppendUnit {
+  entries: LogEntry[]
+  /** Id, header, key and value of each, one after the other. */
+  args: string[]
+  /** The entry that must already be there; `undefined` when this process has kept none yet. */
+  previous: EntryId | undefined
+}
+
+export interface AppendQueue {
+  append(entries: LogEntry[]): Promise<void>
+  /** Everything waiting fails, and nothing more is taken. */
+  close(): void
+}
+
+interface Request {
+  entries: LogEntry[]
+  /** How many of them are in a unit already. */
+  taken: number
+  resolve: () => void
+  reject: (error: Error) => void
+}
+
+interface Batch {
+  unit: AppendUnit
+  /** Whose entries it carries, and which of them end in it. */
+  requests: Request[]
+  finished: Request[]
+}
+
+/**
+ * Coalesces appends: while some units are on their way, whatever comes in waits and leaves together. The next unit names the one
+ * before it, so that the log refuses it should that one have failed.
+ */
+export function createAppendQueue(limits: ChangeLogLimits, send: (unit: AppendUnit) => Promise<void>): AppendQueue {
+  const order = createAppendOrder()
+  const waiting: Request[] = []
+  let confirmed: EntryId | undefined
+  let issued: EntryId | undefined
+  let unitsInFlight = 0
+  let isScheduled = false
+  let isClosed = false
+
+  const fail = (unit: AppendUnit, requests: Request[], error: Error): void => {
+    order.failed(unit.entries)
+    issued = confirmed
+    for (const request of [...requests, ...waiting.splice(0)]) {
+      order.failed(request.entries)
+      request.reject(error)
+    }
+  }
+
+  const sendUnit = async ({ unit, requests, finished }: Batch): Promise<void> => {
+    unitsInFlight++
+    try {
+      await send(unit)
+      confirmed = unit.entries.at(-1)?.id ?? confirmed
+      for (const request of finished) request.resolve()
+    } catch (error) {
+      fail(unit, requests, error instanceof Error ? error : new Error(String(error)))
+    } finally {
+      unitsInFlight--
+      pump()
+    }
+  }
+
+  const pump = (): void => {
+    isScheduled = false
+    while (waiting.length > 0 && unitsInFlight < limits.appendsInFlight) {
+      const batch = takeUnit(waiting, limits, issued)
+      issued = batch.unit.entries.at(-1)?.id ?? issued
+      void sendUnit(batch)
+    }
+  }
+
+  return {
+    append(entries) {
+      return new Promise((resolve, reject) => {
+        if (isClosed) throw new ChangeLogError('log_unavailable', 'The change log was closed.')
+        order.check(entries)
+        waiting.push({ entries, taken: 0, resolve, reject })
+        if (isScheduled) return
+        isScheduled = true
+        queueMicrotask(pump)
+      })
+    },
+    close() {
+      isClosed = true
+      for (const request of waiting.splice(0)) request.reject(new ChangeLogError('log_unavailable', 'The change log was closed.'))
+    },
+  }
+}
+
+function takeUnit(waiting: Request[], limits: ChangeLogLimits, previous: EntryId | undefined): Batch {
+  const unit: AppendUnit = { entries: [], args: [], previous }
+  const [requests, finished]: [Request[], Request[]] = [[], []]
+  let chars = 0
+  while (waiting[0] !== undefined && unit.entries.length < limits.appendEntries && chars < limits.appendChars) {
+    const request = waiting[0]
+    requests.push(request)
+    while (request.taken < request.entries.length && unit.entries.length < limits.appendEntries && chars < limits.appendChars) {
+      const entry = request.entries[request.taken++]
+      if (entry === undefined) break
+      const { header, key, value } = storeEntry(entry)
+      unit.entries.push(entry)
+      unit.args.push(entry.id, header, key, value)
+      chars += header.length + key.length + value.length
+    }
+    if (request.taken < request.entries.length) break
+    waiting.shift()
+    finished.push(request)
+  }
+  return { unit, requests, finished }
+}

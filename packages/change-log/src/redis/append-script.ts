@@ -1,0 +1,102 @@
+import { createScript } from './redis-connection.ts'
+
+/**
+ * Keeps a run of entries, all or none, in one step of the server.
+ *
+ * KEYS: stream, meta, samples. ARGV: identity, id that must already be there (or ''), sample interval in ms, sample entries,
+ * then id, header, key and value of each entry. Answers one of
+ *
+ * ```
+ *  ok         <entries kept>
+ *  recreated  <identity of the present log, or ''>
+ *  lost_tail  <newest id>          the entry before these is not there any more
+ *  conflict   <id> <header there, or ''>
+ * ```
+ * A refused id is success when the same transaction stands there, or retention took it from there; a progress mark says nothing
+ * that a newer entry does not say. Ids are compared as decimals without leading zeros: the longer is the greater.
+ */
+export const APPEND = createScript(`
+local function split(id)
+  local dash = string.find(id, '-', 1, true)
+  return string.sub(id, 1, dash - 1), string.sub(id, dash + 1)
+end
+local function less(a, b)
+  local am, an = split(a)
+  local bm, bn = split(b)
+  if #am ~= #bm then return #am < #bm end
+  if am ~= bm then return am < bm end
+  if #an ~= #bn then return #an < #bn end
+  return an < bn
+end
+local meta = redis.call('HMGET', KEYS[2], 'identity', 'sampledAt', 'sampledAdded', 'trimmed', 'removed')
+if meta[1] ~= ARGV[1] then return {'recreated', meta[1] or ''} end
+local newest = '0-0'
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  local info = redis.call('XINFO', 'STREAM', KEYS[1])
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then newest = info[i + 1] end
+  end
+end
+if ARGV[2] ~= '' and less(newest, ARGV[2]) then return {'lost_tail', newest} end
+local kept = 0
+for i = 5, #ARGV, 4 do
+  local id, header = ARGV[i], ARGV[i + 1]
+  if less(newest, id) then
+    redis.call('XADD', KEYS[1], id, 'h', header, 'key', ARGV[i + 2], 'value', ARGV[i + 3])
+    newest = id
+    kept = kept + 1
+  elseif string.sub(header, 1, 2) ~= 'p:' then
+    local there = redis.call('XRANGE', KEYS[1], id, id)
+    local present = there[1] and there[1][2][1] == 'h' and there[1][2][2] or ''
+    local isTrimmed = #there == 0 and meta[4] and not less(meta[4], id)
+    if present ~= header and not isTrimmed then return {'conflict', id, present} end
+  end
+end
+if kept > 0 then
+  local time = redis.call('TIME')
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  local added = redis.call('XLEN', KEYS[1]) + (meta[5] or 0)
+  if now - (meta[2] or 0) >= tonumber(ARGV[3]) or added - (meta[3] or 0) >= tonumber(ARGV[4]) then
+    redis.call('ZADD', KEYS[3], added, string.format('%.0f', now) .. ':' .. newest)
+    redis.call('HSET', KEYS[2], 'sampledAt', string.format('%.0f', now), 'sampledAdded', string.format('%.0f', added))
+  end
+end
+return {'ok', kept}
+`)
+
+/**
+ * Removes everything before an id and remembers the last entry that went, so that readers can tell a gap from a quiet log.
+ *
+ * KEYS: stream, meta, samples. ARGV: the oldest id that stays. Answers how many entries went.
+ */
+export const TRIM = createScript(`
+local last = redis.call('XREVRANGE', KEYS[1], '(' .. ARGV[1], '-', 'COUNT', 1)
+if #last == 0 then return 0 end
+redis.call('HSET', KEYS[2], 'trimmed', last[1][1])
+local removed = redis.call('XTRIM', KEYS[1], 'MINID', ARGV[1])
+local total = redis.call('HINCRBY', KEYS[2], 'removed', removed)
+local below = redis.call('ZCOUNT', KEYS[3], '-inf', total)
+if below > 1 then redis.call('ZREMRANGEBYRANK', KEYS[3], 0, below - 2) end
+return removed
+`)
+
+/**
+ * Notes when the log had how many entries, for logs that Debezium writes.
+ *
+ * KEYS: stream, meta, samples. ARGV: interval in ms, most samples.
+ */
+export const SAMPLE = createScript(`
+local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
+if #last == 0 then return 0 end
+local meta = redis.call('HMGET', KEYS[2], 'sampledAt', 'sampledAdded', 'removed')
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local added = redis.call('XLEN', KEYS[1]) + (meta[3] or 0)
+if added ~= tonumber(meta[2] or 0) and now - (meta[1] or 0) >= tonumber(ARGV[1]) then
+  redis.call('ZADD', KEYS[3], added, string.format('%.0f', now) .. ':' .. last[1][1])
+  redis.call('HSET', KEYS[2], 'sampledAt', string.format('%.0f', now), 'sampledAdded', string.format('%.0f', added))
+end
+local excess = redis.call('ZCARD', KEYS[3]) - tonumber(ARGV[2])
+if excess > 0 then redis.call('ZREMRANGEBYRANK', KEYS[3], 0, excess - 1) end
+return added
+`)

@@ -1,0 +1,159 @@
+import type { ChangeEntry, EntryId, LogEntry, Lsn } from '@zenstack-live/protocol'
+import { DEBEZIUM_NULL } from '../entry-codec.ts'
+import { ChangeLogError } from '../errors.ts'
+import { jsonMember } from '../json-member.ts'
+import type { RawEntry } from './redis-entries.ts'
+
+/**
+ * Turns what Debezium Server writes (compact or extended messages, with or without schemas) into entries.
+ *
+ * ```
+ *  change  ──► held back until it is known whether another one of its transaction follows
+ *  END     ──► the held one is the last of its transaction
+ *  change of another transaction, heartbeat, silence ──► so is it
+ *  seen before (a resend) ──► dropped
+ * ```
+ */
+export interface DebeziumReader {
+  feed(entry: RawEntry): LogEntry[]
+  /** Nothing followed for a while: the held entry is taken for the last of its transaction. */
+  flush(): LogEntry[]
+  readonly isHolding: boolean
+}
+
+/** @param maxTransactions - recent transactions remembered, by which repeats are told */
+export function createDebeziumReader(maxTransactions: number): DebeziumReader {
+  const seen = createSeenChanges(maxTransactions)
+  let held: ChangeEntry | undefined
+  let highest = 0n as Lsn
+
+  const release = (isLastOfTransaction: boolean): LogEntry[] => {
+    const entry = held
+    held = undefined
+    return entry === undefined ? [] : [{ ...entry, isLastOfTransaction }]
+  }
+  // Entries of a transaction follow each other, so nothing is said in the middle of one.
+  const quiet = (id: EntryId): LogEntry[] => (held === undefined ? [{ kind: 'progress', id, lsn: highest }] : [])
+
+  return {
+    feed({ id, fields }) {
+      const message = parseMessage(id, fields)
+      if (message.kind === 'end') {
+        const last = release(true)
+        return last.length > 0 ? last : quiet(id)
+      }
+      if (message.kind === 'idle') return [...release(true), ...quiet(id)]
+      if (message.kind === 'none') return quiet(id)
+      if (!seen.isNew(message)) return quiet(id)
+      // A row's LSN lies before its commit's end, so what was committed up to it has all been seen.
+      if (message.lsn > highest) highest = message.lsn
+      const before = release(held?.xid !== message.xid)
+      held = { kind: 'change', id, lsn: highest, xid: message.xid, isLastOfTransaction: false, key: message.key, value: message.value }
+      return before
+    },
+    flush: () => release(true),
+    get isHolding() {
+      return held !== undefined
+    },
+  }
+}
+
+interface ChangeMessage {
+  kind: 'change'
+  key: string | null
+  value: string
+  xid: number
+  lsn: Lsn
+  op: string
+  table: string
+  /** Place within its transaction, where Debezium says it. */
+  order: number | undefined
+}
+
+type Message = ChangeMessage | { kind: 'end' } | { kind: 'idle' } | { kind: 'none' }
+
+function parseMessage(id: EntryId, fields: readonly string[]): Message {
+  const { key, value } = keyAndValue(fields)
+  if (value === undefined || value === DEBEZIUM_NULL) return { kind: 'none' }
+  const text = unwrap(value)
+  const body = parseObject(id, text)
+  if ('specversion' in body) {
+    throw new ChangeLogError('log_unsupported', `Entry ${id} is a CloudEvents message. Set "debezium.format.value=json".`)
+  }
+  const { status, op, source } = body
+  if (typeof status === 'string') return { kind: status === 'END' ? 'end' : 'none' }
+  // A heartbeat is sent between transactions.
+  if (typeof op !== 'string' || !isObject(source)) return { kind: typeof body['ts_ms'] === 'number' ? 'idle' : 'none' }
+  if (op === 'm') return { kind: 'none' }
+  const order = isObject(body['transaction']) ? body['transaction']['total_order'] : undefined
+  return {
+    kind: 'change',
+    key: key === undefined || key === DEBEZIUM_NULL ? null : unwrap(key),
+    value: text,
+    xid: Number(source['txId'] ?? 0) >>> 0,
+    lsn: (typeof source['lsn'] === 'number' ? BigInt(source['lsn']) : 0n) as Lsn,
+    op,
+    table: `${String(source['schema'])}.${String(source['table'])}`,
+    order: typeof order === 'number' ? order : undefined,
+  }
+}
+
+/** Extended messages name their fields; a compact one has a single field whose name is the key. */
+function keyAndValue(fields: readonly string[]): { key: string | undefined; value: string | undefined } {
+  if (fields.length === 2 && fields[0] !== 'value') return { key: fields[0], value: fields[1] }
+  const named = (name: string): string | undefined => {
+    for (let index = 0; index < fields.length; index += 2) if (fields[index] === name) return fields[index + 1]
+    return undefined
+  }
+  return { key: named('key'), value: named('value') }
+}
+
+function unwrap(text: string): string {
+  return text.startsWith('{"schema":') ? (jsonMember(text, 'payload') ?? text) : text
+}
+
+function parseObject(id: EntryId, text: string): Record<string, unknown> {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (cause) {
+    throw new ChangeLogError('log_conflict', `Entry ${id} is neither ours nor a message of Debezium Server: ${text.slice(0, 80)}`, { cause })
+  }
+  return isObject(value) ? value : {}
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+interface SeenChanges {
+  isNew(change: ChangeMessage): boolean
+}
+
+/** A resend repeats entries of recent transactions in their old order. */
+function createSeenChanges(maxTransactions: number): SeenChanges {
+  const transactions = new Map<number, { highestOrder: number; changes: Set<string> }>()
+  return {
+    isNew({ xid, order, lsn, op, table, key }) {
+      if (op === 'r') return true
+      let transaction = transactions.get(xid)
+      if (transaction === undefined) {
+        transaction = { highestOrder: 0, changes: new Set() }
+        transactions.set(xid, transaction)
+        const oldest = transactions.keys().next()
+        if (transactions.size > maxTransactions && oldest.done !== true) transactions.delete(oldest.value)
+      }
+      if (order !== undefined) {
+        if (order <= transaction.highestOrder) return false
+        transaction.highestOrder = order
+        return true
+      }
+      // Rows of one COPY share an LSN, but not their key. Without either there is nothing to tell a repeat by.
+      if (key === null && op !== 't') return true
+      const name = `${lsn}:${op}:${table}:${key ?? ''}`
+      if (transaction.changes.has(name)) return false
+      transaction.changes.add(name)
+      return true
+    },
+  }
+}

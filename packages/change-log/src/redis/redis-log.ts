@@ -1,0 +1,291 @@
+import { epochOfEntryId, FIRST_ENTRY_ID, isEntryId, type EntryId, type LogBatch, type LogEntry, type Lsn } from '@zenstack-live/protocol'
+import { flattenBatches } from '../append-order.ts'
+import type { ChangeLog, Continuity, LogState, ReadOptions, Retention, TailOptions, TrimReport } from '../change-log.ts'
+import { checkContinuity } from '../check-continuity.ts'
+import { chooseCut, type LogSample } from '../choose-cut.ts'
+import { conflictError } from '../continuity-error.ts'
+import { restoreEntry } from '../entry-codec.ts'
+import { ChangeLogError } from '../errors.ts'
+import { CHANGE_LOG_LIMITS, type ChangeLogLimits } from '../limits.ts'
+import { createAppendQueue, type AppendQueue, type AppendUnit } from './append-queue.ts'
+import { APPEND, SAMPLE, TRIM } from './append-script.ts'
+import { createDebeziumReader, type DebeziumReader } from './debezium-reader.ts'
+import { inspectRedis } from './inspect-redis.ts'
+import { connectForBlocking, connectForCommands, runScript, type RedisClient } from './redis-connection.ts'
+import { optionalEntryId, parseEntries, parsePairs, type RawEntry } from './redis-entries.ts'
+import { redisError } from './redis-error.ts'
+import { DEFAULT_LOG_NAME, logKeys, type LogKeys, type RedisLogOptions } from './redis-options.ts'
+import { agreeOnIdentity, createRedisNotes } from './redis-notes.ts'
+import { createRedisReaders } from './redis-readers.ts'
+import { recreatedError, tailRedis } from './redis-tail.ts'
+
+/**
+ * Opens the log that lives in a Redis stream, shared by all processes that name it.
+ *
+ * @throws {ChangeLogError} `log_unavailable` when Redis cannot be reached, `log_unsupported` when it cannot carry the log
+ */
+export async function openRedisLog(options: RedisLogOptions): Promise<ChangeLog> {
+  const redis = connectForCommands(options)
+  // Lost connections show in the commands that fail by them.
+  redis.on('error', (error: Error) => options.onWarning?.(`The connection to Redis failed: ${error.message}`))
+  try {
+    const { warnings } = await inspectRedis(redis)
+    for (const warning of warnings) options.onWarning?.(warning)
+    const keys = logKeys(options.name ?? DEFAULT_LOG_NAME)
+    return new RedisLog(redis, keys, options, await agreeOnIdentity(redis, keys))
+  } catch (cause) {
+    redis.disconnect()
+    throw redisError(cause, 'opening the change log')
+  }
+}
+
+class RedisLog implements ChangeLog {
+  readonly readers: ChangeLog['readers']
+  readonly notes: ChangeLog['notes']
+  readonly #redis: RedisClient
+  readonly #keys: LogKeys
+  readonly #options: RedisLogOptions
+  readonly #limits: ChangeLogLimits
+  readonly #queue: AppendQueue
+  readonly #closed = new AbortController()
+  #identity: string
+
+  constructor(redis: RedisClient, keys: LogKeys, options: RedisLogOptions, identity: string) {
+    this.#redis = redis
+    this.#keys = keys
+    this.#options = options
+    this.#limits = { ...CHANGE_LOG_LIMITS, ...options.limits }
+    this.#identity = identity
+    this.#queue = createAppendQueue(this.#limits, (unit) => this.#send(unit))
+    this.readers = createRedisReaders(redis, keys)
+    this.notes = createRedisNotes(redis, keys)
+  }
+
+  get identity(): string {
+    return this.#identity
+  }
+
+  async append(batches: readonly LogBatch[]): Promise<void> {
+    const entries = flattenBatches(batches)
+    if (entries.length > 0) await this.#queue.append(entries)
+  }
+
+  async read(after: EntryId, { count = this.#limits.readEntries, until }: ReadOptions = {}): Promise<LogEntry[]> {
+    return this.#asking('reading', async () => {
+      const debezium = createDebeziumReader(this.#limits.debeziumTransactions)
+      const entries: LogEntry[] = []
+      let cursor = after
+      for (;;) {
+        const raw = parseEntries(await this.#redis.xrange(this.#keys.stream, `(${cursor}`, until ?? '+', 'COUNT', count))
+        const last = raw.at(-1)
+        if (last === undefined) return [...entries, ...debezium.flush()]
+        cursor = last.id
+        entries.push(...decodeEntries(raw, debezium))
+        // A page must not end before it is known whether its last change ends a transaction.
+        if (entries.length > 0 && !debezium.isHolding) return entries
+      }
+    })
+  }
+
+  async *tail(after: EntryId, { signal, count = this.#limits.readEntries }: TailOptions): AsyncGenerator<readonly LogEntry[]> {
+    const stop = AbortSignal.any([signal, this.#closed.signal])
+    const redis = connectForBlocking(this.#options)
+    redis.on('error', (error: Error) => this.#options.onWarning?.(`The reading connection to Redis failed: ${error.message}`))
+    const disconnect = (): void => redis.disconnect()
+    stop.addEventListener('abort', disconnect, { once: true })
+    try {
+      const debezium = createDebeziumReader(this.#limits.debeziumTransactions)
+      await this.#prime(debezium, after)
+      yield* tailRedis(after, {
+        redis,
+        stream: this.#keys.stream,
+        meta: this.#keys.meta,
+        limits: this.#limits,
+        count,
+        identity: this.#identity,
+        signal: stop,
+        debezium,
+        continuity: (id) => this.#place(id),
+        decode: decodeEntries,
+        onWarning: this.#options.onWarning,
+      })
+      if (this.#closed.signal.aborted && !signal.aborted) throw new ChangeLogError('log_unavailable', 'The change log was closed.')
+    } catch (error) {
+      if (error instanceof ChangeLogError && error.code === 'log_recreated') await this.#adopt()
+      throw error
+    } finally {
+      stop.removeEventListener('abort', disconnect)
+      redis.disconnect()
+    }
+  }
+
+  async state(): Promise<LogState> {
+    return this.#asking('asking for its state', async () => {
+      const { stream } = this.#keys
+      const [ends, bytes] = await Promise.all([this.#ends(), this.#redis.call('MEMORY', 'USAGE', stream).catch(() => undefined)])
+      return {
+        epoch: ends.newest === undefined ? 0 : epochOfEntryId(ends.newest),
+        oldest: ends.oldest,
+        newest: ends.newest,
+        newestLsn: await this.#newestLsn(),
+        entries: ends.length,
+        bytes: typeof bytes === 'number' ? bytes : undefined,
+      }
+    })
+  }
+
+  async continuity(after: EntryId): Promise<Continuity> {
+    return (await this.#asking('asking for a place', () => this.#place(after))).continuity
+  }
+
+  async positionAt(timeMs: number): Promise<EntryId | undefined> {
+    return this.#asking('looking for a time', async () => {
+      const [samples, ends, trimmed] = await Promise.all([this.#samples(), this.#ends(), this.#redis.hget(this.#keys.meta, 'trimmed')])
+      const known = samples.findLast((sample) => sample.atMs <= timeMs)?.id
+      if (known !== undefined) return known
+      // Debezium's ids are clock times themselves.
+      if (ends.oldest !== undefined && epochOfEntryId(ends.oldest) === 0 && Number(ends.oldest.split('-')[0]) <= timeMs)
+        return `${timeMs - 1}-0` as EntryId
+      return trimmed === null ? FIRST_ENTRY_ID : undefined
+    })
+  }
+
+  async trim(retention: Retention): Promise<TrimReport> {
+    return this.#asking('trimming', async () => {
+      const { stream, meta, samples } = this.#keys
+      const added = Number(await runScript(this.#redis, SAMPLE, [stream, meta, samples], [this.#limits.sampleIntervalMs, this.#limits.maxSamples]))
+      const [state, known, readers, time] = await Promise.all([this.state(), this.#samples(), this.readers.list(), this.#redis.time()])
+      const { keepFrom, heldBackBy, overtaken } = chooseCut({
+        nowMs: Number(time[0]) * 1000,
+        retention,
+        samples: known,
+        newest: state.newest,
+        added,
+        entries: state.entries,
+        bytes: state.bytes,
+        readers,
+      })
+      const removed = keepFrom === undefined ? 0 : Number(await runScript(this.#redis, TRIM, [stream, meta, samples], [keepFrom]))
+      return { removed, heldBackBy, overtaken }
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#queue.close()
+    this.#closed.abort()
+    this.#redis.disconnect()
+  }
+
+  async #send({ args, previous }: AppendUnit): Promise<void> {
+    const { stream, meta, samples } = this.#keys
+    const { sampleIntervalMs, sampleEntries } = this.#limits
+    const reply = await this.#asking('appending', () =>
+      runScript(this.#redis, APPEND, [stream, meta, samples], [this.#identity, previous ?? '', sampleIntervalMs, sampleEntries, ...args]),
+    )
+    const [outcome, first, second] = Array.isArray(reply) ? (reply as unknown[]) : []
+    if (outcome === 'ok') return
+    if (outcome === 'recreated') {
+      await this.#adopt()
+      throw recreatedError(stream)
+    }
+    if (outcome === 'lost_tail') {
+      throw new ChangeLogError(
+        'log_lost_tail',
+        `The log's newest entry is ${String(first)}, but ${previous ?? ''} had been kept. Append again from there.`,
+      )
+    }
+    const id = String(first)
+    const header = args[args.indexOf(id) + 1] ?? ''
+    if (isEntryId(id)) throw conflictError(id, header, second === '' ? undefined : String(second))
+    throw new ChangeLogError('log_unavailable', `Redis answered an append with ${JSON.stringify(reply)}.`)
+  }
+
+  /** Takes on the identity of the log that is there now, and gives it one where it has none. */
+  async #adopt(): Promise<void> {
+    this.#identity = await agreeOnIdentity(this.#redis, this.#keys)
+  }
+
+  async #place(after: EntryId): Promise<{ continuity: Continuity; oldest: EntryId | undefined; identity: string | undefined }> {
+    const [present, ends, facts] = await Promise.all([
+      this.#redis.xrange(this.#keys.stream, after, after),
+      this.#ends(),
+      this.#redis.hmget(this.#keys.meta, 'identity', 'trimmed'),
+    ])
+    const trimmed = optionalEntryId(facts[1])
+    const continuity = checkContinuity({
+      after,
+      isPresent: present.length > 0,
+      newest: ends.newest,
+      oldest: ends.oldest,
+      trimmed,
+      isTrimmedExact: false,
+    })
+    return { continuity, oldest: ends.oldest, identity: facts[0] ?? undefined }
+  }
+
+  async #ends(): Promise<{ oldest: EntryId | undefined; newest: EntryId | undefined; length: number }> {
+    const reply = await this.#redis.xinfo('STREAM', this.#keys.stream).catch((error: unknown) => {
+      if (error instanceof Error && error.message.includes('no such key')) return []
+      throw error
+    })
+    const info = parsePairs(reply)
+    const first = info.get('first-entry')
+    const last = optionalEntryId(info.get('last-generated-id'))
+    return {
+      oldest: optionalEntryId(Array.isArray(first) ? first[0] : undefined),
+      newest: last === FIRST_ENTRY_ID ? undefined : last,
+      length: Number(info.get('length') ?? 0),
+    }
+  }
+
+  async #newestLsn(): Promise<Lsn | undefined> {
+    const raw = parseEntries(await this.#redis.xrevrange(this.#keys.stream, '+', '-', 'COUNT', 50)).toReversed()
+    const debezium = createDebeziumReader(this.#limits.debeziumTransactions)
+    const entries = [...decodeEntries(raw, debezium), ...debezium.flush()]
+    return entries.findLast((entry) => entry.lsn > 0n)?.lsn
+  }
+
+  async #samples(): Promise<LogSample[]> {
+    const flat = await this.#redis.zrange(this.#keys.samples, '0', '-1', 'WITHSCORES')
+    const samples: LogSample[] = []
+    for (let index = 0; index + 1 < flat.length; index += 2) {
+      const [atMs, id] = (flat[index] ?? '').split(':')
+      if (id !== undefined && isEntryId(id)) samples.push({ atMs: Number(atMs), id, added: Number(flat[index + 1]) })
+    }
+    return samples
+  }
+
+  /** Shows the reader what came just before, so that a resend that begins there is known for one. */
+  async #prime(debezium: DebeziumReader, after: EntryId): Promise<void> {
+    if (after === FIRST_ENTRY_ID || epochOfEntryId(after) > 0) return
+    const before = parseEntries(await this.#asking('reading', () => this.#redis.xrevrange(this.#keys.stream, after, '-', 'COUNT', 1000)))
+    decodeEntries(before.toReversed(), debezium)
+    debezium.flush()
+  }
+
+  async #asking<Value>(doing: string, run: () => Promise<Value>): Promise<Value> {
+    if (this.#closed.signal.aborted) throw new ChangeLogError('log_unavailable', 'The change log was closed.')
+    try {
+      return await run()
+    } catch (cause) {
+      throw redisError(cause, doing)
+    }
+  }
+}
+
+function decodeEntries(raw: readonly RawEntry[], debezium: DebeziumReader): LogEntry[] {
+  const entries: LogEntry[] = []
+  for (const entry of raw) {
+    const { id, fields } = entry
+    if (fields[0] !== 'h') {
+      entries.push(...debezium.feed(entry))
+      continue
+    }
+    if (debezium.isHolding) entries.push(...debezium.flush())
+    const restored = restoreEntry(id, { header: fields[1] ?? '', key: fields[3] ?? '', value: fields[5] ?? '' })
+    if (restored === undefined)
+      throw new ChangeLogError('log_conflict', `Entry ${id} has the header "${fields[1] ?? ''}", which this version does not know.`)
+    entries.push(restored)
+  }
+  return entries
+}

@@ -1,0 +1,125 @@
+import { parseEntryId } from '@zenstack-live/protocol'
+import type { DeadLetter, DurableReaders, ReaderInfo } from '../durable-readers.ts'
+import { ChangeLogError } from '../errors.ts'
+import { fencedMessage } from '../fenced-message.ts'
+import { CHANGE_LOG_LIMITS } from '../limits.ts'
+import { createScript, runScript, type RedisClient } from './redis-connection.ts'
+import { redisError } from './redis-error.ts'
+import type { LogKeys } from './redis-options.ts'
+
+const NOW = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function ms(value) return string.format('%.0f', value) end
+`
+
+// KEYS: reader, readers. ARGV: id, owner, lease in ms.
+const ACQUIRE = createScript(`${NOW}
+local reader = redis.call('HMGET', KEYS[1], 'owner', 'until', 'cursor', 'state')
+local remaining = tonumber(reader[2] or 0) - now
+if remaining > 0 and reader[1] ~= ARGV[2] then return {'held', reader[1], ms(remaining)} end
+local fence = redis.call('HINCRBY', KEYS[1], 'fence', 1)
+redis.call('HSET', KEYS[1], 'owner', ARGV[2], 'until', ms(now + ARGV[3]))
+redis.call('SADD', KEYS[2], ARGV[1])
+return {'taken', fence, reader[3], reader[4]}
+`)
+
+// KEYS: reader, dead letters. ARGV: fence, lease in ms, cursor or '', state, most letters, then key and text of each letter.
+// Letters stand in a hash with a rising place in front of their text, so that the oldest can make room.
+const SAVE = createScript(`${NOW}
+if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'until', ms(now + ARGV[2]))
+if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'cursor', ARGV[3], 'state', ARGV[4], 'savedAt', ms(now)) end
+for i = 6, #ARGV, 2 do
+  redis.call('HSET', KEYS[2], ARGV[i], ms(redis.call('HINCRBY', KEYS[1], 'letters', 1)) .. ':' .. ARGV[i + 1])
+end
+if #ARGV > 5 then
+  local excess = redis.call('HLEN', KEYS[2]) - tonumber(ARGV[5])
+  if excess > 0 then
+    local all = redis.call('HGETALL', KEYS[2])
+    local places = {}
+    for i = 1, #all, 2 do places[#places + 1] = {all[i], tonumber(string.match(all[i + 1], '^%d+'))} end
+    table.sort(places, function(a, b) return a[2] < b[2] end)
+    for i = 1, excess do redis.call('HDEL', KEYS[2], places[i][1]) end
+  end
+end
+return 1
+`)
+
+// KEYS: reader. ARGV: fence.
+const RELEASE = createScript(`
+if redis.call('HGET', KEYS[1], 'fence') == ARGV[1] then redis.call('HSET', KEYS[1], 'until', '0') end
+return 1
+`)
+
+// KEYS: reader, dead letters, readers. ARGV: id.
+const DROP = createScript(`
+redis.call('SREM', KEYS[3], ARGV[1])
+redis.call('DEL', KEYS[2])
+return redis.call('DEL', KEYS[1])
+`)
+
+/** Cursors and leases in Redis, each change one script and so one step, timed by the server's clock. */
+export function createRedisReaders(redis: RedisClient, keys: LogKeys): DurableReaders {
+  const run = async (doing: string, ...call: Parameters<typeof runScript> extends [unknown, ...infer Rest] ? Rest : never): Promise<unknown> => {
+    try {
+      return await runScript(redis, ...call)
+    } catch (cause) {
+      throw redisError(cause, doing)
+    }
+  }
+  return {
+    async acquire(id, { owner, leaseMs }) {
+      const reply = await run('taking a reader over', ACQUIRE, [keys.reader(id), keys.readers], [id, owner, leaseMs])
+      const [outcome, first, second, third] = Array.isArray(reply) ? (reply as unknown[]) : []
+      if (outcome === 'held') return { heldByOwner: String(first), remainingMs: Number(second) }
+      const record = typeof second === 'string' ? { cursor: parseEntryId(second), state: typeof third === 'string' ? third : '' } : undefined
+      return { id, owner, leaseMs, fence: Number(first), record }
+    },
+    async save(lease, { record, deadLetters = [] }) {
+      const args = [lease.fence, lease.leaseMs, record?.cursor ?? '', record?.state ?? '', CHANGE_LOG_LIMITS.maxDeadLetters]
+      const letters = deadLetters.flatMap(({ key, text }) => [key, text])
+      const reply = await run('saving a reader', SAVE, [keys.reader(lease.id), keys.deadLetters(lease.id)], [...args, ...letters])
+      if (reply !== 1) throw new ChangeLogError('reader_fenced', fencedMessage(lease))
+    },
+    async release(lease) {
+      await run('releasing a reader', RELEASE, [keys.reader(lease.id)], [lease.fence])
+    },
+    async list() {
+      try {
+        const ids = (await redis.smembers(keys.readers)).sort()
+        return await Promise.all(ids.map((id) => readerInfo(redis, keys, id)))
+      } catch (cause) {
+        throw redisError(cause, 'listing readers')
+      }
+    },
+    async drop(id) {
+      return (await run('dropping a reader', DROP, [keys.reader(id), keys.deadLetters(id), keys.readers], [id])) === 1
+    },
+    async deadLetters(id) {
+      const all = Object.entries(await redis.hgetall(keys.deadLetters(id)))
+      return all
+        .map(([key, stored]) => ({ key, place: Number(stored.slice(0, stored.indexOf(':'))), text: stored.slice(stored.indexOf(':') + 1) }))
+        .sort((a, b) => a.place - b.place)
+        .map(({ key, text }): DeadLetter => ({ key, text }))
+    },
+    async removeDeadLetter(id, key) {
+      return (await redis.hdel(keys.deadLetters(id), key)) === 1
+    },
+  }
+}
+
+async function readerInfo(redis: RedisClient, keys: LogKeys, id: string): Promise<ReaderInfo> {
+  const [fields, deadLetters, time] = await Promise.all([redis.hgetall(keys.reader(id)), redis.hlen(keys.deadLetters(id)), redis.time()])
+  const nowMs = Number(time[0]) * 1000 + Number(time[1]) / 1000
+  const savedAt = fields['savedAt']
+  return {
+    id,
+    cursor: fields['cursor'] === undefined ? undefined : parseEntryId(fields['cursor']),
+    state: fields['state'],
+    owner: Number(fields['until'] ?? 0) > nowMs ? fields['owner'] : undefined,
+    fence: Number(fields['fence'] ?? 0),
+    deadLetters,
+    savedAtMs: savedAt === undefined ? undefined : Number(savedAt),
+  }
+}

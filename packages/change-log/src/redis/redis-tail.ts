@@ -1,0 +1,127 @@
+import type { EntryId, LogEntry } from '@zenstack-live/protocol'
+import { compareEntryIds } from '@zenstack-live/protocol'
+import type { Continuity } from '../change-log.ts'
+import { continuityError } from '../continuity-error.ts'
+import { ChangeLogError } from '../errors.ts'
+import type { ChangeLogLimits } from '../limits.ts'
+import type { DebeziumReader } from './debezium-reader.ts'
+import type { RedisClient } from './redis-connection.ts'
+import { optionalEntryId, parseReadReply, type RawEntry } from './redis-entries.ts'
+
+export interface RedisTailDeps {
+  /** A connection for this tail alone. */
+  redis: RedisClient
+  stream: string
+  meta: string
+  limits: ChangeLogLimits
+  count: number
+  identity: string
+  signal: AbortSignal
+  debezium: DebeziumReader
+  continuity: (after: EntryId) => Promise<{ continuity: Continuity; oldest: EntryId | undefined; identity: string | undefined }>
+  decode: (entries: readonly RawEntry[], debezium: DebeziumReader) => LogEntry[]
+  onWarning: ((message: string) => void) | undefined
+}
+
+/**
+ * Follows the stream from one connection.
+ *
+ * ```
+ *          ┌──────── connection lost, or `verifyIntervalMs` passed ────────┐
+ *          ▼                                                               │
+ *      verify ── ok ──► read (finite BLOCK) ── page, with the mark of the last trim ──► yield
+ *        │  └─ ahead of the log: wait up to `healMs` for capture to write its tail again
+ *        └─ gap, recreated ──► error
+ * ```
+ * Each read is answered together with the id that retention removed last. Were it beyond the place read from, and the page
+ * begins behind it, entries in between went unread.
+ */
+export async function* tailRedis(after: EntryId, deps: RedisTailDeps): AsyncGenerator<readonly LogEntry[]> {
+  const { signal, limits } = deps
+  let cursor = after
+  let verifiedAt = -Infinity
+  let aheadSince: number | undefined
+  while (!signal.aborted) {
+    if (performance.now() - verifiedAt >= limits.verifyIntervalMs) {
+      const outcome = await attempt(deps, () => verify(cursor, deps))
+      if (outcome === undefined) continue
+      if (outcome === 'ahead') {
+        aheadSince ??= performance.now()
+        if (performance.now() - aheadSince > limits.healMs) throw continuityError('foreign', cursor, undefined)
+        await pause(100, signal)
+        continue
+      }
+      aheadSince = undefined
+      verifiedAt = performance.now()
+    }
+    const read = await attempt(deps, () => readOnce(cursor, deps))
+    if (read === undefined) {
+      verifiedAt = -Infinity
+      continue
+    }
+    requireUnbroken(cursor, read, deps)
+    const last = read.entries.at(-1)
+    const page = last === undefined ? deps.debezium.flush() : deps.decode(read.entries, deps.debezium)
+    if (last !== undefined) cursor = last.id
+    if (page.length > 0) yield page
+  }
+}
+
+interface ReadOutcome {
+  entries: RawEntry[]
+  identity: string | undefined
+  trimmed: EntryId | undefined
+}
+
+async function readOnce(cursor: EntryId, { redis, stream, meta, limits, count, debezium }: RedisTailDeps): Promise<ReadOutcome> {
+  const blockMs = debezium.isHolding ? limits.debeziumIdleMs : limits.blockMs
+  const replies = await redis.pipeline().xread('COUNT', count, 'BLOCK', blockMs, 'STREAMS', stream, cursor).hmget(meta, 'identity', 'trimmed').exec()
+  const [read, facts] = replies ?? []
+  if (read === undefined || facts === undefined) throw new Error('Redis answered a read with nothing')
+  for (const [error] of [read, facts]) if (error !== null) throw error
+  const [identity, trimmed] = Array.isArray(facts[1]) ? (facts[1] as unknown[]) : []
+  return { entries: parseReadReply(read[1]), identity: typeof identity === 'string' ? identity : undefined, trimmed: optionalEntryId(trimmed) }
+}
+
+function requireUnbroken(cursor: EntryId, { entries, identity, trimmed }: ReadOutcome, deps: RedisTailDeps): void {
+  if (identity !== deps.identity) throw recreatedError(deps.stream)
+  const first = entries[0]
+  const isBehindTrim = trimmed !== undefined && compareEntryIds(cursor, trimmed) < 0
+  if (isBehindTrim && (first === undefined || compareEntryIds(trimmed, first.id) < 0)) throw continuityError('gap', cursor, first?.id)
+}
+
+async function verify(cursor: EntryId, { continuity, identity, stream }: RedisTailDeps): Promise<'ok' | 'ahead'> {
+  const facts = await continuity(cursor)
+  if (facts.identity !== identity) throw recreatedError(stream)
+  if (facts.continuity === 'gap') throw continuityError('gap', cursor, facts.oldest)
+  return facts.continuity === 'ok' ? 'ok' : 'ahead'
+}
+
+/** Runs it, and again after connections were lost; `undefined` means "look around and go on". */
+async function attempt<Value>({ signal, limits, onWarning }: RedisTailDeps, run: () => Promise<Value>): Promise<Value | undefined> {
+  try {
+    return await run()
+  } catch (error) {
+    if (error instanceof ChangeLogError && error.code !== 'log_unavailable') throw error
+    if (signal.aborted) return undefined
+    onWarning?.(`Reading the change log failed and is tried again: ${error instanceof Error ? error.message : String(error)}`)
+    await pause(Math.min(limits.reconnectDelayMs, 100 + Math.random() * 200), signal)
+    return undefined
+  }
+}
+
+export function recreatedError(stream: string): ChangeLogError {
+  return new ChangeLogError('log_recreated', `The change log "${stream}" was deleted or lost and made anew. Begin again with a snapshot.`)
+}
+
+function pause(delayMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = setTimeout(done, delayMs)
+    signal.addEventListener('abort', done, { once: true })
+  })
+}
