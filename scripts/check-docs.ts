@@ -22,7 +22,7 @@ export function checkDocs(root: string, isWriting = false): string[] {
         : `<!-- snippet: ${path}${region === undefined ? '' : `#${region}`} -->\n\`\`\`${language}\n${source}\n\`\`\``
     })
     if (fresh !== text && isWriting) writeFileSync(file, fresh)
-    if (fresh !== text && !isWriting) problems.push(`${relative(root, file)}: code differs from its file. Run: pnpm docs`)
+    if (fresh !== text && !isWriting) problems.push(`${relative(root, file)}: code differs from its file. Run: pnpm docs:write`)
     for (const [, target = ''] of text.matchAll(LINK)) {
       if (!existsSync(join(dirname(file), target))) problems.push(`${relative(root, file)}: links to ${target}, which does not exist.`)
     }

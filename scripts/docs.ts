@@ -1,4 +1,4 @@
-// `pnpm docs`: brings the code in Markdown up to date with the files it is copied from.
+// `pnpm docs:write`: brings the code in Markdown up to date with the files it is copied from.
 import { fileURLToPath } from 'node:url'
 import { checkDocs } from './check-docs.ts'
 

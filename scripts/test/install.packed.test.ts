@@ -140,15 +140,15 @@ function spawnQuietly(command: string, args: string[], env: Record<string, strin
   const lines: string[] = []
   let errors = ''
   let rest = ''
-  let wake = (): void => {}
+  let wake: (() => void) | undefined
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {
     const parts = (rest + text).split('\n')
     rest = parts.pop() ?? ''
     lines.push(...parts)
-    wake()
+    wake?.()
   })
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (errors += text))
-  child.once('exit', () => wake())
+  child.once('exit', () => wake?.())
   return {
     async nextLine() {
       while (lines.length === 0) {
