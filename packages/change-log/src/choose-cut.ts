@@ -2,7 +2,7 @@ import { compareEntryIds, type EntryId } from '@zenstack-live/protocol'
 import type { Retention } from './change-log.ts'
 import { nextEntryId, transactionStart } from './entry-id-parts.ts'
 
-/** What the log looked like once: when, its newest entry, and how many entries it had taken by then. */
+/** What the log looked like once, between two transactions: when, its newest entry, and how many entries it had taken by then. */
 export interface LogSample {
   atMs: number
   id: EntryId
@@ -40,8 +40,10 @@ export function chooseCut(input: CutInput): Cut {
   const slowest = slowestReader(input.readers)
   const isHeld = slowest !== undefined && compareEntryIds(slowest.cursor, soft) < 0
   const wanted = isHeld ? latest(slowest.cursor, hard) : soft
+  // Samples stand at the ends of transactions; a reader's cursor may not.
+  const last = input.samples.findLast((sample) => compareEntryIds(sample.id, wanted) <= 0)?.id
   return {
-    keepFrom: earliest(transactionStart(nextEntryId(wanted)), transactionStart(input.newest)),
+    keepFrom: last === undefined ? undefined : earliest(nextEntryId(last), transactionStart(input.newest)),
     heldBackBy: isHeld ? slowest.id : undefined,
     overtaken:
       hard === undefined ? [] : input.readers.filter(({ cursor }) => cursor !== undefined && compareEntryIds(cursor, hard) < 0).map(({ id }) => id),

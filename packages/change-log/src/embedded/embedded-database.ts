@@ -7,9 +7,12 @@ import { parseEntryId } from '@zenstack-live/protocol'
 import { splitEntryId } from '../entry-id-parts.ts'
 import { ChangeLogError } from '../errors.ts'
 
-// Ids are kept as 16 bytes, big-endian, because SQLite orders blobs byte by byte.
+// Ids are kept as 16 bytes, big-endian, because SQLite orders blobs byte by byte. They stand in an index of their own: rows as wide as
+// envelopes inside an index spill to a page each.
 const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS entries (id BLOB PRIMARY KEY, header TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS entries (
+    place INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, header TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL
+  );
   CREATE TABLE IF NOT EXISTS samples (added INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, id BLOB NOT NULL);
   CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
@@ -27,35 +30,31 @@ const SCHEMA = `
  * @throws {ChangeLogError} `log_in_use` when another process has it open
  */
 export function openEmbeddedDatabase(directory: string): DatabaseSync {
-  mkdirSync(directory, { recursive: true })
-  const file = join(directory, 'changes.sqlite')
-  const database = new DatabaseSync(file)
+  let database: DatabaseSync | undefined
   try {
+    mkdirSync(directory, { recursive: true })
+    database = new DatabaseSync(join(directory, 'changes.sqlite'))
     // EXCLUSIVE holds the file's lock until the process ends, however it ends.
     // NORMAL may lose the newest commits in a power cut, never the order: capture then writes them again from its slot.
     database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA auto_vacuum = INCREMENTAL')
     database.exec(SCHEMA)
     database.prepare("INSERT OR IGNORE INTO meta VALUES ('identity', ?), ('added', '0')").run(randomUUID())
+    return database
   } catch (cause) {
-    database.close()
+    database?.close()
     if (isBusy(cause)) {
       throw new ChangeLogError(
         'log_in_use',
         `The embedded log in "${directory}" is open in another process. Stop that one, or use Redis: many processes share it.`,
-        {
-          cause,
-        },
+        { cause },
       )
     }
     throw new ChangeLogError(
       'log_unavailable',
       `The embedded log in "${directory}" cannot be opened: ${String(cause)}. Check the folder's rights and space.`,
-      {
-        cause,
-      },
+      { cause },
     )
   }
-  return database
 }
 
 export function encodeId(id: EntryId): Uint8Array {

@@ -58,6 +58,7 @@ class EmbeddedLog implements ChangeLog {
 
   async append(batches: Parameters<ChangeLog['append']>[0]): Promise<void> {
     const entries = flattenBatches(batches)
+    this.#requireOpen()
     if (entries.length === 0) return
     this.#order.check(entries)
     try {
@@ -73,7 +74,7 @@ class EmbeddedLog implements ChangeLog {
           kept++
         }
       }
-      if (newest !== undefined) this.#sample(newest, kept)
+      this.#sample(entries.at(-1), kept)
       this.#database.exec('COMMIT')
       this.#entries += kept
     } catch (cause) {
@@ -197,14 +198,16 @@ class EmbeddedLog implements ChangeLog {
     throw conflictError(entry.id, header, typeof present === 'string' ? present : undefined)
   }
 
-  #sample(newest: EntryId, kept: number): void {
-    if (kept === 0) return
+  /** Samples are where the log may be cut, so they stand between transactions. */
+  #sample(last: LogEntry | undefined, kept: number): void {
+    if (last === undefined || kept === 0) return
     const added = Number(this.#meta('added')) + kept
     this.#setMeta('added', String(added))
-    const [last, nowMs] = [this.#lastSample, this.#now()]
-    if (last !== undefined && added - last.added < this.#sampleEntries && nowMs - last.atMs < CHANGE_LOG_LIMITS.sampleIntervalMs) return
-    this.#lastSample = { atMs: nowMs, id: newest, added }
-    this.#statements.addSample.run(added, nowMs, encodeId(newest))
+    if (last.kind === 'change' && !last.isLastOfTransaction) return
+    const [previous, nowMs] = [this.#lastSample, this.#now()]
+    if (previous !== undefined && added - previous.added < this.#sampleEntries && nowMs - previous.atMs < CHANGE_LOG_LIMITS.sampleIntervalMs) return
+    this.#lastSample = { atMs: nowMs, id: last.id, added }
+    this.#statements.addSample.run(added, nowMs, encodeId(last.id))
   }
 
   #samples(): LogSample[] {
@@ -280,7 +283,7 @@ function createEmbeddedNotes(database: DatabaseSync): ChangeLog['notes'] {
 // oxlint-disable-next-line typescript/explicit-function-return-type
 function prepareStatements(database: DatabaseSync) {
   return {
-    insert: database.prepare('INSERT INTO entries VALUES (?, ?, ?, ?)'),
+    insert: database.prepare('INSERT INTO entries (id, header, key, value) VALUES (?, ?, ?, ?)'),
     header: database.prepare('SELECT header FROM entries WHERE id = ?'),
     read: database.prepare('SELECT id, header, key, value FROM entries WHERE id > ? AND id <= ? ORDER BY id LIMIT ?'),
     oldest: database.prepare('SELECT id FROM entries ORDER BY id LIMIT 1'),

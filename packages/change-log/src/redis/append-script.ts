@@ -52,7 +52,9 @@ for i = 5, #ARGV, 4 do
     if present ~= header and not isTrimmed then return {'conflict', id, present} end
   end
 end
-if kept > 0 then
+-- Samples are where the log may be cut, so they stand between transactions.
+local header = ARGV[#ARGV - 2]
+if kept > 0 and (string.sub(header, 1, 2) ~= 'c:' or string.sub(header, -2) == ':1') then
   local time = redis.call('TIME')
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
   local added = redis.call('XLEN', KEYS[1]) + (meta[5] or 0)

@@ -156,7 +156,7 @@ class RedisLog implements ChangeLog {
       const added = Number(await runScript(this.#redis, SAMPLE, [stream, meta, samples], [this.#limits.sampleIntervalMs, this.#limits.maxSamples]))
       const [state, known, readers, time] = await Promise.all([this.state(), this.#samples(), this.readers.list(), this.#redis.time()])
       const { keepFrom, heldBackBy, overtaken } = chooseCut({
-        nowMs: Number(time[0]) * 1000,
+        nowMs: Number(time[0]) * 1000 + Number(time[1]) / 1000,
         retention,
         samples: known,
         newest: state.newest,
