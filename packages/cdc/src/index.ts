@@ -1,1 +1,10 @@
-export {}
+export { startCapture, type Capture, type CaptureLag, type CaptureLogger, type CaptureOptions, type CaptureState } from './capture.ts'
+export { DEFAULT_CAPTURE_NAME } from './capture-name.ts'
+export { type CapturedTable } from './captured-table.ts'
+export { CaptureError, type CaptureProblem, type ProblemKind } from './errors.ts'
+export { inspectCapture, type CaptureInspection, type CaptureTarget, type ServerFacts } from './inspect.ts'
+export { CAPTURE_LIMITS, type CaptureLimits } from './limits.ts'
+export { MARK_PREFIX } from './assembler.ts'
+export { setUpCapture, type SetupOptions, type SetupReport } from './setup.ts'
+export { type CaptureSink, type SinkState } from './sink.ts'
+export { type SlotFacts } from './database/slot.ts'

@@ -1,0 +1,271 @@
+import {
+  entryIdMajor,
+  makeEntryId,
+  type BulkEntry,
+  type ChangeEntry,
+  type EntryId,
+  type LogBatch,
+  type LogEntry,
+  type Lsn,
+} from '@zenstack-live/protocol'
+import { createEnvelopeWriter, type EnvelopeWriter, type SourceNames } from './encode/envelope.ts'
+import type { TableEncoder } from './encode/table-encoder.ts'
+import { CaptureError } from './errors.ts'
+import { readBegin, readCommitEndLsn, readLogicalMessage, readTruncate } from './pgoutput/messages.ts'
+import { createTuple, readTuple } from './pgoutput/tuple.ts'
+
+/*
+ * pgoutput's messages, one after the other, become whole transactions:
+ *
+ *     Begin ─► (Relation | Insert | Update | Delete | Truncate | Message)* ─► Commit ─► one batch, or nothing of interest
+ *
+ * The end LSN, which every id needs, comes with Commit. So a transaction waits here, within limits; past them its rows are dropped
+ * and a `bulk` mark stands for it.
+ */
+
+/** Messages with this prefix are ours: they move the log to their LSN at once and carry nothing. */
+export const MARK_PREFIX = 'zenstack_live'
+
+export interface AssembledBatch {
+  batch: LogBatch
+  /** Everything up to here is in this batch or before it. */
+  endLsn: Lsn
+  bytes: number
+  /** Milliseconds since 1970; `undefined` for marks. */
+  commitTimeMs: number | undefined
+}
+
+export interface AssemblerOptions {
+  epoch: number
+  names: SourceNames
+  /** Encoder of a relation, or `undefined` for one that is not captured. */
+  encoderOf: (relationOid: number) => TableEncoder | undefined
+  maxTransactionEntries: number
+  maxTransactionBytes: number
+  /** Whether messages of this prefix become events (operation `m`). */
+  isMessageCaptured: (prefix: string) => boolean
+  previousCommitLsn: string | null
+  /** What the log already holds: a transaction below is a repeat, and no mark may come in front of it. */
+  logLsn: Lsn
+  onBatch: (batch: AssembledBatch) => void
+  /** Nothing more will come up to `lsn`. `isUrgent`: somebody waits for the log to say so. */
+  onProgress: (lsn: Lsn, isUrgent: boolean) => void
+  now: () => number
+}
+
+/** Turns the messages of one connection into batches. The bytes given to it are read at once and not kept. */
+export class Assembler {
+  readonly #options: AssemblerOptions
+  readonly #envelope: EnvelopeWriter
+  readonly #oldTuple = createTuple()
+  readonly #newTuple = createTuple()
+  readonly #changedTables = new Set<string>()
+  #previousCommitLsn: string | null
+  #newestLsn: Lsn
+  #isInTransaction = false
+  /** Whether the open transaction holds a message of ours: somebody waits for its end. */
+  #isAwaited = false
+  #isTooLarge = false
+  #xid = 0
+  #commitTimeUs = 0n
+  #bytes = 0
+  #entries: ChangeEntry[] = []
+  #tables = new Set<string>()
+
+  constructor(options: AssemblerOptions) {
+    this.#options = options
+    this.#envelope = createEnvelopeWriter(options.names)
+    this.#previousCommitLsn = options.previousCommitLsn
+    this.#newestLsn = options.logLsn
+  }
+
+  get isInTransaction(): boolean {
+    return this.#isInTransaction
+  }
+
+  /** A change of tables waits for its mark. */
+  get hasSchemaChanges(): boolean {
+    return this.#changedTables.size > 0
+  }
+
+  /** LSN of the last commit, as decimal text. */
+  get previousCommitLsn(): string | null {
+    return this.#previousCommitLsn
+  }
+
+  /** Takes one message; Relation, Type and Origin are not for it. */
+  accept(buffer: Buffer, offset: number, startLsn: bigint): void {
+    const at = offset + 1
+    switch (buffer[offset]) {
+      case TAG_INSERT:
+        return this.#insert(buffer, at, startLsn.toString())
+      case TAG_UPDATE:
+        return this.#update(buffer, at, startLsn.toString())
+      case TAG_DELETE:
+        return this.#delete(buffer, at, startLsn.toString())
+      case TAG_BEGIN: {
+        const { xid, commitTimeUs } = readBegin(buffer, at)
+        return this.#begin(xid, commitTimeUs)
+      }
+      case TAG_COMMIT: {
+        const endLsn = readCommitEndLsn(buffer, at) as Lsn
+        this.#commit(endLsn)
+        this.#previousCommitLsn = endLsn.toString()
+        return
+      }
+      case TAG_TRUNCATE:
+        return this.#truncate(buffer, at, startLsn.toString())
+      case TAG_MESSAGE:
+        return this.#message(buffer, at)
+      default:
+        throw new CaptureError(`pgoutput sent a message of the unknown kind "${buffer.toString('latin1', offset, at)}".`)
+    }
+  }
+
+  /** These tables have to be read again: told in front of the next transaction, or by {@link Assembler.takeSchemaMark}. */
+  schemaChanged(tables: Iterable<string>): void {
+    for (const name of tables) this.#changedTables.add(name)
+  }
+
+  /**
+   * The mark for the tables that changed, at an LSN up to which everything was given out. `undefined` when none did, and at an LSN that
+   * the log has already passed: the mark waits.
+   */
+  takeSchemaMark(lsn: Lsn): AssembledBatch | undefined {
+    if (this.#changedTables.size === 0 || lsn <= this.#newestLsn) return undefined
+    this.#newestLsn = lsn
+    const tables = [...this.#changedTables].sort()
+    this.#changedTables.clear()
+    const id = makeEntryId(this.#options.epoch, lsn, 0)
+    const entry: BulkEntry = { kind: 'bulk', id, lsn, xid: 0, isLastOfTransaction: true, reason: 'schema', tables }
+    return { batch: { entries: [entry] }, endLsn: lsn, bytes: 0, commitTimeMs: undefined }
+  }
+
+  #begin(xid: number, commitTimeUs: bigint): void {
+    this.#isInTransaction = true
+    this.#isAwaited = false
+    this.#isTooLarge = false
+    this.#bytes = 0
+    this.#entries = []
+    if (this.#tables.size > 0) this.#tables = new Set()
+    this.#xid = xid
+    this.#commitTimeUs = commitTimeUs
+    const nowMs = this.#options.now()
+    this.#envelope.begin({ xid: xid === 0 ? null : xid, commitTimeUs, previousCommitLsn: this.#previousCommitLsn, snapshot: 'false', nowMs })
+  }
+
+  #commit(endLsn: Lsn): void {
+    const { epoch, onBatch, onProgress } = this.#options
+    this.#isInTransaction = false
+    const schemaMark = this.takeSchemaMark((endLsn - 1n) as Lsn)
+    if (schemaMark !== undefined) onBatch(schemaMark)
+    const entries = this.#isTooLarge ? [bulkEntry(epoch, endLsn, this.#xid, [...this.#tables])] : numberEntries(this.#entries, epoch, endLsn)
+    this.#entries = []
+    if (endLsn > this.#newestLsn) this.#newestLsn = endLsn
+    if (entries.length === 0) return onProgress(endLsn, this.#isAwaited)
+    onBatch({ batch: { entries }, endLsn, bytes: this.#isTooLarge ? 0 : this.#bytes, commitTimeMs: Number(this.#commitTimeUs / 1000n) })
+  }
+
+  #insert(buffer: Buffer, at: number, lsn: string): void {
+    const encoder = this.#options.encoderOf(buffer.readUInt32BE(at))
+    if (encoder === undefined) return
+    const tuple = this.#newTuple
+    readTuple(buffer, at + 5, tuple)
+    this.#change(encoder, 'c', encoder.key(tuple), lsn, `"before":null,"after":${encoder.row(tuple)}`, encoder.excluded(tuple))
+  }
+
+  #update(buffer: Buffer, at: number, lsn: string): void {
+    const encoder = this.#options.encoderOf(buffer.readUInt32BE(at))
+    if (encoder === undefined) return
+    const tag = buffer[at + 4]
+    const isFull = tag === TAG_OLD
+    const hasOld = isFull || tag === TAG_KEY
+    const [old, tuple] = [this.#oldTuple, this.#newTuple]
+    const next = hasOld ? readTuple(buffer, at + 5, old) : at + 4
+    readTuple(buffer, next + 1, tuple)
+    const before = isFull ? encoder.row(old) : hasOld ? encoder.identityRow(old) : 'null'
+    const after = encoder.row(tuple, hasOld ? old : undefined)
+    const key = encoder.key(tuple)
+    const oldKey = hasOld ? encoder.key(old) : key
+    if (oldKey === key) {
+      return this.#change(encoder, 'u', key, lsn, `"before":${before},"after":${after}`, encoder.excluded(tuple, isFull ? old : undefined))
+    }
+    // A row that changes its key is another row.
+    this.#change(encoder, 'd', oldKey, lsn, `"before":${before},"after":null`, encoder.excluded(old))
+    this.#change(encoder, 'c', key, lsn, `"before":null,"after":${after}`, encoder.excluded(tuple))
+  }
+
+  #delete(buffer: Buffer, at: number, lsn: string): void {
+    const encoder = this.#options.encoderOf(buffer.readUInt32BE(at))
+    if (encoder === undefined) return
+    const old = this.#oldTuple
+    readTuple(buffer, at + 5, old)
+    const before = buffer[at + 4] === TAG_OLD ? encoder.row(old) : encoder.identityRow(old)
+    this.#change(encoder, 'd', encoder.key(old), lsn, `"before":${before},"after":null`, encoder.excluded(old))
+  }
+
+  #truncate(buffer: Buffer, at: number, lsn: string): void {
+    for (const oid of readTruncate(buffer, at)) {
+      const encoder = this.#options.encoderOf(oid)
+      if (encoder !== undefined) this.#change(encoder, 't', null, lsn, '"before":null,"after":null')
+    }
+  }
+
+  #message(buffer: Buffer, at: number): void {
+    const { isTransactional, lsn, prefix, content } = readLogicalMessage(buffer, at)
+    const isOurs = prefix === MARK_PREFIX
+    if (isTransactional && isOurs) this.#isAwaited = true
+    if (isOurs || !this.#options.isMessageCaptured(prefix)) {
+      if (!isTransactional) this.#options.onProgress(lsn as Lsn, isOurs)
+      return
+    }
+    // Outside of a transaction it comes between transactions, and is like a commit of its own.
+    if (!isTransactional) this.#begin(0, BigInt(this.#options.now()) * 1000n)
+    const name = JSON.stringify(prefix)
+    const rows = `"message":{"prefix":${name},"content":"${content.toString('base64')}"}`
+    this.#push(`{"prefix":${name}}`, this.#envelope.write('m', '"schema":"","table":""', lsn.toString(), rows))
+    if (!isTransactional) this.#commit(lsn as Lsn)
+  }
+
+  #change(encoder: TableEncoder, operation: 'c' | 'u' | 'd' | 't', key: string | null, lsn: string, rows: string, excluded?: string): void {
+    this.#tables.add(encoder.tableName)
+    this.#push(key, this.#envelope.write(operation, encoder.sourceText, lsn, rows, excluded))
+  }
+
+  #push(key: string | null, value: string): void {
+    if (this.#isTooLarge) return
+    this.#bytes += value.length
+    // The id and the LSN come with Commit.
+    this.#entries.push({ kind: 'change', id: '' as EntryId, lsn: 0n as Lsn, xid: this.#xid, isLastOfTransaction: false, key, value })
+    if (this.#entries.length <= this.#options.maxTransactionEntries && this.#bytes <= this.#options.maxTransactionBytes) return
+    this.#isTooLarge = true
+    this.#entries = []
+  }
+}
+
+const TAG_BEGIN = 66 // B
+const TAG_COMMIT = 67 // C
+const TAG_MESSAGE = 77 // M
+const TAG_OLD = 79 // O
+const TAG_KEY = 75 // K
+const TAG_INSERT = 73 // I
+const TAG_UPDATE = 85 // U
+const TAG_DELETE = 68 // D
+const TAG_TRUNCATE = 84 // T
+
+function numberEntries(entries: ChangeEntry[], epoch: number, endLsn: Lsn): LogEntry[] {
+  if (entries.length === 0) return entries
+  const major = entryIdMajor(epoch, endLsn)
+  let minor = 0
+  for (const entry of entries) {
+    minor++
+    entry.id = `${major}-${minor}` as EntryId
+    entry.lsn = endLsn
+    entry.isLastOfTransaction = minor === entries.length
+  }
+  return entries
+}
+
+function bulkEntry(epoch: number, endLsn: Lsn, xid: number, tables: string[]): BulkEntry {
+  return { kind: 'bulk', id: makeEntryId(epoch, endLsn, 1), lsn: endLsn, xid, isLastOfTransaction: true, tables: tables.sort() }
+}

@@ -1,0 +1,96 @@
+import pg from 'pg'
+import { CaptureError } from '../errors.ts'
+import { CAPTURE_LIMITS } from '../limits.ts'
+
+export type Row = Record<string, unknown>
+export type Query = (sql: string, parameters?: readonly unknown[]) => Promise<Row[]>
+
+/** An ordinary connection for questions to the catalog. Opened by the first question, and again after it broke. */
+export interface Database {
+  query: Query
+  close(): Promise<void>
+}
+
+/** @param url - a direct connection string, the same as the capture's */
+export function createDatabase(url: string): Database {
+  let opening: Promise<pg.Client> | undefined
+  const open = async (): Promise<pg.Client> => {
+    const client = new pg.Client({
+      ...withSettings(url, ['search_path=pg_catalog']),
+      application_name: 'zenstack-live',
+      connectionTimeoutMillis: CAPTURE_LIMITS.databaseTimeoutMs,
+      query_timeout: CAPTURE_LIMITS.databaseTimeoutMs,
+    })
+    const forget = (): void => {
+      opening = undefined
+    }
+    client.on('error', forget)
+    client.on('end', forget)
+    await client.connect().catch((cause: unknown) => {
+      throw connectionProblem(url, cause)
+    })
+    return client
+  }
+  return {
+    async query(sql, parameters) {
+      opening ??= open()
+      const client = await opening.catch((error: unknown) => {
+        opening = undefined
+        throw error
+      })
+      const result = await client.query<Row>(sql, parameters === undefined ? [] : [...parameters])
+      return result.rows
+    },
+    async close() {
+      const client = await opening?.catch(() => undefined)
+      opening = undefined
+      await client?.end().catch(() => undefined)
+    },
+  }
+}
+
+/** The connection string with further settings of the session; its own `options` come first, so that these win. */
+export function withSettings(url: string, settings: readonly string[]): { connectionString: string; options: string } {
+  const ours = settings.map((setting) => `-c ${setting}`).join(' ')
+  if (!URL.canParse(url)) return { connectionString: url, options: ours }
+  const parsed = new URL(url)
+  const given = parsed.searchParams.get('options')
+  parsed.searchParams.delete('options')
+  return { connectionString: parsed.href, options: given === null ? ours : `${given} ${ours}` }
+}
+
+/** What a failed connection means, in a sentence that never holds the password. */
+export function connectionProblem(url: string, cause: unknown): CaptureError {
+  const message = cause instanceof Error ? cause.message : String(cause)
+  const code = typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : ''
+  if (/startup parameter|replication/i.test(message) && code === '08P01') {
+    return CaptureError.of(
+      {
+        kind: 'pooler',
+        severity: 'error',
+        message: `${hostOf(url)} is a connection pooler; it does not pass on replication.`,
+        cure: 'Give the capture a direct connection string: `database.url` in zenstack-live.config.ts.',
+      },
+      { cause },
+    )
+  }
+  return CaptureError.of(
+    {
+      kind: 'unreachable',
+      severity: 'error',
+      message: `Postgres at ${hostOf(url)} does not accept the connection: ${message === '' ? code : message}.`,
+      cure: 'Check that it runs, and that `database.url` (or DATABASE_URL) names its host, port, database, user and password.',
+    },
+    { cause },
+  )
+}
+
+/** Host, port and database of a connection string, without its secrets. */
+export function hostOf(url: string): string {
+  try {
+    const { host, pathname } = new URL(url)
+    return `${host === '' ? 'localhost' : host}${pathname}`
+  } catch {
+    return 'the given address'
+  }
+}

@@ -1,0 +1,56 @@
+import type { ChangeOperation } from '@zenstack-live/protocol'
+
+/** What every event of a capture says of its source. */
+export interface SourceNames {
+  /** Version of the writer, where Debezium writes its own. */
+  version: string
+  /** Debezium's `topic.prefix`. */
+  name: string
+  database: string
+}
+
+/** What every event of one transaction says. LSNs are decimal text: they go into JSON and nowhere else. */
+export interface TransactionSource {
+  xid: number | null
+  /** Commit time, microseconds since 1970. */
+  commitTimeUs: bigint
+  /** LSN of the previous transaction's commit, or `null` where it is not known. */
+  previousCommitLsn: string | null
+  snapshot: string
+  /** When it is processed, milliseconds since 1970. */
+  nowMs: number
+}
+
+/** Writes Debezium's envelope, field by field in its order, so that a row is turned into text once and never into an object. */
+export interface EnvelopeWriter {
+  begin(transaction: TransactionSource): void
+  /**
+   * @param table - `"schema":"…","table":"…"`
+   * @param rows - `"before":…,"after":…` or what else stands in front of the source
+   * @param excluded - JSON array of column names, our addition to the envelope
+   */
+  write(operation: ChangeOperation, table: string, lsn: string, rows: string, excluded?: string): string
+}
+
+export function createEnvelopeWriter(names: SourceNames): EnvelopeWriter {
+  const head = `"source":{"version":${JSON.stringify(names.version)},"connector":"postgresql","name":${JSON.stringify(names.name)},"ts_ms":`
+  const database = JSON.stringify(names.database)
+  let source = ''
+  let sourceTimes = ''
+  let transactionEnd = ''
+  let times = ''
+  return {
+    begin({ xid, commitTimeUs, previousCommitLsn, snapshot, nowMs }) {
+      const us = commitTimeUs.toString()
+      const previous = previousCommitLsn === null ? 'null' : `\\"${previousCommitLsn}\\"`
+      source = `${head}${(commitTimeUs / 1000n).toString()},"snapshot":"${snapshot}","db":${database},"sequence":"[${previous},\\"`
+      sourceTimes = `\\"]","ts_us":${us},"ts_ns":${us}000,`
+      transactionEnd = `,"txId":${xid === null ? 'null' : xid},"lsn":`
+      times = `","ts_ms":${nowMs},"ts_us":${nowMs}000,"ts_ns":${nowMs}000000`
+    },
+    write(operation, table, lsn, rows, excluded) {
+      const origin = `${source}${lsn}${sourceTimes}${table}${transactionEnd}${lsn},"xmin":null}`
+      return `{${rows},${origin},"transaction":null,"op":"${operation}${times}${excluded === undefined ? '' : `,"excluded":${excluded}`}}`
+    },
+  }
+}

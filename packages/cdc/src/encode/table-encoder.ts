@@ -1,0 +1,105 @@
+import { tableName, type CapturedTable } from '../captured-table.ts'
+import type { TableFacts } from '../database/catalog.ts'
+import type { RelationMessage } from '../pgoutput/messages.ts'
+import { isSameValue, TUPLE_NULL, TUPLE_TEXT, TUPLE_UNCHANGED, type Tuple } from '../pgoutput/tuple.ts'
+import type { Codec } from './codec.ts'
+import { columnCodec, type Types } from './column-codec.ts'
+
+/** Turns the rows of one relation, as one Relation message describes it, into JSON text. */
+export interface TableEncoder {
+  /** `schema.table` */
+  readonly tableName: string
+  /** `"schema":"…","table":"…"` */
+  readonly sourceText: string
+  /** The key as a JSON object, or `null` where the table has none. */
+  key(tuple: Tuple): string | null
+  /** A whole row. Where the tuple lacks a value that the statement left alone, it is taken from `old`, else it is the placeholder. */
+  row(tuple: Tuple, old?: Tuple): string
+  /** A row of which only the replica identity was sent: the rest is NULL, or what Debezium invents where NULL is not allowed. */
+  identityRow(tuple: Tuple): string
+  /** JSON array of withheld columns that differ, or all of them without `old`; `undefined` when there is none. */
+  excluded(tuple: Tuple, old?: Tuple): string | undefined
+}
+
+interface ColumnPlan {
+  index: number
+  /** `"name":` */
+  label: string
+  codec: Codec
+  isKey: boolean
+  /** What stands for a value that was not sent in a key-only row. */
+  absent: string
+}
+
+/**
+ * @param facts - what the catalog knows by now; `undefined` for a table that is gone. Names in `relation` win: they are of the WAL's time
+ * @param captured - which columns may leave
+ */
+export function createTableEncoder(relation: RelationMessage, facts: TableFacts | undefined, types: Types, captured: CapturedTable): TableEncoder {
+  const allowed = captured.columns === undefined ? undefined : new Set(captured.columns)
+  const keyNames = keyColumns(relation, facts)
+  const notNull = new Set(facts?.columns.filter((column) => column.isNotNull).map((column) => column.name))
+  const plans: ColumnPlan[] = []
+  const withheld: { index: number; text: string }[] = []
+  for (const [index, column] of relation.columns.entries()) {
+    const codec = columnCodec(types, column.typeOid, column.typmod)
+    const isAllowed = allowed === undefined || allowed.has(column.name) || keyNames.includes(column.name)
+    const text = JSON.stringify(column.name)
+    if (codec === undefined || !isAllowed) withheld.push({ index, text })
+    else plans.push({ index, label: `${text}:`, codec, isKey: column.isKey, absent: notNull.has(column.name) ? codec.zero : 'null' })
+  }
+  const keyPlans = keyNames.flatMap((name) => plans.find((plan) => relation.columns[plan.index]?.name === name) ?? [])
+
+  return {
+    tableName: tableName(captured),
+    sourceText: `"schema":${JSON.stringify(captured.schema)},"table":${JSON.stringify(captured.name)}`,
+    key: (tuple) => (keyPlans.length === 0 ? null : rowText(keyPlans, tuple, undefined)),
+    row: (tuple, old) => rowText(plans, tuple, old),
+    identityRow: (tuple) => identityText(plans, tuple),
+    excluded: (tuple, old) => (withheld.length === 0 ? undefined : excludedText(withheld, tuple, old)),
+  }
+}
+
+/** With FULL every column carries the key flag, so the catalog decides; the flags help where it no longer knows the table. */
+function keyColumns(relation: RelationMessage, facts: TableFacts | undefined): string[] {
+  const names = new Set(relation.columns.map((column) => column.name))
+  if (facts !== undefined && facts.key.length > 0 && facts.key.every((name) => names.has(name))) return facts.key
+  if (relation.replicaIdentity === 'f') return []
+  return relation.columns.filter((column) => column.isKey).map((column) => column.name)
+}
+
+function rowText(plans: readonly ColumnPlan[], tuple: Tuple, old: Tuple | undefined): string {
+  let json = '{'
+  for (const plan of plans) {
+    if (json.length > 1) json += ','
+    json += plan.label
+    const kind = tuple.kinds[plan.index]
+    if (kind === TUPLE_TEXT) json += valueText(plan, tuple)
+    else if (kind === TUPLE_NULL) json += 'null'
+    // A NULL in an old row of which only the key was sent means nothing.
+    else if (kind === TUPLE_UNCHANGED && old?.kinds[plan.index] === TUPLE_TEXT) json += valueText(plan, old)
+    else json += plan.codec.placeholder
+  }
+  return `${json}}`
+}
+
+function identityText(plans: readonly ColumnPlan[], tuple: Tuple): string {
+  let json = '{'
+  for (const plan of plans) {
+    if (json.length > 1) json += ','
+    json += plan.label
+    json += tuple.kinds[plan.index] === TUPLE_TEXT ? valueText(plan, tuple) : plan.absent
+  }
+  return `${json}}`
+}
+
+function valueText({ index, codec }: ColumnPlan, tuple: Tuple): string {
+  return codec.encode(tuple.buffer.toString(codec.isAscii ? 'latin1' : 'utf8', tuple.starts[index], tuple.ends[index]))
+}
+
+function excludedText(withheld: readonly { index: number; text: string }[], tuple: Tuple, old: Tuple | undefined): string | undefined {
+  const names = withheld
+    .filter(({ index }) => tuple.kinds[index] !== TUPLE_UNCHANGED && (old === undefined || !isSameValue(tuple, old, index)))
+    .map(({ text }) => text)
+  return names.length === 0 ? undefined : `[${names.join(',')}]`
+}

@@ -1,0 +1,154 @@
+import type { Lsn } from '@zenstack-live/protocol'
+import pg from 'pg'
+import { connectionProblem, withSettings } from '../database/query.ts'
+import { CaptureError } from '../errors.ts'
+import { POSTGRES_EPOCH_US } from '../pgoutput/messages.ts'
+
+/*
+ * The walsender's side of the protocol, over pg's connection:
+ *
+ *     START_REPLICATION ─► CopyBoth:  w  start LSN, end LSN, clock, message      (to us)
+ *                                     k  end LSN, clock, "answer at once"        (to us)
+ *                                     r  written, flushed, applied, clock, ping  (from us)
+ *
+ * see https://www.postgresql.org/docs/current/protocol-replication.html
+ */
+
+export interface ReplicationHandlers {
+  /** One message of pgoutput, at `offset` of `chunk`. The bytes are only good until it returns. */
+  onMessage: (chunk: Buffer, offset: number, startLsn: bigint) => void
+  onKeepalive: (endLsn: Lsn, isReplyRequested: boolean) => void
+  /** The stream ended, for whatever reason but `close`. Comes once. */
+  onEnd: (error: Error) => void
+}
+
+// The text of values depends on these, so the role's and the database's own settings must not count.
+const SESSION_OPTIONS = [
+  'TimeZone=UTC',
+  'DateStyle=ISO',
+  'IntervalStyle=iso_8601',
+  'bytea_output=hex',
+  'extra_float_digits=1',
+  'lc_monetary=C',
+  'search_path=pg_catalog',
+  'statement_timeout=0',
+]
+
+/** A connection that logical changes are read from. */
+export class ReplicationConnection {
+  readonly #client: pg.Client
+  #isClosing = false
+  #hasEnded = false
+
+  private constructor(client: pg.Client) {
+    this.#client = client
+  }
+
+  /**
+   * @param options.leaseMs - the server gives this reader up when it is silent for so long
+   * @throws {CaptureError} when the server cannot be reached, refuses the role, or is a pooler
+   */
+  static async open(url: string, options: { leaseMs: number; connectTimeoutMs: number }): Promise<ReplicationConnection> {
+    // `replication` is a startup parameter that pg passes on; its types do not know it.
+    const config: pg.ClientConfig & { replication: string } = {
+      ...withSettings(url, [...SESSION_OPTIONS, `wal_sender_timeout=${options.leaseMs}ms`]),
+      replication: 'database',
+      application_name: 'zenstack-live capture',
+      connectionTimeoutMillis: options.connectTimeoutMs,
+      keepAlive: true,
+    }
+    const client = new pg.Client(config)
+    client.on('error', () => {})
+    await client.connect().catch((cause: unknown) => {
+      throw connectionProblem(url, cause)
+    })
+    return new ReplicationConnection(client)
+  }
+
+  /** One statement of the simple protocol; only before {@link ReplicationConnection.start}. */
+  async query(sql: string): Promise<Record<string, unknown>[]> {
+    const result = await this.#client.query<Record<string, unknown>>(sql)
+    return result.rows
+  }
+
+  /**
+   * Begins to stream from where the slot stands. Resolves when the server has begun.
+   *
+   * @throws {Error} Postgres's own, with its `code`: `55006` when another process reads from the slot
+   */
+  async start(slot: string, publication: string, handlers: ReplicationHandlers): Promise<void> {
+    const { connection } = this.#client
+    const publications = `"${publication.replaceAll('"', '""')}"`.replaceAll("'", "''")
+    const sql = `START_REPLICATION SLOT "${slot}" LOGICAL 0/0 (proto_version '1', publication_names '${publications}', messages 'true')`
+    const end = (error: Error): void => {
+      if (this.#isClosing || this.#hasEnded) return
+      this.#hasEnded = true
+      handlers.onEnd(error)
+    }
+    await new Promise<void>((resolve, reject) => {
+      connection.once('replicationStart', () => {
+        connection.on('copyData', (message: { chunk: Buffer }) => this.#receive(message.chunk, handlers, end))
+        resolve()
+      })
+      // The statement lasts as long as the stream does.
+      this.#client.query(sql).then(
+        () => end(new CaptureError('The server ended the stream of changes.')),
+        (error: Error) => {
+          reject(error)
+          end(error)
+        },
+      )
+    })
+    this.#client.on('error', end)
+    this.#client.on('end', () => end(new CaptureError('The connection to the server is gone.')))
+  }
+
+  /** Tells the server what was received and what it need not send again. */
+  sendStatus(received: Lsn, confirmed: Lsn, isReplyRequested: boolean): void {
+    const { stream } = this.#client.connection
+    if (!stream.writable || this.#hasEnded) return
+    const message = Buffer.alloc(39)
+    message.write('d', 0, 'latin1')
+    message.writeInt32BE(38, 1)
+    message.write('r', 5, 'latin1')
+    message.writeBigUInt64BE(received, 6)
+    message.writeBigUInt64BE(confirmed, 14)
+    message.writeBigUInt64BE(confirmed, 22)
+    message.writeBigInt64BE(BigInt(Date.now()) * 1000n - POSTGRES_EPOCH_US, 30)
+    message.writeUInt8(isReplyRequested ? 1 : 0, 38)
+    stream.write(message)
+  }
+
+  /** Stops reading from the socket; what was read is still handed over. */
+  pause(): void {
+    this.#client.connection.stream.pause()
+  }
+
+  resume(): void {
+    this.#client.connection.stream.resume()
+  }
+
+  /** Ends the connection at once; the server frees the slot when it notices. */
+  async close(): Promise<void> {
+    this.#isClosing = true
+    const { stream } = this.#client.connection
+    if (stream.destroyed) return
+    await new Promise<void>((resolve) => {
+      stream.once('close', () => resolve())
+      stream.destroy()
+    })
+  }
+
+  #receive(chunk: Buffer, handlers: ReplicationHandlers, end: (error: Error) => void): void {
+    if (this.#isClosing || this.#hasEnded) return
+    try {
+      if (chunk[0] === DATA) handlers.onMessage(chunk, 25, chunk.readBigUInt64BE(1))
+      else if (chunk[0] === KEEPALIVE) handlers.onKeepalive(chunk.readBigUInt64BE(1) as Lsn, chunk[17] === 1)
+    } catch (error) {
+      end(error instanceof Error ? error : new CaptureError(String(error)))
+    }
+  }
+}
+
+const DATA = 119 // w
+const KEEPALIVE = 107 // k

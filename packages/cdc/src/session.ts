@@ -1,0 +1,369 @@
+import { makeEntryId, parseLsn, type Lsn } from '@zenstack-live/protocol'
+import { Assembler, type AssembledBatch } from './assembler.ts'
+import type { CapturedTable } from './captured-table.ts'
+import { createConfirmDelay, type ConfirmDelay, type KeptPoint } from './confirm-delay.ts'
+import type { Query } from './database/query.ts'
+import { createSlot, dropSlot, isSlotLost, readSlot } from './database/slot.ts'
+import type { TableEncoder } from './encode/table-encoder.ts'
+import { CaptureError } from './errors.ts'
+import type { CaptureLimits } from './limits.ts'
+import { LogWriter } from './log-writer.ts'
+import { formatMemory, parseMemory, type CaptureMemory } from './memory.ts'
+import { readRelation, type RelationMessage } from './pgoutput/messages.ts'
+import { planStart } from './plan-start.ts'
+import { ReplicationConnection } from './replication/replication-connection.ts'
+import { SchemaWatch } from './schema-watch.ts'
+import type { CaptureSink } from './sink.ts'
+
+/*
+ * One stretch of leadership: from taking the slot to the first error.
+ *
+ *     take slot ─► ask the log where it stands ─► same epoch, or an `epoch` entry ─► stream
+ *
+ *     socket ─► hold (while the catalog is asked) ─► assembler ─► writer ─► log
+ *                                                                  └─ kept ─► confirm after a delay ─► socket
+ */
+
+export interface SessionOptions {
+  url: string
+  query: Query
+  slot: string
+  publication: string
+  tables: readonly CapturedTable[]
+  sink: CaptureSink
+  name: string
+  version: string
+  limits: CaptureLimits
+  isMessageCaptured: (prefix: string) => boolean
+  /** Called once, with what ended the session, unless it was closed. */
+  onEnd: (error: Error) => void
+  onKept: (lsn: Lsn, commitTimeMs: number | undefined) => void
+  /** WAL that the log does not have yet. */
+  onLag: (bytes: number) => void
+  onWarning: (message: string) => void
+}
+
+/** Postgres says so when another process reads from the slot. */
+const OBJECT_IN_USE = '55006'
+/** Pings that a server sends in a row only while it shuts down and waits for us to confirm everything. */
+const SHUTDOWN_PINGS = 5
+
+interface ServerIdentity {
+  systemId: string
+  timeline: number
+  walLsn: Lsn
+  database: string
+}
+
+/** What of the stream waits while the catalog is asked. */
+interface HeldMessage {
+  chunk: Buffer
+  offset: number
+  startLsn: bigint
+}
+
+export class CaptureSession {
+  readonly #options: SessionOptions
+  readonly #connection: ReplicationConnection
+  readonly #encoders = new Map<number, TableEncoder | undefined>()
+  readonly #pauses = new Set<'hold' | 'full'>()
+  #held: HeldMessage[] = []
+  #isHolding = true
+  #hasEnded = false
+  #epoch = 0
+  #receivedLsn = 0n as Lsn
+  #pings = 0
+  #isQuiet = true
+  #timers: NodeJS.Timeout[] = []
+  // Set by `#begin`, before anything held is let through.
+  #watch: SchemaWatch | undefined
+  #assembler: Assembler | undefined
+  #writer: LogWriter | undefined
+  #confirm: ConfirmDelay | undefined
+  #memory: CaptureMemory | undefined
+  #confirmed: KeptPoint = { lsn: 0n as Lsn, lastCommitLsn: null }
+  #rememberedText = ''
+  #markLsn = 0n as Lsn
+
+  private constructor(options: SessionOptions, connection: ReplicationConnection) {
+    this.#options = options
+    this.#connection = connection
+  }
+
+  /**
+   * Takes the slot and begins to stream. `undefined` when another process has it.
+   *
+   * @throws {CaptureError} when a precondition does not hold
+   */
+  static async open(options: SessionOptions): Promise<CaptureSession | undefined> {
+    const { url, limits } = options
+    const connection = await ReplicationConnection.open(url, { leaseMs: limits.leaseMs, connectTimeoutMs: limits.databaseTimeoutMs })
+    const session = new CaptureSession(options, connection)
+    try {
+      const isSlotNew = await takeSlot(options)
+      const server = await identify(connection)
+      if (!(await session.#start())) {
+        await session.close()
+        return undefined
+      }
+      await session.#begin(isSlotNew, server)
+      return session
+    } catch (error) {
+      await session.close()
+      throw error
+    }
+  }
+
+  get epoch(): number {
+    return this.#epoch
+  }
+
+  get keptLsn(): Lsn {
+    return this.#writer?.keptLsn ?? this.#confirmed.lsn
+  }
+
+  async close(): Promise<void> {
+    this.#hasEnded = true
+    for (const timer of this.#timers) clearInterval(timer)
+    this.#writer?.close()
+    this.#held = []
+    await this.#connection.close()
+  }
+
+  async #start(): Promise<boolean> {
+    try {
+      await this.#connection.start(this.#options.slot, this.#options.publication, {
+        onMessage: (chunk, offset, startLsn) => this.#receive(chunk, offset, startLsn),
+        onKeepalive: (endLsn, isReplyRequested) => this.#keepalive(endLsn, isReplyRequested),
+        onEnd: (error) => this.#fail(error),
+      })
+      return true
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === OBJECT_IN_USE) return false
+      throw error
+    }
+  }
+
+  /** The slot is ours now, so nobody else writes: the log can be asked where it stands. */
+  async #begin(isSlotNew: boolean, server: ServerIdentity): Promise<void> {
+    const { sink, query, limits, tables, publication } = this.#options
+    this.#pause('hold', true)
+    const slot = await readSlot(query, this.#options.slot)
+    const confirmedLsn = slot?.confirmedLsn
+    if (confirmedLsn === undefined) throw new CaptureError(`The slot "${this.#options.slot}" went away while it was being taken.`)
+    const state = await sink.state()
+    const memory = parseMemory(state.memory)
+    const plan = planStart({ epoch: state.epoch, lsn: state.lsn, memory }, { ...server, confirmedLsn, isSlotNew })
+    if (plan.newEpochReason !== undefined) {
+      const id = makeEntryId(plan.epoch, confirmedLsn, 0)
+      await sink.write([{ entries: [{ kind: 'epoch', id, lsn: confirmedLsn, epoch: plan.epoch, reason: plan.newEpochReason }] }])
+      this.#options.onWarning(`Epoch ${plan.epoch} begins: ${plan.newEpochReason}.`)
+    }
+    this.#epoch = plan.epoch
+    const logLsn = plan.newEpochReason === undefined && state.lsn !== undefined ? state.lsn : confirmedLsn
+    const isSequenceKnown = memory?.confirmed !== undefined && memory.confirmed.lsn === confirmedLsn.toString()
+    this.#confirmed = { lsn: confirmedLsn, lastCommitLsn: isSequenceKnown ? (memory.confirmed?.previousCommitLsn ?? null) : null }
+    this.#confirm = createConfirmDelay(this.#confirmed, limits.confirmDelayMs)
+    this.#watch = new SchemaWatch(query, tables, publication, plan.newEpochReason === undefined ? memory?.shapes : {})
+    this.#memory = { systemId: server.systemId, timeline: server.timeline, confirmed: memory?.confirmed, shapes: {} }
+    this.#assembler = this.#makeAssembler(plan.epoch, logLsn, server.database)
+    this.#writer = this.#makeWriter(plan.epoch, logLsn)
+    this.#assembler.schemaChanged(await this.#watch.refresh())
+    await this.#remember()
+    if (this.#hasEnded) throw new CaptureError('The connection ended while the capture began.')
+    this.#timers = [
+      setInterval(() => void this.#tick().catch((error: unknown) => this.#fail(error)), limits.progressIntervalMs),
+      setInterval(() => void this.#reconcile().catch((error: unknown) => this.#fail(error)), limits.reconcileIntervalMs),
+    ]
+    this.#release()
+  }
+
+  #makeAssembler(epoch: number, logLsn: Lsn, database: string): Assembler {
+    const { limits, name, version, isMessageCaptured } = this.#options
+    return new Assembler({
+      epoch,
+      names: { version, name, database },
+      encoderOf: (oid) => this.#encoders.get(oid),
+      maxTransactionEntries: limits.maxTransactionEntries,
+      maxTransactionBytes: limits.maxTransactionBytes,
+      isMessageCaptured,
+      previousCommitLsn: this.#confirmed.lastCommitLsn,
+      logLsn,
+      onBatch: (batch) => this.#push(batch),
+      onProgress: (lsn, isUrgent) => this.#progress(lsn, isUrgent),
+      now: Date.now,
+    })
+  }
+
+  #makeWriter(epoch: number, logLsn: Lsn): LogWriter {
+    const { sink, limits } = this.#options
+    return new LogWriter({
+      sink,
+      epoch,
+      keptLsn: logLsn,
+      maxPendingBytes: limits.maxPendingBytes,
+      maxEntriesPerWrite: limits.maxEntriesPerWrite,
+      progressIntervalMs: limits.progressIntervalMs,
+      onKept: (point, commitTimeMs) => {
+        this.#confirm?.kept(point, Date.now())
+        this.#options.onKept(this.keptLsn, commitTimeMs)
+      },
+      onRoom: (hasRoom) => this.#pause('full', !hasRoom),
+      onError: (error) => this.#fail(error),
+      now: Date.now,
+    })
+  }
+
+  #receive(chunk: Buffer, offset: number, startLsn: bigint): void {
+    this.#isQuiet = false
+    this.#pings = 0
+    // The connection uses its bytes again, so what waits is copied.
+    if (this.#isHolding) this.#held.push({ chunk: Buffer.from(chunk.subarray(offset)), offset: 0, startLsn })
+    else this.#dispatch(chunk, offset, startLsn)
+  }
+
+  #dispatch(chunk: Buffer, offset: number, startLsn: bigint): void {
+    const tag = chunk[offset]
+    if (startLsn > this.#receivedLsn) this.#receivedLsn = startLsn as Lsn
+    if (tag === TAG_RELATION) this.#relation(readRelation(chunk, offset + 1))
+    else if (tag !== TAG_TYPE && tag !== TAG_ORIGIN) this.#assembler?.accept(chunk, offset, startLsn)
+  }
+
+  #relation(relation: RelationMessage): void {
+    const watch = this.#watch
+    if (watch === undefined) return
+    if (!watch.isCaptured(relation)) this.#encoders.set(relation.oid, undefined)
+    else if (watch.knows(relation)) this.#encoders.set(relation.oid, watch.encoder(relation))
+    else
+      this.#hold(async () => {
+        this.#assembler?.schemaChanged(await watch.refresh(relation.columns.map((column) => column.typeOid)))
+        this.#encoders.set(relation.oid, watch.encoder(relation))
+      })
+  }
+
+  /** Lets what comes wait until `work` is done. */
+  #hold(work: () => Promise<void>): void {
+    this.#isHolding = true
+    this.#pause('hold', true)
+    work().then(
+      () => this.#release(),
+      (error: unknown) => this.#fail(error),
+    )
+  }
+
+  #release(): void {
+    this.#isHolding = false
+    const held = this.#held
+    let next = 0
+    try {
+      // A held message may itself ask for a hold: then the rest goes on waiting.
+      while (next < held.length && !this.#isHolding && !this.#hasEnded) {
+        const message = held[next++]
+        if (message !== undefined) this.#dispatch(message.chunk, message.offset, message.startLsn)
+      }
+    } catch (error) {
+      this.#fail(error)
+    }
+    this.#held = held.slice(next)
+    if (!this.#isHolding) this.#pause('hold', false)
+  }
+
+  #push(batch: AssembledBatch): void {
+    if (batch.commitTimeMs === undefined) this.#markLsn = batch.endLsn
+    this.#writer?.push(batch)
+  }
+
+  #progress(lsn: Lsn, isUrgent: boolean): void {
+    const mark = this.#assembler?.isInTransaction === false ? this.#assembler.takeSchemaMark(lsn) : undefined
+    if (mark !== undefined) this.#push(mark)
+    this.#writer?.progress({ lsn, lastCommitLsn: this.#assembler?.previousCommitLsn ?? null }, isUrgent)
+  }
+
+  #keepalive(endLsn: Lsn, isReplyRequested: boolean): void {
+    if (endLsn > this.#receivedLsn && !this.#isHolding) this.#receivedLsn = endLsn
+    // While messages wait here, or a transaction is half read, its LSN says nothing about what the log has.
+    if (!this.#isHolding && this.#assembler?.isInTransaction === false) this.#progress(endLsn, false)
+    if (!isReplyRequested) return
+    this.#pings++
+    if (this.#pings >= SHUTDOWN_PINGS) return this.#fail(new CaptureError('The server is shutting down.'))
+    this.#connection.sendStatus(this.#receivedLsn, this.#confirmed.lsn, false)
+  }
+
+  /** Once in a while: what the log has kept for long enough is confirmed, and a quiet server is asked how far it is. */
+  async #tick(): Promise<void> {
+    this.#pings = 0
+    const point = this.#confirm?.confirmable(Date.now())
+    if (point !== undefined && point.lsn > this.#confirmed.lsn) {
+      this.#confirmed = point
+      if (this.#memory !== undefined) this.#memory.confirmed = { lsn: point.lsn.toString(), previousCommitLsn: point.lastCommitLsn }
+    }
+    await this.#remember()
+    if (this.#hasEnded) return
+    this.#connection.sendStatus(this.#receivedLsn, this.#confirmed.lsn, this.#isQuiet)
+    this.#isQuiet = true
+    const [row] = await this.#options.query(
+      'SELECT (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END)::text AS lsn',
+    )
+    const lagBytes = parseLsn(String(row?.['lsn'])) - this.keptLsn
+    this.#options.onLag(lagBytes > 0n ? Number(lagBytes) : 0)
+  }
+
+  /** What the next start needs. The shapes only once the mark for their change is in the log. */
+  async #remember(): Promise<void> {
+    if (this.#memory === undefined || this.#watch === undefined || this.#writer === undefined) return
+    const isMarked = this.#assembler?.hasSchemaChanges === false && this.#writer.keptLsn >= this.#markLsn
+    if (isMarked) this.#memory.shapes = this.#watch.shapes
+    const text = formatMemory(this.#memory)
+    if (text === this.#rememberedText) return
+    await this.#options.sink.remember(text)
+    this.#rememberedText = text
+  }
+
+  async #reconcile(): Promise<void> {
+    const changed = await this.#watch?.refresh()
+    if (changed === undefined || changed.length === 0 || this.#hasEnded) return
+    this.#options.onWarning(`${changed.join(', ')} changed in the database; readers read it again.`)
+    this.#assembler?.schemaChanged(changed)
+  }
+
+  #pause(reason: 'hold' | 'full', isPaused: boolean): void {
+    if (isPaused) this.#pauses.add(reason)
+    else this.#pauses.delete(reason)
+    if (this.#hasEnded) return
+    if (this.#pauses.size > 0) this.#connection.pause()
+    else this.#connection.resume()
+  }
+
+  #fail(cause: unknown): void {
+    if (this.#hasEnded) return
+    this.#hasEnded = true
+    this.#options.onEnd(cause instanceof Error ? cause : new CaptureError(String(cause)))
+  }
+}
+
+const TAG_RELATION = 82 // R
+const TAG_TYPE = 89 // Y
+const TAG_ORIGIN = 79 // O
+
+/** Makes the slot where there is none, or none that can still be read. @returns whether it is new */
+async function takeSlot({ query, slot: name, onWarning }: SessionOptions): Promise<boolean> {
+  const slot = await readSlot(query, name)
+  if (slot !== undefined && !isSlotLost(slot)) return false
+  if (slot !== undefined) {
+    onWarning(`The slot "${name}" lost its WAL (${slot.walStatus ?? 'invalidated'}); it is made again.`)
+    await dropSlot(query, name)
+  }
+  await createSlot(query, name)
+  return true
+}
+
+/** @see https://www.postgresql.org/docs/current/protocol-replication.html#PROTOCOL-REPLICATION-IDENTIFY-SYSTEM */
+async function identify(connection: ReplicationConnection): Promise<ServerIdentity> {
+  const [row] = await connection.query('IDENTIFY_SYSTEM')
+  return {
+    systemId: String(row?.['systemid']),
+    timeline: Number(row?.['timeline']),
+    walLsn: parseLsn(String(row?.['xlogpos'])),
+    database: String(row?.['dbname']),
+  }
+}
