@@ -2,7 +2,7 @@ export { parseChangeEnvelope, type ChangeEnvelope, type ChangeOperation, type Ch
 export { decodeFrame } from './decode-frame.ts'
 export { encodeFrame, encodeIdBlock, encodeRetry } from './encode-frame.ts'
 export { compareEntryIds, entryIdMajor, epochOfEntryId, FIRST_ENTRY_ID, isEntryId, makeEntryId, parseEntryId, type EntryId } from './entry-id.ts'
-export { ERROR_CODES, type ErrorCode, type ErrorCodeFacts } from './error-codes.ts'
+export { ERROR_CODES, type ErrorBody, type ErrorCode, type ErrorCodeFacts } from './error-codes.ts'
 export { errorCodeOf, LiveError, ProtocolError } from './errors.ts'
 export type {
   AuthExpiredFrame,
@@ -25,6 +25,7 @@ export type {
 export { LIMITS, type Limits } from './limits.ts'
 export type { BulkEntry, ChangeEntry, EpochEntry, LogBatch, LogEntry, ProgressEntry } from './log-entry.ts'
 export { formatLsn, parseLsn, type Lsn } from './lsn.ts'
+export { positionLsn } from './position-lsn.ts'
 export { LIVE_OPERATIONS, queryId, queryText, type Encoded, type LiveOperation, type LiveRequestBody, type QueryId, type WireQuery } from './query.ts'
 export { createSseDecoder, type SseBlock, type SseDecoder } from './sse-decoder.ts'
 export {

@@ -1,1 +1,25 @@
-export {}
+export { LiveProvider, type LiveProviderProps } from './live-provider.tsx'
+export type { Falsy, LiveFlags, LiveQueryOptions, LiveQueryResult } from './live-query-options.ts'
+export { useLiveChanges } from './use-live-changes.ts'
+export { useLiveQuery } from './use-live-query.ts'
+export { useLiveStatus } from './use-live-status.ts'
+export {
+  CLIENT_LIMITS,
+  createLiveClient,
+  LiveError,
+  type AnyClient,
+  type ChangesFilter,
+  type ClientLimits,
+  type ErrorCode,
+  type LiveChange,
+  type LiveChanges,
+  type LiveClient,
+  type LiveClientMembers,
+  type LiveClientOptions,
+  type LiveFetch,
+  type LiveModel,
+  type LiveModels,
+  type LiveQuery,
+  type LiveState,
+  type LiveStatus,
+} from '@zenstack-live/client'

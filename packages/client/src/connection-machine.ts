@@ -1,0 +1,253 @@
+/*
+ * The life of the one connection, as a table. SPEC.md draws it; test/connection-machine.test.ts holds every cell's outcome.
+ *
+ *   idle ─demand─► gathering ─due─► connecting ─caught-up─► live ─demand, due─► changing ─next-caught-up─► live
+ *                                       │  ▲                 │
+ *                                     lost due             lost            offline · refreshing · polling · frozen
+ *                                       ▼  │                 │             stopped · signed-out · closed
+ *                                      waiting ◄─────────────┘
+ *
+ * `current` is the stream whose results are shown, `next` its successor while it opens. One timer, whose meaning the state gives.
+ */
+import type { ErrorCode } from '@zenstack-live/protocol'
+import type { ClientLimits } from './limits.ts'
+
+export type StateKind =
+  | 'idle'
+  | 'gathering'
+  | 'connecting'
+  | 'live'
+  | 'changing'
+  | 'waiting'
+  | 'offline'
+  | 'refreshing'
+  | 'polling'
+  | 'frozen'
+  | 'stopped'
+  | 'signed-out'
+  | 'closed'
+
+export interface ConnectionState {
+  readonly kind: StateKind
+  /** Openings that failed since a stream was last caught up. */
+  readonly failures: number
+  /** Openings in a row that were accepted but brought no byte. */
+  readonly silences: number
+  /** Credentials were refreshed since a stream was last caught up: a second refusal is final. */
+  readonly isRefreshed: boolean
+  /** Rounds of asking since the last attempt to listen. */
+  readonly polls: number
+  /** Why it is stopped. */
+  readonly code: ErrorCode | undefined
+}
+
+export type ConnectionEvent =
+  /** The set of wanted queries is not empty and differs from what is open. */
+  | { readonly kind: 'demand' }
+  /** No query is wanted any more. */
+  | { readonly kind: 'no-demand' }
+  /** The timer went off. */
+  | { readonly kind: 'due' }
+  | { readonly kind: 'caught-up' }
+  | { readonly kind: 'lost'; readonly retryMs?: number | undefined; readonly isSilent?: boolean; readonly isStreamless?: boolean }
+  | { readonly kind: 'next-caught-up' }
+  | { readonly kind: 'next-lost'; readonly retryMs?: number | undefined }
+  /** The server will not have this connection, and asking again would not help. */
+  | { readonly kind: 'refused'; readonly code: ErrorCode }
+  | { readonly kind: 'auth-expired' }
+  | { readonly kind: 'refreshed' }
+  | { readonly kind: 'refresh-failed' }
+  | { readonly kind: 'polled' }
+  | { readonly kind: 'online' }
+  | { readonly kind: 'offline' }
+  /** The page is seen again (visible, shown from the back/forward cache, thawed) after `quietMs` without a byte. */
+  | { readonly kind: 'wake'; readonly quietMs: number }
+  /** The page may be frozen from here on. */
+  | { readonly kind: 'hide' }
+  /** Someone asks to try again. */
+  | { readonly kind: 'retry' }
+  /** Another person, or another place: nothing of before may remain. */
+  | { readonly kind: 'scope-changed' }
+  /** The person signed out in another tab. */
+  | { readonly kind: 'signed-out' }
+  | { readonly kind: 'close' }
+
+export type EventKind = ConnectionEvent['kind']
+
+export type Effect =
+  | { readonly do: 'open-current' | 'open-next' | 'close-current' | 'close-next' | 'promote' | 'refresh' | 'poll' | 'clear-timer' }
+  | { readonly do: 'timer'; readonly afterMs: number }
+
+/** What deciding needs from outside. */
+export interface Circumstances {
+  readonly hasDemand: boolean
+  readonly isOnline: boolean
+  /** Between 0 and 1. */
+  readonly random: () => number
+  readonly limits: ClientLimits
+}
+
+export interface Step {
+  readonly state: ConnectionState
+  readonly effects: readonly Effect[]
+}
+
+export const INITIAL_STATE: ConnectionState = { kind: 'idle', failures: 0, silences: 0, isRefreshed: false, polls: 0, code: undefined }
+
+/** The next state and what to do on the way. Pure. */
+export function transition(state: ConnectionState, event: ConnectionEvent, circumstances: Circumstances): Step {
+  // The table's handlers for a kind take events of this kind; the compiler cannot see the connection through the index.
+  const handler = TABLE[state.kind][event.kind] as Handler<ConnectionEvent>
+  return handler(state, event, circumstances)
+}
+
+type Handler<E> = (state: ConnectionState, event: E, circumstances: Circumstances) => Step
+type Row = { readonly [K in EventKind]: Handler<Extract<ConnectionEvent, { kind: K }>> }
+
+const CLOSE_BOTH = [{ do: 'close-current' }, { do: 'close-next' }, { do: 'clear-timer' }] as const satisfies Effect[]
+
+const stay: Handler<unknown> = (state) => ({ state, effects: [] })
+
+const go = (state: ConnectionState, kind: StateKind, ...effects: Effect[]): Step => ({ state: { ...state, kind }, effects })
+
+const open: Handler<unknown> = (state, _event, now) =>
+  now.isOnline ? go(state, 'connecting', { do: 'open-current' }) : go(state, 'offline', { do: 'clear-timer' })
+
+/** Opens at once if anyone is waiting for data, forgetting earlier failures. */
+const openAnew: Handler<unknown> = (_state, event, now) =>
+  now.hasDemand ? open(INITIAL_STATE, event, now) : { state: INITIAL_STATE, effects: [{ do: 'clear-timer' }] }
+
+/** Full jitter: anywhere between nothing and the step, so that a crowd that was cut at one moment does not come back at one moment. */
+const backoff = (state: ConnectionState, now: Circumstances, retryMs = 0): Effect => {
+  const step = Math.min(now.limits.maxBackoffMs, now.limits.minBackoffMs * 2 ** Math.min(state.failures, 16))
+  return { do: 'timer', afterMs: Math.round(retryMs + now.random() * step) }
+}
+
+const lose: Handler<{ retryMs?: number | undefined; isSilent?: boolean; isStreamless?: boolean }> = (state, event, now) => {
+  const silences = event.isStreamless === true ? now.limits.silencesBeforePolling : event.isSilent === true ? state.silences + 1 : 0
+  const failed = { ...state, silences, failures: state.failures + 1 }
+  if (silences >= now.limits.silencesBeforePolling) return go({ ...failed, polls: 0 }, 'polling', ...CLOSE_BOTH, { do: 'poll' })
+  if (!now.isOnline) return go(failed, 'offline', ...CLOSE_BOTH)
+  return go(failed, 'waiting', ...CLOSE_BOTH, backoff(state, now, event.retryMs))
+}
+
+const refuse: Handler<{ code: ErrorCode }> = (state, event) => ({ state: { ...state, kind: 'stopped', code: event.code }, effects: [...CLOSE_BOTH] })
+
+const refresh: Handler<unknown> = (state) =>
+  state.isRefreshed
+    ? { state: { ...state, kind: 'stopped', code: 'unauthenticated' }, effects: [...CLOSE_BOTH] }
+    : go({ ...state, isRefreshed: true }, 'refreshing', ...CLOSE_BOTH, { do: 'refresh' })
+
+const settle: Handler<unknown> = (state) => ({ state: { ...INITIAL_STATE, kind: 'live', polls: state.polls }, effects: [{ do: 'clear-timer' }] })
+
+const rest: Handler<unknown> = () => ({ state: INITIAL_STATE, effects: [...CLOSE_BOTH] })
+
+const closeAnd =
+  (kind: StateKind): Handler<unknown> =>
+  (state) =>
+    go(state, kind, ...CLOSE_BOTH)
+
+const restart: Handler<unknown> = (state, event, now) => {
+  const step = openAnew(state, event, now)
+  return { state: step.state, effects: [...CLOSE_BOTH, ...step.effects] }
+}
+
+/** What holds unless a state says otherwise: events of streams and timers that it does not have are late, and mean nothing. */
+const BASE: Row = {
+  demand: stay,
+  'no-demand': rest,
+  due: stay,
+  'caught-up': stay,
+  lost: stay,
+  'next-caught-up': stay,
+  'next-lost': stay,
+  refused: stay,
+  'auth-expired': stay,
+  refreshed: stay,
+  'refresh-failed': stay,
+  polled: stay,
+  online: stay,
+  offline: stay,
+  wake: stay,
+  hide: closeAnd('frozen'),
+  retry: restart,
+  'scope-changed': restart,
+  'signed-out': closeAnd('signed-out'),
+  close: closeAnd('closed'),
+}
+
+const isDead = (event: { quietMs: number }, now: Circumstances): boolean => event.quietMs > now.limits.silenceMs
+
+const CONNECTING: Row = { ...BASE, 'caught-up': settle, lost: lose, refused: refuse, 'auth-expired': refresh, offline: closeAnd('offline') }
+
+const LIVE: Row = {
+  ...BASE,
+  demand: (state, _event, now) => go(state, 'live', { do: 'timer', afterMs: now.limits.changeDelayMs }),
+  due: (state) => go(state, 'changing', { do: 'open-next' }),
+  lost: lose,
+  'auth-expired': refresh,
+  refused: refuse,
+  // The network was away: what looks open may be dead. A successor finds out without taking anything off the screen.
+  online: (state) => go(state, 'changing', { do: 'clear-timer' }, { do: 'open-next' }),
+  wake: (state, event, now) => (isDead(event, now) ? restart(state, event, now) : stay(state, event, now)),
+}
+
+const CHANGING: Row = {
+  ...LIVE,
+  demand: stay,
+  due: stay,
+  'next-caught-up': (state) => ({
+    state: { ...INITIAL_STATE, kind: 'live', polls: state.polls },
+    effects: [{ do: 'promote' }, { do: 'clear-timer' }],
+  }),
+  'next-lost': (state, event, now) =>
+    go({ ...state, failures: state.failures + 1 }, 'live', { do: 'close-next' }, backoff(state, now, event.retryMs)),
+  // The successor goes on alone.
+  lost: (state) => go(state, 'connecting', { do: 'promote' }),
+  online: stay,
+}
+
+const WAITING: Row = {
+  ...BASE,
+  due: open,
+  online: open,
+  wake: open,
+  offline: closeAnd('offline'),
+}
+
+const POLLING: Row = {
+  ...BASE,
+  demand: (state) => go(state, 'polling', { do: 'poll' }),
+  due: (state, event, now) =>
+    state.polls >= now.limits.pollsBeforeStreaming
+      ? open({ ...state, silences: now.limits.silencesBeforePolling - 1 }, event, now)
+      : go(state, 'polling', { do: 'poll' }),
+  polled: (state, _event, now) =>
+    go({ ...state, polls: state.polls + 1 }, 'polling', { do: 'timer', afterMs: Math.round(now.limits.pollIntervalMs * (0.75 + now.random() / 2)) }),
+  'auth-expired': refresh,
+  refused: refuse,
+  online: (state) => go(state, 'polling', { do: 'poll' }),
+  wake: (state) => go(state, 'polling', { do: 'poll' }),
+}
+
+const CLOSED: Row = { ...BASE, 'no-demand': stay, hide: stay, retry: stay, 'scope-changed': stay, 'signed-out': stay, close: stay }
+
+const TABLE: { readonly [K in StateKind]: Row } = {
+  idle: { ...BASE, demand: (state, _event, now) => go(state, 'gathering', { do: 'timer', afterMs: now.limits.gatherMs }) },
+  gathering: { ...BASE, due: open },
+  connecting: CONNECTING,
+  live: LIVE,
+  changing: CHANGING,
+  waiting: WAITING,
+  offline: { ...BASE, online: openAnew, wake: (state, event, now) => (now.isOnline ? openAnew(state, event, now) : stay(state, event, now)) },
+  refreshing: {
+    ...BASE,
+    refreshed: open,
+    'refresh-failed': (state) => ({ state: { ...state, kind: 'stopped', code: 'unauthenticated' }, effects: [] }),
+  },
+  polling: POLLING,
+  frozen: { ...BASE, wake: openAnew, 'no-demand': stay, hide: stay },
+  stopped: { ...BASE, wake: openAnew },
+  'signed-out': { ...BASE, 'no-demand': stay, hide: stay, 'signed-out': stay },
+  closed: CLOSED,
+}

@@ -1,0 +1,251 @@
+import { compareEntryIds, type ErrorCode, type QueryId, type RowChange, type WireQuery } from '@zenstack-live/protocol'
+import { INITIAL_STATE, transition, type ConnectionEvent, type ConnectionState, type Effect } from './connection-machine.ts'
+import { EMPTY_QUERY_VIEW, type ConnectionView, type Delivery, type QueryView } from './connection-view.ts'
+import { isRetryable, LiveStream, type LiveStreamEnd, type LiveStreamOptions, type LiveStreamOwner } from './live-stream.ts'
+
+/** What the connection needs from the one who keeps the queries. */
+export interface ConnectionHost {
+  /** The queries that should be open now. */
+  wanted(): ReadonlyMap<QueryId, WireQuery>
+  /** What is shown of these queries differs now. Called once per batch. */
+  shown(changed: ReadonlySet<QueryId>, isBatchEnd: boolean): void
+  happened(query: QueryId, changes: readonly RowChange[]): void
+  refused(query: QueryId, code: ErrorCode): void
+  /** The state moved on: what is derived from it may differ. */
+  moved(): void
+  refresh(): Promise<boolean>
+  poll(): Promise<ErrorCode | undefined>
+}
+
+export interface ConnectionOptions extends LiveStreamOptions {
+  readonly random: () => number
+  readonly isOnline: () => boolean
+}
+
+const EMPTY_VIEW: ConnectionView = { queries: new Map(), position: undefined }
+
+/**
+ * One connection for all queries: drives the state machine, and decides which stream's results are shown.
+ * A stream leads when its first batch is whole and it is not behind what is shown; until then its predecessor's results stay.
+ */
+export class Connection implements LiveStreamOwner {
+  readonly #options: ConnectionOptions
+  readonly #host: ConnectionHost
+  #state: ConnectionState = INITIAL_STATE
+  #shown: ConnectionView = EMPTY_VIEW
+  #current: LiveStream | undefined
+  #next: LiveStream | undefined
+  #leader: LiveStream | undefined
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #catchUpTimer: ReturnType<typeof setTimeout> | undefined
+  #queue: ConnectionEvent[] = []
+  #isDispatching = false
+  /** Answers of asking or refreshing that began before the last change of state are late. */
+  #work = 0
+
+  constructor(options: ConnectionOptions, host: ConnectionHost) {
+    this.#options = options
+    this.#host = host
+  }
+
+  get state(): ConnectionState {
+    return this.#state
+  }
+
+  get position(): string | undefined {
+    return this.#leader === undefined ? undefined : this.#shown.position
+  }
+
+  view(id: QueryId): QueryView {
+    return this.#shown.queries.get(id) ?? EMPTY_QUERY_VIEW
+  }
+
+  /** Whether a stream follows this query, and what is shown is what it said. */
+  isFollowed(id: QueryId): boolean {
+    const isShown = this.#leader?.ids.has(id) === true || this.#current?.grafted.has(id) === true || this.#next?.grafted.has(id) === true
+    return isShown && this.view(id).isReady
+  }
+
+  quietMs(): number {
+    return this.#current === undefined ? 0 : Date.now() - this.#current.lastByteAt
+  }
+
+  /** Puts a result in place as if a stream had brought it: from a server-side read, or while asking instead of listening. */
+  seed(id: QueryId, view: QueryView, position?: string): void {
+    this.#shown = { queries: new Map(this.#shown.queries).set(id, view), position: position ?? this.#shown.position }
+  }
+
+  drop(ids: Iterable<QueryId>): void {
+    const queries = new Map(this.#shown.queries)
+    for (const id of ids) queries.delete(id)
+    this.#shown = { ...this.#shown, queries }
+  }
+
+  /** The set of wanted queries may have changed. */
+  review(): void {
+    const wanted = this.#host.wanted()
+    if (wanted.size === 0) return this.dispatch({ kind: 'no-demand' })
+    const open = this.#next ?? this.#current
+    if (open === undefined || open.ids.size !== wanted.size || [...wanted.keys()].some((id) => !open.ids.has(id))) this.dispatch({ kind: 'demand' })
+  }
+
+  forgetAll(): void {
+    this.#shown = EMPTY_VIEW
+    this.#leader = undefined
+  }
+
+  dispatch(event: ConnectionEvent): void {
+    this.#queue.push(event)
+    if (this.#isDispatching) return
+    this.#isDispatching = true
+    try {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) this.#step(next)
+    } finally {
+      this.#isDispatching = false
+    }
+  }
+
+  #step(event: ConnectionEvent): void {
+    const { random, limits, isOnline } = this.#options
+    const before = this.#state
+    const step = transition(before, event, { hasDemand: this.#host.wanted().size > 0, isOnline: isOnline(), random, limits })
+    this.#state = step.state
+    for (const effect of step.effects) this.#run(effect)
+    if (step.state.kind !== before.kind) this.#host.moved()
+    if (step.state.kind === 'live' && before.kind !== 'live' && event.kind !== 'next-lost') this.review()
+  }
+
+  #run(effect: Effect): void {
+    if (effect.do === 'timer') return this.#setTimer(effect.afterMs)
+    const work = ++this.#work
+    const isCurrent = (): boolean => work === this.#work
+    switch (effect.do) {
+      case 'open-current':
+        this.#current = this.#open()
+        return
+      case 'open-next':
+        this.#next = this.#open()
+        return
+      case 'close-current':
+        if (this.#leader === this.#current) this.#leader = undefined
+        this.#current?.close()
+        this.#current = undefined
+        return
+      case 'close-next':
+        clearTimeout(this.#catchUpTimer)
+        this.#next?.close()
+        this.#next = undefined
+        return
+      case 'promote':
+        if (this.#leader === this.#current) this.#leader = undefined
+        this.#current?.close()
+        this.#current = this.#next
+        this.#next = undefined
+        return
+      case 'clear-timer':
+        return clearTimeout(this.#timer)
+      case 'refresh':
+        void this.#host.refresh().then((isRefreshed) => isCurrent() && this.dispatch({ kind: isRefreshed ? 'refreshed' : 'refresh-failed' }))
+        return
+      case 'poll':
+        void this.#host.poll().then((code) => {
+          if (!isCurrent()) return
+          this.dispatch(code === undefined ? { kind: 'polled' } : code === 'unauthenticated' ? { kind: 'auth-expired' } : { kind: 'refused', code })
+        })
+    }
+  }
+
+  #setTimer(ms: number): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.dispatch({ kind: 'due' }), ms)
+  }
+
+  #open(): LiveStream {
+    const wanted = this.#host.wanted()
+    const inherited = {
+      ...this.#shown,
+      queries: new Map([...wanted.keys()].flatMap((id) => (this.#shown.queries.has(id) ? [[id, this.view(id)]] : []))),
+    }
+    const stream = new LiveStream(this.#options, this, new Set(wanted.keys()), inherited)
+    const lastEventId = inherited.position
+    const queries = [...wanted].map(([id, query]) => {
+      const ticket = lastEventId === undefined ? undefined : inherited.queries.get(id)?.ticket
+      return ticket === undefined ? query : { ...query, ticket }
+    })
+    void stream.open({ ...(lastEventId === undefined ? {} : { lastEventId }), queries })
+    return stream
+  }
+
+  delivered(stream: LiveStream, delivery: Delivery, isBatchEnd: boolean): void {
+    for (const { query, changes } of delivery.events) this.#host.happened(query, changes)
+    if (stream === this.#leader) {
+      this.#shown = { queries: new Map([...this.#shown.queries, ...stream.view.queries]), position: stream.view.position }
+      this.#host.shown(delivery.changed, isBatchEnd)
+    } else if (isBatchEnd && this.#mayLead(stream)) this.#lead(stream)
+    else this.#graft(stream, delivery, isBatchEnd)
+  }
+
+  queryRefused(_stream: LiveStream, query: QueryId, code: ErrorCode): void {
+    this.#host.refused(query, code)
+  }
+
+  ended(stream: LiveStream, end: LiveStreamEnd): void {
+    const isNext = stream === this.#next
+    if (end.kind === 'auth-expired' || (end.kind === 'refused' && (end.code === 'unauthenticated' || end.code === 'auth_expired'))) {
+      return this.dispatch({ kind: 'auth-expired' })
+    }
+    const retryMs = 'retryMs' in end ? end.retryMs : undefined
+    if (end.kind === 'refused' && !end.isRetryable && !isRetryable(end.code)) {
+      if (!isNext && stream.ids.size > 1 === false) for (const id of stream.ids) this.#host.refused(id, end.code)
+      if (!isNext) return this.dispatch({ kind: 'refused', code: end.code })
+      for (const id of stream.ids) if (this.#current?.ids.has(id) !== true) this.#host.refused(id, end.code)
+    }
+    if (isNext) return this.dispatch({ kind: 'next-lost', retryMs })
+    this.dispatch({ kind: 'lost', retryMs, isSilent: end.kind === 'silent', isStreamless: end.kind === 'streamless' })
+  }
+
+  /** Not before its first whole batch, and not while the shown results moved past it, unless that lasts. */
+  #mayLead(stream: LiveStream): boolean {
+    if (stream.firstBatchAt === undefined) return false
+    if (Date.now() - stream.firstBatchAt >= this.#options.limits.catchUpMs) return true
+    for (const id of stream.ids) {
+      const shownAt = this.view(id).at
+      if (shownAt === undefined || shownAt === stream.inherited.queries.get(id)?.at || stream.grafted.has(id)) continue
+      const at = stream.view.queries.get(id)?.at
+      if (at === undefined || compareEntryIds(at, shownAt) < 0) return this.#lookAgain(stream)
+    }
+    return true
+  }
+
+  /** A quiet stream brings no further batch for a while. */
+  #lookAgain(stream: LiveStream): false {
+    clearTimeout(this.#catchUpTimer)
+    this.#catchUpTimer = setTimeout(() => {
+      const isOurs = stream === this.#next || stream === this.#current
+      if (isOurs && stream !== this.#leader && this.#mayLead(stream)) this.#lead(stream)
+    }, this.#options.limits.catchUpMs)
+    return false
+  }
+
+  #lead(stream: LiveStream): void {
+    stream.share(this.#shown)
+    const changed = new Set<QueryId>()
+    for (const [id, view] of stream.view.queries) if (view !== this.#shown.queries.get(id)) changed.add(id)
+    this.#leader = stream
+    this.#shown = { queries: new Map([...this.#shown.queries, ...stream.view.queries]), position: stream.view.position }
+    this.dispatch({ kind: stream === this.#next ? 'next-caught-up' : 'caught-up' })
+    this.#host.shown(changed, true)
+  }
+
+  #graft(stream: LiveStream, delivery: Delivery, isBatchEnd: boolean): void {
+    const changed = [...delivery.changed].filter((id) => {
+      const isNew = this.#leader?.ids.has(id) !== true && (stream.grafted.has(id) || this.view(id).result === undefined)
+      const view = stream.view.queries.get(id)
+      if (!isNew || view === undefined) return false
+      stream.grafted.add(id)
+      this.seed(id, view)
+      return true
+    })
+    if (changed.length > 0) this.#host.shown(new Set(changed), isBatchEnd)
+  }
+}

@@ -1,0 +1,154 @@
+import { COMMIT_POSITION_HEADER, parseLsn, type Lsn } from '@zenstack-live/protocol'
+import type { InferSchema } from '@zenstackhq/client-helpers'
+import type { SchemaDef } from '@zenstackhq/schema'
+import { createDescriptors, type AnyClient, type LiveChange, type LiveChanges, type LiveModels, type LiveQuery } from './descriptor.ts'
+import type { LiveFetch } from './live-fetch.ts'
+import type { LiveState, LiveStatus } from './live-state.ts'
+import { LiveStore } from './live-store.ts'
+import { CLIENT_LIMITS, type ClientLimits } from './limits.ts'
+
+export interface LiveClientOptions {
+  /** Where the edge is mounted. Absolute outside a browser. @defaultValue `/api/live` */
+  endpoint?: string
+  /**
+   * Who is asking: any text that differs between people (a user id), `null` for nobody. Read often, so it must be cheap.
+   * When it changes, everything of the person before is gone before the next render. @defaultValue always `null`
+   */
+  identity?: () => string | null | undefined
+  /** Used for everything the client sends. @defaultValue the global `fetch` */
+  fetch?: LiveFetch
+  /** Added to every request; a function is asked again for each, so that a fresh token is sent. */
+  headers?: Record<string, string> | (() => Record<string, string> | Promise<Record<string, string>>)
+  /** Passed to `fetch`: `include` sends cookies to another origin. */
+  credentials?: RequestCredentials
+  /** Called when the server no longer accepts the credentials. Refresh them; when it resolves the stream is resumed, when it rejects the queries fail. */
+  onAuthExpired?: () => unknown
+  /** Whether signing out in one tab empties the others of the same person. @defaultValue true */
+  sharesSignOut?: boolean
+  limits?: Partial<ClientLimits>
+}
+
+/** The parts of the client that are not models. */
+export interface LiveClientMembers {
+  /**
+   * Watches a query: the listener is called at once with its state, then once for each transaction that changes it.
+   * The connection stays open for a few seconds after the last watcher is gone.
+   *
+   * @returns a function that ends it
+   */
+  subscribe<T>(query: LiveQuery<T>, listener: (state: LiveState<T>) => void): () => void
+  /** Watches a model's changes: the listener is called once for each. What happened before it, or while the client was away too long, is not told. */
+  subscribe<Row>(changes: LiveChanges<Row>, listener: (change: LiveChange<Row>) => void): () => void
+  /**
+   * `fetch` for ZenStack's `QuerySettingsProvider`: a mutation sent with it resolves when its effects have arrived in the live queries
+   * (or after `ownWriteMs`, or at once while nothing is live), so that what follows `await mutateAsync(…)` finds them.
+   */
+  readonly fetch: LiveFetch
+  readonly $status: LiveStatus
+  /** Tries again at once: after the person signed in, or when a refused query may be allowed now. */
+  $reconnect(): void
+  /** Ends everything for good. */
+  $close(): void
+  /** @internal */
+  readonly [internals]: LiveClientInternals
+}
+
+/** @internal What the adapters of frameworks build on. */
+export interface LiveClientInternals {
+  readonly store: LiveStore
+  readonly schema: SchemaDef
+  /** Told of each answered mutation. */
+  onWrite(listener: (write: Write) => void): () => void
+}
+
+/** @internal A mutation that was answered. */
+export interface Write {
+  readonly url: string
+  readonly body: string | undefined
+  /** Where it stands in the log, where the server says so. */
+  readonly lsn: Lsn | undefined
+}
+
+export const internals: unique symbol = Symbol.for('zenstack-live.internals')
+
+export type LiveClient<SchemaOrClient extends SchemaDef | AnyClient> = LiveModels<SchemaOrClient> & LiveClientMembers
+
+/**
+ * The browser's side of ZenStack LIVE. Opens nothing until a query is watched.
+ *
+ * @param schema - ZenStack's generated schema; the lite one is enough, and keeps policies off the browser
+ * @example
+ * ```ts
+ * const live = createLiveClient(schema, { endpoint: '/api/live', identity: () => session?.userId ?? null })
+ * const stop = live.subscribe(live.task.findMany({ where: { spaceId } }), ({ data }) => render(data))
+ * ```
+ */
+export function createLiveClient<SchemaOrClient extends SchemaDef | AnyClient>(
+  schema: InferSchema<SchemaOrClient>,
+  options: LiveClientOptions = {},
+): LiveClient<SchemaOrClient> {
+  const baseFetch: LiveFetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init))
+  const { headers, identity } = options
+  const store = new LiveStore({
+    endpoint: (options.endpoint ?? '/api/live').replace(/\/$/, ''),
+    identity: () => identity?.() ?? null,
+    fetch: baseFetch,
+    headers: async () => (typeof headers === 'function' ? headers() : (headers ?? {})),
+    credentials: options.credentials,
+    onAuthExpired: options.onAuthExpired,
+    limits: { ...CLIENT_LIMITS, ...options.limits },
+    random: Math.random,
+    sharesSignOut: options.sharesSignOut ?? true,
+  })
+  const writeListeners = new Set<(write: Write) => void>()
+  const members: LiveClientMembers = {
+    subscribe: (query: LiveQuery<unknown> | LiveChanges<unknown>, listener: (value: never) => void) => subscribe(store, query, listener),
+    fetch: async (url, init) => {
+      store.scope()
+      const response = await baseFetch(url, init)
+      if (init?.method !== undefined && init.method !== 'GET' && response.ok) {
+        const lsn = commitLsn(response)
+        for (const listener of writeListeners) listener({ url, body: typeof init.body === 'string' ? init.body : undefined, lsn })
+        if (lsn !== undefined && store.isFollowing) await store.whenPassed(lsn)
+      }
+      return response
+    },
+    get $status() {
+      return store.status()
+    },
+    $reconnect: () => store.reconnect(),
+    $close: () => store.close(),
+    [internals]: {
+      store,
+      schema,
+      onWrite(listener) {
+        writeListeners.add(listener)
+        return () => writeListeners.delete(listener)
+      },
+    },
+  }
+  // Descriptors come from the schema at run time and from its type for the compiler; the two say the same.
+  return Object.defineProperties(createDescriptors(schema), Object.getOwnPropertyDescriptors(members)) as unknown as LiveClient<SchemaOrClient>
+}
+
+function subscribe(store: LiveStore, query: LiveQuery<unknown> | LiveChanges<unknown>, listener: (value: never) => void): () => void {
+  // The overloads pair each kind of descriptor with what its listener takes.
+  if (query.operation === '$changes') {
+    const tell = listener as (change: unknown) => void
+    return store.watchChanges(query, (change) => tell({ ...change, date: new Date(change.date) }))
+  }
+  const tell = listener as (state: LiveState<unknown>) => void
+  const release = store.watch(query, () => tell(store.read(query)))
+  tell(store.read(query))
+  return release
+}
+
+function commitLsn(response: Response): Lsn | undefined {
+  const text = response.headers.get(COMMIT_POSITION_HEADER)
+  if (text === null) return undefined
+  try {
+    return parseLsn(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,457 @@
+import { LiveError, queryId, positionLsn, type ErrorCode, type Lsn, type QueryId, type RowChange, type WireQuery } from '@zenstack-live/protocol'
+import { serialize } from '@zenstackhq/client-helpers/fetch'
+import { Connection, type ConnectionHost } from './connection.ts'
+import { EMPTY_QUERY_VIEW } from './connection-view.ts'
+import type { LiveChanges, LiveQuery } from './descriptor.ts'
+import { readJson, type JsonRead } from './json-read.ts'
+import type { LiveFetch } from './live-fetch.ts'
+import type { LiveState, LiveStatus } from './live-state.ts'
+import { isRetryable } from './live-stream.ts'
+import type { ClientLimits } from './limits.ts'
+import { isOnline, listenToPage } from './page-events.ts'
+import { dataOf, valueResult } from './query-result.ts'
+import { openTabChannel, type TabChannel } from './tab-channel.ts'
+
+export interface LiveStoreOptions {
+  readonly endpoint: string
+  readonly identity: () => string | null
+  readonly fetch: LiveFetch
+  readonly headers: () => Promise<Record<string, string>>
+  readonly credentials: RequestCredentials | undefined
+  readonly onAuthExpired: (() => unknown) | undefined
+  readonly limits: ClientLimits
+  readonly random: () => number
+  readonly sharesSignOut: boolean
+}
+
+interface Watched {
+  readonly id: QueryId
+  readonly wire: WireQuery
+  readonly query: AnyDescriptor
+  readonly listeners: Set<() => void>
+  readonly changeListeners: Set<(change: RowChange) => void>
+  lingering: ReturnType<typeof setTimeout> | undefined
+  retrying: ReturnType<typeof setTimeout> | undefined
+  error: LiveError | undefined
+  state: LiveState<unknown> | undefined
+  syncedAt: number | undefined
+}
+
+export type AnyDescriptor = LiveQuery<unknown> | LiveChanges<unknown>
+
+/** Keeps every watched query's result right, over one connection. The framework-free heart of the client. */
+export class LiveStore implements ConnectionHost {
+  readonly #options: LiveStoreOptions
+  readonly #connection: Connection
+  readonly #queries = new Map<QueryId, Watched>()
+  readonly #batchListeners = new Set<(changed: ReadonlySet<QueryId>) => void>()
+  readonly #statusListeners = new Set<() => void>()
+  readonly #scopeListeners = new Set<() => void>()
+  readonly #lsnWaiters = new Set<{ lsn: Lsn; resolve: (hasPassed: boolean) => void }>()
+  #scope: string | null
+  #tabs: TabChannel | undefined
+  #stopListening: (() => void) | undefined
+  #syncedAt: number | undefined
+
+  constructor(options: LiveStoreOptions) {
+    this.#options = options
+    this.#connection = new Connection({ ...options, isOnline }, this)
+    this.#scope = options.identity()
+  }
+
+  get limits(): ClientLimits {
+    return this.#options.limits
+  }
+
+  /** What everything that outlives a render is kept under. Reading it notices that the person changed, and clears what was theirs. */
+  scope(): string | null {
+    const identity = this.#options.identity()
+    if (identity !== this.#scope) {
+      const left = this.#scope
+      this.#scope = identity
+      this.#tabs?.announce({ left, entered: identity })
+      this.#clear()
+      this.#connection.dispatch({ kind: 'scope-changed' })
+    }
+    return identity
+  }
+
+  onScopeChange(listener: () => void): () => void {
+    this.#scopeListeners.add(listener)
+    return () => this.#scopeListeners.delete(listener)
+  }
+
+  /** Called when the connection's status may differ. */
+  onStatus(listener: () => void): () => void {
+    this.#statusListeners.add(listener)
+    return () => this.#statusListeners.delete(listener)
+  }
+
+  /** Called once for each batch with the queries whose state changed or which were forgotten, before their own listeners. */
+  onBatch(listener: (changed: ReadonlySet<QueryId>) => void): () => void {
+    this.#batchListeners.add(listener)
+    return () => this.#batchListeners.delete(listener)
+  }
+
+  idOf(query: AnyDescriptor): QueryId {
+    return queryId(wireOf(query))
+  }
+
+  has(id: QueryId): boolean {
+    return this.#queries.has(id)
+  }
+
+  /** Keeps the query open until released, and for a while longer, in case someone comes back to it. */
+  watch(query: AnyDescriptor, listener?: () => void): () => void {
+    this.scope()
+    const watched = this.#watched(query)
+    // A function of its own, so that the same listener may watch twice.
+    const run = (): void => listener?.()
+    watched.state ??= this.#stateOf(watched)
+    watched.listeners.add(run)
+    clearTimeout(watched.lingering)
+    watched.lingering = undefined
+    this.#connection.review()
+    return () => {
+      if (!watched.listeners.delete(run) || watched.listeners.size > 0) return
+      watched.lingering = setTimeout(() => this.#forget(watched), this.#options.limits.lingerMs)
+    }
+  }
+
+  watchChanges(query: LiveChanges<unknown>, listener: (change: RowChange) => void): () => void {
+    const release = this.watch(query)
+    const { changeListeners } = this.#watched(query)
+    changeListeners.add(listener)
+    return () => {
+      changeListeners.delete(listener)
+      release()
+    }
+  }
+
+  /** The query's state as of the last whole batch; the same object until it changes. */
+  read(query: AnyDescriptor): LiveState<unknown> {
+    const watched = this.#queries.get(this.idOf(query))
+    if (watched === undefined) return IDLE
+    return (watched.state ??= this.#stateOf(watched))
+  }
+
+  lastSyncedAt(query: AnyDescriptor): number | undefined {
+    const watched = this.#queries.get(this.idOf(query))
+    if (watched === undefined) return undefined
+    return this.#connection.isFollowed(watched.id) ? (this.#syncedAt ?? watched.syncedAt) : watched.syncedAt
+  }
+
+  /** Resolves with the query's first result, or with the next one after an error was retried; rejects with its error. */
+  async ready(query: LiveQuery<unknown>, signal?: AbortSignal): Promise<unknown> {
+    const watched = this.#watched(query)
+    if (watched.error !== undefined) this.#askAgain(watched)
+    const settled = withResolvers<unknown>()
+    const check = (): void => {
+      const state = this.read(query)
+      if (state.status === 'success') settled.resolve(state.data)
+      else if (state.status === 'error' && state.data === undefined) settled.reject(state.error)
+    }
+    const release = this.watch(query, check)
+    const onAbort = (): void => settled.reject(signal?.reason)
+    signal?.addEventListener('abort', onAbort)
+    check()
+    return settled.promise.finally(() => {
+      signal?.removeEventListener('abort', onAbort)
+      release()
+    })
+  }
+
+  /** One HTTP read of the query, past the stream. */
+  async readOnce(query: LiveQuery<unknown>, signal?: AbortSignal): Promise<JsonRead> {
+    const { endpoint, fetch, headers, credentials } = this.#options
+    return readJson(query, { endpoint, fetch, headers: await headers(), credentials, ...(signal === undefined ? {} : { signal }) })
+  }
+
+  status(): LiveStatus {
+    return this.#queries.size === 0
+      ? 'idle'
+      : this.#statusFor(this.#connection.state.kind === 'live' || this.#connection.state.kind === 'changing', true)
+  }
+
+  /** Whether a stream is bringing changes now. */
+  get isFollowing(): boolean {
+    return this.#connection.position !== undefined
+  }
+
+  /** Whether what is shown holds everything up to this place in the write-ahead log. */
+  hasPassed(lsn: Lsn): boolean {
+    const position = this.#connection.position
+    const passed = position === undefined ? undefined : positionLsn(position)
+    return passed !== undefined && passed >= lsn
+  }
+
+  /** Resolves `true` when the stream has passed `lsn`, `false` when that takes longer than `ownWriteMs` or the person changes. */
+  async whenPassed(lsn: Lsn): Promise<boolean> {
+    if (this.hasPassed(lsn)) return true
+    const { promise, resolve } = withResolvers<boolean>()
+    const waiter = { lsn, resolve }
+    this.#lsnWaiters.add(waiter)
+    const timer = setTimeout(() => resolve(false), this.#options.limits.ownWriteMs)
+    return promise.finally(() => {
+      clearTimeout(timer)
+      this.#lsnWaiters.delete(waiter)
+    })
+  }
+
+  reconnect(): void {
+    for (const watched of this.#queries.values()) this.#askAgain(watched)
+    this.#connection.dispatch({ kind: 'retry' })
+  }
+
+  close(): void {
+    this.#connection.dispatch({ kind: 'close' })
+    for (const watched of this.#queries.values()) {
+      clearTimeout(watched.lingering)
+      clearTimeout(watched.retrying)
+    }
+    this.#disconnectPage()
+  }
+
+  // What the connection asks and tells.
+
+  wanted(): ReadonlyMap<QueryId, WireQuery> {
+    const wanted = [...this.#queries.values()].filter(({ error }) => error === undefined).slice(0, this.#options.limits.maxQueries)
+    return new Map(wanted.map(({ id, wire }) => [id, wire]))
+  }
+
+  shown(changed: ReadonlySet<QueryId>, isBatchEnd: boolean): void {
+    if (this.scope() === undefined) return
+    if (isBatchEnd) this.#syncedAt = Date.now()
+    for (const id of changed) {
+      const watched = this.#queries.get(id)
+      if (watched === undefined) continue
+      watched.syncedAt = Date.now()
+      watched.error = undefined
+    }
+    this.#notify(changed)
+    for (const waiter of this.#lsnWaiters) if (this.hasPassed(waiter.lsn)) waiter.resolve(true)
+  }
+
+  happened(query: QueryId, changes: readonly RowChange[]): void {
+    const listeners = this.#queries.get(query)?.changeListeners ?? []
+    for (const change of changes) for (const listener of listeners) listener(change)
+  }
+
+  refused(query: QueryId, code: ErrorCode): void {
+    const watched = this.#queries.get(query)
+    if (watched === undefined) return
+    this.#fail(watched, code)
+    this.#notify(new Set([query]))
+  }
+
+  moved(): void {
+    const { kind, code } = this.#connection.state
+    if (kind === 'stopped' && code !== undefined) for (const watched of this.#queries.values()) watched.error ??= errorOf(code, watched.query)
+    if (kind === 'signed-out') this.#clear()
+    this.#notify(new Set(this.#queries.keys()))
+    for (const listener of this.#statusListeners) listener()
+  }
+
+  async refresh(): Promise<boolean> {
+    try {
+      await this.#options.onAuthExpired?.()
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  async poll(): Promise<ErrorCode | undefined> {
+    const changed = new Set<QueryId>()
+    let refusedWith: ErrorCode | undefined
+    await Promise.all(
+      [...this.#queries.values()].map(async (watched) => {
+        if (watched.error !== undefined || watched.query.operation === '$changes') return
+        try {
+          const { data } = await this.readOnce(watched.query)
+          const view = this.#connection.view(watched.id)
+          const previous = view.result === undefined ? undefined : valueResult(dataOf(view.result))
+          const result = valueResult(data, previous)
+          this.#connection.seed(watched.id, { ...EMPTY_QUERY_VIEW, result })
+          watched.syncedAt = Date.now()
+          if (result.value !== previous?.value || previous === undefined) changed.add(watched.id)
+        } catch (error) {
+          if (!(error instanceof LiveError) || isRetryable(error.code)) return
+          if (error.code === 'unauthenticated' || error.code === 'auth_expired') refusedWith = 'unauthenticated'
+          else this.#fail(watched, error.code)
+          changed.add(watched.id)
+        }
+      }),
+    )
+    this.#notify(changed)
+    return refusedWith
+  }
+
+  #watched(query: AnyDescriptor): Watched {
+    const wire = wireOf(query)
+    const id = queryId(wire)
+    let watched = this.#queries.get(id)
+    if (watched === undefined) {
+      if (this.#queries.size === 0) this.#connectPage()
+      watched = {
+        id,
+        wire,
+        query,
+        listeners: new Set(),
+        changeListeners: new Set(),
+        lingering: undefined,
+        retrying: undefined,
+        error: undefined,
+        state: undefined,
+        syncedAt: undefined,
+      }
+      this.#queries.set(id, watched)
+    }
+    return watched
+  }
+
+  #forget(watched: Watched): void {
+    clearTimeout(watched.retrying)
+    this.#queries.delete(watched.id)
+    this.#connection.drop([watched.id])
+    this.#connection.review()
+    for (const listener of this.#batchListeners) listener(new Set([watched.id]))
+    if (this.#queries.size === 0) this.#disconnectPage()
+  }
+
+  #fail(watched: Watched, code: ErrorCode): void {
+    watched.error = errorOf(code, watched.query)
+    clearTimeout(watched.retrying)
+    if (isRetryable(code)) watched.retrying = setTimeout(() => this.#askAgain(watched), this.#options.limits.queryRetryMs)
+  }
+
+  #askAgain(watched: Watched): void {
+    if (watched.error === undefined) return
+    watched.error = undefined
+    watched.state = undefined
+    this.#connection.review()
+  }
+
+  #stateOf(watched: Watched): LiveState<unknown> {
+    const { result } = this.#connection.view(watched.id)
+    const liveStatus = watched.error === undefined ? this.#statusFor(this.#connection.isFollowed(watched.id), result !== undefined) : 'denied'
+    const base = { isLive: liveStatus === 'live', liveStatus, lastSyncedAt: watched.syncedAt }
+    if (watched.error !== undefined)
+      return { ...base, status: 'error', data: result === undefined ? undefined : dataOf(result), error: watched.error }
+    return result === undefined
+      ? { ...base, status: 'pending', data: undefined, error: null }
+      : { ...base, status: 'success', data: dataOf(result), error: null }
+  }
+
+  #statusFor(isFollowed: boolean, hasResult: boolean): LiveStatus {
+    const { kind } = this.#connection.state
+    if (isFollowed) return 'live'
+    if (kind === 'offline' || kind === 'frozen') return 'offline'
+    if (kind === 'stopped') return 'denied'
+    if (kind === 'signed-out' || kind === 'closed') return 'closed'
+    if (kind === 'polling' && hasResult) return 'polling'
+    return hasResult ? 'catching-up' : 'connecting'
+  }
+
+  /** One notification for a batch; a query whose state is what it was is left alone. */
+  #notify(ids: ReadonlySet<QueryId>): void {
+    const changed = new Set<QueryId>()
+    for (const id of ids) {
+      const watched = this.#queries.get(id)
+      if (watched === undefined) continue
+      const before = watched.state
+      const after = this.#stateOf(watched)
+      if (
+        before !== undefined &&
+        before.data === after.data &&
+        before.error === after.error &&
+        before.liveStatus === after.liveStatus &&
+        before.status === after.status
+      )
+        continue
+      watched.state = after
+      changed.add(id)
+    }
+    if (changed.size === 0) return
+    for (const listener of this.#batchListeners) listener(changed)
+    for (const id of changed) for (const listener of this.#queries.get(id)?.listeners ?? []) listener()
+  }
+
+  #clear(): void {
+    this.#connection.forgetAll()
+    this.#syncedAt = undefined
+    for (const watched of this.#queries.values()) {
+      watched.error = undefined
+      watched.syncedAt = undefined
+      watched.state = undefined
+    }
+    for (const waiter of this.#lsnWaiters) waiter.resolve(false)
+    for (const listener of this.#scopeListeners) listener()
+  }
+
+  #connectPage(): void {
+    const dispatch = this.#connection.dispatch.bind(this.#connection)
+    this.#stopListening = listenToPage({
+      online: () => dispatch({ kind: 'online' }),
+      offline: () => dispatch({ kind: 'offline' }),
+      hide: () => dispatch({ kind: 'hide' }),
+      wake: () => {
+        this.scope()
+        dispatch({ kind: 'wake', quietMs: this.#connection.quietMs() })
+      },
+    })
+    if (!this.#options.sharesSignOut) return
+    this.#tabs = openTabChannel(this.#options.endpoint, ({ left, entered }) => {
+      // Asked first: this tab may have noticed by itself, and be someone else already.
+      const scope = this.scope()
+      if (scope === null) return
+      if (left === scope) dispatch({ kind: 'signed-out' })
+      else if (entered === scope && this.#connection.state.kind === 'signed-out') dispatch({ kind: 'retry' })
+    })
+  }
+
+  #disconnectPage(): void {
+    this.#stopListening?.()
+    this.#tabs?.close()
+    this.#tabs = undefined
+  }
+}
+
+const IDLE: LiveState<unknown> = { isLive: false, liveStatus: 'idle', lastSyncedAt: undefined, status: 'pending', data: undefined, error: null }
+
+function errorOf(code: ErrorCode, query: AnyDescriptor): LiveError {
+  return new LiveError(code, `The server refused ${query.model}.${query.operation} (${code}). Its log names the reason, docs/protocol.md the cure.`)
+}
+
+const WIRES = new WeakMap<AnyDescriptor, WireQuery>()
+
+/** The query as it travels, made once for each descriptor. */
+export function wireOf(query: AnyDescriptor): WireQuery {
+  let wire = WIRES.get(query)
+  if (wire === undefined) {
+    const { data, meta } = query.args === undefined ? {} : serialize(query.args)
+    wire = {
+      model: query.model,
+      operation: query.operation,
+      ...(data === undefined ? {} : { args: data }),
+      ...(meta === undefined ? {} : { meta: { serialization: meta } }),
+    }
+    WIRES.set(query, wire)
+  }
+  return wire
+}
+
+interface Resolvers<T> {
+  readonly promise: Promise<T>
+  resolve(value: T): void
+  reject(reason: unknown): void
+}
+
+/** `Promise.withResolvers`, for browsers from before 2024. */
+function withResolvers<T>(): Resolvers<T> {
+  let settle: Omit<Resolvers<T>, 'promise'> | undefined
+  const promise = new Promise<T>((resolve, reject) => {
+    settle = { resolve, reject }
+  })
+  return { promise, resolve: (value) => settle?.resolve(value), reject: (reason) => settle?.reject(reason) }
+}

@@ -1,0 +1,214 @@
+import { createLiveClient, type LiveState } from '@zenstack-live/client'
+import { parseEntryId, type EntryId, type Frame, type QueryId } from '@zenstack-live/protocol'
+import { createFakeEdge, type FakeConnection, type FakeEdge } from '@zenstack-live/testing/fake-edge'
+import { schema } from '@zenstack-live/testing/workspace'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+
+const at = (lsn: number, index = 0): EntryId => parseEntryId(`${lsn}-${index}`)
+const tick = async (ms = 0): Promise<void> => {
+  await vi.advanceTimersByTimeAsync(ms)
+}
+
+function snapshot(q: QueryId, lsn: number, rows: { id: string; [field: string]: unknown }[]): Frame[] {
+  return [
+    { event: 'snapshot', q, at: at(lsn), part: 0, isLast: true, shape: 'rows', rows: rows.map((row) => ({ key: row.id, row, sort: row.id })) },
+    { event: 'ready', q, at: at(lsn), engine: 'incremental', shape: 'rows', ticket: `ticket-${q}-${lsn}` },
+  ]
+}
+
+let edge: FakeEdge
+beforeEach(() => {
+  vi.useFakeTimers()
+  edge = createFakeEdge()
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+const client = (): ReturnType<typeof createLiveClient<typeof schema>> => createLiveClient(schema, { endpoint: 'http://edge/live', fetch: edge.fetch })
+
+const connection = (index: number): FakeConnection => {
+  const found = edge.connections[index]
+  if (found === undefined) throw new Error(`There are ${edge.connections.length} connections, none has index ${index}.`)
+  return found
+}
+
+const only = <T>(items: readonly T[]): T => {
+  const [item] = items
+  if (item === undefined || items.length !== 1) throw new Error(`Expected one item, got ${items.length}.`)
+  return item
+}
+
+describe('a live client', () => {
+  it('opens nothing until a query is watched', async () => {
+    client().task.findMany()
+    await tick(1000)
+    expect(edge.requestCount).toBe(0)
+  })
+
+  it('asks for all queries of a tick on one connection, equal ones once', async () => {
+    const live = client()
+    live.subscribe(live.task.findMany({ where: { spaceId: 's1' } }), () => {})
+    live.subscribe(live.task.findMany({ where: { spaceId: 's1' } }), () => {})
+    live.subscribe(live.task.count(), () => {})
+    await tick(10)
+    expect(only(edge.connections).body).toEqual({
+      queries: [
+        { model: 'Task', operation: 'findMany', args: { where: { spaceId: 's1' } } },
+        { model: 'Task', operation: 'count' },
+      ],
+    })
+  })
+
+  it('tells its state at once, and the result when the snapshot is whole', async () => {
+    const live = client()
+    const states: LiveState<{ id: string }[]>[] = []
+    live.subscribe(live.task.findMany({ select: { id: true } }), (state) => states.push(state))
+    expect(states).toMatchObject([{ status: 'pending', data: undefined, isLive: false, liveStatus: 'connecting' }])
+    await tick(10)
+    const q = only(connection(0).ids)
+    connection(0).send({ event: 'snapshot', q, at: at(5), part: 0, isLast: false, shape: 'rows', rows: [{ key: 'a', row: { id: 'a' } }] })
+    connection(0).send({ event: 'snapshot', q, at: at(5), part: 1, isLast: true, shape: 'rows', rows: [{ key: 'b', row: { id: 'b' } }] })
+    await tick()
+    expect(states).toHaveLength(1)
+    connection(0).send({ event: 'ready', q, at: at(5), engine: 'incremental', shape: 'rows', ticket: 't' })
+    connection(0).endBatch(5)
+    await tick()
+    expect(states.at(-1)).toMatchObject({ status: 'success', data: [{ id: 'a' }, { id: 'b' }], isLive: true, liveStatus: 'live' })
+  })
+
+  it('applies a transaction whole: one call, at the end of its batch', async () => {
+    const live = client()
+    const seen: unknown[] = []
+    live.subscribe(live.task.findMany({ orderBy: { id: 'asc' } }), ({ data }) => seen.push(data))
+    await tick(10)
+    const q = only(connection(0).ids)
+    connection(0).send(
+      ...snapshot(q, 5, [
+        { id: 'a', title: 'A' },
+        { id: 'c', title: 'C' },
+      ]),
+    )
+    connection(0).endBatch(5)
+    await tick()
+    const calls = seen.length
+    connection(0).send(
+      { event: 'change', q, at: at(8, 1), ops: [{ op: 'enter', key: 'b', row: { id: 'b', title: 'B' }, sort: 'b' }] },
+      { event: 'change', q, at: at(8, 2), ops: [{ op: 'update', key: 'a', set: { title: 'A2' } }] },
+      { event: 'change', q, at: at(8, 3), ops: [{ op: 'leave', key: 'c' }] },
+    )
+    await tick()
+    expect(seen).toHaveLength(calls)
+    connection(0).endBatch(8)
+    await tick()
+    expect(seen).toHaveLength(calls + 1)
+    expect(seen.at(-1)).toEqual([
+      { id: 'a', title: 'A2' },
+      { id: 'b', title: 'B' },
+    ])
+  })
+
+  it('keeps the identity of rows that did not change', async () => {
+    const live = client()
+    let data: readonly unknown[] = []
+    live.subscribe(live.task.findMany(), (state) => (data = state.data ?? []))
+    await tick(10)
+    const q = only(connection(0).ids)
+    connection(0).send(...snapshot(q, 5, [{ id: 'a' }, { id: 'b' }]))
+    connection(0).endBatch(5)
+    await tick()
+    const [a, b] = data
+    connection(0).send({ event: 'change', q, at: at(6, 1), ops: [{ op: 'update', key: 'b', set: { title: 'new' } }] })
+    connection(0).endBatch(6)
+    await tick()
+    expect(data[0]).toBe(a)
+    expect(data[1]).not.toBe(b)
+  })
+
+  it('resumes after a cut with its position and tickets, and repeats nothing it has', async () => {
+    const live = client()
+    const seen: unknown[] = []
+    live.subscribe(live.task.findMany(), ({ data, liveStatus }) => seen.push([data?.length, liveStatus]))
+    await tick(10)
+    const q = only(connection(0).ids)
+    connection(0).send(...snapshot(q, 5, [{ id: 'a' }]))
+    connection(0).endBatch(5)
+    connection(0).send({ event: 'change', q, at: at(7, 1), ops: [{ op: 'enter', key: 'b', row: { id: 'b' }, sort: 'b' }] })
+    connection(0).endBatch(7)
+    await tick()
+    connection(0).cut()
+    await tick(600)
+    expect(connection(1).body.lastEventId).toContain('~7-0~')
+    expect(only(connection(1).body.queries).ticket).toBe(`ticket-${q}-5`)
+    connection(1).send({ event: 'ready', q, at: at(5), engine: 'incremental', shape: 'rows', ticket: 't2' })
+    connection(1).send({ event: 'change', q, at: at(7, 1), ops: [{ op: 'enter', key: 'b', row: { id: 'b', title: 'stale' }, sort: 'b' }] })
+    connection(1).send({ event: 'change', q, at: at(9, 1), ops: [{ op: 'enter', key: 'c', row: { id: 'c' }, sort: 'c' }] })
+    connection(1).endBatch(9)
+    await tick()
+    expect(seen).toEqual([
+      [undefined, 'connecting'],
+      [1, 'live'],
+      [2, 'live'],
+      [2, 'catching-up'],
+      [3, 'live'],
+    ])
+  })
+
+  it('opens a changed set before it closes the old one', async () => {
+    const live = client()
+    live.subscribe(live.task.findMany(), () => {})
+    await tick(10)
+    const q = only(connection(0).ids)
+    connection(0).send(...snapshot(q, 5, [{ id: 'a' }]))
+    connection(0).endBatch(5)
+    await tick()
+    live.subscribe(live.space.findMany(), () => {})
+    await tick(50)
+    expect(edge.connections).toHaveLength(2)
+    expect(connection(0).isClosed).toBe(false)
+    connection(1).send({ event: 'ready', q, at: at(5), engine: 'incremental', shape: 'rows', ticket: 't' })
+    connection(1).send(...snapshot(connection(1).ids[1] ?? q, 6, []))
+    connection(1).endBatch(6)
+    await tick()
+    expect(connection(0).isClosed).toBe(true)
+    expect(connection(1).isClosed).toBe(false)
+  })
+
+  it('never shows an older result when the successor is behind', async () => {
+    const live = client()
+    const seen: (number | undefined)[] = []
+    live.subscribe(live.task.findMany(), ({ data }) => seen.push(data?.length))
+    await tick(10)
+    const q = only(connection(0).ids)
+    connection(0).send(...snapshot(q, 5, [{ id: 'a' }]))
+    connection(0).endBatch(5)
+    await tick()
+    live.subscribe(live.space.findMany(), () => {})
+    await tick(50)
+    connection(0).send({ event: 'change', q, at: at(7, 1), ops: [{ op: 'enter', key: 'b', row: { id: 'b' }, sort: 'b' }] })
+    connection(0).endBatch(7)
+    await tick()
+    connection(1).send({ event: 'ready', q, at: at(5), engine: 'incremental', shape: 'rows', ticket: 't' })
+    connection(1).send(...snapshot(connection(1).ids[1] ?? q, 6, []))
+    connection(1).endBatch(6)
+    await tick()
+    expect(connection(0).isClosed).toBe(false)
+    connection(1).send({ event: 'change', q, at: at(7, 1), ops: [{ op: 'enter', key: 'b', row: { id: 'b' }, sort: 'b' }] })
+    connection(1).endBatch(7)
+    await tick()
+    expect(connection(0).isClosed).toBe(true)
+    expect(seen).toEqual([undefined, 1, 2])
+  })
+
+  it('closes the connection some seconds after the last watcher is gone', async () => {
+    const live = client()
+    const stop = live.subscribe(live.task.findMany(), () => {})
+    await tick(10)
+    connection(0).accept()
+    stop()
+    await tick(4900)
+    expect(connection(0).isClosed).toBe(false)
+    await tick(200)
+    expect(connection(0).isClosed).toBe(true)
+  })
+})

@@ -1,0 +1,29 @@
+import { useQueryClient } from '@tanstack/react-query'
+import { useEffect, useMemo, useReducer, type ReactElement, type ReactNode } from 'react'
+import { LiveContext } from './live-context.ts'
+import { bridgeOf, type AnyLiveClient } from './query-cache-bridge.ts'
+
+export interface LiveProviderProps {
+  /** From `createLiveClient`. Make it once, outside components. */
+  readonly client: AnyLiveClient
+  readonly children?: ReactNode
+}
+
+/** Gives a live client to the hooks below it. Place it inside TanStack's `QueryClientProvider`. */
+export function LiveProvider({ client, children }: LiveProviderProps): ReactElement {
+  const bridge = bridgeOf(client, useQueryClient())
+  const [, renderAgain] = useReducer((count: number) => count + 1, 0)
+  useEffect(() => {
+    const stop = bridge.start()
+    const { store } = bridge.live
+    const forget = store.onScopeChange(() => queueMicrotask(renderAgain))
+    return () => {
+      forget()
+      stop()
+    }
+  }, [bridge])
+  // The person may have changed since the last render: what was theirs is cleared here, before any hook below reads it.
+  const scope = bridge.enterScope()
+  const value = useMemo(() => ({ bridge, scope }), [bridge, scope])
+  return <LiveContext value={value}>{children}</LiveContext>
+}

@@ -1,0 +1,141 @@
+import type { Mutation } from '@tanstack/react-query'
+import type { LiveQuery } from '@zenstack-live/client'
+import type { LiveClientInternals, Write } from '@zenstack-live/client/internal'
+import { marshal, serialize } from '@zenstackhq/client-helpers/fetch'
+import { applyPatch, diffResult, isCreatedFrom, isRedundant, isRow, type PatchOperation, type Row, type RowId } from './optimistic-patch.ts'
+
+interface Patch {
+  readonly owner: Mutation
+  operations: PatchOperation[]
+  /** Rows of the base when it was made: a row that is not among them came later. */
+  readonly known: ReadonlySet<string>
+  answer: Promise<boolean> | undefined
+}
+
+/** The writes made here that one query shows before the server has brought them. */
+export class OwnWrites {
+  readonly #live: LiveClientInternals
+  readonly #query: LiveQuery<unknown>
+  readonly #onChange: () => void
+  readonly #rowId: RowId
+  #patches: Patch[] = []
+  #base: unknown
+
+  constructor(live: LiveClientInternals, query: LiveQuery<unknown>, onChange: () => void) {
+    this.#live = live
+    this.#query = query
+    this.#onChange = onChange
+    const idFields = live.schema.models[query.model]?.idFields ?? []
+    this.#rowId = (row) =>
+      idFields.length > 0 && idFields.every((name) => row[name] !== undefined) ? JSON.stringify(idFields.map((name) => String(row[name]))) : undefined
+  }
+
+  /** The base with every write on top that has not come back. */
+  applyTo(base: unknown): unknown {
+    this.#base = base
+    const operations = this.#patches.flatMap((patch) => this.#remaining(patch, base))
+    return operations.length === 0 ? base : applyPatch(base, operations, this.#rowId)
+  }
+
+  /** Someone wrote into the cache: a mutation that is under way, or nobody whose write could be kept. */
+  record(shown: unknown, written: unknown, pending: readonly Mutation[]): void {
+    const operations = diffResult(shown, written, this.#rowId)
+    const owner = pending.find(({ state }) => isAbout(state.variables, operations)) ?? pending.at(-1)
+    if (owner === undefined || operations.length === 0) return
+    const rows = Array.isArray(this.#base) ? this.#base : []
+    this.#patches.push({
+      owner,
+      operations,
+      known: new Set(rows.flatMap((row: unknown) => (isRow(row) ? (this.#rowId(row) ?? []) : []))),
+      answer: undefined,
+    })
+  }
+
+  /** A mutation was answered: its patches wait until the stream has passed its commit. */
+  answered(write: Write): void {
+    const { lsn } = write
+    if (lsn === undefined) return
+    const patch = this.#patches.find(
+      ({ owner, answer }) => answer === undefined && owner.state.status === 'pending' && isWriteOf(write, owner.state.variables),
+    )
+    if (patch === undefined) return
+    for (const same of this.#patches) if (same.owner === patch.owner) same.answer = this.#live.store.whenPassed(lsn)
+  }
+
+  ended(mutation: unknown, isSuccess: boolean): void {
+    const mine = this.#patches.filter(({ owner }) => owner === mutation)
+    if (mine.length === 0) return
+    if (!isSuccess) return this.#drop(mine)
+    void Promise.all(mine.map((patch) => patch.answer ?? this.#whenRedundant(patch))).then(() => this.#drop(mine))
+  }
+
+  /** Resolves when every answered write has come back. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#patches.map(({ answer }) => answer))
+  }
+
+  clear(): void {
+    this.#patches = []
+    this.#base = undefined
+  }
+
+  #drop(patches: readonly Patch[]): void {
+    this.#patches = this.#patches.filter((patch) => !patches.includes(patch))
+    this.#onChange()
+  }
+
+  /** Without a commit position: until the base says the same by itself, but not for ever. */
+  #whenRedundant(patch: Patch): Promise<boolean> {
+    const { store } = this.#live
+    return new Promise((resolve) => {
+      const check = (): void => {
+        const { data } = store.read(this.#query)
+        if (this.#remaining(patch, data).every((operation) => isRedundant(data, operation, this.#rowId))) end(true)
+      }
+      const timer = setTimeout(() => end(false), store.limits.ownWriteMs)
+      const release = store.watch(this.#query, check)
+      const end = (isSeen: boolean): void => {
+        clearTimeout(timer)
+        release()
+        resolve(isSeen)
+      }
+      check()
+    })
+  }
+
+  /** What of a patch still has to be shown: a row made here gives way to the one the server made of it. */
+  #remaining(patch: Patch, base: unknown): PatchOperation[] {
+    if (!patch.operations.some(({ kind }) => kind === 'insert') || !Array.isArray(base)) return patch.operations
+    const arrived = base.filter((row: unknown): row is Row => isRow(row) && !patch.known.has(this.#rowId(row) ?? ''))
+    return patch.operations.filter((operation) => {
+      if (operation.kind !== 'insert') return true
+      const data = createData(patch.owner.state.variables)
+      const at = arrived.findIndex((row) => this.#rowId(row) === operation.id || data.some((item) => isCreatedFrom(row, item)))
+      if (at >= 0) arrived.splice(at, 1)
+      return at < 0
+    })
+  }
+}
+
+/** The data of a create, createMany or upsert. */
+function createData(variables: unknown): Row[] {
+  if (!isRow(variables)) return []
+  const data = variables['data'] ?? variables['create']
+  return Array.isArray(data) ? data.filter(isRow) : isRow(data) ? [data] : []
+}
+
+/** Whether the operations are what a mutation with these arguments would do. */
+function isAbout(variables: unknown, operations: readonly PatchOperation[]): boolean {
+  if (!isRow(variables)) return false
+  const where = isRow(variables['where']) ? JSON.stringify(Object.values(variables['where']).map(String)) : undefined
+  return operations.some((operation) => {
+    if (operation.kind === 'insert') return createData(variables).some((data) => isCreatedFrom(operation.row, data))
+    return operation.kind !== 'replace' && operation.id === where
+  })
+}
+
+/** Whether the request carried these arguments: in its body, or in the URL of a delete. */
+function isWriteOf(write: Write, variables: unknown): boolean {
+  if (write.body !== undefined) return write.body === marshal(variables)
+  return new URL(write.url, 'http://localhost').searchParams.get('q') === JSON.stringify(serialize(variables).data)
+}

@@ -1,0 +1,266 @@
+import { hashKey, notifyManager, type Mutation, type Query, type QueryCacheNotifyEvent, type QueryClient, type QueryKey } from '@tanstack/react-query'
+import type { LiveQuery, LiveState } from '@zenstack-live/client'
+import { internals, type LiveClientInternals, type Write } from '@zenstack-live/client/internal'
+import { getQueryKey } from '@zenstackhq/tanstack-query/react'
+import { OwnWrites } from './own-writes.ts'
+
+/** Any live client: what the bridge needs does not depend on its schema. */
+export interface AnyLiveClient {
+  readonly [internals]: LiveClientInternals
+}
+
+interface LiveEntry {
+  readonly query: LiveQuery<unknown>
+  readonly queryKey: QueryKey
+  readonly hash: string
+  readonly writes: OwnWrites
+  /** How many mounted hooks hold it. */
+  holders: number
+  /** What was last put into the cache, and the base it was made from. */
+  written: unknown
+}
+
+const BRIDGES = new WeakMap<QueryClient, WeakMap<AnyLiveClient, QueryCacheBridge>>()
+
+/** The bridge between a live client and a query cache; there is one for each pair. */
+export function bridgeOf(client: AnyLiveClient, queryClient: QueryClient): QueryCacheBridge {
+  const bridges = BRIDGES.get(queryClient) ?? new WeakMap<AnyLiveClient, QueryCacheBridge>()
+  BRIDGES.set(queryClient, bridges)
+  let bridge = bridges.get(client)
+  if (bridge === undefined) {
+    bridge = new QueryCacheBridge(client[internals], queryClient)
+    bridges.set(client, bridge)
+  }
+  return bridge
+}
+
+/**
+ * Puts live results into TanStack's cache, under the keys that ZenStack's hooks use. While a key is live the bridge is its only writer:
+ * what ZenStack's optimistic updates write is noted as a patch and shown on top of every newer result, and what a fetch brings gives way.
+ */
+export class QueryCacheBridge {
+  readonly live: LiveClientInternals
+  readonly #queryClient: QueryClient
+  readonly #entries = new Map<string, LiveEntry>()
+  readonly #hashes = new Map<string, string>()
+  readonly #statusListeners = new Map<string, Set<() => void>>()
+  #scope: string | null
+  #users = 0
+  #stops: (() => void)[] = []
+  #isWriting = false
+
+  constructor(live: LiveClientInternals, queryClient: QueryClient) {
+    this.live = live
+    this.#queryClient = queryClient
+    this.#scope = live.store.scope()
+    this.#keepQuiet()
+  }
+
+  /** Listens while at least one provider is mounted. */
+  start(): () => void {
+    if (this.#users++ === 0) this.#listen()
+    return () => {
+      if (--this.#users > 0) return
+      for (const stop of this.#stops) stop()
+      this.#stops = []
+    }
+  }
+
+  /** Who is asking now. When that changed, what the cache held for the person before is gone when this returns. */
+  enterScope(): string | null {
+    const scope = this.live.store.scope()
+    if (scope !== this.#scope) {
+      this.#scope = scope
+      this.#purge()
+    }
+    return scope
+  }
+
+  state(query: LiveQuery<unknown>): LiveState<unknown> {
+    return this.live.store.read(query)
+  }
+
+  /** Keeps the query open and its key live until released. */
+  hold(query: LiveQuery<unknown>, queryKey: QueryKey): () => void {
+    const entry = this.#entry(query, queryKey)
+    entry.holders++
+    const release = this.live.store.watch(query)
+    this.#seed(entry)
+    this.#write(entry)
+    return () => {
+      entry.holders--
+      release()
+    }
+  }
+
+  /** Calls back, within TanStack's own batches, when the query's state may differ. */
+  onState(query: LiveQuery<unknown>, listener: () => void): () => void {
+    const id = this.live.store.idOf(query)
+    const listeners = this.#statusListeners.get(id) ?? new Set()
+    this.#statusListeners.set(id, listeners.add(listener))
+    return () => {
+      listeners.delete(listener)
+      if (listeners.size === 0) this.#statusListeners.delete(id)
+    }
+  }
+
+  /** What a fetch of the key gives: the first result, or the present one once the stream has brought what was written here. */
+  async fetch(query: LiveQuery<unknown>, queryKey: QueryKey, signal: AbortSignal): Promise<unknown> {
+    const entry = this.#entry(query, queryKey)
+    this.#seed(entry)
+    await entry.writes.settled()
+    const base = await this.live.store.ready(query, signal)
+    return entry.writes.applyTo(base)
+  }
+
+  /** Nothing of the person before stays in the cache: no live result, and nothing that ZenStack's hooks fetched under the same keys. */
+  #purge(): void {
+    const cache = this.#queryClient.getQueryCache()
+    notifyManager.batch(() => {
+      for (const query of cache.getAll()) {
+        if (query.queryKey[0] !== KEY_PREFIX) continue
+        query.reset()
+        if (query.getObserversCount() === 0) cache.remove(query)
+      }
+      for (const entry of this.#entries.values()) {
+        entry.written = undefined
+        entry.writes.clear()
+      }
+      for (const listeners of this.#statusListeners.values()) for (const listener of listeners) notifyManager.schedule(listener)
+    })
+    // Not here: a change of person may be noticed while React renders.
+    queueMicrotask(() => void this.#queryClient.refetchQueries({ queryKey: [KEY_PREFIX], type: 'active' }))
+  }
+
+  #entry(query: LiveQuery<unknown>, queryKey: QueryKey): LiveEntry {
+    const hash = hashQueryKey(queryKey)
+    let entry = this.#entries.get(hash)
+    if (entry === undefined) {
+      const writes = new OwnWrites(this.live, query, () => this.#rewrite(hash))
+      entry = { query, queryKey, hash, writes, holders: 0, written: undefined }
+      this.#entries.set(hash, entry)
+      this.#hashes.set(this.live.store.idOf(query), hash)
+    }
+    return entry
+  }
+
+  #listen(): void {
+    const { store, onWrite } = this.live
+    this.#stops = [
+      store.onBatch((changed) => this.#onBatch(changed)),
+      store.onScopeChange(() => {
+        this.#scope = store.scope()
+        this.#purge()
+      }),
+      onWrite((write) => this.#onWrite(write)),
+      this.#queryClient.getQueryCache().subscribe((event) => this.#onCacheEvent(event)),
+      this.#queryClient.getMutationCache().subscribe((event) => {
+        if (event.type === 'updated' && (event.action.type === 'success' || event.action.type === 'error'))
+          this.#onMutationEnd(event.mutation, event.action.type === 'success')
+      }),
+    ]
+  }
+
+  #onBatch(changed: ReadonlySet<string>): void {
+    notifyManager.batch(() => {
+      for (const id of changed) {
+        const entry = this.#entries.get(this.#hashes.get(id) ?? '')
+        if (entry !== undefined) this.#write(entry)
+        if (entry?.holders === 0 && !this.live.store.has(this.live.store.idOf(entry.query))) {
+          this.#entries.delete(entry.hash)
+          this.#hashes.delete(id)
+        }
+        for (const listener of this.#statusListeners.get(id) ?? []) notifyManager.schedule(listener)
+      }
+    })
+  }
+
+  #rewrite(hash: string): void {
+    const entry = this.#entries.get(hash)
+    if (entry !== undefined) notifyManager.batch(() => this.#write(entry))
+  }
+
+  /** Base and patches into the cache, if that is not what is there. */
+  #write(entry: LiveEntry): void {
+    const state = this.live.store.read(entry.query)
+    const query = this.#cached(entry)
+    if (query === undefined) return
+    if (state.data !== undefined) {
+      entry.written = entry.writes.applyTo(state.data)
+      if (query.state.data !== entry.written || query.state.status !== 'success') this.#put(query, entry.written)
+    }
+    if (state.status === 'error' && query.state.error !== state.error && query.state.fetchStatus === 'idle') {
+      query.setState({ status: 'error', error: state.error, errorUpdatedAt: Date.now(), errorUpdateCount: query.state.errorUpdateCount + 1 })
+    }
+  }
+
+  #put(query: Query, data: unknown): void {
+    this.#isWriting = true
+    try {
+      query.setData(data, { updatedAt: Date.now(), manual: true })
+    } finally {
+      this.#isWriting = false
+    }
+  }
+
+  #cached(entry: LiveEntry): Query | undefined {
+    const cache = this.#queryClient.getQueryCache()
+    const query = cache.get(entry.hash)
+    if (query !== undefined || entry.holders === 0) return query
+    return cache.build(this.#queryClient, { queryKey: entry.queryKey, queryHash: entry.hash })
+  }
+
+  #onCacheEvent(event: QueryCacheNotifyEvent): void {
+    if (event.type !== 'updated' || event.action.type !== 'success' || this.#isWriting) return
+    const entry = this.#entries.get(event.query.queryHash)
+    const data: unknown = event.query.state.data
+    if (entry === undefined || data === entry.written) return
+    if (this.live.store.read(entry.query).data === undefined) return
+    if (event.action.manual === true) entry.writes.record(entry.written, data, this.#pendingMutations())
+    notifyManager.batch(() => this.#write(entry))
+  }
+
+  #pendingMutations(): Mutation[] {
+    return this.#queryClient
+      .getMutationCache()
+      .getAll()
+      .filter(({ state }) => state.status === 'pending')
+  }
+
+  #onWrite(write: Write): void {
+    for (const entry of this.#entries.values()) entry.writes.answered(write)
+  }
+
+  #onMutationEnd(mutation: unknown, isSuccess: boolean): void {
+    for (const entry of this.#entries.values()) entry.writes.ended(mutation, isSuccess)
+  }
+
+  /** Takes over what a server-side read left in the cache, with its position. */
+  #seed(_entry: LiveEntry): void {}
+
+  /** Focus, reconnect, mounting and invalidation fetch nothing for a key that is live. */
+  #keepQuiet(): void {
+    const inherited = this.#queryClient.getQueryDefaults([KEY_PREFIX])
+    const before = inherited.staleTime ?? this.#queryClient.getDefaultOptions().queries?.staleTime
+    this.#queryClient.setQueryDefaults([KEY_PREFIX], {
+      ...inherited,
+      staleTime: (query) => {
+        const entry = this.#entries.get(query.queryHash)
+        if (entry !== undefined && entry.holders > 0) return 'static'
+        return (typeof before === 'function' ? before(query) : before) ?? 0
+      },
+    })
+  }
+}
+
+/** First member of every key of ZenStack's hooks. */
+const KEY_PREFIX = getQueryKey('', '', undefined)[0]
+
+/** TanStack's hash, which cannot write a bigint, with bigints written. */
+export function hashQueryKey(queryKey: QueryKey): string {
+  try {
+    return hashKey(queryKey)
+  } catch {
+    return JSON.stringify(queryKey, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value))
+  }
+}

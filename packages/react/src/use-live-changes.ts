@@ -1,0 +1,21 @@
+import type { LiveChange, LiveChanges } from '@zenstack-live/client'
+import { useEffect, useEffectEvent } from 'react'
+import { useLiveContext } from './live-context.ts'
+import type { Falsy } from './live-query-options.ts'
+
+/**
+ * Calls back once for each matching change while the component is mounted. For reacting (a toast, a sound), not for showing rows.
+ * The callback may be a new function in each render.
+ */
+export function useLiveChanges<Row>(changes: LiveChanges<Row> | Falsy, onChange: (change: LiveChange<Row>) => void): void {
+  const { bridge, scope } = useLiveContext()
+  const tell = useEffectEvent(onChange)
+  const { store } = bridge.live
+  const id = changes ? store.idOf(changes) : undefined
+  useEffect(() => {
+    if (!changes) return undefined
+    // The wire carries the row as ZenStack serializes it; the descriptor's type says which.
+    return store.watchChanges(changes, (change) => tell({ ...change, date: new Date(change.date) } as LiveChange<Row>))
+    // Equal descriptors have equal ids.
+  }, [store, scope, id])
+}

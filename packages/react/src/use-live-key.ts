@@ -1,0 +1,76 @@
+import type { QueryFunctionContext, QueryKey } from '@tanstack/react-query'
+import type { LiveQuery } from '@zenstack-live/client'
+import { getQueryKey } from '@zenstackhq/tanstack-query/react'
+import { useEffect, useMemo, useRef, useSyncExternalStore } from 'react'
+import { useLiveContext } from './live-context.ts'
+import type { LiveFlags } from './live-query-options.ts'
+import { hashQueryKey, type QueryCacheBridge } from './query-cache-bridge.ts'
+
+export interface LiveKey {
+  readonly queryKey: QueryKey
+  /** The options by which TanStack's hooks leave fetching to the live store. */
+  readonly options: {
+    readonly queryKey: QueryKey
+    readonly queryKeyHashFn: (queryKey: QueryKey) => string
+    readonly queryFn: (context: QueryFunctionContext) => Promise<unknown>
+    readonly staleTime: 'static'
+    readonly retry: false
+    readonly networkMode: 'always'
+  }
+  readonly flags: LiveFlags
+}
+
+/** Holds a query open while the component is mounted, and says under which key TanStack finds it. */
+export function useLiveKey(query: LiveQuery<unknown>, isEnabled: boolean, isOptimistic: boolean): LiveKey {
+  const { bridge, scope } = useLiveContext()
+  const queryKey = getQueryKey(query.model, query.operation, query.args, { infinite: false, optimisticUpdate: isOptimistic })
+  const hash = hashQueryKey(queryKey)
+  // A descriptor is made anew in each render; the first one of equal ones stands for all.
+  const held = useMemo(() => ({ query, queryKey, hash }), [hash])
+  useEffect(() => (isEnabled ? bridge.hold(held.query, held.queryKey) : undefined), [bridge, scope, held, isEnabled])
+  const flags = useLiveFlags(bridge, held.query, held.queryKey, isEnabled)
+  const options = useMemo(
+    () => ({
+      queryKey: held.queryKey,
+      queryKeyHashFn: hashQueryKey,
+      queryFn: ({ signal }: QueryFunctionContext) => bridge.fetch(held.query, held.queryKey, signal),
+      staleTime: 'static' as const,
+      retry: false as const,
+      networkMode: 'always' as const,
+    }),
+    [bridge, held],
+  )
+  return { queryKey: held.queryKey, options, flags }
+}
+
+/** Flags that cost a render only where they are read. */
+function useLiveFlags(bridge: QueryCacheBridge, query: LiveQuery<unknown>, queryKey: QueryKey, isEnabled: boolean): LiveFlags {
+  const isRead = useRef(false)
+  const status = useSyncExternalStore(
+    useMemo(() => (onChange: () => void) => bridge.onState(query, onChange), [bridge, query]),
+    () => (isRead.current ? bridge.state(query).liveStatus : undefined),
+    () => 'connecting' as const,
+  )
+  const read = (): LiveFlags['liveStatus'] => {
+    isRead.current = true
+    return isEnabled ? (status ?? bridge.state(query).liveStatus) : 'idle'
+  }
+  return {
+    queryKey,
+    get isLive() {
+      return read() === 'live'
+    },
+    get liveStatus() {
+      return read()
+    },
+    get lastSyncedAt() {
+      return bridge.live.store.lastSyncedAt(query)
+    },
+  }
+}
+
+/** Both results' members in one object, still as getters: TanStack renders again only for what is read, and so do the flags. */
+export function joinResults<A extends object, B extends object>(a: A, b: B): A & B {
+  // Own properties of both, so it is both.
+  return Object.defineProperties({}, { ...Object.getOwnPropertyDescriptors(a), ...Object.getOwnPropertyDescriptors(b) }) as A & B
+}
