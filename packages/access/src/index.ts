@@ -1,1 +1,10 @@
-export {}
+export { AccessError } from './access-error.ts'
+export { authMembers, authText, projectAuth, type AuthMembers } from './auth-members.ts'
+export { clientFacts, type ClientFacts } from './client-facts.ts'
+export type { Auth, DecisionContext } from './decision-context.ts'
+export { keySetText, type KeySets, type KeySetSpec } from './key-set.ts'
+export { readDependencies, type ReadDependencies, type ReadQuery } from './read-dependencies.ts'
+export { compileRowPlan, type RowPlan, type RowPlanOptions, type Verdict } from './row-plan.ts'
+export { compileSort, type SortPlan } from './sort-plan.ts'
+export { isSameValue, transition, type Transition } from './transition.ts'
+export { validateArgs, type ArgsLimits, type SlicedClient } from './validate-args.ts'

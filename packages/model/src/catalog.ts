@@ -3,6 +3,8 @@ export interface Catalog {
   /** Such as 180004. */
   serverVersion: number
   encoding: string
+  /** `TimeZone` of sessions, by which Postgres turns instants into local times. */
+  timeZone: string
   /** By the name that columns carry; `default` is the database's own. */
   collations: Record<string, Collation>
   /** By `schema.table`. */

@@ -152,7 +152,7 @@ function fingerprintOf(schema: SchemaDef, catalog: Catalog, tables: ReadonlyMap<
   const hash = createHash('sha256')
   const plain = (_name: string, value: unknown): unknown => (typeof value === 'bigint' ? `${value}n` : value)
   hash.update(JSON.stringify([schema.provider, schema.models, schema.enums, schema.typeDefs, schema.authType], plain))
-  hash.update(JSON.stringify([catalog.encoding, catalog.collations]))
+  hash.update(JSON.stringify([catalog.encoding, catalog.timeZone, catalog.collations]))
   for (const key of [...tables.keys()].sort()) hash.update(JSON.stringify([key, catalog.tables[key] ?? null]))
   return hash.digest('base64url').slice(0, 22)
 }

@@ -10,7 +10,8 @@ const PROVIDERS: Record<string, Collation['provider']> = { c: 'libc', b: 'builti
 
 // Postgres 14 has neither the column nor the provider; `to_jsonb` asks without naming what may be missing.
 const DATABASE = `
-  SELECT current_setting('server_version_num')::int AS version, pg_encoding_to_char(encoding) AS encoding, datcollate AS collate,
+  SELECT current_setting('server_version_num')::int AS version, pg_encoding_to_char(encoding) AS encoding,
+    current_setting('TimeZone') AS "timeZone", datcollate AS collate,
     datctype AS ctype, to_jsonb(d)->>'datlocprovider' AS provider, coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale') AS locale
   FROM pg_database d WHERE datname = current_database()`
 
@@ -53,7 +54,13 @@ const COLUMNS = `
 /** Reads what {@link createDataModel} needs to know about a database: a few catalog queries, no locks, no rows of tables. */
 export async function readCatalog(query: Query): Promise<Catalog> {
   const [database = {}] = await query(DATABASE)
-  const catalog: Catalog = { serverVersion: Number(database['version']), encoding: text(database['encoding']), collations: {}, tables: {} }
+  const catalog: Catalog = {
+    serverVersion: Number(database['version']),
+    encoding: text(database['encoding']),
+    timeZone: text(database['timeZone']),
+    collations: {},
+    tables: {},
+  }
   catalog.collations['default'] = {
     provider: PROVIDERS[text(database['provider'] ?? 'c')] ?? 'unknown',
     locale: text(database['locale'] ?? database['collate']),

@@ -1,0 +1,52 @@
+import type { DataModel, Model, StoredRow, StoredValue } from '@zenstack-live/model'
+import { TRUE, type Condition } from './condition.ts'
+import type { DecisionContext } from './decision-context.ts'
+import { compileFieldPolicy, compileModelPolicy } from './policy/compile-policy.ts'
+import { createPlanNotes, type PlanNotes } from './plan-notes.ts'
+
+/** The read policies of one model, compiled once for all users and queries. */
+export interface ModelPolicy {
+  readonly condition: Condition
+  readonly notes: PlanNotes
+  /** Fields that not everybody may read. */
+  readonly fields: readonly FieldPolicy[]
+}
+
+export interface FieldPolicy {
+  readonly name: string
+  readonly condition: Condition
+  readonly notes: PlanNotes
+}
+
+const compiled = new WeakMap<DataModel, Map<string, ModelPolicy>>()
+
+export function modelPolicyOf(data: DataModel, model: Model): ModelPolicy {
+  let policies = compiled.get(data)
+  if (policies === undefined) compiled.set(data, (policies = new Map()))
+  let policy = policies.get(model.name)
+  if (policy === undefined) policies.set(model.name, (policy = compile(data, model)))
+  return policy
+}
+
+function compile(data: DataModel, model: Model): ModelPolicy {
+  const notes = createPlanNotes()
+  const fields = [...model.fields.keys()].map((name): FieldPolicy => {
+    const fieldNotes = createPlanNotes()
+    return { name, condition: compileFieldPolicy(data, model, name, fieldNotes), notes: fieldNotes }
+  })
+  return { condition: compileModelPolicy(data, model, notes), notes, fields: fields.filter((field) => field.condition !== TRUE) }
+}
+
+/** The row as a reader sees it: what may not be read is NULL, what cannot be decided is absent. */
+export function maskRow(policies: readonly FieldPolicy[], row: StoredRow, context: DecisionContext): StoredRow {
+  let masked: Record<string, StoredValue> | undefined
+  for (const { name, condition } of policies) {
+    if (row[name] === undefined || row[name] === null) continue
+    const truth = condition(row, context)
+    if (truth === true) continue
+    masked ??= { ...row }
+    if (truth === undefined) delete masked[name]
+    else masked[name] = null
+  }
+  return masked ?? row
+}

@@ -1,0 +1,32 @@
+import { ASK, type Condition } from './condition.ts'
+import type { KeySetSpec } from './key-set.ts'
+
+/** What a compiler learns on its way: shared by all parts of one plan. */
+export interface PlanNotes {
+  /** Fields that are read. */
+  readonly fields: Set<string>
+  /** Why the database must be asked. */
+  readonly reasons: Set<string>
+  /** Members of `auth()` that are read, as paths. */
+  readonly authPaths: Set<string>
+  readonly keySets: Map<string, KeySetSpec>
+  readsNow: boolean
+  /** The whole query may fail in the database, whatever this row is. */
+  mayFail: boolean
+}
+
+export function createPlanNotes(): PlanNotes {
+  return { fields: new Set(), reasons: new Set(), authPaths: new Set(), keySets: new Map(), readsNow: false, mayFail: false }
+}
+
+/** A condition that only the database can decide. */
+export function askDatabase(notes: PlanNotes, reason: string): Condition {
+  notes.reasons.add(reason)
+  return ASK
+}
+
+/** A condition at which the database may refuse the whole query: no row of it is decided here. */
+export function mayFail(notes: PlanNotes, reason: string): Condition {
+  notes.mayFail = true
+  return askDatabase(notes, reason)
+}
