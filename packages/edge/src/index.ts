@@ -1,1 +1,6 @@
-export {}
+export { createEdge, type Edge, type EdgeOptions, type RequestContext } from './create-edge.ts'
+export type { EdgeLogger } from './edge-context.ts'
+export { commitPosition, createHonoLiveHandler, withCommitPosition, type HasEdge, type HonoLiveHandlerOptions } from './hono-live-handler.ts'
+export type { LiveClient } from './live-client.ts'
+export type { Metrics } from './metrics.ts'
+export type { NodeSide } from './stream-response.ts'

@@ -174,3 +174,8 @@ export const ERROR_CODES = {
 
 /** A stable name for what went wrong. Compare errors by it, not by class: two copies of a package must still work. */
 export type ErrorCode = keyof typeof ERROR_CODES
+
+/** Body of every answer that is an error. */
+export interface ErrorBody {
+  error: { code: ErrorCode; message: string }
+}

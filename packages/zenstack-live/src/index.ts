@@ -1,1 +1,1 @@
-export {}
+export { ZenStackLive, type LiveLogger, type ZenStackLiveOptions } from './zenstack-live.ts'

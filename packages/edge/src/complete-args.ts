@@ -1,0 +1,103 @@
+import type { DataModel, Model } from '@zenstack-live/model'
+import type { LiveOperation } from '@zenstack-live/protocol'
+
+type Args = Record<string, unknown>
+
+/** What is asked of the database instead of what the reader asked. */
+export interface CompletedArgs {
+  args: unknown
+  /** Fields that were added to make the row's key, and are taken out of the answer again. */
+  hiddenFields: ReadonlySet<string>
+}
+
+/**
+ * The same question with every order made total by the primary key, the id fields in the answer, and no more rows than one
+ * beyond the limit. Two answers of an unchanged database are then equal to the letter.
+ */
+export function completeArgs(
+  data: DataModel,
+  options: { model: Model; operation: LiveOperation; args: unknown; clientOptions: object; maxRows: number },
+): CompletedArgs {
+  const { model, operation, maxRows } = options
+  const args: Args = isArgs(options.args) ? { ...options.args } : {}
+  if (operation === 'groupBy') {
+    const by = asList(args['by']).filter((field): field is string => typeof field === 'string')
+    return { args: { ...args, orderBy: completeOrder(args['orderBy'], by) }, hiddenFields: new Set() }
+  }
+  if (operation === 'exists' || (operation !== 'findUnique' && operation !== 'findFirst' && operation !== 'findMany')) {
+    const hasWindow = args['take'] !== undefined || args['skip'] !== undefined || args['cursor'] !== undefined
+    return { args: hasWindow ? { ...args, orderBy: completeOrder(args['orderBy'], model.idFields) } : options.args, hiddenFields: new Set() }
+  }
+  const { args: withIds, hiddenFields } = withIdFields(model, args, options.clientOptions)
+  const nested = completeNested(data, model, withIds)
+  if (operation === 'findUnique') return { args: nested, hiddenFields }
+  const distinct = asList(args['distinct']).filter((field): field is string => typeof field === 'string')
+  // DISTINCT ON wants its fields first.
+  const order = completeOrder(args['orderBy'], args['orderBy'] === undefined ? [...distinct, ...model.idFields] : model.idFields)
+  const ordered = { ...nested, orderBy: order }
+  return { args: operation === 'findMany' ? { ...ordered, take: boundedTake(args['take'], maxRows) } : ordered, hiddenFields }
+}
+
+function boundedTake(take: unknown, maxRows: number): number {
+  if (typeof take !== 'number') return maxRows + 1
+  return Math.sign(take) * Math.min(Math.abs(take), maxRows + 1)
+}
+
+function completeOrder(orderBy: unknown, fields: readonly string[]): unknown[] {
+  const given = asList(orderBy)
+  const named = new Set(given.flatMap((item) => (isArgs(item) ? Object.keys(item) : [])))
+  return [...given, ...[...new Set(fields)].filter((field) => !named.has(field)).map((field) => ({ [field]: 'asc' }))]
+}
+
+function withIdFields(model: Model, args: Args, clientOptions: object): { args: Args; hiddenFields: Set<string> } {
+  const hiddenFields = new Set<string>()
+  const { select, omit } = args
+  if (isArgs(select)) {
+    for (const name of model.idFields) if (select[name] !== true) hiddenFields.add(name)
+    return hiddenFields.size === 0 ? { args, hiddenFields } : { args: { ...args, select: { ...select, ...allOf(hiddenFields, true) } }, hiddenFields }
+  }
+  const clientOmit: unknown = Reflect.get(Object(Reflect.get(clientOptions, 'omit')), lowerFirst(model.name))
+  for (const name of model.idFields) {
+    const isOmitted =
+      (isArgs(omit) ? omit[name] : undefined) ?? (isArgs(clientOmit) ? clientOmit[name] : undefined) ?? model.fields.get(name)?.isOmitted
+    if (isOmitted === true) hiddenFields.add(name)
+  }
+  if (hiddenFields.size === 0 || Reflect.get(clientOptions, 'allowQueryTimeOmitOverride') === false) return { args, hiddenFields: new Set() }
+  return { args: { ...args, omit: { ...(isArgs(omit) ? omit : {}), ...allOf(hiddenFields, false) } }, hiddenFields }
+}
+
+/** Lists below the top get a total order too: without one, two equal databases may answer differently. */
+function completeNested(data: DataModel, model: Model, args: Args): Args {
+  const completed: Args = { ...args }
+  for (const part of ['include', 'select'] as const) {
+    const chosen = args[part]
+    if (!isArgs(chosen)) continue
+    completed[part] = Object.fromEntries(Object.entries(chosen).map(([name, value]) => [name, completeRelation(data, model, name, value)]))
+  }
+  return completed
+}
+
+function completeRelation(data: DataModel, model: Model, name: string, value: unknown): unknown {
+  const relation = model.relations.get(name)
+  const related = relation === undefined ? undefined : data.models.get(relation.model)
+  if (relation === undefined || related === undefined || value === false || value === undefined) return value
+  const nested = completeNested(data, related, isArgs(value) ? value : {})
+  if (!relation.isList) return isArgs(value) ? nested : value
+  return { ...nested, orderBy: completeOrder(nested['orderBy'], related.idFields) }
+}
+
+function allOf(fields: Iterable<string>, value: boolean): Record<string, boolean> {
+  return Object.fromEntries([...fields].map((field) => [field, value]))
+}
+
+function asList(value: unknown): unknown[] {
+  return value === undefined ? [] : Array.isArray(value) ? value : [value]
+}
+
+function lowerFirst(text: string): string {
+  return text.slice(0, 1).toLowerCase() + text.slice(1)
+}
+
+function isArgs(value: unknown): value is Args {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

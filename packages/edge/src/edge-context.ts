@@ -1,0 +1,34 @@
+import type { DataModel } from '@zenstack-live/model'
+import type { Limits } from '@zenstack-live/protocol'
+import type { Asker } from './asker.ts'
+import type { EdgeDatabase } from './edge-database.ts'
+import type { Guards } from './guards.ts'
+import type { Hub } from './hub.ts'
+import type { Keys } from './keys.ts'
+import type { Metrics } from './metrics.ts'
+import type { Place } from './place.ts'
+import type { TimerWheel } from './timer-wheel.ts'
+
+/** A few lines about what went wrong or was refused; never rows, secrets or policies. */
+export interface EdgeLogger {
+  warn(message: string, facts?: Record<string, unknown>): void
+  error(message: string, facts?: Record<string, unknown>): void
+}
+
+/** What everything in one edge shares. */
+export interface EdgeContext {
+  readonly data: DataModel
+  readonly hub: Hub
+  readonly database: EdgeDatabase
+  readonly asker: Asker
+  readonly keys: Keys
+  readonly limits: Limits
+  readonly metrics: Metrics
+  readonly wheel: TimerWheel
+  readonly guards: Guards
+  readonly logger: EdgeLogger
+  /** The place as positions name it; made once for each. */
+  placeText(place: Place): string
+  /** Asks that the log pass a place soon, also on an idle database. */
+  nudge(): void
+}

@@ -1,0 +1,88 @@
+import { COMMIT_POSITION_HEADER } from '@zenstack-live/protocol'
+import type { Context, Handler, MiddlewareHandler } from 'hono'
+import { routePath } from 'hono/route'
+import type { Edge } from './create-edge.ts'
+import type { LiveClient } from './live-client.ts'
+import type { NodeSide } from './stream-response.ts'
+
+/** Anything that has an edge, such as `ZenStackLive`. */
+export interface HasEdge {
+  edge(): Promise<Edge>
+}
+
+export interface HonoLiveHandlerOptions {
+  live: HasEdge
+  /** The same function as in ZenStack's own Hono adapter. Kept with its context while a stream lasts, and asked again. */
+  getClient(c: Context): Promise<LiveClient> | LiveClient
+  /**
+   * Names how a client is set up, where `getClient` makes a new one (`$use`, `$setOptions`) for each request. Clients of equal
+   * names share answers and positions. Without it, only clients with the very same `$options` do.
+   */
+  clientKey?(client: LiveClient): string
+}
+
+/**
+ * Live queries for Hono: `app.use('/api/live/*', createHonoLiveHandler({ live, getClient }))`.
+ */
+export function createHonoLiveHandler(options: HonoLiveHandlerOptions): Handler {
+  return async (c) => {
+    const edge = await options.live.edge()
+    const node = nodeSide(c.env)
+    return edge.handle(c.req.raw, {
+      path: pathBelow(c),
+      getClient: () => options.getClient(c),
+      ...(options.clientKey === undefined ? {} : { clientKey: options.clientKey }),
+      ...(node === undefined ? {} : { node }),
+    })
+  }
+}
+
+/**
+ * Tells who writes where their write ends: after each successful answer of what follows, the header says which place of the
+ * stream holds it. `app.use('/api/model/*', commitPosition(live), createHonoHandler({ apiHandler, getClient }))`
+ */
+export function commitPosition(live: HasEdge): MiddlewareHandler {
+  return async (c, next) => {
+    await next()
+    if (!isWrite(c.req.method) || !c.res.ok) return
+    c.res.headers.set(COMMIT_POSITION_HEADER, await (await live.edge()).commitPosition())
+    c.res.headers.append('access-control-expose-headers', COMMIT_POSITION_HEADER)
+  }
+}
+
+/** The same for any `(Request) => Response` handler. */
+export function withCommitPosition(
+  live: HasEdge,
+  handler: (request: Request) => Promise<Response> | Response,
+): (request: Request) => Promise<Response> {
+  return async (request) => {
+    const response = await handler(request)
+    if (!isWrite(request.method) || !response.ok) return response
+    const headers = new Headers(response.headers)
+    headers.set(COMMIT_POSITION_HEADER, await (await live.edge()).commitPosition())
+    headers.append('access-control-expose-headers', COMMIT_POSITION_HEADER)
+    return new Response(response.body, { status: response.status, statusText: response.statusText, headers })
+  }
+}
+
+function isWrite(method: string): boolean {
+  return method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS'
+}
+
+/** What the route's `*` stands for. */
+function pathBelow(c: Context): string {
+  const depth = routePath(c)
+    .replace(/\/\*?$/, '')
+    .split('/').length
+  const below = c.req.path.split('/').slice(depth)
+  return below.length === 0 ? '' : `/${below.join('/')}`
+}
+
+/** What Hono's node adapter puts into `c.env`. */
+function nodeSide(env: unknown): NodeSide | undefined {
+  if (typeof env !== 'object' || env === null || !('incoming' in env) || !('outgoing' in env)) return undefined
+  const { incoming, outgoing } = env
+  const isNode =
+    typeof incoming === 'object' && incoming !== null && 'httpVersionMajor' in incoming && typeof outgoing === 'object' && outgoing !== null
+  return isNode && 'headersSent' in outgoing && 'socket' in outgoing ? (env as NodeSide) : undefined
+}

@@ -1,0 +1,36 @@
+import { serialize } from '@zenstackhq/client-helpers/fetch'
+import { rowsOfAnswer } from './answer-rows.ts'
+import type { EdgeContext } from './edge-context.ts'
+import { queryScope, type Identity } from './identity.ts'
+import type { LiveRequest } from './parse-live-request.ts'
+import { encodePosition } from './place.ts'
+import { planQuery } from './plan-query.ts'
+import { encodeTicket } from './ticket.ts'
+
+/**
+ * The answer as ZenStack's own handler gives it, `{ data, meta }`, with the position and the ticket that a stream goes on from.
+ *
+ * @throws {LiveError} as planning and asking do
+ */
+export async function answerRead(context: EdgeContext, identity: Identity, live: LiveRequest): Promise<Response> {
+  const [wire] = live.queries
+  if (wire === undefined) throw new TypeError('A read has one query.')
+  const planned = planQuery(context, identity, wire)
+  const start = context.hub.history.head
+  const answer = await context.asker.ask(identity.client, planned.question)
+  const result = rowsOfAnswer(context, planned, answer.value)
+  const place = context.hub.history.firstUnseen(answer.snapshot) ?? start
+  const scope = queryScope(context.keys, identity, planned.text)
+  const value = result.shape === 'value' ? result.value : result.shape === 'row' ? (result.rows[0]?.row ?? null) : result.rows.map(({ row }) => row)
+  const { data, meta } = serialize(value)
+  context.nudge()
+  return Response.json(
+    {
+      data,
+      ...(meta === undefined ? {} : { meta: { serialization: meta } }),
+      position: encodePosition(context.placeText(place), scope),
+      ticket: encodeTicket(context.keys, { scope, entry: place.entry, horizon: answer.horizon, follows: '' }),
+    },
+    { headers: { 'cache-control': 'no-store' } },
+  )
+}

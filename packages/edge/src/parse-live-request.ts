@@ -1,0 +1,152 @@
+import {
+  LAST_EVENT_ID_HEADER,
+  LAST_EVENT_ID_PARAMETER,
+  LIVE_OPERATIONS,
+  META_PARAMETER,
+  ProtocolError,
+  QUERY_PARAMETER,
+  type Limits,
+  type LiveOperation,
+  type WireQuery,
+} from '@zenstack-live/protocol'
+
+/** What a request asks for, checked in form only. */
+export interface LiveRequest {
+  kind: 'stream-one' | 'stream-many' | 'read'
+  queries: WireQuery[]
+  lastEventId: string | undefined
+}
+
+/**
+ * Reads `GET {base}/{model}/{operation}?q=&meta=` and `POST {base}`.
+ *
+ * @param path - behind the base: `/task/findMany`, or empty
+ * @param modelNamed - the schema's name for a path segment, its first letter in either case
+ * @throws {ProtocolError} `bad_request`, `bad_json`, `bad_position`, `too_large`, `too_many_queries`, `unknown_model`, `unknown_operation`
+ */
+export async function parseLiveRequest(
+  request: Request,
+  path: string,
+  limits: Limits,
+  modelNamed: (name: string) => string | undefined,
+): Promise<LiveRequest> {
+  if (request.method === 'GET') return parseGet(request, path, limits, modelNamed)
+  if (request.method === 'POST') return parsePost(request, path, limits, modelNamed)
+  throw new ProtocolError('bad_request', `${request.method} ${path} is neither GET {model}/{operation} nor POST.`)
+}
+
+function parseGet(request: Request, path: string, limits: Limits, modelNamed: (name: string) => string | undefined): LiveRequest {
+  const url = new URL(request.url)
+  const [, modelSegment, operation, ...rest] = decodePath(path).split('/')
+  if (modelSegment === undefined || operation === undefined || rest.length > 0) {
+    throw new ProtocolError('bad_request', `"${path.slice(0, 200)}" is not {model}/{operation}.`)
+  }
+  const model = modelNamed(modelSegment)
+  if (model === undefined) throw new ProtocolError('unknown_model', `The schema has no model "${modelSegment.slice(0, 100)}".`)
+  const q = url.searchParams.get(QUERY_PARAMETER)
+  const meta = url.searchParams.get(META_PARAMETER)
+  checkBytes(q, limits)
+  checkBytes(meta, limits)
+  const query: WireQuery = {
+    model,
+    operation: operationNamed(operation),
+    ...(q === null ? {} : { args: parseJson(q, QUERY_PARAMETER) }),
+    ...(meta === null ? {} : { meta: serializationOf(parseJson(meta, META_PARAMETER)) }),
+  }
+  const isStream = request.headers.get('accept')?.includes('text/event-stream') ?? false
+  const lastEventId = checkPosition(request.headers.get(LAST_EVENT_ID_HEADER) ?? url.searchParams.get(LAST_EVENT_ID_PARAMETER), limits)
+  return { kind: isStream ? 'stream-one' : 'read', queries: [query], lastEventId }
+}
+
+async function parsePost(request: Request, path: string, limits: Limits, modelNamed: (name: string) => string | undefined): Promise<LiveRequest> {
+  if (path !== '' && path !== '/') throw new ProtocolError('bad_request', `POST goes to the base itself, not to "${path.slice(0, 200)}".`)
+  const body = parseJson(await readText(request, limits.maxQueryBytes * 4), 'The body')
+  const queries = isObject(body) ? body['queries'] : undefined
+  if (!isObject(body) || !Array.isArray(queries)) throw new ProtocolError('bad_request', 'The body has no "queries".')
+  if (queries.length > limits.maxQueriesPerConnection) {
+    throw new ProtocolError(
+      'too_many_queries',
+      `${queries.length} queries on one connection; maxQueriesPerConnection is ${limits.maxQueriesPerConnection}.`,
+    )
+  }
+  const lastEventId = body['lastEventId'] ?? request.headers.get(LAST_EVENT_ID_HEADER)
+  if (lastEventId !== null && typeof lastEventId !== 'string') throw new ProtocolError('bad_request', '"lastEventId" is not text.')
+  return {
+    kind: 'stream-many',
+    queries: queries.map((query: unknown) => parseQuery(query, modelNamed)),
+    lastEventId: checkPosition(lastEventId, limits),
+  }
+}
+
+function parseQuery(query: unknown, modelNamed: (name: string) => string | undefined): WireQuery {
+  if (!isObject(query) || typeof query['model'] !== 'string' || typeof query['operation'] !== 'string') {
+    throw new ProtocolError('bad_request', 'A query needs "model" and "operation".')
+  }
+  const { ticket, args, meta } = query
+  if (ticket !== undefined && typeof ticket !== 'string') throw new ProtocolError('bad_request', 'A "ticket" is not text.')
+  return {
+    // A model that does not exist fails this query, not the connection.
+    model: modelNamed(query['model']) ?? query['model'],
+    operation: query['operation'] as LiveOperation,
+    ...(args === undefined ? {} : { args }),
+    ...(meta === undefined ? {} : { meta }),
+    ...(ticket === undefined ? {} : { ticket }),
+  }
+}
+
+export function operationNamed(name: string): LiveOperation {
+  const operation = LIVE_OPERATIONS.find((known) => known === name)
+  if (operation === undefined) throw new ProtocolError('unknown_operation', `"${name.slice(0, 100)}" is not one of ${LIVE_OPERATIONS.join(', ')}.`)
+  return operation
+}
+
+/** Reads a body up to a limit: what is longer is not even kept. */
+async function readText(request: Request, maxBytes: number): Promise<string> {
+  if (request.body === null) return ''
+  const decoder = new TextDecoder()
+  let text = ''
+  let bytes = 0
+  for await (const chunk of request.body as ReadableStream<Uint8Array>) {
+    bytes += chunk.byteLength
+    if (bytes > maxBytes) throw new ProtocolError('too_large', `The body is longer than ${maxBytes} bytes (four times maxQueryBytes).`)
+    text += decoder.decode(chunk, { stream: true })
+  }
+  return text + decoder.decode()
+}
+
+/** ZenStack's clients send `meta={ "serialization": … }`. */
+function serializationOf(meta: unknown): unknown {
+  return isObject(meta) && 'serialization' in meta ? meta['serialization'] : meta
+}
+
+function checkBytes(text: string | null, limits: Limits): void {
+  if (text !== null && text.length > limits.maxQueryBytes) {
+    throw new ProtocolError('too_large', `The query has ${text.length} characters; maxQueryBytes is ${limits.maxQueryBytes}.`)
+  }
+}
+
+function checkPosition(text: string | null, limits: Limits): string | undefined {
+  if (text === null || text === '') return undefined
+  if (text.length > limits.maxPositionBytes) throw new ProtocolError('bad_position', `The position has ${text.length} characters.`)
+  return text
+}
+
+function decodePath(path: string): string {
+  try {
+    return decodeURIComponent(path)
+  } catch (cause) {
+    throw new ProtocolError('bad_request', `"${path.slice(0, 200)}" is not a URL path.`, { cause })
+  }
+}
+
+function parseJson(text: string, name: string): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch (cause) {
+    throw new ProtocolError('bad_json', `${name} is not JSON: ${text.slice(0, 80)}`, { cause })
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,20 @@
+/** Where the bytes of one connection go. */
+export interface Sink {
+  /**
+   * Writes blocks of the event stream as one piece.
+   *
+   * @returns whether there is room for more; if not, `onRoom` will be called
+   */
+  write(parts: readonly Buffer[]): boolean
+  /** Bytes that were written and wait in this process. */
+  readonly bufferedBytes: number
+  /** Ends the stream in an orderly way. */
+  end(): void
+  /** Ends it at once; what waits is lost. */
+  destroy(): void
+}
+
+export interface SinkEvents {
+  onRoom(): void
+  onGone(): void
+}

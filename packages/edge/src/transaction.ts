@@ -1,0 +1,122 @@
+import { decodeRow, parseExactChange, rowKey, tableKey, type DataModel, type JoinTable, type Model, type StoredRow } from '@zenstack-live/model'
+import type { BulkEntry, ChangeEntry, ResetReason } from '@zenstack-live/protocol'
+import type { Place } from './place.ts'
+
+/** What one transaction made of one row: the row before it and after it, whatever happened in between. */
+export interface RowEffect {
+  readonly model: Model
+  /** The row's key as text. */
+  readonly key: string
+  readonly before: StoredRow | null
+  readonly after: StoredRow | null
+}
+
+/** One commit as the edge sees it. */
+export interface Transaction {
+  readonly place: Place
+  /** The point just before its first entry. */
+  readonly before: Place
+  /** 32 bits; 0 where no transaction of Postgres stands behind it. */
+  readonly xid: number
+  /** All tables it touched, as `schema.table`. */
+  readonly tables: ReadonlySet<string>
+  /** Tables whose rows have to be read again, and why: the entries do not tell what became of them. */
+  readonly unknown: ReadonlyMap<string, ResetReason>
+  /** Net effects on rows of models, decoded when first asked for. */
+  readonly effects: readonly RowEffect[]
+  /** Approximate memory it takes. */
+  readonly bytes: number
+  readonly committedAtMs: number
+}
+
+/** Joins the entries of one commit. Only the tables are looked at now; rows are decoded when a query wants them. */
+export function readTransaction(data: DataModel, entries: readonly ChangeEntry[], before: Place): Transaction | undefined {
+  const last = entries.at(-1)
+  if (last === undefined) return undefined
+  const tables = new Set<string>()
+  const unknown = new Map<string, ResetReason>()
+  const rows: { model: Model; before: StoredRow | null; after: StoredRow | null }[] = []
+  let bytes = 0
+  let committedAtMs = 0
+  for (const entry of entries) {
+    const envelope = parseExactChange(entry.value)
+    if (envelope.op === 'm' || envelope.op === 'r') continue
+    const { schema, table } = envelope.source
+    tables.add(tableKey({ schema, name: table }))
+    bytes += entry.value.length * 2
+    committedAtMs = envelope.source.ts_ms
+    if (envelope.op === 't') {
+      unknown.set(tableKey({ schema, name: table }), 'truncate')
+      continue
+    }
+    const model = modelOf(data.table(schema, table))
+    if (model === undefined) continue
+    const side = (raw: typeof envelope.before): StoredRow | null => (raw === null || raw === undefined ? null : decodeRow(model, raw))
+    rows.push({ model, before: envelope.op === 'c' ? null : side(envelope.before), after: envelope.op === 'd' ? null : side(envelope.after) })
+  }
+  let effects: readonly RowEffect[] | undefined
+  return {
+    place: { entry: last.id, lsn: last.lsn > before.lsn ? last.lsn : before.lsn },
+    before,
+    xid: last.xid,
+    tables,
+    unknown,
+    get effects() {
+      effects ??= netEffects(rows.flatMap(splitByKey))
+      return effects
+    },
+    bytes,
+    committedAtMs,
+  }
+}
+
+/** A transaction whose rows are not in the log. */
+export function readBulk(entry: BulkEntry, before: Place): Transaction {
+  const reason: ResetReason = entry.reason ?? 'bulk'
+  return {
+    place: { entry: entry.id, lsn: entry.lsn > before.lsn ? entry.lsn : before.lsn },
+    before,
+    xid: entry.xid,
+    tables: new Set(entry.tables),
+    unknown: new Map(entry.tables.map((table) => [table, reason])),
+    effects: [],
+    bytes: 0,
+    committedAtMs: 0,
+  }
+}
+
+/**
+ * The first state and the last of each row, in the order in which rows were last touched. What was made and undone again is
+ * left out: no one could have seen it.
+ */
+export function netEffects(effects: Iterable<RowEffect>): RowEffect[] {
+  const byKey = new Map<string, RowEffect>()
+  for (const effect of effects) {
+    const name = `${effect.model.name} ${effect.key}`
+    const earlier = byKey.get(name)
+    byKey.delete(name)
+    byKey.set(name, earlier === undefined ? effect : { ...effect, before: earlier.before })
+  }
+  return [...byKey.values()].filter((effect) => effect.before !== null || effect.after !== null)
+}
+
+export function touches(transaction: Transaction, tables: ReadonlySet<string>): boolean {
+  for (const table of transaction.tables) if (tables.has(table)) return true
+  return false
+}
+
+/** An update that changed the key is one row's end and another's beginning. A side without a readable key is of no row. */
+function splitByKey(row: { model: Model; before: StoredRow | null; after: StoredRow | null }): RowEffect[] {
+  const { model, before, after } = row
+  const beforeKey = before === null ? undefined : rowKey(model, before)
+  const afterKey = after === null ? undefined : rowKey(model, after)
+  if (beforeKey !== undefined && beforeKey === afterKey) return [{ model, key: beforeKey, before, after }]
+  const effects: RowEffect[] = []
+  if (beforeKey !== undefined) effects.push({ model, key: beforeKey, before, after: null })
+  if (afterKey !== undefined) effects.push({ model, key: afterKey, before: null, after })
+  return effects
+}
+
+function modelOf(table: Model | JoinTable | undefined): Model | undefined {
+  return table?.kind === 'model' ? table : undefined
+}

@@ -1,0 +1,116 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { serve, type ServerType } from '@hono/node-server'
+import { setUpCapture, startCapture } from '@zenstack-live/cdc'
+import { openEmbeddedLog, openRedisLog, type ChangeLog } from '@zenstack-live/change-log'
+import { createEdge, createHonoLiveHandler, type Edge, type EdgeOptions, type HonoLiveHandlerOptions } from '@zenstack-live/edge'
+import { schema } from '@zenstack-live/testing/workspace'
+import { Hono } from 'hono'
+import type { Workspace } from './workspace.ts'
+
+export interface RunningEdge {
+  edge: Edge
+  log: ChangeLog
+  /** Base of the live routes, such as `http://127.0.0.1:1234/api/live`. */
+  base: string
+  app: Hono
+  /** Resolves when the log has all that was committed. */
+  caughtUp(): Promise<void>
+  /** Ends the edge and its server, and starts others on the same log. */
+  restart(options?: Partial<EdgeOptions>): Promise<void>
+  close(): Promise<void>
+}
+
+export const SECRET = 'a secret that only the tests know'
+
+const TABLES = ['User', 'Space', 'Member', 'Task', 'Comment', 'Note'].map((name) => ({ schema: 'public', name }))
+
+/** Real capture, real log, a real server: everything but the browser. */
+export async function startEdge(
+  workspace: Workspace,
+  options: Partial<EdgeOptions> & { redisUrl?: string; getClient?: HonoLiveHandlerOptions['getClient']; mount?: (app: Hono) => void } = {},
+): Promise<RunningEdge> {
+  const { redisUrl, getClient, mount, ...edgeOptions } = options
+  const directory = mkdtempSync(join(tmpdir(), 'zenstack-live-edge-'))
+  const name = `test:${directory.slice(-6)}`
+  const log = redisUrl === undefined ? await openEmbeddedLog({ directory }) : await openRedisLog({ url: redisUrl, name })
+  const slot = `edge_${directory
+    .slice(-6)
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]/g, '_')}`
+  await setUpCapture({ url: workspace.url, tables: TABLES, slot, publication: slot })
+  const capture = startCapture({ url: workspace.url, tables: TABLES, slot, publication: slot, sink: sinkOf(log) })
+  await capture.caughtUp()
+
+  const make = (extra: Partial<EdgeOptions>) =>
+    createEdge({ schema, log, database: { url: workspace.url }, secret: SECRET, ...edgeOptions, ...extra })
+  let edge = await make({})
+  const app = new Hono()
+  mount?.(app)
+  const live = { edge: async () => edge }
+  app.use(
+    '/api/live/*',
+    createHonoLiveHandler({ live, getClient: getClient ?? ((c) => clientOfHeader(workspace, c.req.header('x-user') ?? c.req.query('user'))) }),
+  )
+  let server = await listen(app)
+
+  const running: RunningEdge = {
+    get edge() {
+      return edge
+    },
+    log,
+    base: server.base,
+    app,
+    caughtUp: () => capture.caughtUp(),
+    async restart(extra = {}) {
+      await edge.close()
+      await server.stop()
+      edge = await make(extra)
+      server = await listen(app)
+      running.base = server.base
+    },
+    async close() {
+      await edge.close()
+      await server.stop()
+      await capture.close()
+      await log.close()
+      rmSync(directory, { recursive: true, force: true })
+      await workspace.sql('SELECT pg_drop_replication_slot($1)', [slot]).catch(() => {})
+    },
+  }
+  return running
+}
+
+/** `ann:MANAGER`, `bob`, or nobody. */
+export function clientOfHeader(workspace: Workspace, header: string | undefined): ReturnType<Workspace['as']> {
+  if (header === undefined) return workspace.as(undefined)
+  const [id = '', role] = header.split(':')
+  return workspace.as({ id, ...(role === 'MANAGER' ? { role } : {}) })
+}
+
+function sinkOf(log: ChangeLog): Parameters<typeof startCapture>[0]['sink'] {
+  return {
+    async state() {
+      const { epoch, newestLsn } = await log.state()
+      return { epoch, lsn: newestLsn, memory: await log.notes.get('capture') }
+    },
+    write: (batches) => log.append(batches),
+    remember: (text) => log.notes.set('capture', text),
+  }
+}
+
+async function listen(app: Hono): Promise<{ base: string; stop(): Promise<void> }> {
+  let server: ServerType | undefined
+  const port = await new Promise<number>((resolve) => {
+    server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }, (info) => resolve(info.port))
+  })
+  return {
+    base: `http://127.0.0.1:${port}/api/live`,
+    stop: () =>
+      new Promise((resolve) => {
+        if (server !== undefined && 'closeAllConnections' in server) server.closeAllConnections()
+        server?.close(() => resolve())
+      }),
+  }
+}

@@ -1,0 +1,1 @@
+export { commitPosition, createHonoLiveHandler, withCommitPosition, type HasEdge, type HonoLiveHandlerOptions } from '@zenstack-live/edge'

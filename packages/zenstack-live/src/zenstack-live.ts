@@ -1,0 +1,232 @@
+import { randomBytes } from 'node:crypto'
+import { setUpCapture, startCapture, type Capture, type CaptureState } from '@zenstack-live/cdc'
+import { openEmbeddedLog, openRedisLog, type ChangeLog, type Retention } from '@zenstack-live/change-log'
+import { createEdge, type Edge, type EdgeLogger, type LiveClient } from '@zenstack-live/edge'
+import { createDataModel, readCatalog, type DataModel } from '@zenstack-live/model'
+import type { Limits } from '@zenstack-live/protocol'
+import pg from 'pg'
+import { capturedTables } from './captured-tables.ts'
+import { logSink } from './log-sink.ts'
+
+export interface ZenStackLiveOptions {
+  /** A client of the application. Only its schema is read; what a user may see is decided by the clients that `getClient` gives. */
+  client: LiveClient
+  /** Where the change log lives. Without it, in a file of this process (`directory`), which no other process can share. */
+  redis?: { url: string; /** @defaultValue `zenstack:changes` */ name?: string }
+  /** A direct connection, never a pooler's. @defaultValue `DATABASE_URL` */
+  database?: { url: string }
+  /** Read changes from Postgres in this process. Of many such processes one does, the others stand by. @defaultValue true */
+  capture?: boolean
+  /**
+   * Prepare the database for the capture when this process starts: replica identity FULL, publication, slot.
+   *
+   * @defaultValue true without Redis; with it, run `zenstack-live setup` once instead
+   */
+  setUp?: boolean
+  /** @defaultValue `zenstack_live` */
+  slot?: string
+  /** @defaultValue `zenstack_live` */
+  publication?: string
+  /** Signs positions and hides keys; all edges share it. @defaultValue made once and kept with the log */
+  secret?: string
+  limits?: Partial<Limits>
+  /** Fields, as `User.passwordHash`, whose values never leave the database for the log. Those with `@omit` never do. */
+  exclude?: readonly string[]
+  /** How much the log keeps. @defaultValue a day, and 1 GiB */
+  retention?: Retention
+  /** Of the log without Redis. @defaultValue `.zenstack-live` */
+  directory?: string
+  logger?: LiveLogger
+  /** Answer clients without the policy plugin. @defaultValue false */
+  dangerouslyAllowUnprotected?: boolean
+  /** Ids of plugins that change nothing about reads. */
+  readNeutralPlugins?: readonly string[]
+}
+
+export interface LiveLogger extends EdgeLogger {
+  info(message: string, facts?: Record<string, unknown>): void
+}
+
+interface Parts {
+  log: ChangeLog
+  edge: Edge
+  capture: Capture | undefined
+  trimming: NodeJS.Timeout | undefined
+}
+
+const DEFAULT_RETENTION: Retention = { maxAgeMs: 24 * 60 * 60_000, maxBytes: 1024 ** 3 }
+const TRIM_INTERVAL_MS = 60_000
+const SECRET_NOTE = 'secret'
+
+const CONSOLE: LiveLogger = {
+  info: () => {},
+  warn: (message, facts) => console.warn(`zenstack-live: ${message}`, facts ?? ''),
+  error: (message, facts) => console.error(`zenstack-live: ${message}`, facts ?? ''),
+}
+
+/**
+ * Makes every query of a ZenStack schema live: reads changes from Postgres, keeps them in the change log, and serves them.
+ *
+ * @example
+ * const live = new ZenStackLive({ client: db, redis: { url: 'redis://localhost:6379' } })
+ * app.use('/api/live/*', createHonoLiveHandler({ live, getClient }))
+ */
+export class ZenStackLive {
+  readonly #options: ZenStackLiveOptions
+  readonly #logger: LiveLogger
+  #parts: Promise<Parts> | undefined
+  #isClosed = false
+
+  constructor(options: ZenStackLiveOptions) {
+    this.#options = options
+    this.#logger = options.logger ?? CONSOLE
+  }
+
+  /**
+   * Resolves when queries can be opened: the log and the database answered, and the capture has begun. Starts it all when nothing
+   * has yet; a failed start may be tried again.
+   *
+   * @throws {LiveError} `database_unavailable`, or the change log's codes
+   */
+  async ready(): Promise<void> {
+    await this.#open()
+  }
+
+  /** What answers requests. @internal */
+  async edge(): Promise<Edge> {
+    return (await this.#open()).edge
+  }
+
+  /** The change log. @internal */
+  async log(): Promise<ChangeLog> {
+    return (await this.#open()).log
+  }
+
+  /** The capture of this process; `undefined` with `capture: false`. @internal */
+  async capture(): Promise<Capture | undefined> {
+    return (await this.#open()).capture
+  }
+
+  /** Asks `getClient` again for the streams of this user, when something outside the database changed what they may see. */
+  async refreshIdentity(id: string): Promise<void> {
+    ;(await this.#open()).edge.refreshIdentity(id)
+  }
+
+  /** Lets streams end in an orderly way, then closes everything. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    const parts = await this.#parts?.catch(() => undefined)
+    this.#parts = undefined
+    if (parts === undefined) return
+    clearInterval(parts.trimming)
+    await parts.edge.drain()
+    await parts.edge.close()
+    await parts.capture?.close()
+    await parts.log.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  #open(): Promise<Parts> {
+    if (this.#isClosed) return Promise.reject(new TypeError('This ZenStackLive was closed.'))
+    this.#parts ??= this.#start().catch((error: unknown) => {
+      this.#parts = undefined
+      throw error
+    })
+    return this.#parts
+  }
+
+  async #start(): Promise<Parts> {
+    const options = this.#options
+    const url = databaseUrl(options)
+    const data = await readDataModel(options.client, url)
+    const tables = capturedTables(data, options.exclude)
+    const log = await openLog(options, this.#logger)
+    let capture: Capture | undefined
+    try {
+      if (options.capture !== false) capture = await this.#capture(log, url, tables)
+      const secret = options.secret ?? (await log.notes.agree(SECRET_NOTE, randomBytes(32).toString('base64url')))
+      const edge = await createEdge({
+        schema: options.client.$schema,
+        log,
+        database: { url },
+        secret,
+        logger: this.#logger,
+        ...(options.limits === undefined ? {} : { limits: options.limits }),
+        ...(options.exclude === undefined ? {} : { exclude: options.exclude }),
+        ...(options.dangerouslyAllowUnprotected === undefined ? {} : { dangerouslyAllowUnprotected: options.dangerouslyAllowUnprotected }),
+        ...(options.readNeutralPlugins === undefined ? {} : { readNeutralPlugins: options.readNeutralPlugins }),
+      })
+      return { log, edge, capture, trimming: capture === undefined ? undefined : this.#trimAtIntervals(log) }
+    } catch (error) {
+      await capture?.close()
+      await log.close()
+      throw error
+    }
+  }
+
+  async #capture(log: ChangeLog, url: string, tables: ReturnType<typeof capturedTables>): Promise<Capture> {
+    const names = {
+      ...(this.#options.slot === undefined ? {} : { slot: this.#options.slot }),
+      ...(this.#options.publication === undefined ? {} : { publication: this.#options.publication }),
+    }
+    if (this.#options.setUp ?? this.#options.redis === undefined) {
+      const report = await setUpCapture({ url, tables, ...names })
+      for (const statement of report.statements) this.#logger.info(`Prepared the database: ${statement}`)
+    }
+    return startCapture({
+      url,
+      tables,
+      ...names,
+      sink: logSink(log),
+      logger: this.#logger,
+      onState: (state) => this.#tellState(state),
+    })
+  }
+
+  #tellState(state: CaptureState): void {
+    if (state.kind === 'failing')
+      this.#logger.error('The capture failed and tries again.', { error: state.error.message, retryInMs: state.retryInMs })
+    else this.#logger.info(`The capture is ${state.kind}.`)
+  }
+
+  #trimAtIntervals(log: ChangeLog): NodeJS.Timeout {
+    const trim = async (): Promise<void> => {
+      try {
+        await log.trim(this.#options.retention ?? DEFAULT_RETENTION)
+      } catch (error) {
+        this.#logger.warn('The change log could not be trimmed.', { error: String(error) })
+      }
+    }
+    const timer = setInterval(() => void trim(), TRIM_INTERVAL_MS)
+    timer.unref()
+    return timer
+  }
+}
+
+function databaseUrl(options: ZenStackLiveOptions): string {
+  const url = options.database?.url ?? process.env['DATABASE_URL']
+  if (url === undefined || url === '')
+    throw new TypeError('Give `database: { url }`, or set DATABASE_URL: ZenStack LIVE needs a connection of its own.')
+  return url
+}
+
+async function openLog(options: ZenStackLiveOptions, logger: LiveLogger): Promise<ChangeLog> {
+  if (options.redis === undefined) return openEmbeddedLog({ directory: options.directory ?? '.zenstack-live' })
+  const { url, name } = options.redis
+  return openRedisLog({ url, ...(name === undefined ? {} : { name }), onWarning: (message) => logger.warn(message) })
+}
+
+/** The schema against its database. */
+async function readDataModel(client: LiveClient, url: string): Promise<DataModel> {
+  const connection = new pg.Client({ connectionString: url, application_name: 'zenstack-live' })
+  await connection.connect()
+  try {
+    const catalog = await readCatalog(async (sql, parameters) => (await connection.query<Record<string, unknown>>(sql, parameters)).rows)
+    return createDataModel(client.$schema, catalog)
+  } finally {
+    await connection.end()
+  }
+}
