@@ -1,11 +1,13 @@
 import { join } from 'node:path'
-import { serve } from '@hono/node-server'
+import { serve, type ServerType } from '@hono/node-server'
 import { serveStatic } from '@hono/node-server/serve-static'
 import { buildSite } from './server/build-site.ts'
 import { createApp } from './server/create-app.ts'
 import { openDatabase } from './server/database.ts'
 import { prepareDatabase } from './server/prepare-database.ts'
 import { createSessions } from './server/sessions.ts'
+
+const CLOSE_GRACE_MS = 500
 
 export interface DemoOptions {
   /** A Postgres with `wal_level=logical`, as a user who may create tables and replication slots. */
@@ -44,15 +46,26 @@ async function listen(fetch: Parameters<typeof serve>[0]['fetch'], port: number)
   return new Promise((resolve, reject) => {
     const server = serve({ fetch, port, hostname: '127.0.0.1' }, () => {
       server.off('error', reject)
-      resolve({ close: () => new Promise((done) => server.close(() => done())) })
+      resolve({ close: () => closeServer(server) })
     })
     server.once('error', reject)
   })
 }
 
+async function closeServer(server: ServerType): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  // What is still open after this long is kept open by the other end.
+  const timer = setTimeout(() => {
+    if ('closeAllConnections' in server) server.closeAllConnections()
+  }, CLOSE_GRACE_MS)
+  await closed
+  clearTimeout(timer)
+}
+
 async function main(): Promise<void> {
   const databaseUrl = process.env['DATABASE_URL']
-  if (databaseUrl === undefined) throw new TypeError('Set DATABASE_URL to a Postgres with wal_level=logical, or run `npm start` in the root, which brings one.')
+  if (databaseUrl === undefined)
+    throw new TypeError('Set DATABASE_URL to a Postgres with wal_level=logical, or run `npm start` in the root, which brings one.')
   const redisUrl = process.env['REDIS_URL']
   const demo = await startDemo({
     databaseUrl,

@@ -1,9 +1,9 @@
 import { QueryClientProvider } from '@tanstack/react-query'
+import { LiveProvider } from '@zenstack-live/react'
 import { QuerySettingsProvider } from '@zenstackhq/tanstack-query/react'
 import type { CSSProperties, JSX } from 'react'
 import { DeskProvider, type Desk } from './desk/desk.ts'
 import { useStore } from './desk/store.ts'
-import { LiveProvider } from './live.ts'
 import { useDirectory } from './people/directory.ts'
 import { SignIn } from './people/sign-in.tsx'
 import { Workspace } from './workspace.tsx'
@@ -14,7 +14,7 @@ export function Pane({ desk }: { desk: Desk }): JSX.Element {
   const person = useDirectory().find(({ id }) => id === session?.personId)
   const style = person === undefined ? {} : ({ '--hue': person.hue } as CSSProperties)
   return (
-    <section className="pane" data-desk={desk.name} style={style} aria-label={person === undefined ? 'Nobody is signed in' : person.name}>
+    <section className="pane" data-desk={desk.name} style={style} aria-label={`${person?.name ?? 'Nobody'}, ${desk.name} side`}>
       <DeskProvider value={desk}>
         <QueryClientProvider client={desk.queryClient}>
           <LiveProvider client={desk.live}>

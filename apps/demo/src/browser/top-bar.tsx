@@ -6,7 +6,9 @@ export function TopBar({ isDockOpen, onDock }: { isDockOpen: boolean; onDock: ()
   const [isResetting, setResetting] = useState(false)
   const reset = (): void => {
     setResetting(true)
-    fetch('/api/reset', { method: 'POST' }).finally(() => setResetting(false))
+    fetch('/api/reset', { method: 'POST' })
+      .catch(() => {})
+      .finally(() => setResetting(false))
   }
   return (
     <header className="top-bar">

@@ -1,7 +1,7 @@
+import { useLiveQuery } from '@zenstack-live/react'
 import { useState, type JSX } from 'react'
 import { Board } from './board/board.tsx'
 import { useDesk } from './desk/desk.ts'
-import { useLiveQuery } from './live.ts'
 import { PersonProvider, type Person } from './people/person.ts'
 import { PaneHeader } from './people/pane-header.tsx'
 import { MembersSheet } from './spaces/members-sheet.tsx'
@@ -32,12 +32,14 @@ export function Workspace({ personId }: { personId: string }): JSX.Element {
     closeSheet()
   }
   const person: Person | undefined =
-    me === undefined || people.data === undefined ? undefined : { me, people: people.data, isManager: me.role === 'MANAGER', canWrite: me.role !== 'GUEST' }
+    me === undefined || people.data === undefined
+      ? undefined
+      : { me, people: people.data, isManager: me.role === 'MANAGER', canWrite: me.role !== 'GUEST' }
 
   if (person === undefined || spaces.data === undefined) return <Skeleton failure={people.error ?? spaces.error} />
   return (
     <PersonProvider value={person}>
-      <PaneHeader status={spaces} />
+      <PaneHeader />
       <SpaceTabs spaces={spaces.data} currentId={spaceId} onChoose={choose} />
       {spaceId === undefined ? (
         <p className="empty-pane">You are not a member of any space yet. A manager can add you.</p>

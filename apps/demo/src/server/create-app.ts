@@ -1,7 +1,7 @@
 import { RPCApiHandler } from '@zenstackhq/server/api'
 import { createHonoHandler } from '@zenstackhq/server/hono'
 import { Hono, type Context } from 'hono'
-import { schema } from '../../schema/generated/schema.ts'
+import { schema, type SchemaType } from '../../schema/generated/schema.ts'
 import type { Database, DemoClient } from './database.ts'
 import { onlyThisPage } from './only-this-page.ts'
 import { resetDatabase } from './prepare-database.ts'
@@ -23,7 +23,7 @@ export function createApp({ database, databaseUrl, sessions }: AppOptions): Hono
   const app = new Hono()
   app.use('/api/*', onlyThisPage())
 
-  app.use('/api/model/*', createHonoHandler({ apiHandler: new RPCApiHandler({ schema }), getClient }))
+  app.use('/api/model/*', createHonoHandler<SchemaType>({ apiHandler: new RPCApiHandler<SchemaType>({ schema }), getClient }))
 
   app.get('/api/people', (context) => context.json(PEOPLE.map(({ id, name, title, hue }) => ({ id, name, title, hue }))))
   app.post('/api/sign-in', async (context) => {

@@ -28,7 +28,8 @@ async function insertSamples(client: pg.Client): Promise<void> {
   }
   for (const [position, { id, name, purpose, members }] of SPACES.entries()) {
     await client.query('INSERT INTO space (id, name, purpose, position) VALUES ($1, $2, $3, $4)', [id, name, purpose, position])
-    for (const member of members) await client.query('INSERT INTO membership (id, space_id, user_id) VALUES ($1, $2, $3)', [`${id}-${member}`, id, member])
+    for (const member of members)
+      await client.query('INSERT INTO membership (id, space_id, user_id) VALUES ($1, $2, $3)', [`${id}-${member}`, id, member])
   }
   for (const [position, task] of TASKS.entries()) {
     await client.query(

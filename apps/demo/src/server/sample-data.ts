@@ -28,7 +28,15 @@ interface SampleTask {
 
 export const TASKS: readonly SampleTask[] = [
   { id: 'poster', space: 'opening', title: 'Print the posters on recycled stock', status: 'TODO', author: 'mara', assignee: 'jonas', budget: 1800 },
-  { id: 'neon', space: 'opening', title: 'Hang the neon sign before the floor is waxed', status: 'TODO', author: 'jonas', assignee: 'priya', budget: 4200 },
+  {
+    id: 'neon',
+    space: 'opening',
+    title: 'Hang the neon sign before the floor is waxed',
+    status: 'TODO',
+    author: 'jonas',
+    assignee: 'priya',
+    budget: 4200,
+  },
   { id: 'surprise', space: 'opening', title: 'Plan a surprise toast for Jonas', status: 'TODO', author: 'mara', isPrivate: true, budget: 250 },
   { id: 'guests', space: 'opening', title: 'Confirm the guest list with the lenders', status: 'TODO', author: 'mara', assignee: 'wen' },
   {
@@ -47,7 +55,15 @@ export const TASKS: readonly SampleTask[] = [
   { id: 'crate', space: 'opening', title: 'Unpack the crates from Lisbon', status: 'DONE', author: 'priya', assignee: 'jonas', budget: 700 },
   { id: 'tickets', space: 'website', title: 'Sell tickets without a queue', status: 'TODO', author: 'priya', assignee: 'priya', budget: 9000 },
   { id: 'alt', space: 'website', title: 'Write image descriptions for the collection', status: 'TODO', author: 'jonas', assignee: 'tomas' },
-  { id: 'type', space: 'website', title: 'Choose a typeface with Greek and Cyrillic', status: 'DOING', author: 'jonas', assignee: 'jonas', budget: 1200 },
+  {
+    id: 'type',
+    space: 'website',
+    title: 'Choose a typeface with Greek and Cyrillic',
+    status: 'DOING',
+    author: 'jonas',
+    assignee: 'jonas',
+    budget: 1200,
+  },
   { id: 'map', space: 'website', title: 'Draw the floor map as one SVG', status: 'DONE', author: 'jonas', assignee: 'jonas', budget: 600 },
   { id: 'offer', space: 'office', title: 'Send the offer to the new engineer', status: 'TODO', author: 'mara', assignee: 'tomas', budget: 72000 },
   { id: 'rent', space: 'office', title: 'Renew the lease for the workshop', status: 'DOING', author: 'tomas', assignee: 'tomas', budget: 38000 },

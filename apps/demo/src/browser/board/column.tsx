@@ -45,7 +45,8 @@ export function Column({ status, spaceId, tasks, commentCounts, onMove, onOpen }
     onMove(task.id, move.status, move.beforeId)
   }
   return (
-    <section
+    <div
+      role="group"
       className="column"
       data-status={status}
       data-target={isTarget}
@@ -72,7 +73,7 @@ export function Column({ status, spaceId, tasks, commentCounts, onMove, onOpen }
       </ul>
       {tasks.length === 0 && <p className="empty">Nothing here.</p>}
       {status === 'TODO' && canWrite && <NewTask spaceId={spaceId} lastPosition={here.at(-1)?.position ?? 0} />}
-    </section>
+    </div>
   )
 }
 

@@ -24,7 +24,13 @@ export function NewTask({ spaceId, lastPosition }: { spaceId: string; lastPositi
         submit()
       }}
     >
-      <input value={title} onChange={(event) => setTitle(event.target.value)} placeholder="Add a task" aria-label="Title of a new task" maxLength={120} />
+      <input
+        value={title}
+        onChange={(event) => setTitle(event.target.value)}
+        placeholder="Add a task"
+        aria-label="Title of a new task"
+        maxLength={120}
+      />
       <label className="private-switch" title={isPrivate ? 'Only you will see it' : 'Everyone in the space will see it'}>
         <input type="checkbox" checked={isPrivate} onChange={(event) => setPrivate(event.target.checked)} />
         <Icon name="lock" />

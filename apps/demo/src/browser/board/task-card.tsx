@@ -38,7 +38,13 @@ export function TaskCard({ task, isLeaving, commentCount, dragType, onKey, onOpe
       }}
       onDragEnd={() => setDragged(false)}
     >
-      <button type="button" className="title" onClick={onOpen} onKeyDown={onKey} aria-keyshortcuts="Shift+ArrowLeft Shift+ArrowRight Shift+ArrowUp Shift+ArrowDown">
+      <button
+        type="button"
+        className="title"
+        onClick={onOpen}
+        onKeyDown={onKey}
+        aria-keyshortcuts="Shift+ArrowLeft Shift+ArrowRight Shift+ArrowUp Shift+ArrowDown"
+      >
         {task.title}
       </button>
       <div className="facts">

@@ -1,7 +1,7 @@
 import { MutationCache, QueryClient } from '@tanstack/react-query'
+import { createLiveClient, type LiveClient, type LiveFetch } from '@zenstack-live/react'
 import { createContext, use } from 'react'
-import { schema } from '../../../schema/generated/schema-lite.ts'
-import { createLiveClient, type Live } from '../live.ts'
+import { schema, type SchemaType } from '../../../schema/generated/schema-lite.ts'
 import { createNotices, type Notices } from './notices.ts'
 import { createSessionStore, type SessionStore } from './session.ts'
 import { createTappedNetwork, type TappedNetwork } from './tapped-network.ts'
@@ -14,7 +14,7 @@ export interface Desk {
   readonly session: SessionStore
   readonly network: TappedNetwork
   readonly notices: Notices
-  readonly live: Live
+  readonly live: LiveClient<SchemaType>
   readonly queryClient: QueryClient
 }
 
@@ -22,17 +22,14 @@ export function createDesk(name: DeskName, firstPersonId: string): Desk {
   const session = createSessionStore(`tandem.${name}`, firstPersonId)
   const network = createTappedNetwork()
   const notices = createNotices()
-  const headers = (): Record<string, string> => {
+  // One page holds two people, so that who asks is said with each request: a cookie would make them one.
+  const fetchAsPerson: LiveFetch = (url, init) => {
+    const headers = new Headers(init?.headers)
     const token = session.get()?.token
-    return token === undefined ? {} : { authorization: `Bearer ${token}` }
+    if (token !== undefined) headers.set('authorization', `Bearer ${token}`)
+    return network.fetch(url, { ...init, headers })
   }
-  const live = createLiveClient(schema, {
-    endpoint: '/api/live',
-    identity: () => session.get()?.personId ?? null,
-    fetch: network.fetch,
-    fetchWithHeaders: (input: any, init: any) => network.fetch(input, { ...init, headers: { ...init?.headers, ...headers() } }),
-    headers,
-  })
+  const live = createLiveClient(schema, { endpoint: '/api/live', identity: () => session.get()?.personId ?? null, fetch: fetchAsPerson })
   const queryClient = new QueryClient({
     defaultOptions: { queries: { retry: 1 } },
     mutationCache: new MutationCache({ onError: (error) => notices.add(sentenceOf(error)) }),

@@ -6,7 +6,7 @@ export function describeFrame({ event, data, id }: TappedFrame): string {
   if (event === 'open') return 'a stream was opened'
   if (event === 'closed') return 'the stream ended'
   if (event === 'cut') return 'the stream was cut'
-  if (typeof data !== 'object' || data === null) return data === undefined ? '' : String(data)
+  if (typeof data !== 'object' || data === null) return typeof data === 'string' ? data : ''
   const frame = data as { ops?: { op: string; key?: string }[]; rows?: unknown[]; engine?: string; at?: string; code?: string; reason?: string }
   if (frame.ops !== undefined) return summarize(frame.ops)
   if (frame.rows !== undefined) return `${frame.rows.length} ${frame.rows.length === 1 ? 'row' : 'rows'} at ${frame.at ?? '?'}`

@@ -17,7 +17,7 @@ export function Inspector({ desk }: { desk: Desk }): JSX.Element {
       data-desk={desk.name}
       data-cut={isCut}
       style={person && ({ '--hue': person.hue } as CSSProperties)}
-      aria-label={`Stream of ${name}`}
+      aria-label={`Stream of ${name}, ${desk.name} side`}
     >
       <header>
         <h2>{name}’s stream</h2>

@@ -82,7 +82,7 @@ function OutcomeView({ state }: { state: State }): JSX.Element | null {
             {rows.map((row, index) => (
               <tr key={index}>
                 {row.map((value, column) => (
-                  <td key={columns[column]}>{value === null ? '∅' : String(value)}</td>
+                  <td key={columns[column]}>{typeof value === 'string' ? value : JSON.stringify(value)}</td>
                 ))}
               </tr>
             ))}

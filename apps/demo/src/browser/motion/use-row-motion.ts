@@ -55,7 +55,13 @@ function animate(element: HTMLElement, from: Place | undefined, to: Place): void
   }
   const [x, y] = [from.left - to.left, from.top - to.top]
   if (Math.abs(x) < 1 && Math.abs(y) < 1) return
-  element.animate([{ transform: `translate(${x}px, ${y}px)`, zIndex: 2 }, { transform: 'none', zIndex: 2 }], { duration: MOVE_MS, easing: EASE })
+  element.animate(
+    [
+      { transform: `translate(${x}px, ${y}px)`, zIndex: 2 },
+      { transform: 'none', zIndex: 2 },
+    ],
+    { duration: MOVE_MS, easing: EASE },
+  )
 }
 
 function flash(element: HTMLElement): void {

@@ -1,19 +1,27 @@
+import { useLiveStatus, type LiveStatus } from '@zenstack-live/react'
 import type { JSX } from 'react'
 import { useDesk } from '../desk/desk.ts'
 import { useStore } from '../desk/store.ts'
 
-export interface LiveState {
-  isLive: boolean
+const TEXTS: Readonly<Record<LiveStatus, string>> = {
+  idle: 'Idle',
+  connecting: 'Connecting',
+  live: 'Live',
+  'catching-up': 'Catching up',
+  polling: 'Polling',
+  offline: 'Offline',
+  denied: 'Refused',
+  closed: 'Closed',
 }
 
 /** Whether this pane follows the database at this moment. */
-export function LivePill({ status }: { status: LiveState }): JSX.Element {
+export function LivePill(): JSX.Element {
   const { isCut } = useStore(useDesk().network)
-  const [state, text] = isCut ? ['cut', 'Cut off'] : status.isLive ? ['live', 'Live'] : ['waiting', 'Connecting']
+  const status = useLiveStatus()
   return (
-    <span className="live-pill" data-state={state} role="status">
+    <span className="live-pill" data-state={isCut ? 'cut' : status} role="status">
       <span className="dot" aria-hidden="true" />
-      {text}
+      {isCut ? 'Cut off' : TEXTS[status]}
     </span>
   )
 }

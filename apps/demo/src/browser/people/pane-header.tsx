@@ -2,11 +2,11 @@ import type { JSX } from 'react'
 import { useDesk } from '../desk/desk.ts'
 import { Icon } from '../ui/icon.tsx'
 import { Avatar } from './avatar.tsx'
-import { LivePill, type LiveState } from './live-pill.tsx'
+import { LivePill } from './live-pill.tsx'
 import { usePerson } from './person.ts'
 import { ROLE_NAMES } from './role-names.ts'
 
-export function PaneHeader({ status }: { status: LiveState }): JSX.Element {
+export function PaneHeader(): JSX.Element {
   const { session } = useDesk()
   const { me } = usePerson()
   return (
@@ -21,7 +21,7 @@ export function PaneHeader({ status }: { status: LiveState }): JSX.Element {
           </span>
         </p>
       </div>
-      <LivePill status={status} />
+      <LivePill />
       <button type="button" className="button quiet" onClick={() => session.signOut()} title="Let somebody else sit here">
         <Icon name="leave" />
         <span>Sign out</span>

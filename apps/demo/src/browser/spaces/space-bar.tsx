@@ -1,8 +1,8 @@
+import { useLiveQuery } from '@zenstack-live/react'
 import type { JSX } from 'react'
 import type { Space } from '../../../schema/generated/models.ts'
 import { STATUSES, STATUS_NAMES } from '../board/statuses.ts'
 import { useDesk } from '../desk/desk.ts'
-import { useLiveQuery } from '../live.ts'
 import { Avatar } from '../people/avatar.tsx'
 
 /** What the space is for, who is in it, and how far its work is. */
@@ -20,7 +20,8 @@ export function SpaceBar({ space, onMembers }: { space: Pick<Space, 'id' | 'purp
           <span key={status} data-status={status} style={{ flexGrow: countOf(status) }} />
         ))}
       </div>
-      <button type="button" className="faces" onClick={onMembers} aria-label={`${members.data?.length ?? 0} people in this space`}>
+      <button type="button" className="faces" onClick={onMembers}>
+        <span className="hidden">{members.data?.length ?? 0} people in this space</span>
         {members.data?.map(({ id, user }) => user !== null && <Avatar key={id} face={user} size={24} />)}
       </button>
     </div>

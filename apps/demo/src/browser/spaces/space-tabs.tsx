@@ -1,5 +1,7 @@
 import type { JSX } from 'react'
 import type { Space } from '../../../schema/generated/models.ts'
+import { usePerson } from '../people/person.ts'
+import { useDesk } from '../desk/desk.ts'
 import { useRowMotion } from '../motion/use-row-motion.ts'
 import { useRef } from 'react'
 
@@ -10,10 +12,12 @@ interface SpaceTabsProps {
 }
 
 export function SpaceTabs({ spaces, currentId, onChoose }: SpaceTabsProps): JSX.Element {
+  const { name } = useDesk()
+  const { me } = usePerson()
   const list = useRef<HTMLElement>(null)
   useRowMotion(list)
   return (
-    <nav className="space-tabs" aria-label="Spaces" ref={list}>
+    <nav className="space-tabs" aria-label={`Spaces of ${me.name}, ${name} side`} ref={list}>
       {spaces.map((space) => (
         <button
           key={space.id}

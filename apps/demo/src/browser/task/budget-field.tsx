@@ -24,7 +24,15 @@ export function BudgetField({ budget, onSave }: { budget: number | null; onSave:
   return (
     <label>
       <span>Budget, €</span>
-      <input type="number" min={0} max={1_000_000_000} step={50} value={draft.value} onChange={(event) => draft.onChange(event.target.value)} onBlur={draft.onBlur} />
+      <input
+        type="number"
+        min={0}
+        max={1_000_000_000}
+        step={50}
+        value={draft.value}
+        onChange={(event) => draft.onChange(event.target.value)}
+        onBlur={draft.onBlur}
+      />
     </label>
   )
 }

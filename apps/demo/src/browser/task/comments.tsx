@@ -1,8 +1,8 @@
+import { useLiveQuery } from '@zenstack-live/react'
 import { useClientQueries } from '@zenstackhq/tanstack-query/react'
 import { useRef, useState, type JSX } from 'react'
 import { schema } from '../../../schema/generated/schema-lite.ts'
 import { useDesk } from '../desk/desk.ts'
-import { useLiveQuery } from '../live.ts'
 import { usePresence } from '../motion/use-presence.ts'
 import { useRowMotion } from '../motion/use-row-motion.ts'
 import { Avatar } from '../people/avatar.tsx'
@@ -10,6 +10,7 @@ import { usePerson } from '../people/person.ts'
 import { Icon } from '../ui/icon.tsx'
 
 const LEAVE_MS = 300
+const NONE: readonly never[] = []
 const time = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' })
 
 export function Comments({ taskId }: { taskId: string }): JSX.Element {
@@ -18,10 +19,10 @@ export function Comments({ taskId }: { taskId: string }): JSX.Element {
   const comments = useLiveQuery(live.comment.findMany({ where: { taskId }, include: { author: true }, orderBy: { createdAt: 'asc' } }))
   const remove = useClientQueries(schema).comment.useDelete()
   const list = useRef<HTMLUListElement>(null)
-  const present = usePresence(comments.data ?? [], LEAVE_MS)
+  const present = usePresence(comments.data ?? NONE, LEAVE_MS)
   useRowMotion(list)
   return (
-    <section className="comments-section" aria-label="Comments">
+    <div className="comments-section" role="group" aria-label="Comments">
       <h3>Comments</h3>
       {comments.data?.length === 0 && <p className="muted">Nobody has said anything yet.</p>}
       <ul ref={list}>
@@ -32,7 +33,12 @@ export function Comments({ taskId }: { taskId: string }): JSX.Element {
               <p className="by">
                 <strong>{row.author.name}</strong> <time dateTime={row.createdAt.toISOString()}>{time.format(row.createdAt)}</time>
                 {(row.authorId === me.id || isManager) && (
-                  <button type="button" className="icon-button" aria-label="Delete this comment" onClick={() => remove.mutate({ where: { id: row.id } })}>
+                  <button
+                    type="button"
+                    className="icon-button"
+                    aria-label="Delete this comment"
+                    onClick={() => remove.mutate({ where: { id: row.id } })}
+                  >
                     <Icon name="close" />
                   </button>
                 )}
@@ -43,7 +49,7 @@ export function Comments({ taskId }: { taskId: string }): JSX.Element {
         ))}
       </ul>
       <Composer taskId={taskId} />
-    </section>
+    </div>
   )
 }
 

@@ -9,18 +9,22 @@ import { Icon } from '../ui/icon.tsx'
 import { BudgetField } from './budget-field.tsx'
 import { useDraft } from './use-draft.ts'
 
+type Fields = Pick<Task, 'title' | 'notes' | 'status' | 'isPrivate' | 'budget' | 'assigneeId'>
+
 interface TaskFormProps {
-  task: Pick<Task, 'id' | 'title' | 'notes' | 'status' | 'isPrivate' | 'budget' | 'authorId' | 'assigneeId'> & { author: Pick<User, 'name'> }
+  task: Fields & Pick<Task, 'id' | 'authorId'> & { author: Pick<User, 'name'> }
   onDeleted: () => void
 }
 
+interface PartProps {
+  task: TaskFormProps['task']
+  save: (data: Partial<Fields>) => void
+}
+
 export function TaskForm({ task, onDeleted }: TaskFormProps): JSX.Element {
-  const { name } = useDesk()
-  const { me, people, canWrite } = usePerson()
-  const queries = useClientQueries(schema)
-  const update = queries.task.useUpdate({ optimisticUpdate: true })
-  const remove = queries.task.useDelete()
-  const save = (data: Parameters<typeof update.mutate>[0]['data']): void => update.mutate({ where: { id: task.id }, data })
+  const { canWrite } = usePerson()
+  const update = useClientQueries(schema).task.useUpdate({ optimisticUpdate: true })
+  const save = (data: Partial<Fields>): void => update.mutate({ where: { id: task.id }, data })
   const title = useDraft(task.title, (value) => save({ title: value }))
   const notes = useDraft(task.notes, (value) => save({ notes: value }))
   return (
@@ -36,10 +40,31 @@ export function TaskForm({ task, onDeleted }: TaskFormProps): JSX.Element {
         onBlur={title.onBlur}
       />
       <p className="muted">Written by {task.author.name}</p>
+      <Choices task={task} save={save} />
+      <textarea
+        className="task-notes"
+        aria-label="Notes"
+        rows={3}
+        placeholder={canWrite ? 'Notes' : 'No notes'}
+        readOnly={!canWrite}
+        value={notes.value}
+        onChange={(event) => notes.onChange(event.target.value)}
+        onBlur={notes.onBlur}
+      />
+      {canWrite && <Actions task={task} save={save} onDeleted={onDeleted} />}
+    </form>
+  )
+}
+
+function Choices({ task, save }: PartProps): JSX.Element {
+  const { name } = useDesk()
+  const { people, canWrite } = usePerson()
+  return (
+    <>
       <fieldset className="segments" disabled={!canWrite}>
         <legend className="hidden">Status</legend>
         {STATUSES.map((status) => (
-          <label key={status} data-status={status}>
+          <label key={status}>
             <input type="radio" name={`${name}-status`} checked={task.status === status} onChange={() => save({ status })} />
             {STATUS_NAMES[status]}
           </label>
@@ -59,37 +84,32 @@ export function TaskForm({ task, onDeleted }: TaskFormProps): JSX.Element {
         </label>
         <BudgetField budget={task.budget} onSave={(budget) => save({ budget })} />
       </div>
-      <textarea
-        className="task-notes"
-        aria-label="Notes"
-        rows={3}
-        placeholder={canWrite ? 'Notes' : 'No notes'}
-        readOnly={!canWrite}
-        value={notes.value}
-        onChange={(event) => notes.onChange(event.target.value)}
-        onBlur={notes.onBlur}
-      />
-      {canWrite && (
-        <div className="task-actions">
-          {task.authorId === me.id && (
-            <label className="switch">
-              <input type="checkbox" role="switch" checked={task.isPrivate} onChange={(event) => save({ isPrivate: event.target.checked })} />
-              Only I can see it
-            </label>
-          )}
-          <button
-            type="button"
-            className="button quiet danger"
-            onClick={() => {
-              remove.mutate({ where: { id: task.id } })
-              onDeleted()
-            }}
-          >
-            <Icon name="trash" />
-            <span>Delete</span>
-          </button>
-        </div>
+    </>
+  )
+}
+
+function Actions({ task, save, onDeleted }: PartProps & { onDeleted: () => void }): JSX.Element {
+  const { me } = usePerson()
+  const remove = useClientQueries(schema).task.useDelete()
+  return (
+    <div className="task-actions">
+      {task.authorId === me.id && (
+        <label className="switch">
+          <input type="checkbox" role="switch" checked={task.isPrivate} onChange={(event) => save({ isPrivate: event.target.checked })} />
+          Only I can see it
+        </label>
       )}
-    </form>
+      <button
+        type="button"
+        className="button quiet danger"
+        onClick={() => {
+          remove.mutate({ where: { id: task.id } })
+          onDeleted()
+        }}
+      >
+        <Icon name="trash" />
+        <span>Delete</span>
+      </button>
+    </div>
   )
 }

@@ -1,6 +1,6 @@
+import { useLiveQuery } from '@zenstack-live/react'
 import type { JSX } from 'react'
 import { useDesk } from '../desk/desk.ts'
-import { useLiveQuery } from '../live.ts'
 import { Sheet } from '../ui/sheet.tsx'
 import { Comments } from './comments.tsx'
 import { TaskForm } from './task-form.tsx'

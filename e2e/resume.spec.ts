@@ -1,0 +1,129 @@
+import { expect, test } from './support/test.ts'
+import type { Demo } from './support/demo.ts'
+import type { Tandem } from './support/tandem.ts'
+
+test.describe('a reader that was cut off goes on where it stopped', () => {
+  test('after the server is killed and started again', async ({ tandem, demo }) => {
+    await demo.kill()
+    await expect(tandem.right.pane.locator('.live-pill')).not.toHaveText('Live')
+    await expect(tandem.right.card('Proofread the wall labels'), 'what was there stays').toBeVisible()
+    await editWhileAway(demo)
+    await demo.start()
+    await expectEdits(tandem)
+    expect(tasksSnapshots(demo, 'jonas'), 'the open list went on, it was not sent again').toBe(1)
+  })
+
+  test('after Redis restarts, with what it had', async ({ tandem, demo, redis }) => {
+    await redis.kill()
+    await editWhileAway(demo)
+    await redis.start()
+    await expectEdits(tandem)
+  })
+
+  test('after Redis restarts with nothing', async ({ tandem, demo, redis }) => {
+    await redis.kill()
+    await editWhileAway(demo)
+    await redis.start(['--appendonly', 'no'])
+    await expectEdits(tandem)
+    await demo.sql(`UPDATE task SET title = 'And it goes on' WHERE id = 'crate'`)
+    await expect(tandem.right.card('And it goes on')).toBeVisible()
+  })
+
+  test('after edits made while the browser was offline', async ({ tandem, demo, context }) => {
+    await context.setOffline(true)
+    demo.recorder.cutStreams()
+    await editWhileAway(demo)
+    await expect(tandem.right.pane.locator('.live-pill')).not.toHaveText('Live')
+    await context.setOffline(false)
+    await expectEdits(tandem)
+    expect(tasksSnapshots(demo, 'jonas')).toBe(1)
+  })
+
+  test('after one side’s connection was cut by its switch', async ({ tandem, demo }) => {
+    await tandem.right.setCut(true)
+    await expect(tandem.right.pane.locator('.live-pill')).toHaveText('Cut off')
+    await editWhileAway(demo)
+    await expect(tandem.left.card('Print the posters, all of them')).toBeVisible()
+    await expect(tandem.right.card('Print the posters, all of them')).toHaveCount(0)
+    await tandem.right.setCut(false)
+    await expectEdits(tandem)
+  })
+
+  test('when a role was lost meanwhile, without a byte of what it gave', async ({ tandem, demo }) => {
+    await demo.sql(`UPDATE person SET role = 'MANAGER' WHERE id = 'jonas'`)
+    await expect(tandem.right.card('Print the posters on recycled stock')).toContainText('€1,800')
+    await tandem.right.setCut(true)
+    await demo.sql(`UPDATE person SET role = 'MEMBER' WHERE id = 'jonas'`)
+    await demo.sql(`UPDATE task SET budget = 424242, title = 'Print the posters quietly' WHERE id = 'poster'`)
+    await expect(tandem.left.card('Print the posters quietly')).toContainText('€424,242')
+    await tandem.right.setCut(false)
+    await expect(tandem.right.card('Print the posters quietly')).toBeVisible()
+    await expect(tandem.right.card('Print the posters quietly')).not.toContainText('€')
+    expect(demo.recorder.bytesTo('jonas')).not.toContain('424242')
+  })
+
+  test('also with the browser’s own EventSource and its Last-Event-ID', async ({ page, demo }) => {
+    await page.goto(demo.url)
+    await page.evaluate(async () => {
+      const answer = await fetch('/api/sign-in', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ personId: 'priya' }),
+      })
+      const { token } = (await answer.json()) as { token: string }
+      const query = encodeURIComponent(JSON.stringify({ where: { spaceId: 'opening' } }))
+      const source = new EventSource(`/api/live/task/findMany?q=${query}&access_token=${token}`)
+      const seen: { event: string; data: string; id: string }[] = []
+      Object.assign(window, { seen })
+      for (const event of ['snapshot', 'ready', 'change', 'reset', 'error', 'bye']) {
+        source.addEventListener(event, (message) => {
+          if (message instanceof MessageEvent) seen.push({ event, data: String(message.data), id: message.lastEventId })
+        })
+      }
+    })
+    const seen = (): Promise<{ event: string; data: string; id: string }[]> =>
+      page.evaluate(() => (window as unknown as { seen: { event: string; data: string; id: string }[] }).seen)
+    const has = async (text: string): Promise<boolean> => (await seen()).some((message) => message.data.includes(text))
+    await expect.poll(async () => (await seen()).map(({ event }) => event)).toContain('ready')
+    await demo.sql(`UPDATE task SET title = 'Before the cut' WHERE id = 'poster'`)
+    await expect.poll(() => has('Before the cut')).toBe(true)
+
+    // The id of the last block that ended a batch is what the browser will send.
+    await expect.poll(() => /^id: ?(.+)$/m.test(demo.recorder.streamsOf('priya')[0]?.body ?? '')).toBe(true)
+    demo.recorder.cutStreams()
+    await demo.sql(`UPDATE task SET title = 'During the cut' WHERE id = 'neon'`)
+    await expect.poll(() => has('During the cut'), { timeout: 20_000 }).toBe(true)
+
+    const [first, second] = demo.recorder.streamsOf('priya')
+    const ids = [...(first?.body ?? '').matchAll(/^id: ?(.+)$/gm)].map(([, id]) => id)
+    expect(second?.lastEventId).toBe(ids.at(-1))
+    expect(second?.body).not.toMatch(/^event: ?snapshot$/m)
+    expect((await seen()).filter(({ event }) => event === 'snapshot')).toHaveLength(1)
+  })
+})
+
+/** An insert, an update, a delete and a move, made where the cut-off reader cannot see them. */
+async function editWhileAway(demo: Demo): Promise<void> {
+  await demo.sql(`INSERT INTO task (space_id, title, author_id) VALUES ('opening', 'Made while away', 'priya')`)
+  await demo.sql(`UPDATE task SET title = 'Print the posters, all of them' WHERE id = 'poster'`)
+  await demo.sql(`UPDATE task SET status = 'DONE' WHERE id = 'labels'`)
+  await demo.sql(`DELETE FROM task WHERE id = 'crate'`)
+}
+
+async function expectEdits({ left, right }: Tandem): Promise<void> {
+  for (const side of [left, right]) {
+    await expect(side.card('Made while away')).toBeVisible({ timeout: 30_000 })
+    await expect(side.card('Print the posters, all of them')).toBeVisible()
+    await expect(side.column('Done').locator('.card', { hasText: 'Proofread the wall labels' })).toBeVisible()
+    await expect(side.card('Unpack the crates from Lisbon')).toHaveCount(0)
+    await expect(side.pane.locator('.live-pill')).toHaveText('Live')
+    expect(new Set(await side.titles()).size, 'no row is there twice').toBe((await side.titles()).length)
+  }
+}
+
+/** How often the list of tasks was sent whole. */
+function tasksSnapshots(demo: Demo, person: string): number {
+  const blocks = demo.recorder.bytesTo(person).split('\n\n')
+  return blocks.filter((block) => /^event: ?snapshot$/m.test(block) && block.includes('"Proofread the wall labels"') && block.includes('"position"'))
+    .length
+}
