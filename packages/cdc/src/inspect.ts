@@ -217,15 +217,14 @@ function publicationProblems(target: CaptureTarget, publication: PublicationFact
 }
 
 function slotProblems(name: string, slot: SlotFacts | undefined, server: ServerFacts): CaptureProblem[] {
-  const problem = (kind: CaptureProblem['kind'], message: string, cure: string): CaptureProblem[] => [{ kind, severity: 'error', message, cure }]
   if (slot === undefined)
-    return problem('slot_missing', `There is no replication slot "${name}".`, 'Run `zenstack-live setup`, or start a capture: it makes it.')
+    return slotProblem('slot_missing', `There is no replication slot "${name}".`, 'Run `zenstack-live setup`, or start a capture: it makes it.')
   if (slot.plugin !== 'pgoutput' || slot.database !== server.database) {
     const what = slot.plugin === null ? 'a physical one' : `of plugin ${slot.plugin} in database "${slot.database ?? ''}"`
-    return problem('slot_foreign', `The replication slot "${name}" is ${what}.`, 'Choose another name for the slot.')
+    return slotProblem('slot_foreign', `The replication slot "${name}" is ${what}.`, 'Choose another name for the slot.')
   }
   if (isSlotLost(slot)) {
-    return problem(
+    return slotProblem(
       'slot_lost',
       `The replication slot "${name}" lost its WAL: it waited longer than the server keeps it.`,
       'Start a capture: it makes the slot again and begins a new epoch. Raise `max_slot_wal_keep_size` if it happens again.',
@@ -245,4 +244,8 @@ export function sqlName(table: { schema: string; name: string }): string {
 
 export function quoteIdentifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
+}
+
+function slotProblem(kind: CaptureProblem['kind'], message: string, cure: string): CaptureProblem[] {
+  return [{ kind, severity: 'error', message, cure }]
 }

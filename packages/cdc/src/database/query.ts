@@ -21,11 +21,9 @@ export function createDatabase(url: string): Database {
       connectionTimeoutMillis: CAPTURE_LIMITS.databaseTimeoutMs,
       query_timeout: CAPTURE_LIMITS.databaseTimeoutMs,
     })
-    const forget = (): void => {
-      opening = undefined
-    }
-    client.on('error', forget)
-    client.on('end', forget)
+    // The next question opens another one.
+    client.on('error', () => (opening = undefined))
+    client.on('end', () => (opening = undefined))
     await client.connect().catch((cause: unknown) => {
       throw connectionProblem(url, cause)
     })

@@ -35,15 +35,14 @@ export async function readSlot(query: Query, name: string): Promise<SlotFacts | 
   if (row === undefined) return undefined
   // Columns differ from version to version, so the row comes as JSON.
   const slot = row['slot'] as Record<string, string | number | boolean | null>
-  const lsn = (value: unknown): Lsn | undefined => (typeof value === 'string' ? parseLsn(value) : undefined)
   return {
     name,
     plugin: slot['plugin'] === null ? null : String(slot['plugin']),
     database: slot['database'] === null ? null : String(slot['database']),
     isActive: slot['active'] === true,
     activePid: typeof slot['active_pid'] === 'number' ? slot['active_pid'] : null,
-    confirmedLsn: lsn(slot['confirmed_flush_lsn']),
-    restartLsn: lsn(slot['restart_lsn']),
+    confirmedLsn: lsnOf(slot['confirmed_flush_lsn']),
+    restartLsn: lsnOf(slot['restart_lsn']),
     walStatus: slot['wal_status'] === null ? null : String(slot['wal_status']),
     retainedBytes: Number(row['retained'] ?? 0),
     lagBytes: Number(row['lag'] ?? 0),
@@ -77,4 +76,8 @@ export async function dropSlot(query: Query, name: string): Promise<void> {
 export function checkSlotName(name: string): string {
   if (/^[a-z0-9_]{1,63}$/.test(name)) return name
   throw new CaptureError(`"${name}" is not a name for a replication slot. Use lower-case letters, digits and underscores, at most 63.`)
+}
+
+function lsnOf(value: unknown): Lsn | undefined {
+  return typeof value === 'string' ? parseLsn(value) : undefined
 }
