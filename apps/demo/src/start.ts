@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { serve, type ServerType } from '@hono/node-server'
 import { serveStatic } from '@hono/node-server/serve-static'
+import { ZenStackLive } from 'zenstack-live'
 import { buildSite } from './server/build-site.ts'
 import { createApp } from './server/create-app.ts'
 import { openDatabase } from './server/database.ts'
@@ -26,16 +27,26 @@ export interface Demo {
 
 /** Starts the demo on the loopback address; `url` can be opened as soon as this resolves. The caller ends it with `close`. */
 export async function startDemo(options: DemoOptions): Promise<Demo> {
-  const { databaseUrl, port, dataDirectory } = options
+  const { databaseUrl, redisUrl, port, dataDirectory } = options
   const site = join(dataDirectory, 'site')
   await Promise.all([prepareDatabase(databaseUrl), buildSite(site)])
   const database = openDatabase(databaseUrl)
-  const app = createApp({ database, databaseUrl, sessions: createSessions(dataDirectory) })
+  const live = new ZenStackLive({
+    client: database.client,
+    database: { url: databaseUrl },
+    ...(redisUrl === undefined ? {} : { redis: { url: redisUrl } }),
+    directory: join(dataDirectory, 'log'),
+    setUp: true,
+  })
+  await live.ready()
+  const app = createApp({ live, database, databaseUrl, sessions: createSessions(dataDirectory) })
   app.use('/*', serveStatic({ root: site }))
   const server = await listen(app.fetch, port)
   return {
     url: `http://localhost:${port}`,
     async close() {
+      // Streams are told first, so that the server has only short requests left to wait for.
+      await live.close()
       await server.close()
       await database.close()
     },

@@ -1,6 +1,8 @@
 import { RPCApiHandler } from '@zenstackhq/server/api'
 import { createHonoHandler } from '@zenstackhq/server/hono'
 import { Hono, type Context } from 'hono'
+import type { ZenStackLive } from 'zenstack-live'
+import { commitPosition, createHonoLiveHandler } from 'zenstack-live/hono'
 import { schema, type SchemaType } from '../../schema/generated/schema.ts'
 import type { Database, DemoClient } from './database.ts'
 import { onlyThisPage } from './only-this-page.ts'
@@ -12,18 +14,22 @@ import type { Sessions } from './sessions.ts'
 const MAX_SQL_CHARS = 20_000
 
 export interface AppOptions {
+  live: ZenStackLive
   database: Database
   databaseUrl: string
   sessions: Sessions
 }
 
 /** Everything the page talks to: sign-in, ZenStack's reads and writes, the live streams, and the SQL panel. */
-export function createApp({ database, databaseUrl, sessions }: AppOptions): Hono {
-  const getClient = (context: Context): Promise<DemoClient> => database.clientOf(sessions.personOf(context.req.header('authorization')))
+export function createApp({ live, database, databaseUrl, sessions }: AppOptions): Hono {
+  // The browser's own EventSource cannot send headers: for it the token may stand in the address.
+  const tokenOf = (context: Context): string | undefined => context.req.header('authorization')?.replace(/^Bearer /, '') ?? context.req.query('access_token')
+  const getClient = (context: Context): Promise<DemoClient> => database.clientOf(sessions.personOf(tokenOf(context)))
   const app = new Hono()
   app.use('/api/*', onlyThisPage())
 
-  app.use('/api/model/*', createHonoHandler<SchemaType>({ apiHandler: new RPCApiHandler<SchemaType>({ schema }), getClient }))
+  app.use('/api/live/*', createHonoLiveHandler({ live, getClient }))
+  app.use('/api/model/*', commitPosition(live), createHonoHandler<SchemaType>({ apiHandler: new RPCApiHandler<SchemaType>({ schema }), getClient }))
 
   app.get('/api/people', (context) => context.json(PEOPLE.map(({ id, name, title, hue }) => ({ id, name, title, hue }))))
   app.post('/api/sign-in', async (context) => {
