@@ -39,7 +39,7 @@ export interface Delivery {
   /** Queries whose view differs now. */
   readonly changed: ReadonlySet<QueryId>
   /** Matching changes of `$changes` queries, in order. */
-  readonly events: readonly { readonly query: QueryId; readonly changes: readonly RowChange[] }[]
+  readonly events: readonly { readonly query: QueryId; readonly at: EntryId; readonly changes: readonly RowChange[] }[]
 }
 
 export const EMPTY_QUERY_VIEW: QueryView = { result: undefined, at: undefined, ticket: undefined, engine: undefined, isReady: false }
@@ -86,7 +86,7 @@ export class ConnectionInbox {
   commit(position: string): Delivery {
     const queries = new Map(this.#view.queries)
     const changed = new Set<QueryId>()
-    const events: { query: QueryId; changes: readonly RowChange[] }[] = []
+    const events: { query: QueryId; at: EntryId; changes: readonly RowChange[] }[] = []
     for (const [id, parts] of this.#parts) {
       if (parts.at(-1)?.isLast !== true) continue
       this.#parts.delete(id)
@@ -101,7 +101,7 @@ export class ConnectionInbox {
       if (query === undefined || (before !== undefined && compareEntryIds(frame.at, before) <= 0)) continue
       if (frame.event === 'changes') {
         // SuperJSON gives back what the server put in: RowChange[], as frame.ts says.
-        events.push({ query: frame.q, changes: decoded(frame.changes, frame.meta) as RowChange[] })
+        events.push({ query: frame.q, at: frame.at, changes: decoded(frame.changes, frame.meta) as RowChange[] })
         queries.set(frame.q, { ...query, at: frame.at })
         continue
       }
@@ -111,7 +111,8 @@ export class ConnectionInbox {
       if (result !== query.result) changed.add(frame.q)
     }
     this.#buffer = []
-    this.#view = { queries, position }
+    // An empty id: nothing can be resumed yet, some query is still opening.
+    this.#view = { queries, position: position === '' ? undefined : position }
     return { changed, events }
   }
 

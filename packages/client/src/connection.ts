@@ -1,4 +1,4 @@
-import { compareEntryIds, type ErrorCode, type QueryId, type RowChange, type WireQuery } from '@zenstack-live/protocol'
+import { compareEntryIds, type EntryId, type ErrorCode, type QueryId, type RowChange, type WireQuery } from '@zenstack-live/protocol'
 import { INITIAL_STATE, transition, type ConnectionEvent, type ConnectionState, type Effect } from './connection-machine.ts'
 import { EMPTY_QUERY_VIEW, type ConnectionView, type Delivery, type QueryView } from './connection-view.ts'
 import { isRetryable, LiveStream, type LiveStreamEnd, type LiveStreamOptions, type LiveStreamOwner } from './live-stream.ts'
@@ -26,7 +26,8 @@ const EMPTY_VIEW: ConnectionView = { queries: new Map(), position: undefined }
 
 /**
  * One connection for all queries: drives the state machine, and decides which stream's results are shown.
- * A stream leads when its first batch is whole and it is not behind what is shown; until then its predecessor's results stay.
+ * A stream leads when its first batch is whole and it has every query that its predecessor follows, not behind it; until then the
+ * predecessor's results stay. A query that is still opening, or new, holds nobody up.
  */
 export class Connection implements LiveStreamOwner {
   readonly #options: ConnectionOptions
@@ -40,6 +41,8 @@ export class Connection implements LiveStreamOwner {
   #catchUpTimer: ReturnType<typeof setTimeout> | undefined
   #queue: ConnectionEvent[] = []
   #isDispatching = false
+  /** The last change of each `$changes` query that was told, and by whom. */
+  readonly #told = new Map<QueryId, { at: EntryId; stream: LiveStream }>()
   /** Answers of asking or refreshing that began before the last change of state are late. */
   #work = 0
 
@@ -77,7 +80,10 @@ export class Connection implements LiveStreamOwner {
 
   drop(ids: Iterable<QueryId>): void {
     const queries = new Map(this.#shown.queries)
-    for (const id of ids) queries.delete(id)
+    for (const id of ids) {
+      queries.delete(id)
+      this.#told.delete(id)
+    }
     this.#shown = { ...this.#shown, queries }
   }
 
@@ -91,6 +97,7 @@ export class Connection implements LiveStreamOwner {
 
   forgetAll(): void {
     this.#shown = EMPTY_VIEW
+    this.#told.clear()
     this.#leader = undefined
   }
 
@@ -162,22 +169,28 @@ export class Connection implements LiveStreamOwner {
 
   #open(): LiveStream {
     const wanted = this.#host.wanted()
-    const inherited = {
-      ...this.#shown,
-      queries: new Map([...wanted.keys()].flatMap((id) => (this.#shown.queries.has(id) ? [[id, this.view(id)]] : []))),
-    }
+    const known = [...wanted.keys()].filter((id) => this.#shown.queries.has(id))
+    // Not one of them is followed by this stream before it says so.
+    const queries = new Map(known.map((id) => [id, { ...this.view(id), isReady: false }]))
+    const inherited: ConnectionView = { queries, position: this.#shown.position }
     const stream = new LiveStream(this.#options, this, new Set(wanted.keys()), inherited)
     const lastEventId = inherited.position
-    const queries = [...wanted].map(([id, query]) => {
+    const asked = [...wanted].map(([id, query]) => {
       const ticket = lastEventId === undefined ? undefined : inherited.queries.get(id)?.ticket
       return ticket === undefined ? query : { ...query, ticket }
     })
-    void stream.open({ ...(lastEventId === undefined ? {} : { lastEventId }), queries })
+    void stream.open({ ...(lastEventId === undefined ? {} : { lastEventId }), queries: asked })
     return stream
   }
 
   delivered(stream: LiveStream, delivery: Delivery, isBatchEnd: boolean): void {
-    for (const { query, changes } of delivery.events) this.#host.happened(query, changes)
+    for (const { query, at, changes } of delivery.events) {
+      // Two streams may bring the same while one takes over from the other.
+      const told = this.#told.get(query)
+      if (told?.stream !== stream && told !== undefined && compareEntryIds(at, told.at) <= 0) continue
+      this.#told.set(query, { at, stream })
+      this.#host.happened(query, changes)
+    }
     if (stream === this.#leader) {
       this.#shown = { queries: new Map([...this.#shown.queries, ...stream.view.queries]), position: stream.view.position }
       this.#host.shown(delivery.changed, isBatchEnd)
@@ -196,23 +209,26 @@ export class Connection implements LiveStreamOwner {
     }
     const retryMs = 'retryMs' in end ? end.retryMs : undefined
     if (end.kind === 'refused' && !end.isRetryable && !isRetryable(end.code)) {
-      if (!isNext && stream.ids.size > 1 === false) for (const id of stream.ids) this.#host.refused(id, end.code)
       if (!isNext) return this.dispatch({ kind: 'refused', code: end.code })
+      // What is open goes on; what was to be added is what the server does not want.
       for (const id of stream.ids) if (this.#current?.ids.has(id) !== true) this.#host.refused(id, end.code)
     }
     if (isNext) return this.dispatch({ kind: 'next-lost', retryMs })
     this.dispatch({ kind: 'lost', retryMs, isSilent: end.kind === 'silent', isStreamless: end.kind === 'streamless' })
   }
 
-  /** Not before its first whole batch, and not while the shown results moved past it, unless that lasts. */
+  /** Not while it lacks, or is behind in, what the present leader shows; unless that lasts. */
   #mayLead(stream: LiveStream): boolean {
     if (stream.firstBatchAt === undefined) return false
-    if (Date.now() - stream.firstBatchAt >= this.#options.limits.catchUpMs) return true
+    if (this.#leader === undefined) return true
+    const isPatient = Date.now() - stream.firstBatchAt < this.#options.limits.catchUpMs
     for (const id of stream.ids) {
-      const shownAt = this.view(id).at
-      if (shownAt === undefined || shownAt === stream.inherited.queries.get(id)?.at || stream.grafted.has(id)) continue
-      const at = stream.view.queries.get(id)?.at
-      if (at === undefined || compareEntryIds(at, shownAt) < 0) return this.#lookAgain(stream)
+      const shown = this.view(id)
+      if (!this.#leader.ids.has(id) || !shown.isReady || stream.failed.has(id)) continue
+      const own = stream.view.queries.get(id)
+      if (own?.isReady !== true) return false
+      const hasMoved = shown.at !== undefined && shown.at !== stream.inherited.queries.get(id)?.at
+      if (isPatient && hasMoved && (own.at === undefined || compareEntryIds(own.at, shown.at) < 0)) return this.#lookAgain(stream)
     }
     return true
   }

@@ -52,6 +52,8 @@ export class LiveStore implements ConnectionHost {
   #tabs: TabChannel | undefined
   #stopListening: (() => void) | undefined
   #syncedAt: number | undefined
+  /** Why nothing is asked any more, for all queries. */
+  #stopped: LiveError | undefined
 
   constructor(options: LiveStoreOptions) {
     this.#options = options
@@ -145,6 +147,7 @@ export class LiveStore implements ConnectionHost {
   async ready(query: LiveQuery<unknown>, signal?: AbortSignal): Promise<unknown> {
     const watched = this.#watched(query)
     if (watched.error !== undefined) this.#askAgain(watched)
+    if (this.#stopped !== undefined) this.reconnect()
     const settled = withResolvers<unknown>()
     const check = (): void => {
       const state = this.read(query)
@@ -220,7 +223,8 @@ export class LiveStore implements ConnectionHost {
   }
 
   shown(changed: ReadonlySet<QueryId>, isBatchEnd: boolean): void {
-    if (this.scope() === undefined) return
+    // What arrives now was asked for by someone else, and was just cleared.
+    if (this.#scope !== this.scope()) return
     if (isBatchEnd) this.#syncedAt = Date.now()
     for (const id of changed) {
       const watched = this.#queries.get(id)
@@ -246,7 +250,7 @@ export class LiveStore implements ConnectionHost {
 
   moved(): void {
     const { kind, code } = this.#connection.state
-    if (kind === 'stopped' && code !== undefined) for (const watched of this.#queries.values()) watched.error ??= errorOf(code, watched.query)
+    this.#stopped = kind === 'stopped' && code !== undefined ? new LiveError(code, `The server refused the connection (${code}). Its log names the reason, docs/protocol.md the cure.`) : undefined
     if (kind === 'signed-out') this.#clear()
     this.#notify(new Set(this.#queries.keys()))
     for (const listener of this.#statusListeners) listener()
@@ -334,7 +338,8 @@ export class LiveStore implements ConnectionHost {
 
   #stateOf(watched: Watched): LiveState<unknown> {
     const { result } = this.#connection.view(watched.id)
-    const liveStatus = watched.error === undefined ? this.#statusFor(this.#connection.isFollowed(watched.id), result !== undefined) : 'denied'
+    const error = watched.error ?? this.#stopped
+    const liveStatus = error === undefined ? this.#statusFor(this.#connection.isFollowed(watched.id), result !== undefined) : 'denied'
     const base = { isLive: liveStatus === 'live', liveStatus, lastSyncedAt: watched.syncedAt }
     if (watched.error !== undefined)
       return { ...base, status: 'error', data: result === undefined ? undefined : dataOf(result), error: watched.error }
@@ -434,7 +439,7 @@ export function wireOf(query: AnyDescriptor): WireQuery {
       model: query.model,
       operation: query.operation,
       ...(data === undefined ? {} : { args: data }),
-      ...(meta === undefined ? {} : { meta: { serialization: meta } }),
+      ...(meta === undefined ? {} : { meta }),
     }
     WIRES.set(query, wire)
   }

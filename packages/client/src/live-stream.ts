@@ -27,9 +27,11 @@ export class LiveStream {
   readonly ids: ReadonlySet<QueryId>
   /** What was shown of each query when it was opened: what it has to pass if that moves on meanwhile. */
   readonly inherited: ConnectionView
-  /** Queries that nobody showed before it did. */
+  /** Queries that nobody showed before it did, while it was not leading. */
   readonly grafted = new Set<QueryId>()
-  /** When its first batch was whole. */
+  /** Queries the server ended on this stream. */
+  readonly failed = new Set<QueryId>()
+  /** When its first batch was whole. Some of its queries may still be opening. */
   firstBatchAt: number | undefined
   lastByteAt = Date.now()
 
@@ -106,6 +108,7 @@ export class LiveStream {
     if (frame.event === 'error') {
       if (frame.q === undefined) return this.#end({ kind: 'refused', code: frame.code, isRetryable: isRetryable(frame.code), retryMs: undefined })
       this.#inbox.forget(frame.q)
+      this.failed.add(frame.q)
       return this.#owner.queryRefused(this, frame.q, frame.code)
     }
     if (frame.event === 'auth-expired') return this.#end({ kind: 'auth-expired' })

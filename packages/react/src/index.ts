@@ -1,8 +1,11 @@
 export { LiveProvider, type LiveProviderProps } from './live-provider.tsx'
 export type { Falsy, LiveFlags, LiveQueryOptions, LiveQueryResult } from './live-query-options.ts'
 export { useLiveChanges } from './use-live-changes.ts'
+export { useLiveInfiniteQuery, type LiveInfiniteQueryOptions, type LiveInfiniteQueryResult } from './use-live-infinite-query.ts'
+export { useLiveQueries, type LiveHooks, type LiveModelHooks } from './use-live-queries.ts'
 export { useLiveQuery } from './use-live-query.ts'
 export { useLiveStatus } from './use-live-status.ts'
+export { useLiveSuspenseQuery, type LiveSuspenseQueryOptions, type LiveSuspenseQueryResult } from './use-live-suspense-query.ts'
 export {
   CLIENT_LIMITS,
   createLiveClient,
