@@ -1,4 +1,4 @@
-import { Decimal } from 'decimal.js'
+import type { Decimal } from 'decimal.js'
 import type { DataModel, Field, Model, StoredRow, StoredScalar, StoredTime } from '@zenstack-live/model'
 import { isOrderedByCodePoint } from './domain/lower-case.ts'
 import { withoutBlanks } from './domain/text.ts'
@@ -9,8 +9,11 @@ export interface SortPlan {
   /** The `orderBy` as it must be asked of the database: the given one, completed with the primary key. */
   readonly orderBy: readonly Record<string, unknown>[]
   readonly fields: ReadonlySet<string>
-  /** Compares, code unit by code unit, as Postgres orders the rows. Takes the row as the reader sees it (`RowPlan.mask`). */
-  sortKey(row: StoredRow): string | 'ask-database'
+  /**
+   * Compares, code unit by code unit, as Postgres orders the rows. Takes the row as the reader sees it (`RowPlan.mask`);
+   * `undefined` when the row lacks a field.
+   */
+  sortKey(row: StoredRow): string | undefined
 }
 
 interface Term {
@@ -61,11 +64,11 @@ function termOf(data: DataModel, model: Model, name: string, value: unknown): Te
   return { field, isDescending, areNullsFirst: nulls === undefined || nulls === null ? isDescending : nulls === 'first', encode }
 }
 
-function sortKey(terms: readonly Term[], row: StoredRow): string | 'ask-database' {
+function sortKey(terms: readonly Term[], row: StoredRow): string | undefined {
   let key = ''
   for (const { field, isDescending, areNullsFirst, encode } of terms) {
     const value = row[field.name]
-    if (value === undefined) return 'ask-database'
+    if (value === undefined) return undefined
     if (value === null) key += areNullsFirst ? '0' : '2'
     else {
       const code = encode(value as StoredScalar)

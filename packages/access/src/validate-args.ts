@@ -1,5 +1,5 @@
 import { createQuerySchemaFactory } from '@zenstackhq/orm'
-import { LIMITS, LIVE_OPERATIONS, type Limits } from '@zenstack-live/protocol'
+import { LIMITS, type Limits, type LiveOperation } from '@zenstack-live/protocol'
 import { AccessError } from './access-error.ts'
 
 /** The limits that arguments are held to. */
@@ -29,7 +29,7 @@ interface Parser {
 
 type SchemaFactory = Record<string, (model: string) => Parser>
 
-const MAKERS: Record<(typeof LIVE_OPERATIONS)[number], string> = {
+const MAKERS: Record<LiveOperation, string> = {
   findMany: 'makeFindManySchema',
   findFirst: 'makeFindFirstSchema',
   findUnique: 'makeFindUniqueSchema',

@@ -148,9 +148,12 @@ function isListInJson(field: Field, column: CatalogColumn): boolean {
   return field.typeDef !== undefined && (column.type === 'jsonb' || column.type === 'json')
 }
 
+function plain(_name: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? `${value}n` : value
+}
+
 function fingerprintOf(schema: SchemaDef, catalog: Catalog, tables: ReadonlyMap<string, Model | JoinTable>): string {
   const hash = createHash('sha256')
-  const plain = (_name: string, value: unknown): unknown => (typeof value === 'bigint' ? `${value}n` : value)
   hash.update(JSON.stringify([schema.provider, schema.models, schema.enums, schema.typeDefs, schema.authType], plain))
   hash.update(JSON.stringify([catalog.encoding, catalog.timeZone, catalog.collations]))
   for (const key of [...tables.keys()].sort()) hash.update(JSON.stringify([key, catalog.tables[key] ?? null]))

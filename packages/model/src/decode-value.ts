@@ -5,7 +5,7 @@ import { StoredJson, type StoredScalar, type StoredTime, type StoredValue } from
 /** What Debezium writes for a large value that an update did not touch, by the shape of the column. */
 const UNAVAILABLE = '__debezium_unavailable_value'
 const UNAVAILABLE_TEXTS: ReadonlySet<unknown> = new Set([UNAVAILABLE, btoa(UNAVAILABLE), 'b68a35a7-17ad-35b3-af2a-ae46edb4545a'])
-const UNAVAILABLE_BYTES = [...UNAVAILABLE].map((character) => character.charCodeAt(0)).join()
+const UNAVAILABLE_BYTES = Array.from(Buffer.from(UNAVAILABLE)).join()
 
 const NUMERIC_WORDS: Record<string, string> = {
   NAN: 'NaN',
@@ -66,7 +66,7 @@ function decodeScalar(field: Field, raw: unknown): StoredScalar | undefined {
       return decodeTime(field, raw)
     case 'Bytes':
       return typeof raw === 'string' ? Uint8Array.from(Buffer.from(raw, 'base64')) : undefined
-    case 'Json':
+    default:
       return typeof raw === 'string' ? new StoredJson(raw) : undefined
   }
 }

@@ -29,8 +29,11 @@ export function joinTablesOf(schema: SchemaDef, catalog: Catalog): JoinTable[] {
 
 type End = Omit<JoinEnd, 'column'>
 
+function byName(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
 function joinTable(schema: SchemaDef, catalog: Catalog, one: End, other: End, relationName: string | undefined): JoinTable {
-  const byName = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
   const [first, second] =
     (one.model === other.model ? byName(one.field, other.field) : byName(one.model, other.model)) <= 0 ? [one, other] : [other, one]
   const owner: ModelDef | undefined = schema.models[first.model]

@@ -142,7 +142,7 @@ async function addLowerCase(query: Query, catalog: Catalog, name: string, collat
 }
 
 function text(value: unknown): string {
-  return typeof value === 'string' ? value : String(value as number)
+  return typeof value === 'string' ? value : String(value)
 }
 
 /** Drivers give `json` parsed or as text. */

@@ -51,6 +51,6 @@ function scalarText(value: unknown): string {
   if (typeof value === 'string') return value
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'invalid' : value.toISOString()
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
-  if (value instanceof Decimal || Decimal.isDecimal(value)) return new Decimal(value as Decimal).toString()
-  return String(value as number | bigint | boolean)
+  if (value instanceof Decimal || Decimal.isDecimal(value)) return new Decimal(value).toString()
+  return String(value)
 }

@@ -22,23 +22,23 @@ const BYTES: Domain<Uint8Array> = {
 export function domainOf(field: Field): Domain | undefined {
   switch (field.type) {
     case 'String':
-      return textDomain(field) as Domain | undefined
+      return textDomain(field)
     case 'Int':
-      return field.columnType === 'int4' ? (INT4 as Domain) : field.columnType === 'int2' ? (INT2 as Domain) : undefined
+      return field.columnType === 'int4' ? (INT4) : field.columnType === 'int2' ? (INT2) : undefined
     case 'BigInt':
-      return BIG_INTEGERS as Domain
+      return BIG_INTEGERS
     case 'Float':
-      return (field.columnType === 'float4' ? SINGLES : DOUBLES) as Domain
+      return field.columnType === 'float4' ? SINGLES : DOUBLES
     case 'Decimal':
-      return field.columnType === 'numeric' ? (NUMERICS as Domain) : undefined
+      return field.columnType === 'numeric' ? (NUMERICS) : undefined
     case 'Boolean':
-      return BOOLEANS as Domain
+      return BOOLEANS
     case 'DateTime':
-      return timeDomain(field) as Domain | undefined
+      return timeDomain(field)
     case 'Bytes':
-      return BYTES as Domain
+      return BYTES
     case 'Enum':
-      return enumDomain(field) as Domain
+      return enumDomain(field)
     default:
       return undefined
   }

@@ -17,7 +17,7 @@ const SAME_TYPE: Record<string, string> = {
 
 /** How elements of a list column are compared. */
 export function elementDomainOf(field: Field): Domain | undefined {
-  if (field.type === 'Enum') return LABELS as Domain
+  if (field.type === 'Enum') return LABELS
   return SAME_TYPE[field.type] === field.columnType ? domainOf(field) : undefined
 }
 

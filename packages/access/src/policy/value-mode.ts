@@ -41,7 +41,7 @@ function evaluate(expression: Expression, context: ValueContext): unknown {
       return !evaluateValue(expression.operand, context)
     case 'call':
       return evaluateCall(expression.function, context)
-    case 'binary':
+    default:
       return evaluateBinary(expression, context)
   }
 }

@@ -1,0 +1,178 @@
+import type { Field, Model, StoredRow } from '@zenstack-live/model'
+import { keysOfRow, placeOf, type Interest, type InterestBranch, type KeysBranch } from './interest.ts'
+import { createRangeTree, type RangeNode, type RangeTree } from './range-tree.ts'
+
+/**
+ * Finds the queries that a changed row can concern, without looking at the others. A change costs one look-up per *kind* of
+ * filter that is in use on its model, however many queries there are, and then each query it finds.
+ */
+export interface InterestIndex<Item extends object> {
+  readonly size: number
+  /** Places looked at by the last `match`: hash buckets and tree nodes, the items found not counted. */
+  readonly lastProbes: number
+  add(model: Model, interest: Interest, item: Item): Registration<Item>
+  remove(registration: Registration<Item>): void
+  /** Keys of a membership came or went: the item is found by the new ones from now on. */
+  changeKeys(registration: Registration<Item>, keySet: string, added: readonly string[], removed: readonly string[]): void
+  /** Calls `visit` once for every item that the row before or after the change may concern. */
+  match(model: Model, before: StoredRow | null, after: StoredRow | null, visit: (item: Item) => void): void
+}
+
+/** What `add` gave, to be given to `remove`. */
+export interface Registration<Item extends object> {
+  readonly model: Model
+  readonly item: Item
+  readonly parts: RegistrationPart<Item>[]
+}
+
+type RegistrationPart<Item extends object> =
+  | { readonly group: KeyGroup<Item>; readonly keys: readonly string[] | Set<string>; readonly keySet: string | undefined }
+  | { readonly tree: RangeTree<Item>; readonly node: RangeNode<Item> }
+
+/** Most buckets hold one query: a set is made for the second only. */
+type Bucket<Item> = Item | Crowd<Item>
+class Crowd<Item> extends Set<Item> {}
+
+interface KeyGroup<Item> {
+  readonly fields: readonly Field[]
+  readonly isList: boolean
+  readonly buckets: Map<string, Bucket<Item>>
+}
+
+interface RangeGroup<Item> {
+  readonly field: string
+  readonly tree: RangeTree<Item>
+}
+
+interface ModelIndex<Item> {
+  readonly keyGroups: Map<string, KeyGroup<Item>>
+  readonly rangeGroups: Map<string, RangeGroup<Item>>
+  /** Items that every row may concern. */
+  readonly rest: Set<Item>
+}
+
+export function createInterestIndex<Item extends object>(): InterestIndex<Item> {
+  const models = new Map<string, ModelIndex<Item>>()
+  let size = 0
+  let lastProbes = 0
+  return {
+    get size() {
+      return size
+    },
+    get lastProbes() {
+      return lastProbes
+    },
+    add(model, interest, item) {
+      const index = indexOf(models, model)
+      const parts = interest.branches.map((branch) => addBranch(index, model, branch, item))
+      if (parts.length === 0) index.rest.add(item)
+      size++
+      return { model, item, parts }
+    },
+    remove({ model, item, parts }) {
+      for (const part of parts) {
+        if ('tree' in part) part.tree.remove(part.node)
+        else for (const key of part.keys) removeKey(part.group, key, item)
+      }
+      if (parts.length === 0) models.get(model.name)?.rest.delete(item)
+      size--
+    },
+    changeKeys({ item, parts }, keySet, added, removed) {
+      for (const part of parts) {
+        if ('tree' in part || part.keySet !== keySet || !(part.keys instanceof Set)) continue
+        for (const key of removed) if (part.keys.delete(key)) removeKey(part.group, key, item)
+        for (const key of added) if (!part.keys.has(key)) addKey(part.group, key, item), part.keys.add(key)
+      }
+    },
+    match(model, before, after, visit) {
+      const index = models.get(model.name)
+      lastProbes = 0
+      if (index === undefined) return
+      const seen = new Set<Item>()
+      const visitOnce = (item: Item): void => {
+        if (seen.has(item)) return
+        seen.add(item)
+        visit(item)
+      }
+      for (const item of index.rest) visitOnce(item)
+      for (const group of index.keyGroups.values()) lastProbes += matchKeys(group, before, after, visitOnce)
+      for (const group of index.rangeGroups.values()) lastProbes += matchRange(group, before, after, visitOnce)
+    },
+  }
+}
+
+function indexOf<Item>(models: Map<string, ModelIndex<Item>>, model: Model): ModelIndex<Item> {
+  let index = models.get(model.name)
+  if (index === undefined) models.set(model.name, (index = { keyGroups: new Map(), rangeGroups: new Map(), rest: new Set() }))
+  return index
+}
+
+function addBranch<Item extends object>(index: ModelIndex<Item>, model: Model, branch: InterestBranch, item: Item): RegistrationPart<Item> {
+  if (branch.kind === 'range') {
+    let group = index.rangeGroups.get(branch.field)
+    if (group === undefined) index.rangeGroups.set(branch.field, (group = { field: branch.field, tree: createRangeTree() }))
+    return { tree: group.tree, node: group.tree.add(branch.low ?? -Infinity, branch.high ?? Infinity, item) }
+  }
+  const group = keyGroupOf(index, model, branch)
+  for (const key of branch.keys) addKey(group, key, item)
+  return { group, keys: branch.keySet === undefined ? branch.keys : new Set(branch.keys), keySet: branch.keySet }
+}
+
+function keyGroupOf<Item>(index: ModelIndex<Item>, model: Model, branch: KeysBranch): KeyGroup<Item> {
+  const name = `${branch.isList ? 'has' : 'is'} ${branch.fields.join()}`
+  let group = index.keyGroups.get(name)
+  if (group === undefined) {
+    const fields = branch.fields.map((field) => model.fields.get(field)).filter((field) => field !== undefined)
+    index.keyGroups.set(name, (group = { fields, isList: branch.isList, buckets: new Map() }))
+  }
+  return group
+}
+
+function addKey<Item>(group: KeyGroup<Item>, key: string, item: Item): void {
+  const bucket = group.buckets.get(key)
+  if (bucket === undefined) group.buckets.set(key, item)
+  else if (bucket instanceof Crowd) bucket.add(item)
+  else group.buckets.set(key, new Crowd<Item>([bucket, item]))
+}
+
+function removeKey<Item>(group: KeyGroup<Item>, key: string, item: Item): void {
+  const bucket = group.buckets.get(key)
+  if (bucket === item) group.buckets.delete(key)
+  else if (bucket instanceof Crowd && bucket.delete(item) && bucket.size === 0) group.buckets.delete(key)
+}
+
+function matchKeys<Item>(group: KeyGroup<Item>, before: StoredRow | null, after: StoredRow | null, visit: (item: Item) => void): number {
+  let probes = 0
+  for (const row of [before, after]) {
+    if (row === null) continue
+    const keys = keysOfRow(group.fields, group.isList, row)
+    if (keys === undefined) {
+      for (const bucket of group.buckets.values()) visitBucket(bucket, visit)
+      return group.buckets.size
+    }
+    for (const key of keys) {
+      probes++
+      const bucket = group.buckets.get(key)
+      if (bucket !== undefined) visitBucket(bucket, visit)
+    }
+  }
+  return probes
+}
+
+function visitBucket<Item>(bucket: Bucket<Item>, visit: (item: Item) => void): void {
+  if (bucket instanceof Crowd) for (const item of bucket) visit(item)
+  else visit(bucket)
+}
+
+function matchRange<Item>(group: RangeGroup<Item>, before: StoredRow | null, after: StoredRow | null, visit: (item: Item) => void): number {
+  let probes = 0
+  for (const row of [before, after]) {
+    const value = row?.[group.field]
+    // NULL lies in no range.
+    if (row === null || value === null) continue
+    const place = value === undefined ? undefined : placeOf(value)
+    if (place === undefined) group.tree.visitAll(visit)
+    else probes += group.tree.visitAt(place, visit)
+  }
+  return probes
+}

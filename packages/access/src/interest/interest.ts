@@ -1,0 +1,71 @@
+import { Decimal } from 'decimal.js'
+import type { Field, StoredRow, StoredScalar, StoredTime } from '@zenstack-live/model'
+import { withoutBlanks } from '../domain/text.ts'
+
+/**
+ * Which rows can concern a query, in a form that can be looked up. A row that none of the branches finds is surely no part of the
+ * query's answer; a row that one finds may be. No branches: every row may be.
+ */
+export interface Interest {
+  readonly branches: readonly InterestBranch[]
+}
+
+export type InterestBranch = KeysBranch | RangeBranch
+
+/** Rows whose fields have one of these values together; of a list field, rows whose list holds one of them. */
+export interface KeysBranch {
+  readonly kind: 'keys'
+  readonly fields: readonly string[]
+  readonly isList: boolean
+  readonly keys: readonly string[]
+  /** The set of keys that these were taken from, when they come from a membership. */
+  readonly keySet?: string
+}
+
+/** Rows whose field lies between two values, both included; `null` is no bound. */
+export interface RangeBranch {
+  readonly kind: 'range'
+  readonly field: string
+  readonly low: number | null
+  readonly high: number | null
+}
+
+export const EVERY_ROW: Interest = { branches: [] }
+
+/** Stands for NULL among keys: no value is written so. */
+export const NULL_KEY = '\0null'
+
+/** One value as a key; equal values (as Postgres sees them) have equal keys. */
+export function keyOfScalar(field: Field, value: StoredScalar): string {
+  if (value === null) return NULL_KEY
+  if (typeof value === 'string') return field.columnType === 'bpchar' ? (withoutBlanks(value) ?? '') : value
+  if (typeof value === 'number') return String(field.columnType === 'float4' ? Math.fround(value) : value === 0 ? 0 : value)
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
+  return value instanceof Decimal && value.isZero() ? '0' : String(value as bigint | boolean | Decimal)
+}
+
+/** The keys under which a row is looked up in these fields; `undefined` when a value is not known. */
+export function keysOfRow(fields: readonly Field[], isList: boolean, row: StoredRow): readonly string[] | undefined {
+  const [first] = fields
+  if (fields.length === 1 && first !== undefined) {
+    const value = row[first.name]
+    if (value === undefined) return undefined
+    if (!isList) return [keyOfScalar(first, value as StoredScalar)]
+    return value === null ? [] : [...new Set((value as readonly StoredScalar[]).map((item) => keyOfScalar(first, item)))]
+  }
+  const values = fields.map((field) => row[field.name])
+  if (values.includes(undefined)) return undefined
+  return values.includes(null) ? [] : [JSON.stringify(values.map(String))]
+}
+
+/**
+ * A value's place on the line of doubles, by which ranges are looked up: order is kept, though neighbours may fall together.
+ * That only finds a row too many.
+ */
+export function placeOf(value: unknown): number | undefined {
+  if (typeof value === 'number') return Number.isNaN(value) ? Infinity : value
+  if (typeof value === 'bigint') return Number(value)
+  if (value instanceof Decimal) return value.isNaN() ? Infinity : value.toNumber()
+  const time = value as StoredTime
+  return time === 'infinity' ? Infinity : time === '-infinity' ? -Infinity : undefined
+}

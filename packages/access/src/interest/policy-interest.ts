@@ -1,0 +1,124 @@
+import type { Expression } from '@zenstackhq/schema'
+import type { DataModel, Field, Model, StoredScalar } from '@zenstack-live/model'
+import type { DecisionContext } from '../decision-context.ts'
+import { modelPolicyOf } from '../model-policy.ts'
+import { createPlanNotes } from '../plan-notes.ts'
+import { columnKind } from '../policy/column-kind.ts'
+import { compileExpression } from '../policy/compile-expression.ts'
+import { rulesOf } from '../policy/compile-policy.ts'
+import { compileOperand, isAuth, type Operand } from '../policy/operand.ts'
+import { isUndecidable, type PolicyScope } from '../policy/policy-scope.ts'
+import { keyOfScalar, NULL_KEY, type InterestBranch } from './interest.ts'
+import { cheapest } from './where-interest.ts'
+
+/** Sets whose keys can be listed. */
+export interface ListableKeySets {
+  get(id: string): { has(key: string): boolean; keys(): Iterable<string> } | undefined
+}
+
+export interface InterestContext extends DecisionContext {
+  readonly keySets?: ListableKeySets
+}
+
+/** The rows that read policies can let this identity see; `undefined` when it cannot be said. */
+export function interestOfPolicy(data: DataModel, model: Model, context: InterestContext): readonly InterestBranch[] | undefined {
+  if (modelPolicyOf(data, model).notes.mayFail) return undefined
+  const scope: PolicyScope = { data, notes: createPlanNotes(), model, operation: 'read' }
+  const allows = rulesOf(data.schema.models[model.name]?.attributes, '@@', 'read').filter((rule) => rule.kind === 'allow')
+  try {
+    return anyOf(allows.map((rule) => interestOf(scope, rule.condition, context)))
+  } catch (error) {
+    if (isUndecidable(error)) return undefined
+    throw error
+  }
+}
+
+type Branches = readonly InterestBranch[] | undefined
+
+function anyOf(choices: readonly Branches[]): Branches {
+  const branches: InterestBranch[] = []
+  for (const choice of choices) {
+    if (choice === undefined) return undefined
+    branches.push(...choice)
+  }
+  return branches
+}
+
+/** No branches mean: no row. */
+function interestOf(scope: PolicyScope, expression: Expression, context: InterestContext): Branches {
+  if (expression.kind === 'literal') return expression.value === true ? undefined : []
+  if (expression.kind === 'field') return flag(compileOperand(scope, expression), true)
+  if (expression.kind === 'unary') return expression.operand.kind === 'field' ? flag(compileOperand(scope, expression.operand), false) : undefined
+  if (expression.kind !== 'binary') return undefined
+  const { op, left, right } = expression
+  switch (op) {
+    case '&&':
+      return bothOf(interestOf(scope, left, context), interestOf(scope, right, context))
+    case '||':
+      return anyOf([interestOf(scope, left, context), interestOf(scope, right, context)])
+    case '==':
+      return isAuth(left) || isAuth(right) ? ofAuthRow(scope, isAuth(left) ? right : left, context) : ofEquality(compileOperand(scope, left), compileOperand(scope, right), scope, context)
+    case '?':
+      return ofMembership(scope, expression, context)
+    default:
+      return undefined
+  }
+}
+
+function bothOf(one: Branches, other: Branches): Branches {
+  if (one === undefined) return other
+  if (other === undefined) return one
+  if (one.length === 0 || other.length === 0) return []
+  return cheapest([one, other])
+}
+
+function flag(operand: Operand, value: boolean): Branches {
+  if (operand.kind !== 'column' || operand.field.type !== 'Boolean' || operand.field.isList) return undefined
+  return [{ kind: 'keys', fields: [operand.name], isList: false, keys: [String(value)] }]
+}
+
+function ofAuthRow(scope: PolicyScope, other: Expression, context: InterestContext): Branches {
+  if (other.kind === 'null') return undefined
+  const ids = Object.values(scope.data.schema.models[scope.data.schema.authType ?? '']?.fields ?? {}).filter((field) => field.id === true)
+  const [id] = ids
+  if (id === undefined) return undefined
+  const member: Expression = other.kind === 'member' ? { ...other, members: [...other.members, id.name] } : { kind: 'member', receiver: other, members: [id.name] }
+  const own: Expression = { kind: 'member', receiver: { kind: 'call', function: 'auth' }, members: [id.name] }
+  return ofEquality(compileOperand(scope, member), compileOperand(scope, own), scope, context)
+}
+
+function ofEquality(left: Operand, right: Operand, scope: PolicyScope, context: InterestContext): Branches {
+  const [column, value] = left.kind === 'column' ? [left, right] : [right, left]
+  if (column.kind === 'value' && value.kind === 'value') return ofConstants(column.read(context), value.read(context))
+  if (column.kind !== 'column' || value.kind !== 'value' || value.isList) return undefined
+  const own = scope.model.fields.get(column.name)
+  if (own === undefined || own.columnType !== column.field.columnType) return undefined
+  const key = keyOfSent(scope, column.field, value.read(context))
+  return key === undefined ? undefined : [{ kind: 'keys', fields: [column.name], isList: false, keys: [key] }]
+}
+
+/** A part of a rule that asks about the reader alone either lets nothing through or says nothing. */
+function ofConstants(a: unknown, b: unknown): Branches {
+  if (typeof a === 'object' || typeof b === 'object') return a === null || b === null ? (a === b ? undefined : []) : undefined
+  return typeof a === typeof b && a !== b ? [] : undefined
+}
+
+function keyOfSent(scope: PolicyScope, field: Field, sent: unknown): string | undefined {
+  if (sent === null) return NULL_KEY
+  const kind = columnKind(scope.data, field, true)
+  if (kind === undefined || typeof sent === 'object') return undefined
+  const operand = kind.ofSent(sent as string | number | bigint | boolean)
+  // Casts and fractions give values that no stored one is written like: those are left to the decision.
+  if (kind.family === 'text' && field.columnType !== 'text' && field.columnType !== 'varchar' && field.columnType !== 'uuid') return undefined
+  if (kind.family === 'number' && (field.type === 'Float' || field.type === 'Decimal')) return undefined
+  return keyOfScalar(field, operand as StoredScalar)
+}
+
+function ofMembership(scope: PolicyScope, expression: Expression, context: InterestContext): Branches {
+  const notes = createPlanNotes()
+  compileExpression({ ...scope, notes }, expression)
+  const [spec] = notes.keySets.values()
+  if (spec === undefined || notes.reasons.size > 0) return undefined
+  const set = context.keySets?.get(spec.id)
+  return set === undefined ? undefined : [{ kind: 'keys', fields: spec.ownFields, isList: false, keys: [...set.keys()], keySet: spec.id }]
+}
