@@ -10,5 +10,7 @@ export default defineConfig({
     dedupe: ['react', 'react-dom', '@tanstack/react-query', 'superjson'],
     alias: [{ find: /^@zenstackhq\/orm$/, replacement: fileURLToPath(new URL('src/browser/zenstack/orm.ts', import.meta.url)) }],
   },
+  // `pnpm dev` beside a running demo: the page reloads as it is edited, the server stays.
+  server: { proxy: { '/api': `http://localhost:${process.env['PORT'] ?? 3000}` } },
   build: { target: 'es2023' },
 })

@@ -28,8 +28,12 @@ async function insertSamples(client: pg.Client): Promise<void> {
   }
   for (const [position, { id, name, purpose, members }] of SPACES.entries()) {
     await client.query('INSERT INTO space (id, name, purpose, position) VALUES ($1, $2, $3, $4)', [id, name, purpose, position])
-    for (const member of members)
-      await client.query('INSERT INTO membership (id, space_id, user_id) VALUES ($1, $2, $3)', [`${id}-${member}`, id, member])
+    for (const [hour, member] of members.entries()) {
+      await client.query(
+        `INSERT INTO membership (id, space_id, user_id, joined) VALUES ($1, $2, $3, (now() AT TIME ZONE 'utc') - make_interval(hours => $4))`,
+        [`${id}-${member}`, id, member, members.length - hour],
+      )
+    }
   }
   for (const [position, task] of TASKS.entries()) {
     await client.query(

@@ -39,9 +39,11 @@ export function createTappedNetwork(): TappedNetwork {
   const record = (event: string, block: Partial<Block> = {}): void => {
     const state = store.get()
     const frame = { number: state.frameCount, time: new Date(), event, data: block.data, id: block.id, bytes: block.bytes ?? 0 }
+    // Of positions that follow each other only the newest is worth a line.
+    const kept = event === 'id' && state.frames.at(-1)?.event === 'id' ? state.frames.slice(0, -1) : state.frames.slice(1 - KEPT_FRAMES)
     store.set({
       ...state,
-      frames: [...state.frames.slice(1 - KEPT_FRAMES), frame],
+      frames: [...kept, frame],
       frameCount: state.frameCount + 1,
       byteCount: state.byteCount + frame.bytes,
       lastEventId: block.id ?? state.lastEventId,

@@ -1,23 +1,44 @@
 import type { TappedFrame } from '../desk/tapped-network.ts'
 
-/** One line about a block. */
-export function describeFrame({ event, data, id }: TappedFrame): string {
-  if (event === 'id') return `position ${shorten(id ?? '')}`
-  if (event === 'open') return 'a stream was opened'
-  if (event === 'closed') return 'the stream ended'
-  if (event === 'cut') return 'the stream was cut'
-  if (typeof data !== 'object' || data === null) return typeof data === 'string' ? data : ''
-  const frame = data as { ops?: { op: string; key?: string }[]; rows?: unknown[]; engine?: string; at?: string; code?: string; reason?: string }
-  if (frame.ops !== undefined) return summarize(frame.ops)
-  if (frame.rows !== undefined) return `${frame.rows.length} ${frame.rows.length === 1 ? 'row' : 'rows'} at ${frame.at ?? '?'}`
-  return frame.code ?? frame.reason ?? frame.engine ?? (frame.at === undefined ? '' : `at ${frame.at}`)
+interface Operation {
+  op: string
+  key?: string
+  set?: Record<string, unknown>
 }
 
-function summarize(ops: readonly { op: string; key?: string }[]): string {
-  const [first] = ops
-  if (first === undefined) return 'nothing'
-  const rest = ops.length > 1 ? ` and ${ops.length - 1} more` : ''
-  return `${first.op} ${first.key ?? ''}${rest}`
+interface FrameData {
+  ops?: Operation[]
+  rows?: unknown[]
+  value?: unknown
+  engine?: string
+  shape?: string
+  code?: string
+  reason?: string
+}
+
+const PLAIN: Readonly<Record<string, string>> = {
+  open: 'a stream was opened',
+  closed: 'a stream ended',
+  cut: 'the stream was cut',
+}
+
+/** One line about a block. */
+export function describeFrame({ event, data, id }: TappedFrame): string {
+  const plain = PLAIN[event]
+  if (plain !== undefined) return plain
+  if (event === 'id') return shorten(id ?? '')
+  if (typeof data !== 'object' || data === null) return typeof data === 'string' ? data : ''
+  const frame = data as FrameData
+  if (frame.ops !== undefined) return frame.ops.map(describeOperation).join(', ')
+  if (frame.rows !== undefined) return `${frame.rows.length} ${frame.rows.length === 1 ? 'row' : 'rows'}`
+  if (frame.value !== undefined) return `${JSON.stringify(frame.value)}`
+  if (frame.engine !== undefined) return frame.engine === 'incremental' ? 'decided in memory' : 'asked of the database'
+  return frame.code ?? frame.reason ?? ''
+}
+
+function describeOperation({ op, key, set }: Operation): string {
+  const fields = set === undefined ? '' : ` (${Object.keys(set).join(', ')})`
+  return `${op} ${key ?? ''}${fields}`.trim()
 }
 
 function shorten(text: string): string {
