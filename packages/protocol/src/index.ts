@@ -22,6 +22,7 @@ export type {
   SnapshotFrame,
   SnapshotRow,
 } from './frame.ts'
+export type { JsonAnswer, JsonResume } from './json-answer.ts'
 export { LIMITS, type Limits } from './limits.ts'
 export type { BulkEntry, ChangeEntry, EpochEntry, LogBatch, LogEntry, ProgressEntry } from './log-entry.ts'
 export { formatLsn, parseLsn, type Lsn } from './lsn.ts'
