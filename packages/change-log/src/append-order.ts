@@ -8,8 +8,8 @@ import { ChangeLogError } from './errors.ts'
 export interface AppendOrder {
   /** @throws {ChangeLogError} `log_unavailable` when an earlier append failed and these entries lie behind it */
   check(entries: readonly LogEntry[]): void
-  /** These entries were not kept. */
-  failed(entries: readonly LogEntry[]): void
+  /** The entry of this id was not kept, or was kept and lost. */
+  failed(id: EntryId | undefined): void
 }
 
 export function createAppendOrder(): AppendOrder {
@@ -21,14 +21,13 @@ export function createAppendOrder(): AppendOrder {
       if (first.kind !== 'epoch' && compareEntryIds(first.id, failedAt) > 0) {
         throw new ChangeLogError(
           'log_unavailable',
-          `Entry ${first.id} cannot be kept: the append of ${failedAt} failed before it. Repeat that one first.`,
+          `Entry ${first.id} cannot be kept: ${failedAt} before it is not there, because its append failed or the log lost it. Repeat that one first.`,
         )
       }
       failedAt = undefined
     },
-    failed(entries) {
-      const first = entries[0]
-      if (first !== undefined && (failedAt === undefined || compareEntryIds(first.id, failedAt) < 0)) failedAt = first.id
+    failed(id) {
+      if (id !== undefined && (failedAt === undefined || compareEntryIds(id, failedAt) < 0)) failedAt = id
     },
   }
 }

@@ -78,7 +78,7 @@ class EmbeddedLog implements ChangeLog {
       this.#database.exec('COMMIT')
       this.#entries += kept
     } catch (cause) {
-      this.#order.failed(entries)
+      this.#order.failed(entries[0]?.id)
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
       if (cause instanceof ChangeLogError) throw cause
       throw new ChangeLogError(

@@ -9,7 +9,7 @@ export interface AppendUnit {
   entries: LogEntry[]
   /** Id, header, key and value of each, one after the other. */
   args: string[]
-  /** The entry that must already be there; `undefined` when this process has kept none yet. */
+  /** The entry that must already be there (marks may get lost without harm); `undefined` when this process has kept none yet. */
   previous: EntryId | undefined
 }
 
@@ -48,10 +48,14 @@ export function createAppendQueue(limits: ChangeLogLimits, send: (unit: AppendUn
   let isClosed = false
 
   const fail = (unit: AppendUnit, requests: Request[], error: Error): void => {
-    order.failed(unit.entries)
+    order.failed(unit.entries[0]?.id)
+    if (isLoss(error)) {
+      order.failed(confirmed)
+      confirmed = undefined
+    }
     issued = confirmed
     for (const request of [...requests, ...waiting.splice(0)]) {
-      order.failed(request.entries)
+      order.failed(request.entries[0]?.id)
       request.reject(error)
     }
   }
@@ -60,7 +64,7 @@ export function createAppendQueue(limits: ChangeLogLimits, send: (unit: AppendUn
     unitsInFlight++
     try {
       await send(unit)
-      confirmed = unit.entries.at(-1)?.id ?? confirmed
+      confirmed = lastWithContent(unit) ?? confirmed
       for (const request of finished) request.resolve()
     } catch (error) {
       fail(unit, requests, error instanceof Error ? error : new Error(String(error)))
@@ -74,7 +78,7 @@ export function createAppendQueue(limits: ChangeLogLimits, send: (unit: AppendUn
     isScheduled = false
     while (waiting.length > 0 && unitsInFlight < limits.appendsInFlight) {
       const batch = takeUnit(waiting, limits, issued)
-      issued = batch.unit.entries.at(-1)?.id ?? issued
+      issued = lastWithContent(batch.unit) ?? issued
       void sendUnit(batch)
     }
   }
@@ -95,6 +99,15 @@ export function createAppendQueue(limits: ChangeLogLimits, send: (unit: AppendUn
       for (const request of waiting.splice(0)) request.reject(new ChangeLogError('log_unavailable', 'The change log was closed.'))
     },
   }
+}
+
+/** What the log had kept is gone: it has to be written again before anything else. */
+function isLoss(error: Error): boolean {
+  return error instanceof ChangeLogError && (error.code === 'log_lost_tail' || error.code === 'log_recreated')
+}
+
+function lastWithContent(unit: AppendUnit): EntryId | undefined {
+  return unit.entries.findLast(({ kind }) => kind !== 'progress')?.id
 }
 
 function takeUnit(waiting: Request[], limits: ChangeLogLimits, previous: EntryId | undefined): Batch {

@@ -21,7 +21,6 @@ export function connectForBlocking(options: RedisLogOptions): RedisClient {
   return connect(options, {
     ...common(limits, options.onWarning),
     maxRetriesPerRequest: null,
-    autoResendUnfulfilledCommands: false,
     // Something arrives at least every `blockMs`; a connection that stays silent for longer is dead without having said so.
     socketTimeout: limits.blockMs + limits.commandTimeoutMs,
   })

@@ -41,6 +41,8 @@ export async function* tailRedis(after: EntryId, deps: RedisTailDeps): AsyncGene
   let cursor = after
   let verifiedAt = -Infinity
   let aheadSince: number | undefined
+  // The client repeats an unanswered read on its next connection, which may lead to a log that has less.
+  deps.redis.on('close', () => (verifiedAt = -Infinity))
   while (!signal.aborted) {
     if (performance.now() - verifiedAt >= limits.verifyIntervalMs) {
       const outcome = await attempt(deps, () => verify(cursor, deps))
