@@ -45,8 +45,8 @@ export interface AssemblerOptions {
   /** Whether messages of this prefix become events (operation `m`). */
   isMessageCaptured: (prefix: string) => boolean
   previousCommitLsn: string | null
-  /** What the log already holds: a transaction below is a repeat, and no mark may come in front of it. */
-  logLsn: Lsn
+  /** How far the log is, with all that is on its way to it: no mark may come in front of it. */
+  reachedLsn: () => Lsn
   onBatch: (batch: AssembledBatch) => void
   /** Nothing more will come up to `lsn`. `isUrgent`: somebody waits for the log to say so. */
   onProgress: (lsn: Lsn, isUrgent: boolean) => void
@@ -61,7 +61,6 @@ export class Assembler {
   readonly #newTuple = createTuple()
   readonly #changedTables = new Set<string>()
   #previousCommitLsn: string | null
-  #newestLsn: Lsn
   #isInTransaction = false
   /** Whether the open transaction holds a message of ours: somebody waits for its end. */
   #isAwaited = false
@@ -76,7 +75,6 @@ export class Assembler {
     this.#options = options
     this.#envelope = createEnvelopeWriter(options.names)
     this.#previousCommitLsn = options.previousCommitLsn
-    this.#newestLsn = options.logLsn
   }
 
   get isInTransaction(): boolean {
@@ -132,8 +130,7 @@ export class Assembler {
    * the log has already passed: the mark waits.
    */
   takeSchemaMark(lsn: Lsn): AssembledBatch | undefined {
-    if (this.#changedTables.size === 0 || lsn <= this.#newestLsn) return undefined
-    this.#newestLsn = lsn
+    if (this.#changedTables.size === 0 || lsn <= this.#options.reachedLsn()) return undefined
     const tables = [...this.#changedTables].sort()
     this.#changedTables.clear()
     const id = makeEntryId(this.#options.epoch, lsn, 0)
@@ -161,7 +158,6 @@ export class Assembler {
     if (schemaMark !== undefined) onBatch(schemaMark)
     const entries = this.#isTooLarge ? [bulkEntry(epoch, endLsn, this.#xid, [...this.#tables])] : numberEntries(this.#entries, epoch, endLsn)
     this.#entries = []
-    if (endLsn > this.#newestLsn) this.#newestLsn = endLsn
     if (entries.length === 0) return onProgress(endLsn, this.#isAwaited)
     onBatch({ batch: { entries }, endLsn, bytes: this.#isTooLarge ? 0 : this.#bytes, commitTimeMs: Number(this.#commitTimeUs / 1000n) })
   }

@@ -49,9 +49,9 @@ export class LogWriter {
     return this.#keptLsn
   }
 
-  /** Nothing waits or is being written. */
-  get isIdle(): boolean {
-    return !this.#isWriting && this.#queue.length === 0
+  /** The log will have everything up to here, when all that was pushed is kept. */
+  get reachedLsn(): Lsn {
+    return this.#queuedLsn
   }
 
   push(batch: AssembledBatch): void {

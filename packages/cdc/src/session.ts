@@ -1,5 +1,5 @@
 import { makeEntryId, parseLsn, type Lsn } from '@zenstack-live/protocol'
-import { Assembler, type AssembledBatch } from './assembler.ts'
+import { Assembler, MARK_PREFIX, type AssembledBatch } from './assembler.ts'
 import type { CapturedTable } from './captured-table.ts'
 import { createConfirmDelay, type ConfirmDelay, type KeptPoint } from './confirm-delay.ts'
 import type { Query } from './database/query.ts'
@@ -188,7 +188,7 @@ export class CaptureSession {
       maxTransactionBytes: limits.maxTransactionBytes,
       isMessageCaptured,
       previousCommitLsn: this.#confirmed.lastCommitLsn,
-      logLsn,
+      reachedLsn: () => this.#writer?.reachedLsn ?? logLsn,
       onBatch: (batch) => this.#push(batch),
       onProgress: (lsn, isUrgent) => this.#progress(lsn, isUrgent),
       now: Date.now,
@@ -324,6 +324,8 @@ export class CaptureSession {
     if (changed === undefined || changed.length === 0 || this.#hasEnded) return
     this.#options.onWarning(`${changed.join(', ')} changed in the database; readers read it again.`)
     this.#assembler?.schemaChanged(changed)
+    // On an idle database nothing would come to carry the mark. A standby cannot write, and waits for what its primary writes.
+    await this.#options.query('SELECT pg_logical_emit_message(true, $1, $2)', [MARK_PREFIX, '']).catch(() => undefined)
   }
 
   #pause(reason: 'hold' | 'full', isPaused: boolean): void {

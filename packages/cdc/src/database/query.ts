@@ -5,7 +5,7 @@ import { CAPTURE_LIMITS } from '../limits.ts'
 export type Row = Record<string, unknown>
 export type Query = (sql: string, parameters?: readonly unknown[]) => Promise<Row[]>
 
-/** An ordinary connection for questions to the catalog. Opened by the first question, and again after it broke. */
+/** An ordinary connection for questions to the catalog, one at a time. Opened by the first question, and again after it broke. */
 export interface Database {
   query: Query
   close(): Promise<void>
@@ -14,6 +14,7 @@ export interface Database {
 /** @param url - a direct connection string, the same as the capture's */
 export function createDatabase(url: string): Database {
   let opening: Promise<pg.Client> | undefined
+  let last: Promise<unknown> = Promise.resolve()
   const open = async (): Promise<pg.Client> => {
     const client = new pg.Client({
       ...withSettings(url, ['search_path=pg_catalog']),
@@ -29,15 +30,20 @@ export function createDatabase(url: string): Database {
     })
     return client
   }
+  const ask = async (sql: string, parameters: readonly unknown[]): Promise<Row[]> => {
+    opening ??= open()
+    const client = await opening.catch((error: unknown) => {
+      opening = undefined
+      throw error
+    })
+    const result = await client.query<Row>(sql, [...parameters])
+    return result.rows
+  }
   return {
-    async query(sql, parameters) {
-      opening ??= open()
-      const client = await opening.catch((error: unknown) => {
-        opening = undefined
-        throw error
-      })
-      const result = await client.query<Row>(sql, parameters === undefined ? [] : [...parameters])
-      return result.rows
+    query(sql, parameters = []) {
+      const answer = last.then(() => ask(sql, parameters))
+      last = answer.catch(() => undefined)
+      return answer
     },
     async close() {
       const client = await opening?.catch(() => undefined)
