@@ -4,6 +4,7 @@ import type { EdgeContext } from './edge-context.ts'
 import type { Keys } from './keys.ts'
 import type { PlannedQuery } from './plan-query.ts'
 import type { Result } from './snapshot-frames.ts'
+import { storedOfRecord, type ExactTimes } from './stored-record.ts'
 
 /**
  * What the database answered, as it goes over the wire: each row with its key, without the fields that were only asked for
@@ -11,7 +12,7 @@ import type { Result } from './snapshot-frames.ts'
  *
  * @throws {LiveError} `row_limit` when there are more rows than the limit.
  */
-export function rowsOfAnswer(context: EdgeContext, planned: PlannedQuery, answer: unknown): Result {
+export function rowsOfAnswer(context: EdgeContext, planned: PlannedQuery, answer: unknown, options: { exactTimes?: ReadonlyMap<string, ExactTimes> | undefined } = {}): Result {
   if (planned.shape === 'value') return { shape: 'value', value: answer }
   const records = (Array.isArray(answer) ? answer : answer === null || answer === undefined ? [] : [answer]) as Record<string, unknown>[]
   if (records.length > context.limits.maxSnapshotRows) {
@@ -25,9 +26,20 @@ export function rowsOfAnswer(context: EdgeContext, planned: PlannedQuery, answer
   const rows = records.map((record): SnapshotRow => {
     const key = uniqueKey(keyOfRecord(context.keys, planned, record), taken)
     const row = withoutFields(record, planned.hiddenFields)
-    return planned.sortOfRecord === undefined ? { key, row } : { key, row, sort: planned.sortOfRecord(record) }
+    const sort = sortOfRecord(planned, record, options.exactTimes)
+    return sort === undefined ? { key, row } : { key, row, sort }
   })
   return { shape: planned.shape, rows }
+}
+
+/** Where a row stands among those of an incremental query. */
+function sortOfRecord(planned: PlannedQuery, record: Record<string, unknown>, exactTimes: ReadonlyMap<string, ExactTimes> | undefined): string | undefined {
+  const sort = planned.incremental?.sort
+  if (sort === undefined) return undefined
+  const exact = exactTimes?.get(rowKeyOfRecord(planned.model, record) ?? '')
+  const text = sort.sortKey(storedOfRecord(planned.model, record, sort.fields, exact))
+  if (text === undefined) throw new LiveError('internal', `A row of ${planned.model.name} has no place in the order of its query.`)
+  return text
 }
 
 /** The key on the wire: a keyed hash where the reader does not see the id itself. */

@@ -1,16 +1,24 @@
 import { errorCodeOf, LiveError, parseLsn, type LiveOperation, type Limits, type Lsn } from '@zenstack-live/protocol'
 import type { EdgeClient, EdgeTransaction } from './live-client.ts'
 import type { Metrics } from './metrics.ts'
+import { readExactTimes } from './exact-times.ts'
 import { parsePgSnapshot, type PgSnapshot } from './pg-snapshot.ts'
+import type { ExactTimes } from './stored-record.ts'
 
 export interface Question {
   model: string
   operation: LiveOperation
   args: unknown
+  /** Time fields whose microseconds are wanted beside the records, for models with a key of one field. */
+  exactTimes?: readonly string[]
+  /** That field. */
+  keyField?: string
 }
 
 export interface DatabaseAnswer {
   value: unknown
+  /** By the row's key as text. */
+  exactTimes?: ReadonlyMap<string, ExactTimes>
   /** What the database showed when it answered. */
   snapshot: PgSnapshot
   /** Everything shown was written before this place of the write-ahead log. */
@@ -96,7 +104,11 @@ async function askTogether(client: EdgeClient, questions: readonly Question[], m
       const snapshot = parsePgSnapshot(String(row?.['snapshot']))
       const horizon = parseLsn(String(row?.['lsn']))
       const answers: DatabaseAnswer[] = []
-      for (const question of questions) answers.push({ value: await call(transaction, question), snapshot, horizon })
+      for (const question of questions) {
+        const value = await call(transaction, question)
+        const exactTimes = await readExactTimes(transaction, question, value)
+        answers.push({ value, snapshot, horizon, ...(exactTimes === undefined ? {} : { exactTimes }) })
+      }
       return answers
     },
     { isolationLevel: 'repeatable read' },

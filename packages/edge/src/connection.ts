@@ -95,12 +95,18 @@ export function createConnection(options: ConnectionOptions): Connection {
     if (!sink.write(parts)) dispatch('full')
   }
 
+  let cancelStall = (): void => {}
+
   const dispatch = (event: ConnectionEvent): void => {
     const [next, ...actions] = nextConnectionStep(phase, event)
     const wasClosed = phase === 'closed'
     if (actions.includes('say-bye') || actions.includes('say-auth-expired')) sayLast(actions)
     phase = next
     for (const action of actions) ACT[action]()
+    if (event === 'full') {
+      cancelStall()
+      cancelStall = wheel.after(limits.maxStallMs, () => dispatch('overdue'))
+    } else if (event === 'drained') cancelStall()
     if (phase === 'closed' && !wasClosed) close()
   }
 
@@ -173,6 +179,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   const close = (): void => {
     for (const cancel of cancelTimers) cancel()
     cancelTimers = []
+    cancelStall()
     pending = []
     for (const reader of readers.values()) reader.close()
     readers.clear()

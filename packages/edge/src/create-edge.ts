@@ -10,6 +10,7 @@ import { createEdgeDatabase } from './edge-database.ts'
 import { errorResponse } from './error-response.ts'
 import { ALL_GUARDS, type Guards } from './guards.ts'
 import { openHub } from './hub.ts'
+import { createFrameCache } from './frame-cache.ts'
 import { createIdentities, type Identities } from './identity.ts'
 import { answerRead } from './json-read.ts'
 import { createKeys } from './keys.ts'
@@ -75,6 +76,7 @@ export async function createEdge(options: EdgeOptions): Promise<Edge> {
   const keys = createKeys(options.secret)
   const database = createEdgeDatabase({
     url: options.database.url,
+    schema: options.schema,
     limits,
     onError: (error) => logger.warn('A database connection broke.', { error: error.message }),
   })
@@ -87,6 +89,8 @@ export async function createEdge(options: EdgeOptions): Promise<Edge> {
   })
   const wheel = createTimerWheel()
   const texts = new WeakMap<Place, string>()
+  const readNeutralPlugins = options.readNeutralPlugins ?? []
+  const withheld = withheldFields(data, options.exclude ?? [])
   let nudging: NodeJS.Timeout | undefined
 
   const context: EdgeContext = {
@@ -107,6 +111,9 @@ export async function createEdge(options: EdgeOptions): Promise<Edge> {
       texts.set(place, text)
       return text
     },
+    sharedFrame: createFrameCache(metrics),
+    isWithheld: (model, field) => withheld.has(`${model}.${field}`),
+    readNeutralPlugins,
     nudge() {
       nudging ??= setTimeout(() => {
         nudging = undefined
@@ -118,6 +125,7 @@ export async function createEdge(options: EdgeOptions): Promise<Edge> {
     data,
     database,
     keys,
+    readNeutralPlugins,
     check: (client) => checkProtection(client, options.dangerouslyAllowUnprotected === true),
   })
   const connections = createConnections(context)
@@ -185,4 +193,15 @@ function modelOf(data: DataModel, name: string): string | undefined {
   const upper = name.slice(0, 1).toUpperCase() + name.slice(1)
   if (data.models.has(upper)) return upper
   return [...data.models.keys()].find((model) => model.slice(0, 1).toLowerCase() + model.slice(1) === name)
+}
+
+/** What the capture leaves out: excluded fields, and those with `@omit`, but for ids. */
+function withheldFields(data: DataModel, exclude: readonly string[]): ReadonlySet<string> {
+  const fields = [...data.models.values()].flatMap((model) => [...model.fields.values()].map((field) => ({ model, field })))
+  const isExcluded = (name: string): boolean => exclude.some((one) => one.toLowerCase() === name.toLowerCase())
+  return new Set(
+    fields
+      .filter(({ model, field }) => !model.idFields.includes(field.name) && (field.isOmitted || isExcluded(`${model.name}.${field.name}`)))
+      .map(({ model, field }) => `${model.name}.${field.name}`),
+  )
 }

@@ -1,5 +1,5 @@
 import type { DataModel } from '@zenstack-live/model'
-import type { Limits } from '@zenstack-live/protocol'
+import type { Limits, QueryId, ResultOperation } from '@zenstack-live/protocol'
 import type { Asker } from './asker.ts'
 import type { EdgeDatabase } from './edge-database.ts'
 import type { Guards } from './guards.ts'
@@ -29,6 +29,11 @@ export interface EdgeContext {
   readonly logger: EdgeLogger
   /** The place as positions name it; made once for each. */
   placeText(place: Place): string
+  /** The frame of these operations; one for all queries and identities whose operations are the same. */
+  sharedFrame(q: QueryId, at: Place, operations: readonly ResultOperation[]): Buffer
+  /** Whether a field's values are kept out of the log. */
+  isWithheld(model: string, field: string): boolean
+  readonly readNeutralPlugins: readonly string[]
   /** Asks that the log pass a place soon, also on an idle database. */
   nudge(): void
 }

@@ -3,7 +3,7 @@ import { ZenStackClient, type ClientContract, type ClientOptions } from '@zensta
 import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
 import type { SchemaDef } from '@zenstackhq/schema'
 import pg from 'pg'
-import type { EdgeClient, ExpressionBuilder, LiveClient } from './live-client.ts'
+import type { EdgeClient, LiveClient, QueryBuilder } from './live-client.ts'
 
 /** The edge's own connections to Postgres: a bounded pool that the application's requests do not share. */
 export interface EdgeDatabase {
@@ -14,6 +14,8 @@ export interface EdgeDatabase {
    * @throws {LiveError} `foreign_database` when it is connected to another database.
    */
   bind(client: LiveClient): Promise<EdgeClient>
+  /** A client of the schema without policies, for what rules ask. Its answers never go to anybody. */
+  unprotected(): EdgeClient
   /** Whether the client of these options connects as the same database user as the edge. Known after {@link bind}. */
   isSameUser(client: LiveClient): boolean
   /** A place in the write-ahead log that everything committed before the call lies before, and that the log will pass. */
@@ -37,7 +39,7 @@ const MARK = `SELECT pg_current_wal_insert_lsn()::text AS lsn, set_config('synch
 
 const WHEREABOUTS = `SELECT current_database()::text AS database, pg_postmaster_start_time()::text AS started, current_user::text AS user`
 
-export function createEdgeDatabase(options: { url: string; limits: Limits; onError?: (error: Error) => void }): EdgeDatabase {
+export function createEdgeDatabase(options: { url: string; schema: SchemaDef; limits: Limits; onError?: (error: Error) => void }): EdgeDatabase {
   const pool = new pg.Pool({
     connectionString: options.url,
     max: options.limits.maxDatabaseConnections,
@@ -72,6 +74,7 @@ export function createEdgeDatabase(options: { url: string; limits: Limits; onErr
   }
 
   const settled = new WeakMap<object, Bound>()
+  let plain: EdgeClient | undefined
   return {
     query,
     async bind(client) {
@@ -85,6 +88,11 @@ export function createEdgeDatabase(options: { url: string; limits: Limits; onErr
         bound.delete(key)
         throw error
       }
+    },
+    unprotected() {
+      const clientOptions = { dialect, skipValidationForComputedFields: true } as unknown as ClientOptions<SchemaDef>
+      plain ??= new ZenStackClient(options.schema, clientOptions) as unknown as EdgeClient
+      return plain
     },
     isSameUser: (client) => settled.get(client.$options)?.user === SAME_USER,
     markNow: coalesce(async () => {
@@ -100,10 +108,6 @@ const SAME_USER = ''
 async function whereaboutsOfEdge(query: EdgeDatabase['query']): Promise<Whereabouts> {
   const [row] = await query(WHEREABOUTS)
   return whereabouts(row)
-}
-
-interface QueryBuilder {
-  selectNoFrom(select: (eb: ExpressionBuilder) => unknown[]): { execute(): Promise<Record<string, unknown>[]> }
 }
 
 /** Asks through the query builder, since the policy plugin lets no raw SQL pass. `getpgusername` is `current_user` as a function. */

@@ -1,6 +1,6 @@
+import { authText, clientFacts } from '@zenstack-live/access'
 import type { DataModel } from '@zenstack-live/model'
 import { serialize } from '@zenstackhq/client-helpers/fetch'
-import { authProjection } from './access-bridge.ts'
 import type { EdgeDatabase } from './edge-database.ts'
 import type { Keys } from './keys.ts'
 import type { EdgeClient, LiveClient } from './live-client.ts'
@@ -27,7 +27,7 @@ export interface Identities {
 
 const MAX_REMEMBERED = 50_000
 
-export function createIdentities(options: { data: DataModel; database: EdgeDatabase; keys: Keys; check(client: LiveClient): void }): Identities {
+export function createIdentities(options: { data: DataModel; database: EdgeDatabase; keys: Keys; readNeutralPlugins: readonly string[]; check(client: LiveClient): void }): Identities {
   const { data, database, keys } = options
   const optionNumbers = new WeakMap<object, number>()
   const known = new Map<string, Identity>()
@@ -43,7 +43,9 @@ export function createIdentities(options: { data: DataModel; database: EdgeDatab
     async of(client, clientKey) {
       options.check(client)
       const auth = authOf(client)
-      const projection = stableText(authProjection(data, client, auth))
+      // A plugin may read all of `auth()`; policies read what can be found out.
+      const { isIncrementalAllowed } = clientFacts(client.$options, { readNeutralPlugins: options.readNeutralPlugins })
+      const projection = isIncrementalAllowed ? authText(data, auth) : stableText(auth)
       const setUp = clientKey === undefined ? `#${numberOf(client.$options)}` : `=${clientKey}`
       const key = `${setUp} ${projection}`
       const bound = await database.bind(client)

@@ -18,12 +18,29 @@ export interface EdgeClient extends LiveClient {
 
 /** The client inside a transaction: models by name, and a query builder on the same connection. */
 export interface EdgeTransaction {
-  readonly $qb: { selectNoFrom(select: (builder: ExpressionBuilder) => unknown[]): { execute(): Promise<Record<string, unknown>[]> } }
+  readonly $qb: QueryBuilder
   readonly [model: string]: unknown
 }
 
-/** The part of Kysely's expression builder that names a function's result. */
+/** The part of Kysely that is used: selects that the policy plugin lets pass. */
+export interface QueryBuilder {
+  selectNoFrom(select: (builder: ExpressionBuilder) => unknown[]): Executable
+  selectFrom(model: string): {
+    select(select: (builder: ExpressionBuilder) => unknown[]): { where(field: string, operator: 'in', values: unknown[]): Executable }
+  }
+}
+
 export interface ExpressionBuilder {
-  fn(name: string, args: unknown[]): unknown
-  cast(expression: unknown, type: string): { as(name: string): unknown }
+  fn(name: string, args: unknown[]): Aliasable
+  cast(expression: unknown, type: string): Aliasable
+  ref(name: string): Aliasable
+  val(value: unknown): unknown
+}
+
+interface Executable {
+  execute(): Promise<Record<string, unknown>[]>
+}
+
+interface Aliasable {
+  as(name: string): unknown
 }

@@ -3,7 +3,7 @@ import type { LiveError, Lsn } from '@zenstack-live/protocol'
 import type { PgSnapshot } from './pg-snapshot.ts'
 import type { Place } from './place.ts'
 import type { Ticket } from './ticket.ts'
-import type { Transaction } from './transaction.ts'
+import type { RowEffect, Transaction } from './transaction.ts'
 
 /** One question of one identity, kept right for all who asked it. */
 export interface LiveQuery {
@@ -22,7 +22,11 @@ export interface LiveQuery {
   /** Goes on after {@link Reader.isFlowing} was false from `from` on, in this process. */
   catchUp(reader: Reader, from: Place): void
   leave(reader: Reader): void
-  onTransaction(transaction: Transaction): void
+  /**
+   * @param effects - those of the transaction that may concern it; none for a query that is asked again
+   * @param isKeySetChanged - the transaction changed whom its membership predicates reach
+   */
+  onTransaction(transaction: Transaction, effects: readonly RowEffect[], isKeySetChanged: boolean): void
   /** Continuity ended: every reader begins anew. */
   onReset(reason: ResetReason): void
 }
@@ -40,6 +44,8 @@ export interface Reader {
   push(block: Buffer): void
   /** The result is there: sends `ready`. No id passes the horizon's log place before the log does. */
   ready(at: Place, horizon: Lsn, live: LiveQuery): void
+  /** A snapshot follows that replaces what it holds; until then it keeps it. */
+  wait(): void
   /** What it holds is worth nothing; a snapshot follows. */
   reset(reason: ResetReason): void
   fail(error: LiveError): void

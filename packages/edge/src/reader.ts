@@ -88,6 +88,9 @@ export function createReader(options: ReaderOptions): ConnectionReader {
       heldFrom = at
       reader.isFlowing = false
     },
+    wait() {
+      state = 'opening'
+    },
     reset(reason) {
       state = 'opening'
       countIn(context.metrics.resets, reason)
