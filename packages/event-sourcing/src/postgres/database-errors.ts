@@ -1,13 +1,14 @@
 import { DuplicateEventError, EventSourcingError } from '../errors.ts'
 
 const MAX_CAUSES = 8
+const LOST = 'The connection to the database was lost. Whether the last statement was carried out is not known.'
 
 /** An error of the database as this package's own where a caller would act differently; else the same error. */
 export function toEventSourcingError(error: unknown): unknown {
   if (error instanceof EventSourcingError) return error
-  const found = findSqlState(error)
-  if (found === undefined) return error
   const options = { cause: error }
+  const found = findSqlState(error)
+  if (found === undefined) return findsLostConnection(error) ? new EventSourcingError('connection_lost', LOST, options) : error
   switch (found.code) {
     case '40P01':
       return new EventSourcingError('deadlock', 'The database ended this transaction to resolve a deadlock. Nothing was stored.', options)
@@ -16,7 +17,7 @@ export function toEventSourcingError(error: unknown): unknown {
     case '23505':
       return isEventId(found) ? new DuplicateEventError('duplicate_event', `An event with this id is stored already (${found.detail ?? 'duplicate key'}). Nothing was stored.`, options) : error
     default:
-      return isConnectionLoss(found.code) ? new EventSourcingError('connection_lost', `The connection to the database was lost (${found.code}). Whether the last statement was carried out is not known.`, options) : error
+      return isConnectionLoss(found.code) ? new EventSourcingError('connection_lost', LOST, options) : error
   }
 }
 
@@ -37,6 +38,17 @@ function findSqlState(error: unknown): SqlState | undefined {
     current = Reflect.get(current, 'cause')
   }
   return undefined
+}
+
+/** node-postgres gives lost connections no code. */
+function findsLostConnection(error: unknown): boolean {
+  let current: unknown = error
+  for (let depth = 0; depth < MAX_CAUSES && typeof current === 'object' && current !== null; depth++) {
+    const message = text(Reflect.get(current, 'message')) ?? ''
+    if (/^(Connection terminated|Client has encountered a connection error)/.test(message)) return true
+    current = Reflect.get(current, 'cause')
+  }
+  return false
 }
 
 function isEventId({ constraint, detail }: SqlState): boolean {

@@ -4,8 +4,8 @@ import { toEventSourcingError } from './database-errors.ts'
 /** What this package needs of a Drizzle Postgres database or transaction, of any driver and with any schema. */
 export interface EventDatabase {
   execute(query: SQL): PromiseLike<unknown>
-  // Drizzle's own signature names types of each driver; `never` accepts them all.
-  transaction(run: (tx: never) => Promise<unknown>, config?: never): Promise<unknown>
+  // Drizzle's own signature names the types of each driver.
+  transaction(run: (tx: unknown) => Promise<unknown>): Promise<unknown>
 }
 
 export type Row = Readonly<Record<string, unknown>>
@@ -32,7 +32,8 @@ export async function inTransaction<Result>(
 ): Promise<Result> {
   let result: { value: Result } | undefined
   try {
-    await db.transaction(async (tx: EventDatabase) => {
+    await db.transaction(async (tx) => {
+      if (!isDatabase(tx)) throw new TypeError('This Drizzle driver gave a transaction that cannot execute statements.')
       // Not left to the server's default_transaction_isolation: locks help only a snapshot that is younger than they are.
       await tx.execute(sql.raw(`SET TRANSACTION ISOLATION LEVEL ${isolation}`))
       result = { value: await run(tx) }
