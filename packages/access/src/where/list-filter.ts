@@ -16,7 +16,11 @@ export function compileListFilter(scope: FilterScope, payload: unknown): Conditi
   if (!isFilterObject(payload)) return mayFail(notes, `where: "${field.name}" is a list`)
   const conditions = Object.entries(payload).map(([operator, value]) => {
     if (value === undefined) return TRUE
-    if (operator === 'isEmpty') return overList(field.name, (list) => (list.length === 0) === (value === true))
+    if (operator === 'isEmpty') {
+      // For Json, ZenStack sends the operand as JSON text and then takes it for "not true".
+      const isEmptyWanted = value === true && field.type !== 'Json'
+      return overList(field.name, (list) => (list.length === 0) === isEmptyWanted)
+    }
     const domain = elementDomainOf(field)
     if (domain === undefined) return askDatabase(notes, `where: list in a column of type ${field.columnType}[]`)
     const operands = (Array.isArray(value) && operator !== 'has' ? (value as unknown[]) : [value]).map((each) => domain.ofInput(each))

@@ -1,0 +1,35 @@
+import { startPostgres } from '@zenstack-live/testing'
+import * as access from '@zenstack-live/access'
+import { progress, type CommandOptions, type CommandResult } from './command.ts'
+import { judge, type Case } from './oracle/judge.ts'
+import { createTally, summarize } from './oracle/tally.ts'
+import { createRandom } from './random.ts'
+import { askWhereCases } from './where/ask-where-cases.ts'
+import { requiredUses } from './where/required-uses.ts'
+
+const DEFAULT_RUNS = 20_000
+
+/**
+ * Random schemas, rows and filters: what memory says of each row against what ZenStack on Postgres returns. A run is one row under
+ * one filter. Rows take the real way: Postgres, capture, change event, model.
+ */
+export async function run(options: CommandOptions): Promise<CommandResult> {
+  const random = createRandom(options.seed ?? 1)
+  const runs = options.runs ?? DEFAULT_RUNS
+  const postgres = await startPostgres()
+  const tally = createTally()
+  const kept: Case[] = []
+  try {
+    while (tally.cases < runs) {
+      for await (const question of askWhereCases(random, await postgres.createDatabase(), runs - tally.cases)) {
+        tally.add(question, judge(access, question))
+        if (options.mutate === true) kept.push(question)
+        if (tally.cases >= runs) break
+      }
+      progress(`${tally.cases} cases, ${tally.mismatches.length} mismatches, ${tally.asked} asked`)
+    }
+  } finally {
+    await postgres.stop()
+  }
+  return summarize('fuzz-where', tally, requiredUses(), options.mutate === true ? kept : undefined, 'where')
+}

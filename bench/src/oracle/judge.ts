@@ -1,0 +1,67 @@
+import type { RowPlan } from '@zenstack-live/access'
+import type { DataModel, StoredRow } from '@zenstack-live/model'
+import type { KeySets } from '@zenstack-live/access'
+
+/** What the fuzzers use of `@zenstack-live/access`; mutants have the same shape. */
+export type Access = Pick<typeof import('@zenstack-live/access'), 'compileRowPlan' | 'KeySet'>
+
+/** One question that the database has answered, and the rows it was asked about. */
+export interface Case {
+  readonly data: DataModel
+  readonly model: string
+  readonly where: unknown
+  readonly auth: Readonly<Record<string, unknown>> | null
+  readonly now: number
+  /** Keys of the rows that ZenStack returned, or that it failed. */
+  readonly expected: ReadonlySet<string> | 'error'
+  readonly rows: readonly { readonly key: string; readonly row: StoredRow }[]
+  /** What the question is made of, for the coverage. */
+  readonly uses: readonly string[]
+  readonly keySets?: (access: Access, plan: RowPlan) => KeySets
+  /** How to say it in a report. */
+  readonly title: string
+}
+
+export interface Judgement {
+  decided: number
+  asked: number
+  readonly mismatches: string[]
+}
+
+/** Lets memory answer the same question for every row and compares. */
+export function judge(access: Access, question: Case): Judgement {
+  const plan = access.compileRowPlan(question.data, { model: question.model, where: question.where, isPolicyOn: true })
+  const keySets = question.keySets?.(access, plan)
+  const context = { auth: question.auth, now: question.now, ...(keySets === undefined ? {} : { keySets }) }
+  const judgement: Judgement = { decided: 0, asked: 0, mismatches: [] }
+  for (const { key, row } of question.rows) {
+    const verdict = plan.decide(row, context)
+    if (verdict === 'ask-database') judgement.asked++
+    else {
+      judgement.decided++
+      const expected = question.expected === 'error' ? 'error' : question.expected.has(key)
+      if (verdict !== expected) judgement.mismatches.push(`${question.title} row ${key}: ZenStack ${String(expected)}, memory ${String(verdict)}\n    ${describeRow(row, plan)}`)
+    }
+  }
+  return judgement
+}
+
+function describeRow(row: StoredRow, plan: RowPlan): string {
+  return [...plan.fields].map((name) => `${name}=${show(row[name])}`).join(' ')
+}
+
+/** Values in a form that says their type. */
+export function show(value: unknown): string {
+  if (typeof value === 'bigint') return `${value}n`
+  if (value instanceof Date) return `Date(${Number.isNaN(value.getTime()) ? 'invalid' : value.toISOString()})`
+  if (typeof value === 'string') return JSON.stringify(value)
+  if (value instanceof Uint8Array) return `x${Buffer.from(value).toString('hex')}`
+  if (Array.isArray(value)) return `[${value.map(show).join(', ')}]`
+  if (typeof value === 'object' && value !== null) {
+    if ('text' in value && typeof value.text === 'string') return `json(${value.text})`
+    if ('toFixed' in value) return `Decimal(${String(value as { toFixed(): string })})`
+    if (Object.getPrototypeOf(value) !== Object.prototype) return value.constructor.name
+    return `{ ${Object.entries(value).map(([name, each]) => `${name}: ${show(each)}`).join(', ')} }`
+  }
+  return String(value)
+}

@@ -1,0 +1,123 @@
+import { presentRow, type DataModel } from '@zenstack-live/model'
+import { validateArgs } from '@zenstack-live/access'
+import { AccessError } from '@zenstack-live/access'
+import type { SchemaDef } from '@zenstackhq/schema'
+import { tableOf } from '../oracle/create-tables.ts'
+import { show, type Case } from '../oracle/judge.ts'
+import { loadSchema } from '../oracle/load-schema.ts'
+import { openOracle, rowsOf, type Client, type Oracle } from '../oracle/open-oracle.ts'
+import type { Random } from '../random.ts'
+import { FIELD_KINDS, SHARED_TYPES } from './field-kinds.ts'
+import { generateFilter, type GeneratedField } from './generate-filter.ts'
+
+const MODELS = 6
+const ROWS = 30
+const FILTERS_PER_MODEL = 60
+
+interface GeneratedModel {
+  readonly name: string
+  readonly text: string
+  readonly fields: readonly GeneratedField[]
+  readonly idKind: string
+}
+
+/** One generated schema with rows, and a stream of filters with the answers of ZenStack. */
+export async function* askWhereCases(random: Random, url: string, most: number): AsyncGenerator<Case> {
+  const models = Array.from({ length: MODELS }, (_, index) => generateModel(random, index))
+  const zmodel = `${SHARED_TYPES}\nmodel Person { id Int @id level Int? @@auth @@allow('all', true) }\n${models.map((model) => model.text).join('\n')}`
+  const schema = await loadSchema(zmodel)
+  const oracle = await openOracle(url, schema)
+  try {
+    const data = await oracle.dataModel(schema)
+    for (const model of models) await fill(random, oracle, schema, model)
+    const take = await oracle.capture()
+    let asked = 0
+    for (const model of models) {
+      const name = tableOf(schema, schema.models[model.name] as never).replaceAll('"', '')
+      const rows = rowsOf(data, model.name, take(name))
+      if (rows.length !== ROWS) throw new Error(`${rows.length} of ${ROWS} rows of ${name} came through the capture.`)
+      const client = oracle.client(schema)
+      await checkPresentation(client, data, model.name, rows)
+      for (let index = 0; index < FILTERS_PER_MODEL && asked < most; index++) {
+        const question = await ask(random, client, data, model, rows)
+        if (question === undefined) continue
+        asked += rows.length
+        yield question
+      }
+    }
+  } finally {
+    await oracle.close()
+  }
+}
+
+function generateModel(random: Random, index: number): GeneratedModel {
+  const name = `M${index}`
+  const kinds = Array.from({ length: 9 }, () => random.pick(FIELD_KINDS))
+  const idKind = random.pick(['Int @id', 'String @id', 'BigInt @id', 'composite'])
+  const fields = kinds.map((kind, place): GeneratedField & { text: string } => {
+    const isOptional = kind.isList !== true && random.chance(0.7)
+    const fieldName = `f${place}`
+    const map = random.chance(0.3) ? ` @map('Column ${place}')` : ''
+    const policy = random.chance(0.08) && !kind.type.includes('[]') ? ` @allow('read', auth().level > 1)` : ''
+    return { name: fieldName, kind, isOptional, text: `  ${fieldName} ${kind.declare(isOptional ? '?' : '')}${map}${policy}` }
+  })
+  const ids = idKind === 'composite' ? ['  a Int', `  b String @map('B B')`, '  @@id([a, b])'] : [`  id ${idKind}`]
+  const tableMap = random.chance(0.4) ? `  @@map('table ${index}')` : ''
+  const text = [`model ${name} {`, ...ids, ...fields.map((field) => field.text), tableMap, `  @@allow('read', true)`, '}'].join('\n')
+  return { name, text, fields, idKind }
+}
+
+async function fill(random: Random, oracle: Oracle, schema: SchemaDef, model: GeneratedModel): Promise<void> {
+  const definition = schema.models[model.name]
+  if (definition === undefined) return
+  const ids = model.idKind === 'composite' ? ['a', 'B B'] : ['id']
+  const columns = [...ids, ...model.fields.map((field) => mappedColumn(definition.fields[field.name]) ?? field.name)]
+  const rows = Array.from({ length: ROWS }, (_, index) => [
+    ...(model.idKind === 'composite' ? [String(index % 5), `b${index}`] : model.idKind.startsWith('String') ? [`id ${index}`] : [String(model.idKind.startsWith('BigInt') ? 9007199254740990n + BigInt(index) : index)]),
+    ...model.fields.map((field) => ((field.isOptional || field.kind.isList === true) && random.chance(0.2) ? null : field.kind.stored(random))),
+  ])
+  await oracle.insert(tableOf(schema, definition), columns, rows)
+}
+
+function mappedColumn(field: { attributes?: readonly { name: string; args?: readonly { value: unknown }[] }[] } | undefined): string | undefined {
+  const value = field?.attributes?.find((each) => each.name === '@map')?.args?.[0]?.value as { value?: string } | undefined
+  return value?.value
+}
+
+/** Rows as memory presents them are those that ZenStack returns. */
+async function checkPresentation(client: Client, data: DataModel, model: string, rows: Case['rows']): Promise<void> {
+  const known = data.models.get(model)
+  if (known === undefined) return
+  const admin = client.$setAuth({ id: 1, level: 9 } as never) as unknown as Record<string, { findMany(args: unknown): Promise<Record<string, unknown>[]> }>
+  const records = (await admin[model]?.findMany({})) ?? []
+  const keyOf = (record: Record<string, unknown>): string => show(known.idFields.map((field) => record[field]))
+  const presented = new Map(rows.map(({ row }) => presentRow(known, row)).map((record) => [keyOf(record), show(record)]))
+  for (const record of records) {
+    const mine = presented.get(keyOf(record))
+    if (mine !== show(record)) throw new Error(`A row of ${model} is presented as\n  ${mine ?? 'nothing'}\nwhere ZenStack returns\n  ${show(record)}`)
+  }
+}
+
+async function ask(random: Random, client: Client, data: DataModel, model: GeneratedModel, rows: Case['rows']): Promise<Case | undefined> {
+  const { where: given, uses } = generateFilter(random, model.fields)
+  const auth = random.pick([null, { id: 1, level: 1 }, { id: 2, level: 5 }])
+  let where: unknown
+  try {
+    where = (validateArgs(client, model.name, 'findMany', { where: given }) as { where: unknown }).where
+  } catch (error) {
+    if (error instanceof AccessError) return undefined
+    throw error
+  }
+  const bound = client.$setAuth((auth ?? undefined) as never) as unknown as Record<string, { findMany(args: unknown): Promise<Record<string, unknown>[]> }>
+  const known = data.models.get(model.name)
+  if (known === undefined) return undefined
+  let expected: Case['expected']
+  const select = Object.fromEntries(known.idFields.map((field) => [field, true]))
+  try {
+    const records = (await bound[model.name]?.findMany({ where: given, select })) ?? []
+    expected = new Set(records.map((record) => (known.idFields.length === 1 ? String(record[known.idFields[0] ?? '']) : JSON.stringify(known.idFields.map((field) => String(record[field]))))))
+  } catch {
+    expected = 'error'
+  }
+  return { data, model: model.name, where, auth, now: Date.now(), expected, rows, uses, title: `${model.name} ${show(given)} as ${show(auth)}` }
+}
