@@ -81,11 +81,23 @@ function splitByPin(item: ReadItem, identifiers: readonly Identifier[]): ReadIte
   return (item.identifier[lead.key] ?? []).map((value) => ({ ...item, identifier: { ...item.identifier, [lead.key]: [value] } }))
 }
 
-/** @throws {TypeError} for `null` and `undefined`, which would otherwise widen the filter in silence. */
+const FILTER_OPERATORS = new Set(['eq', 'neq', 'in', 'nin', 'gt', 'gte', 'lt', 'lte', 'contains'])
+
+/** Whether an object in a filter holds operators, rather than the filter of a nested object. */
+export function isOperators(value: object): boolean {
+  return Object.keys(value).some((name) => FILTER_OPERATORS.has(name))
+}
+
+/** @throws {TypeError} for `null`, `undefined` and unknown operators, which would otherwise widen the filter in silence. */
 export function checkFilter(filter: Readonly<Record<string, unknown>>): Readonly<Record<string, FilterValue>> {
   for (const [key, value] of Object.entries(filter)) {
     if (value === undefined || value === null) {
       throw new TypeError(`Filter "${key}" is ${value === null ? 'null' : 'undefined'}. Leave it out to match everything, or give [] to match nothing.`)
+    }
+    if (typeof value !== 'object' || Array.isArray(value)) continue
+    if (!isOperators(value)) checkFilter({ ...value })
+    for (const name of isOperators(value) ? Object.keys(value) : []) {
+      if (!FILTER_OPERATORS.has(name)) throw new TypeError(`Filter "${key}" has no operator "${name}". There are ${[...FILTER_OPERATORS].join(', ')}.`)
     }
   }
   // The type says the same; this parser is for callers without types.

@@ -1,10 +1,9 @@
 import { sql, type SQL } from 'drizzle-orm'
-import { identifierText } from '../query.ts'
+import { identifierText, isOperators } from '../query.ts'
 import { quoteLiteral } from '../table-config.ts'
 import type { ReadItem } from '../store.ts'
 
 const COMPARISONS = { gt: '>', gte: '>=', lt: '<', lte: '<=' } as const
-const OPERATORS = new Set(['eq', 'neq', 'in', 'nin', 'contains', ...Object.keys(COMPARISONS)])
 
 const NOTHING = sql.raw('false')
 const EVERYTHING = sql.raw('true')
@@ -39,10 +38,8 @@ function fieldSql(data: SQL, key: string, value: unknown): SQL {
     return list.length === 0 ? NOTHING : sql`(${anyOf(text, scalars.map((one) => identifierText(one, key)))} OR ${isThisList})`
   }
   if (typeof value !== 'object' || value === null) return sql`${text} = ${identifierText(value, key)}`
-  const fields = Object.entries(value)
-  const isOperators = fields.some(([name]) => OPERATORS.has(name))
-  if (!isOperators) return filterSql(jsonOf(data, key), Object.fromEntries(fields))
-  return allOf(fields.map(([operator, operand]) => operatorSql(data, key, operator, operand)))
+  if (!isOperators(value)) return filterSql(jsonOf(data, key), { ...value })
+  return allOf(Object.entries(value).map(([operator, operand]) => operatorSql(data, key, operator, operand)))
 }
 
 function operatorSql(data: SQL, key: string, operator: string, operand: unknown): SQL {
@@ -66,7 +63,7 @@ function operatorSql(data: SQL, key: string, operator: string, operand: unknown)
     case 'lte':
       return comparison(data, key, sql.raw(COMPARISONS[operator]), operand)
     default:
-      throw new TypeError(`Filter "${key}" has no operator "${operator}". There are ${[...OPERATORS].join(', ')}.`)
+      throw new TypeError(`Filter "${key}" has no operator "${operator}".`)
   }
 }
 
