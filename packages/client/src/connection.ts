@@ -1,4 +1,4 @@
-import { compareEntryIds, type EntryId, type ErrorCode, type QueryId, type RowChange, type WireQuery } from '@zenstack-live/protocol'
+import { compareEntryIds, positionLsn, type EntryId, type ErrorCode, type QueryId, type RowChange, type WireQuery } from '@zenstack-live/protocol'
 import { INITIAL_STATE, transition, type ConnectionEvent, type ConnectionState, type Effect } from './connection-machine.ts'
 import { EMPTY_QUERY_VIEW, type ConnectionView, type Delivery, type QueryView } from './connection-view.ts'
 import { isRetryable, LiveStream, type LiveStreamEnd, type LiveStreamOptions, type LiveStreamOwner } from './live-stream.ts'
@@ -55,6 +55,11 @@ export class Connection implements LiveStreamOwner {
     return this.#state
   }
 
+  /** Whether a stream brings what is shown. */
+  get isLed(): boolean {
+    return this.#leader !== undefined
+  }
+
   get position(): string | undefined {
     return this.#leader === undefined ? undefined : this.#shown.position
   }
@@ -73,9 +78,18 @@ export class Connection implements LiveStreamOwner {
     return this.#current === undefined ? 0 : Date.now() - this.#current.lastByteAt
   }
 
-  /** Puts a result in place as if a stream had brought it: from a server-side read, or while asking instead of listening. */
-  seed(id: QueryId, view: QueryView, position?: string): void {
-    this.#shown = { queries: new Map(this.#shown.queries).set(id, view), position: position ?? this.#shown.position }
+  /** Puts a result in place as if a stream had brought it. */
+  seed(id: QueryId, view: QueryView): void {
+    this.#shown = { ...this.#shown, queries: new Map(this.#shown.queries).set(id, view) }
+  }
+
+  /** Takes over a result read elsewhere. Before the first opening the stream goes on from it; of several places, from the earliest. */
+  adopt(id: QueryId, view: QueryView, position: string): void {
+    const known = this.#shown.position
+    const isFirst = this.#state.kind === 'idle' || this.#state.kind === 'gathering'
+    this.seed(id, isFirst ? view : { ...view, ticket: undefined, at: undefined })
+    const [lsn, knownLsn] = [positionLsn(position), known === undefined ? undefined : positionLsn(known)]
+    if (isFirst && (known === undefined || (lsn !== undefined && knownLsn !== undefined && lsn < knownLsn))) this.#shown = { ...this.#shown, position }
   }
 
   drop(ids: Iterable<QueryId>): void {

@@ -1,6 +1,6 @@
 /** @internal What `@zenstack-live/react` builds on. Not for applications: it changes without notice. */
 export { internals, type LiveClientInternals, type Write } from './create-live-client.ts'
 export { createDescriptors } from './descriptor.ts'
-export { readJson, type JsonRead } from './json-read.ts'
+export { readJson, type JsonRead, type ResumePoint } from './json-read.ts'
 export { LiveStore, wireOf, type AnyDescriptor } from './live-store.ts'
 export { shareStructure } from './share-structure.ts'

@@ -1,4 +1,4 @@
-import { LiveError, type WireQuery } from '@zenstack-live/protocol'
+import { LiveError, type JsonAnswer, type JsonResume, type WireQuery } from '@zenstack-live/protocol'
 import { makeUrl, unmarshal } from '@zenstackhq/client-helpers/fetch'
 import { refusal } from './event-stream.ts'
 import type { LiveFetch } from './live-fetch.ts'
@@ -14,9 +14,12 @@ export interface JsonReadOptions {
 /** One answer without a stream. */
 export interface JsonRead {
   readonly data: unknown
-  /** Where a stream for this query would go on. */
-  readonly position: string | undefined
+  /** What a stream goes on from, where the server says. */
+  readonly resume: ResumePoint | undefined
 }
+
+/** A result's place in the stream: plain data that travels with a page rendered on a server. */
+export type ResumePoint = JsonResume & { readonly ticket: string }
 
 /**
  * Asks for a query's answer once, over the URL that also streams it.
@@ -38,7 +41,10 @@ export async function readJson(
     throw new LiveError(code, `${query.model}.${query.operation} was refused: ${code}.`)
   }
   const body: unknown = unmarshal(await response.text())
-  if (typeof body !== 'object' || body === null || !('data' in body))
+  if (typeof body !== 'object' || body === null || !('data' in body)) {
     throw new LiveError('bad_json', `${query.model}.${query.operation} was not answered with JSON of ours.`)
-  return { data: body.data, position: 'position' in body && typeof body.position === 'string' ? body.position : undefined }
+  }
+  // From here on the body is what protocol/json-answer.ts says.
+  const { data, ticket, resume } = body as JsonAnswer
+  return { data, resume: resume === undefined ? undefined : { ...resume, ticket } }
 }

@@ -3,7 +3,7 @@ import { serialize } from '@zenstackhq/client-helpers/fetch'
 import { Connection, type ConnectionHost } from './connection.ts'
 import { EMPTY_QUERY_VIEW } from './connection-view.ts'
 import type { LiveChanges, LiveQuery } from './descriptor.ts'
-import { readJson, type JsonRead } from './json-read.ts'
+import { readJson, type JsonRead, type ResumePoint } from './json-read.ts'
 import type { LiveFetch } from './live-fetch.ts'
 import type { LiveState, LiveStatus } from './live-state.ts'
 import { isRetryable } from './live-stream.ts'
@@ -143,6 +143,16 @@ export class LiveStore implements ConnectionHost {
     return this.#connection.isFollowed(watched.id) ? (this.#syncedAt ?? watched.syncedAt) : watched.syncedAt
   }
 
+  /** Shows a result that was read elsewhere (on a server, for this page), and goes on from it where that can be done. */
+  adopt(query: LiveQuery<unknown>, data: unknown, resume: ResumePoint): void {
+    const id = this.idOf(query)
+    if (this.#connection.view(id).result !== undefined) return
+    const rows = resume.shape === 'rows' ? (data as unknown[]) : data === null ? [] : [data]
+    const { at, ticket, engine, shape, sorts = [], keys = [] } = resume
+    const result = shape === 'value' ? valueResult(data) : { shape, rows, keys, sorts: rows.map((_, index) => sorts[index]) }
+    this.#connection.adopt(id, { result, at, ticket, engine, isReady: false }, resume.lastEventId)
+  }
+
   /** Resolves with the query's first result, or with the next one after an error was retried; rejects with its error. */
   async ready(query: LiveQuery<unknown>, signal?: AbortSignal): Promise<unknown> {
     const watched = this.#watched(query)
@@ -171,14 +181,13 @@ export class LiveStore implements ConnectionHost {
   }
 
   status(): LiveStatus {
-    return this.#queries.size === 0
-      ? 'idle'
-      : this.#statusFor(this.#connection.state.kind === 'live' || this.#connection.state.kind === 'changing', true)
+    if (this.#queries.size === 0) return 'idle'
+    return this.#statusFor(this.isFollowing, this.#syncedAt !== undefined)
   }
 
   /** Whether a stream is bringing changes now. */
   get isFollowing(): boolean {
-    return this.#connection.position !== undefined
+    return this.#connection.isLed
   }
 
   /** Whether what is shown holds everything up to this place in the write-ahead log. */

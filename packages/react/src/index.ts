@@ -1,5 +1,6 @@
 export { LiveProvider, type LiveProviderProps } from './live-provider.tsx'
 export type { Falsy, LiveFlags, LiveQueryOptions, LiveQueryResult } from './live-query-options.ts'
+export { liveHydration, prefetchLiveQuery, type PrefetchOptions } from './prefetch-live-query.ts'
 export { useLiveChanges } from './use-live-changes.ts'
 export { useLiveInfiniteQuery, type LiveInfiniteQueryOptions, type LiveInfiniteQueryResult } from './use-live-infinite-query.ts'
 export { useLiveQueries, type LiveHooks, type LiveModelHooks } from './use-live-queries.ts'

@@ -1,8 +1,10 @@
-import { hashKey, notifyManager, type Mutation, type Query, type QueryCacheNotifyEvent, type QueryClient, type QueryKey } from '@tanstack/react-query'
+import { notifyManager, type Mutation, type Query, type QueryCacheNotifyEvent, type QueryClient, type QueryKey } from '@tanstack/react-query'
 import type { LiveQuery, LiveState } from '@zenstack-live/client'
 import { internals, type LiveClientInternals, type Write } from '@zenstack-live/client/internal'
 import { getQueryKey } from '@zenstackhq/tanstack-query/react'
 import { OwnWrites } from './own-writes.ts'
+import { hashQueryKey } from './query-key-hash.ts'
+import { resumePointOf } from './resume-meta.ts'
 
 /** Any live client: what the bridge needs does not depend on its schema. */
 export interface AnyLiveClient {
@@ -80,12 +82,18 @@ export class QueryCacheBridge {
     return this.live.store.read(query)
   }
 
+  /** Takes over what a read on the server left in the cache, before TanStack's hook replaces the entry's options. */
+  adopt(query: LiveQuery<unknown>, hash: string): void {
+    const cached = this.#queryClient.getQueryCache().get(hash)
+    const resume = resumePointOf(cached?.meta)
+    if (resume !== undefined && cached?.state.data !== undefined) this.live.store.adopt(query, cached.state.data, resume)
+  }
+
   /** Keeps the query open and its key live until released. */
   hold(query: LiveQuery<unknown>, queryKey: QueryKey): () => void {
     const entry = this.#entry(query, queryKey)
     entry.holders++
     const release = this.live.store.watch(query)
-    this.#seed(entry)
     this.#write(entry)
     return () => {
       entry.holders--
@@ -106,8 +114,9 @@ export class QueryCacheBridge {
 
   /** What a fetch of the key gives: the first result, or the present one once the stream has brought what was written here. */
   async fetch(query: LiveQuery<unknown>, queryKey: QueryKey, signal: AbortSignal): Promise<unknown> {
+    // Rendering on a server: nothing is kept open there.
+    if (typeof window === 'undefined') return (await this.live.store.readOnce(query, signal)).data
     const entry = this.#entry(query, queryKey)
-    this.#seed(entry)
     await entry.writes.settled()
     const base = await this.live.store.ready(query, signal)
     return entry.writes.applyTo(base)
@@ -235,9 +244,6 @@ export class QueryCacheBridge {
     for (const entry of this.#entries.values()) entry.writes.ended(mutation, isSuccess)
   }
 
-  /** Takes over what a server-side read left in the cache, with its position. */
-  #seed(_entry: LiveEntry): void {}
-
   /** Focus, reconnect, mounting and invalidation fetch nothing for a key that is live. */
   #keepQuiet(): void {
     const inherited = this.#queryClient.getQueryDefaults([KEY_PREFIX])
@@ -255,12 +261,3 @@ export class QueryCacheBridge {
 
 /** First member of every key of ZenStack's hooks. */
 const KEY_PREFIX = getQueryKey('', '', undefined)[0]
-
-/** TanStack's hash, which cannot write a bigint, with bigints written. */
-export function hashQueryKey(queryKey: QueryKey): string {
-  try {
-    return hashKey(queryKey)
-  } catch {
-    return JSON.stringify(queryKey, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value))
-  }
-}

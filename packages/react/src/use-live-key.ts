@@ -4,7 +4,8 @@ import { getQueryKey } from '@zenstackhq/tanstack-query/react'
 import { useEffect, useMemo, useRef, useSyncExternalStore } from 'react'
 import { useLiveContext } from './live-context.ts'
 import type { LiveFlags } from './live-query-options.ts'
-import { hashQueryKey, type QueryCacheBridge } from './query-cache-bridge.ts'
+import type { QueryCacheBridge } from './query-cache-bridge.ts'
+import { hashQueryKey } from './query-key-hash.ts'
 
 export interface LiveKey {
   readonly queryKey: QueryKey
@@ -26,7 +27,10 @@ export function useLiveKey(query: LiveQuery<unknown>, isEnabled: boolean, isOpti
   const queryKey = getQueryKey(query.model, query.operation, query.args, { infinite: false, optimisticUpdate: isOptimistic })
   const hash = hashQueryKey(queryKey)
   // A descriptor is made anew in each render; the first one of equal ones stands for all.
-  const held = useMemo(() => ({ query, queryKey, hash }), [hash])
+  const held = useMemo(() => {
+    bridge.adopt(query, hash)
+    return { query, queryKey, hash }
+  }, [bridge, hash])
   useEffect(() => (isEnabled ? bridge.hold(held.query, held.queryKey) : undefined), [bridge, scope, held, isEnabled])
   const flags = useLiveFlags(bridge, held.query, held.queryKey, isEnabled)
   const options = useMemo(
@@ -69,8 +73,15 @@ function useLiveFlags(bridge: QueryCacheBridge, query: LiveQuery<unknown>, query
   }
 }
 
-/** Both results' members in one object, still as getters: TanStack renders again only for what is read, and so do the flags. */
+/** Both results' members in one object, read only when asked for: TanStack renders again for what was read, and so do the flags. */
 export function joinResults<A extends object, B extends object>(a: A, b: B): A & B {
-  // Own properties of both, so it is both.
-  return Object.defineProperties({}, { ...Object.getOwnPropertyDescriptors(a), ...Object.getOwnPropertyDescriptors(b) }) as A & B
+  const joined = {}
+  for (const source of [a, b]) {
+    for (const name of Object.keys(source)) {
+      // The later source wins.
+      Object.defineProperty(joined, name, { get: () => Reflect.get(source, name) as unknown, enumerable: true, configurable: true })
+    }
+  }
+  // It has every member of both.
+  return joined as A & B
 }
