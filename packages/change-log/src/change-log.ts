@@ -74,6 +74,8 @@ export type Continuity = 'ok' | 'gap' | 'foreign'
 export interface LogState {
   /** Of the newest entry; 0 for an empty log and for one that Debezium writes. */
   epoch: number
+  /** The place before the oldest entry: read after it to get everything that is here. */
+  beginning: EntryId
   oldest: EntryId | undefined
   newest: EntryId | undefined
   /** Of the newest entry that knows its LSN. */

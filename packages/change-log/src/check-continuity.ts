@@ -26,6 +26,6 @@ export function checkContinuity({ after, isPresent, newest, oldest, trimmed, isT
   if (after === FIRST_ENTRY_ID) return 'ok'
   if (newest === undefined || compareEntryIds(after, newest) > 0) return 'foreign'
   if (trimmed === after) return 'ok'
-  if (oldest !== undefined && compareEntryIds(after, oldest) < 0) return isTrimmedExact && trimmed !== undefined ? 'ok' : 'gap'
+  if (oldest !== undefined && compareEntryIds(after, oldest) < 0) return isTrimmedExact ? 'ok' : 'gap'
   return epochOfEntryId(after) > 0 ? 'ok' : 'foreign'
 }

@@ -31,6 +31,9 @@ export interface DurableReaders {
 
   deadLetters(id: string): Promise<DeadLetter[]>
 
+  /** Puts one letter under another id, in one step. @returns whether it was there */
+  moveDeadLetter(id: string, key: string, toId: string): Promise<boolean>
+
   /** Removes one letter. @returns whether it was there */
   removeDeadLetter(id: string, key: string): Promise<boolean>
 }

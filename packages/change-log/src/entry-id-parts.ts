@@ -1,4 +1,4 @@
-import { parseEntryId, type EntryId } from '@zenstack-live/protocol'
+import { isEntryId, parseEntryId, type EntryId } from '@zenstack-live/protocol'
 
 /** The two numbers of an id. */
 export function splitEntryId(id: EntryId): { major: bigint; minor: bigint } {
@@ -15,4 +15,9 @@ export function transactionStart(id: EntryId): EntryId {
 export function nextEntryId(id: EntryId): EntryId {
   const { major, minor } = splitEntryId(id)
   return minor === 0xffff_ffff_ffff_ffffn ? parseEntryId(`${major + 1n}-0`) : parseEntryId(`${major}-${minor + 1n}`)
+}
+
+/** The id that a text is, if it is one. */
+export function optionalEntryId(text: unknown): EntryId | undefined {
+  return typeof text === 'string' && isEntryId(text) ? text : undefined
 }

@@ -199,6 +199,9 @@ export function changeLogContract(name: string, create: () => Promise<LogUnderTe
       it('tells a place that can be continued from one that cannot', async () => {
         for (let lsn = 10; lsn <= 50; lsn += 10) await log.append([transaction(lsn)])
         await log.trim({ maxEntries: 2 })
+        const { beginning } = await log.state()
+        expect(beginning).toBe(rowId(30, 1))
+        expect(ids(await log.read(beginning))).toEqual([rowId(40, 1), rowId(50, 1)])
         expect(await log.continuity(rowId(50, 1))).toBe('ok')
         expect(await log.continuity(rowId(40, 1))).toBe('ok')
         expect(await log.continuity(rowId(30, 1))).toBe('ok')
@@ -349,6 +352,10 @@ export function changeLogContract(name: string, create: () => Promise<LogUnderTe
           { key: 'a', text: 'two:2' },
           { key: 'c', text: '3' },
         ])
+        expect(await log.readers.moveDeadLetter('mail', 'c', 'again')).toBe(true)
+        expect(await log.readers.moveDeadLetter('mail', 'c', 'again')).toBe(false)
+        expect(await log.readers.deadLetters('again')).toEqual([{ key: 'c', text: '3' }])
+        expect(await log.readers.moveDeadLetter('again', 'c', 'mail')).toBe(true)
         expect(await log.readers.removeDeadLetter('mail', 'a')).toBe(true)
         expect(await log.readers.removeDeadLetter('mail', 'a')).toBe(false)
         expect(await log.readers.list()).toMatchObject([{ deadLetters: 2 }])

@@ -210,7 +210,9 @@ describe('opening a Redis log', () => {
 
 describe('a Redis Cluster', () => {
   it('carries the log on one node', async () => {
-    const server = await startRedis({ args: ['--cluster-enabled', 'yes', '--cluster-config-file', 'nodes.conf', '--cluster-announce-ip', '127.0.0.1'] })
+    const server = await startRedis({
+      args: ['--cluster-enabled', 'yes', '--cluster-config-file', 'nodes.conf', '--cluster-announce-ip', '127.0.0.1'],
+    })
     open.push({ close: () => server.stop() })
     const admin = connect(server)
     await admin.cluster('ADDSLOTSRANGE', 0, 16_383)

@@ -1,10 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { compareEntryIds, epochOfEntryId, FIRST_ENTRY_ID, parseEntryId, type EntryId, type LogEntry } from '@zenstack-live/protocol'
+import { compareEntryIds, epochOfEntryId, FIRST_ENTRY_ID, type EntryId, type LogEntry } from '@zenstack-live/protocol'
 import { createAppendOrder, flattenBatches } from '../append-order.ts'
 import type { ChangeLog, Continuity, LogState, TailOptions } from '../change-log.ts'
 import { checkContinuity } from '../check-continuity.ts'
 import { chooseCut, type LogSample } from '../choose-cut.ts'
 import { conflictError, continuityError } from '../continuity-error.ts'
+import { optionalEntryId } from '../entry-id-parts.ts'
 import { restoreEntry, storeEntry } from '../entry-codec.ts'
 import { ChangeLogError } from '../errors.ts'
 import { CHANGE_LOG_LIMITS } from '../limits.ts'
@@ -117,6 +118,7 @@ class EmbeddedLog implements ChangeLog {
     const known = this.#statements.newestLsn.get()?.['header']
     return {
       epoch: newest === undefined ? 0 : epochOfEntryId(newest),
+      beginning: optionalEntryId(this.#meta('trimmed')) ?? FIRST_ENTRY_ID,
       oldest: this.#edge('oldest'),
       newest,
       newestLsn: typeof known === 'string' && newest !== undefined ? restoreEntry(newest, { header: known, key: '', value: '[]' })?.lsn : undefined,
@@ -193,8 +195,8 @@ class EmbeddedLog implements ChangeLog {
     const present = this.#statements.header.get(encodeId(entry.id))?.['header']
     const header = storeEntry(entry).header
     if (present === header) return
-    const trimmed = this.#meta('trimmed')
-    if (present === undefined && trimmed !== undefined && compareEntryIds(entry.id, parseEntryId(trimmed)) <= 0) return
+    const trimmed = optionalEntryId(this.#meta('trimmed'))
+    if (present === undefined && trimmed !== undefined && compareEntryIds(entry.id, trimmed) <= 0) return
     throw conflictError(entry.id, header, typeof present === 'string' ? present : undefined)
   }
 
@@ -215,13 +217,12 @@ class EmbeddedLog implements ChangeLog {
   }
 
   #continuity(after: EntryId): Continuity {
-    const trimmed = this.#meta('trimmed')
     return checkContinuity({
       after,
       isPresent: this.#statements.header.get(encodeId(after)) !== undefined,
       newest: this.#edge('newest'),
       oldest: this.#edge('oldest'),
-      trimmed: trimmed === undefined ? undefined : parseEntryId(trimmed),
+      trimmed: optionalEntryId(this.#meta('trimmed')),
       isTrimmedExact: true,
     })
   }

@@ -18,6 +18,7 @@ export function createEmbeddedReaders(database: DatabaseSync, now: () => number)
     'DELETE FROM dead_letters WHERE reader = ?1 AND place <= (SELECT place FROM dead_letters WHERE reader = ?1 ORDER BY place DESC LIMIT 1 OFFSET ?2)',
   )
   const letters = database.prepare('SELECT key, text FROM dead_letters WHERE reader = ? ORDER BY place')
+  const moveLetter = database.prepare('UPDATE OR REPLACE dead_letters SET reader = ? WHERE reader = ? AND key = ?')
   const removeLetter = database.prepare('DELETE FROM dead_letters WHERE reader = ? AND key = ?')
 
   return {
@@ -54,6 +55,9 @@ export function createEmbeddedReaders(database: DatabaseSync, now: () => number)
     },
     async deadLetters(id) {
       return letters.all(id).map((row): DeadLetter => ({ key: String(row['key']), text: String(row['text']) }))
+    },
+    async moveDeadLetter(id, key, toId) {
+      return Number(moveLetter.run(toId, id, key).changes) > 0
     },
     async removeDeadLetter(id, key) {
       return Number(removeLetter.run(id, key).changes) > 0

@@ -1,4 +1,4 @@
-import { isEntryId, parseEntryId, type EntryId } from '@zenstack-live/protocol'
+import { parseEntryId, type EntryId } from '@zenstack-live/protocol'
 
 /** An entry as Redis answers it: its id, then field and value in turn. */
 export interface RawEntry {
@@ -27,8 +27,4 @@ export function parsePairs(reply: unknown): Map<string, unknown> {
   const pairs = new Map<string, unknown>()
   if (Array.isArray(reply)) for (let index = 0; index + 1 < reply.length; index += 2) pairs.set(String(reply[index]), reply[index + 1])
   return pairs
-}
-
-export function optionalEntryId(text: unknown): EntryId | undefined {
-  return typeof text === 'string' && isEntryId(text) ? text : undefined
 }

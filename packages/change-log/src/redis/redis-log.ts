@@ -5,6 +5,7 @@ import { checkContinuity } from '../check-continuity.ts'
 import { chooseCut, type LogSample } from '../choose-cut.ts'
 import { conflictError } from '../continuity-error.ts'
 import { restoreEntry } from '../entry-codec.ts'
+import { optionalEntryId } from '../entry-id-parts.ts'
 import { ChangeLogError } from '../errors.ts'
 import { CHANGE_LOG_LIMITS, type ChangeLogLimits } from '../limits.ts'
 import { createAppendQueue, type AppendQueue, type AppendUnit } from './append-queue.ts'
@@ -12,7 +13,7 @@ import { APPEND, SAMPLE, TRIM } from './append-script.ts'
 import { createDebeziumReader, type DebeziumReader } from './debezium-reader.ts'
 import { inspectRedis } from './inspect-redis.ts'
 import { connectForBlocking, connectForCommands, runScript, type RedisClient } from './redis-connection.ts'
-import { optionalEntryId, parseEntries, parsePairs, type RawEntry } from './redis-entries.ts'
+import { parseEntries, parsePairs, type RawEntry } from './redis-entries.ts'
 import { redisError } from './redis-error.ts'
 import { DEFAULT_LOG_NAME, logKeys, type LogKeys, type RedisLogOptions } from './redis-options.ts'
 import { agreeOnIdentity, createRedisNotes } from './redis-notes.ts'
@@ -37,6 +38,14 @@ export async function openRedisLog(options: RedisLogOptions): Promise<ChangeLog>
     redis.disconnect()
     throw redisError(cause, 'opening the change log')
   }
+}
+
+interface LogEnds {
+  oldest: EntryId | undefined
+  newest: EntryId | undefined
+  length: number
+  /** Entries the stream ever took; servers before Redis 7 do not say. */
+  added: number | undefined
 }
 
 class RedisLog implements ChangeLog {
@@ -122,9 +131,14 @@ class RedisLog implements ChangeLog {
   async state(): Promise<LogState> {
     return this.#asking('asking for its state', async () => {
       const { stream } = this.#keys
-      const [ends, bytes] = await Promise.all([this.#ends(), this.#redis.call('MEMORY', 'USAGE', stream).catch(() => undefined)])
+      const [ends, bytes, trimmed] = await Promise.all([
+        this.#ends(),
+        this.#redis.call('MEMORY', 'USAGE', stream).catch(() => undefined),
+        this.#redis.hget(this.#keys.meta, 'trimmed'),
+      ])
       return {
         epoch: ends.newest === undefined ? 0 : epochOfEntryId(ends.newest),
+        beginning: optionalEntryId(trimmed) ?? FIRST_ENTRY_ID,
         oldest: ends.oldest,
         newest: ends.newest,
         newestLsn: await this.#newestLsn(),
@@ -209,7 +223,7 @@ class RedisLog implements ChangeLog {
     const [present, ends, facts] = await Promise.all([
       this.#redis.xrange(this.#keys.stream, after, after),
       this.#ends(),
-      this.#redis.hmget(this.#keys.meta, 'identity', 'trimmed'),
+      this.#redis.hmget(this.#keys.meta, 'identity', 'trimmed', 'removed'),
     ])
     const trimmed = optionalEntryId(facts[1])
     const continuity = checkContinuity({
@@ -218,12 +232,13 @@ class RedisLog implements ChangeLog {
       newest: ends.newest,
       oldest: ends.oldest,
       trimmed,
-      isTrimmedExact: false,
+      // Redis 7 counts what was ever added: nobody else has trimmed when ours accounts for the difference.
+      isTrimmedExact: ends.added === ends.length + Number(facts[2] ?? 0),
     })
     return { continuity, oldest: ends.oldest, identity: facts[0] ?? undefined }
   }
 
-  async #ends(): Promise<{ oldest: EntryId | undefined; newest: EntryId | undefined; length: number }> {
+  async #ends(): Promise<LogEnds> {
     const reply = await this.#redis.xinfo('STREAM', this.#keys.stream).catch((error: unknown) => {
       if (error instanceof Error && error.message.includes('no such key')) return []
       throw error
@@ -235,6 +250,7 @@ class RedisLog implements ChangeLog {
       oldest: optionalEntryId(Array.isArray(first) ? first[0] : undefined),
       newest: last === FIRST_ENTRY_ID ? undefined : last,
       length: Number(info.get('length') ?? 0),
+      added: info.has('entries-added') ? Number(info.get('entries-added')) : undefined,
     }
   }
 

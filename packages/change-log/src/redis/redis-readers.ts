@@ -59,6 +59,15 @@ redis.call('DEL', KEYS[2])
 return redis.call('DEL', KEYS[1])
 `)
 
+// KEYS: dead letters from, to. ARGV: key.
+const MOVE = createScript(`
+local letter = redis.call('HGET', KEYS[1], ARGV[1])
+if not letter then return 0 end
+redis.call('HSET', KEYS[2], ARGV[1], letter)
+redis.call('HDEL', KEYS[1], ARGV[1])
+return 1
+`)
+
 /** Cursors and leases in Redis, each change one script and so one step, timed by the server's clock. */
 export function createRedisReaders(redis: RedisClient, keys: LogKeys): DurableReaders {
   const run = async (doing: string, ...call: Parameters<typeof runScript> extends [unknown, ...infer Rest] ? Rest : never): Promise<unknown> => {
@@ -102,6 +111,9 @@ export function createRedisReaders(redis: RedisClient, keys: LogKeys): DurableRe
         .map(([key, stored]) => ({ key, place: Number(stored.slice(0, stored.indexOf(':'))), text: stored.slice(stored.indexOf(':') + 1) }))
         .sort((a, b) => a.place - b.place)
         .map(({ key, text }): DeadLetter => ({ key, text }))
+    },
+    async moveDeadLetter(id, key, toId) {
+      return (await run('moving a dead letter', MOVE, [keys.deadLetters(id), keys.deadLetters(toId)], [key])) === 1
     },
     async removeDeadLetter(id, key) {
       return (await redis.hdel(keys.deadLetters(id), key)) === 1

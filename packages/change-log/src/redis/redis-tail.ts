@@ -2,11 +2,12 @@ import type { EntryId, LogEntry } from '@zenstack-live/protocol'
 import { compareEntryIds } from '@zenstack-live/protocol'
 import type { Continuity } from '../change-log.ts'
 import { continuityError } from '../continuity-error.ts'
+import { optionalEntryId } from '../entry-id-parts.ts'
 import { ChangeLogError } from '../errors.ts'
 import type { ChangeLogLimits } from '../limits.ts'
 import type { DebeziumReader } from './debezium-reader.ts'
 import type { RedisClient } from './redis-connection.ts'
-import { optionalEntryId, parseReadReply, type RawEntry } from './redis-entries.ts'
+import { parseReadReply, type RawEntry } from './redis-entries.ts'
 
 export interface RedisTailDeps {
   /** A connection for this tail alone. */
