@@ -13,6 +13,9 @@ import { installSql } from './install.ts'
 import { itemLocks } from './lock-names.ts'
 import { EVENT_COLUMNS, parseEventRow, parseNumber, parseProjectionRow, parseText, PROJECTION_COLUMNS } from './rows.ts'
 
+/** Whether an upsert made the row. As text: transaction ids go beyond what an integer holds. */
+export const IS_NEW_ROW = `xmax::text = '0'`
+
 /** How long a missing append function is believed to be missing. */
 const ABSENT_FUNCTION_TTL_MS = 10_000
 
@@ -178,7 +181,7 @@ async function saveProjections(db: EventDatabase, projections: TableInfo, rows: 
     sql`INSERT INTO ${sql.raw(projections.sqlName)} AS p (type, id, data, latest_event_id, position)
       SELECT g.type, g.id, g.data, g.latest_event_id, g.position FROM jsonb_to_recordset(${given}::text::jsonb) AS g(type text, id text, data jsonb, latest_event_id text, position bigint) ORDER BY g.type, g.id
       ON CONFLICT (type, id) DO UPDATE SET data = excluded.data, latest_event_id = excluded.latest_event_id, position = excluded.position, updated_at = now() ${isNewer}
-      RETURNING type, id, xmax::text = '0' AS created`,
+      RETURNING type, id, ${sql.raw(IS_NEW_ROW)} AS created`,
   )
   const statuses = new Map(saved.map((row) => [`${String(row['type'])}\n${String(row['id'])}`, row['created'] === true ? 'created' : 'updated'] as const))
   return rows.map((row) => statuses.get(`${row.type}\n${row.id}`) ?? 'skipped')
