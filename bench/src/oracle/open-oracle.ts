@@ -25,6 +25,8 @@ export interface Oracle {
 
 export async function openOracle(url: string, schema: SchemaDef): Promise<Oracle> {
   const pool = new pg.Pool({ connectionString: url, max: 4 })
+  // The server may end before idle connections do.
+  pool.on('error', () => undefined)
   for (const statement of createTables(schema)) await pool.query(statement)
   const tables = Object.values(schema.models).map((model) => {
     const [schemaName = '', name = ''] = tableOf(schema, model).replaceAll('"', '').split('.')

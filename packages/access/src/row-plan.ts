@@ -126,6 +126,7 @@ function reasonsOfModel(data: DataModel, model: Model): string[] {
   if (model.base !== undefined || model.isDelegate || model.subModels.length > 0) reasons.push('model: rows span the tables of a delegate')
   if (model.hasRowSecurity) reasons.push('model: native row-level security')
   for (const field of model.fields.values()) {
+    if (field.isOpaque) reasons.push(`model: the stream does not say what "${field.name}" shows`)
     if (field.type === 'Enum' && field.isList && field.labels?.isMapped === true) reasons.push(`model: "${field.name}" is a list of a mapped enum`)
     const isFine = field.typmod < 0 || field.typmod > 3
     if (model.idFields.includes(field.name) && field.type === 'DateTime' && field.columnType !== 'date' && isFine) {

@@ -11,6 +11,8 @@ import { attributeText, tableNameOf } from './schema-names.ts'
 
 const BUILT_IN: ReadonlySet<string> = new Set<ScalarType>(['String', 'Int', 'BigInt', 'Float', 'Decimal', 'Boolean', 'DateTime', 'Bytes', 'Json'])
 
+const OPAQUE: ReadonlySet<string> = new Set(['timetz', 'money', 'bit', 'varbit'])
+
 /**
  * Puts a schema and its database together.
  *
@@ -83,6 +85,7 @@ function createField(schema: SchemaDef, catalog: Catalog, definition: FieldDef, 
     isDiscriminator: definition.isDiscriminator === true,
     columnType: catalogColumn?.type ?? '',
     typmod: catalogColumn?.typmod ?? -1,
+    isOpaque: OPAQUE.has(catalogColumn?.type ?? '') || catalogColumn?.isGenerated === true,
     ...(isEnum ? { enumName: definition.type, labels: enumLabels(schema, definition.type, catalogColumn) } : {}),
     ...(isTypeDef ? { typeDef: definition.type } : {}),
     ...(nativeType === undefined ? {} : { nativeType }),

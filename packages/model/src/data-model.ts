@@ -80,6 +80,8 @@ export interface Field {
   readonly collation?: Collation
   /** Enum: the database's label by member and the reverse. */
   readonly labels?: EnumLabels
+  /** The stream does not say what ZenStack shows (zone of a `timetz`, currency of `money`, `bit`): such values stay absent. */
+  readonly isOpaque: boolean
 }
 
 export interface EnumLabels {

@@ -27,7 +27,7 @@ export function parseExactChange(text: string): ChangeEnvelope {
 export function decodeRow(model: Model, raw: RawRow): StoredRow {
   const row: Record<string, StoredValue> = {}
   for (const field of model.fields.values()) {
-    if (!Object.hasOwn(raw, field.column)) continue
+    if (field.isOpaque || !Object.hasOwn(raw, field.column)) continue
     const value = decodeValue(field, raw[field.column])
     if (value !== undefined) row[field.name] = value
   }

@@ -1,6 +1,7 @@
 import { Decimal } from 'decimal.js'
 import type { Field } from './data-model.ts'
-import { StoredJson, type StoredScalar, type StoredTime, type StoredValue } from './stored-row.ts'
+import { StoredJson } from './stored-json.ts'
+import type { StoredScalar, StoredTime, StoredValue } from './stored-row.ts'
 
 /** What Debezium writes for a large value that an update did not touch, by the shape of the column. */
 const UNAVAILABLE = '__debezium_unavailable_value'
@@ -97,8 +98,6 @@ function decodeTime(field: Field, raw: unknown): StoredTime | undefined {
       return decodeEpoch(raw, field.typmod)
     case 'timestamptz':
       return raw === 'infinity' || raw === '-infinity' ? raw : parseInstant(raw)
-    case 'timetz':
-      return typeof raw === 'string' ? parseInstant(`1970-01-01T${raw}`) : undefined
     default:
       return undefined
   }

@@ -1,7 +1,8 @@
 import { Decimal } from 'decimal.js'
 import type { Field, Model } from './data-model.ts'
 import { presentTime } from './present-time.ts'
-import { StoredJson, type StoredRow, type StoredScalar, type StoredTime } from './stored-row.ts'
+import { StoredJson } from './stored-json.ts'
+import type { StoredRow, StoredScalar, StoredTime } from './stored-row.ts'
 
 /**
  * The row as `client.<model>.findMany()` returns it, for these fields, in the schema's order. A field the row lacks is left out.

@@ -1,4 +1,5 @@
 import type { Decimal } from 'decimal.js'
+import type { StoredJson } from './stored-json.ts'
 
 /**
  * A row as the change stream gave it, nothing lost: by field name. A field whose value is not known (not captured, withheld,
@@ -18,19 +19,3 @@ export type StoredScalar = string | number | bigint | boolean | Decimal | Uint8A
 
 /** Microseconds since 1970-01-01T00:00:00Z; dates are their midnight, times of day count from 1970-01-01. */
 export type StoredTime = bigint | 'infinity' | '-infinity'
-
-/** A JSON value by its text, parsed by those who look into it: numbers may have more digits than a double. */
-export class StoredJson {
-  readonly text: string
-  #value: { value: unknown } | undefined
-
-  constructor(text: string) {
-    this.text = text
-  }
-
-  /** The parsed value, made once; numbers are doubles. Shared: do not change it. */
-  get value(): unknown {
-    this.#value ??= { value: JSON.parse(this.text) as unknown }
-    return this.#value.value
-  }
-}

@@ -95,7 +95,7 @@ function interestOfKeys(field: Field, values: readonly unknown[], isGuarded: boo
 }
 
 function interestOfList(field: Field, payload: unknown): readonly InterestBranch[] | undefined {
-  const domain = elementDomainOf(field)
+  const domain = field.type === 'Json' ? undefined : elementDomainOf(field)
   if (domain === undefined || !isFilterObject(payload)) return undefined
   const value = payload['has'] ?? payload['hasSome'] ?? (Array.isArray(payload['hasEvery']) ? (payload['hasEvery'] as unknown[])[0] : undefined)
   if (value === undefined) return undefined

@@ -49,7 +49,7 @@ function compileFieldKey(scope: WhereScope, key: string, payload: unknown): Cond
   const field: Field | undefined = model.fields.get(key)
   if (field !== undefined) {
     notes.fields.add(key)
-    return compileFieldFilter({ field, schema: scope.data.schema, notes }, payload)
+    return compileFieldFilter({ field, schema: scope.data.schema, notes, defaultCollation: scope.data.catalog.collations['default'] }, payload)
   }
   const relation = model.relations.get(key)
   if (relation !== undefined) {

@@ -1,8 +1,8 @@
 import type { SchemaDef } from '@zenstackhq/schema'
-import type { Field } from '@zenstack-live/model'
+import type { Collation, Field } from '@zenstack-live/model'
 import type { Condition } from '../condition.ts'
 import { domainOf } from '../domain/domain-of.ts'
-import { askDatabase, type PlanNotes } from '../plan-notes.ts'
+import { mayFail, type PlanNotes } from '../plan-notes.ts'
 import { compileJsonFilter } from './json-filter.ts'
 import { compileListFilter } from './list-filter.ts'
 import { compileStandardFilter } from './standard-filter.ts'
@@ -13,6 +13,8 @@ export interface FilterScope {
   readonly field: Field
   readonly schema: SchemaDef
   readonly notes: PlanNotes
+  /** What text has that comes out of casts. */
+  readonly defaultCollation: Collation | undefined
 }
 
 /** Compiles what stands under a field's name in `where`. */
@@ -23,7 +25,7 @@ export function compileFieldFilter(scope: FilterScope, payload: unknown): Condit
   if (field.typeDef !== undefined) return compileTypedJsonFilter(scope, payload)
   if (field.type === 'Json') return compileJsonFilter(scope, payload)
   const domain = domainOf(field)
-  if (domain === undefined) return askDatabase(notes, `where: ${field.type} in a column of type ${field.columnType}`)
+  if (domain === undefined) return mayFail(notes, `where: ${field.type} in a column of type ${field.columnType}`)
   return field.type === 'String' ? compileStringFilter(scope, payload) : compileStandardFilter(scope, domain, payload)
 }
 

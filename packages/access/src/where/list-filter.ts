@@ -1,7 +1,7 @@
 import type { StoredScalar } from '@zenstack-live/model'
 import { allOf, TRUE, type Condition } from '../condition.ts'
 import type { Domain } from '../domain/domain.ts'
-import { askDatabase, mayFail } from '../plan-notes.ts'
+import { mayFail } from '../plan-notes.ts'
 import { elementDomainOf } from '../domain/element-domain.ts'
 import type { Truth } from '../truth.ts'
 import type { FilterScope } from './field-filter.ts'
@@ -22,7 +22,7 @@ export function compileListFilter(scope: FilterScope, payload: unknown): Conditi
       return overList(field.name, (list) => (list.length === 0) === isEmptyWanted)
     }
     const domain = elementDomainOf(field)
-    if (domain === undefined) return askDatabase(notes, `where: list in a column of type ${field.columnType}[]`)
+    if (domain === undefined) return mayFail(notes, `where: list in a column of type ${field.columnType}[]`)
     const operands = (Array.isArray(value) && operator !== 'has' ? (value as unknown[]) : [value]).map((each) => domain.ofInput(each))
     if (operands.includes(undefined)) return mayFail(notes, `where: a value of "${field.name}" that only Postgres can read`)
     const test = listTest(operator, domain, operands)
