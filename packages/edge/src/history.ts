@@ -1,13 +1,11 @@
 import { compareEntryIds, type EntryId, type Limits } from '@zenstack-live/protocol'
 import type { Place } from './place.ts'
 import { sees, type PgSnapshot } from './pg-snapshot.ts'
+import { createRememberedXids } from './remembered-xids.ts'
 import type { Transaction } from './transaction.ts'
 
 /**
  * The newest transactions, in memory, bounded by entries and bytes; and, for longer, where each transaction id stands.
- *
- * A commit is in the write-ahead log before snapshots show it, for as long as a synchronous standby makes it wait. The
- * second memory finds such commits when a snapshot says that their transactions are still running.
  */
 export interface History {
   /** Everything after this point is here. */
@@ -24,16 +22,13 @@ export interface History {
   restart(place: Place): void
 }
 
-/** Ids remembered beyond the transactions themselves: about 20 MB. */
-const MAX_REMEMBERED_XIDS = 200_000
-
 export function createHistory(start: Place, limits: Limits): History {
   let transactions: Transaction[] = []
   let first = 0
   let bytes = 0
   let head = start
   let begin = start
-  const placeBefore = new Map<number, Place>()
+  const xids = createRememberedXids()
 
   const shrink = (): void => {
     while (transactions.length - first > limits.ringEntries || bytes > limits.ringBytes) {
@@ -61,12 +56,7 @@ export function createHistory(start: Place, limits: Limits): History {
       transactions.push(transaction)
       bytes += transaction.bytes
       head = transaction.place
-      if (transaction.xid !== 0) {
-        placeBefore.delete(transaction.xid)
-        placeBefore.set(transaction.xid, transaction.before)
-        const [oldest] = placeBefore.size > MAX_REMEMBERED_XIDS ? placeBefore.keys() : []
-        if (oldest !== undefined) placeBefore.delete(oldest)
-      }
+      if (transaction.xid !== 0) xids.add(transaction.xid, transaction.before)
       shrink()
     },
     moveHead(place) {
@@ -84,21 +74,14 @@ export function createHistory(start: Place, limits: Limits): History {
       }
       return transactions.slice(low)
     },
-    firstUnseen(snapshot) {
-      let earliest: Place | undefined
-      for (const xid of snapshot.running) {
-        const place = placeBefore.get(Number(BigInt.asUintN(32, xid)))
-        if (place !== undefined && (earliest === undefined || compareEntryIds(place.entry, earliest.entry) < 0)) earliest = place
-      }
-      return earliest
-    },
+    firstUnseen: (snapshot) => xids.firstUnseen(snapshot),
     restart(place) {
       transactions = []
       first = 0
       bytes = 0
       head = place
       begin = place
-      placeBefore.clear()
+      xids.clear()
     },
   }
 }

@@ -29,9 +29,9 @@ const TABLES = ['User', 'Space', 'Member', 'Task', 'Comment', 'Note'].map((name)
 /** Real capture, real log, a real server: everything but the browser. */
 export async function startEdge(
   workspace: Workspace,
-  options: Partial<EdgeOptions> & { redisUrl?: string; getClient?: HonoLiveHandlerOptions['getClient']; mount?: (app: Hono) => void } = {},
+  options: Partial<EdgeOptions> & { redisUrl?: string; /** The edge sees each page of the log this much later. */ logDelayMs?: () => number; getClient?: HonoLiveHandlerOptions['getClient']; mount?: (app: Hono) => void } = {},
 ): Promise<RunningEdge> {
-  const { redisUrl, getClient, mount, ...edgeOptions } = options
+  const { redisUrl, getClient, mount, logDelayMs, ...edgeOptions } = options
   const directory = mkdtempSync(join(tmpdir(), 'zenstack-live-edge-'))
   const name = `test:${directory.slice(-6)}`
   const log = redisUrl === undefined ? await openEmbeddedLog({ directory }) : await openRedisLog({ url: redisUrl, name })
@@ -44,7 +44,7 @@ export async function startEdge(
   await capture.caughtUp()
 
   const make = (extra: Partial<EdgeOptions>) =>
-    createEdge({ schema, log, database: { url: workspace.url }, secret: SECRET, ...edgeOptions, ...extra })
+    createEdge({ schema, log: logDelayMs === undefined ? log : delayed(log, logDelayMs), database: { url: workspace.url }, secret: SECRET, ...edgeOptions, ...extra })
   let edge = await make({})
   const app = new Hono()
   mount?.(app)
@@ -113,4 +113,20 @@ async function listen(app: Hono): Promise<{ base: string; stop(): Promise<void> 
         server?.close(() => resolve())
       }),
   }
+}
+
+function delayed(log: ChangeLog, delayMs: () => number): ChangeLog {
+  async function* tail(...args: Parameters<ChangeLog['tail']>): AsyncGenerator<Awaited<ReturnType<ChangeLog['read']>>> {
+    for await (const page of log.tail(...args)) {
+      await new Promise((resolve) => setTimeout(resolve, delayMs()))
+      yield [...page]
+    }
+  }
+  return new Proxy(log, {
+    get(target, name) {
+      if (name === 'tail') return tail
+      const value: unknown = Reflect.get(target, name, target)
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value
+    },
+  })
 }
