@@ -1,0 +1,121 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { platform, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startPostgres, startRedis, type PostgresServer, type RedisServer } from '@zenstack-live/testing'
+import { progress, type CommandOptions, type CommandResult } from './command.ts'
+import { edgePeer } from './fan-out/edge-peer.ts'
+import { EVENT_BYTES } from './fan-out/event-text.ts'
+import { canPin, compileNative, pinned } from './fan-out/native-tools.ts'
+import { findNchan } from './fan-out/nchan.ts'
+import { nodePeer, startProgram, type Peer } from './fan-out/peer.ts'
+import { measureRounds, type Rounds } from './fan-out/rounds.ts'
+import { median, setStage, type Stage } from './fan-out/stage.ts'
+
+/*
+ * One event to everyone: how much processor time of the server does one delivery take? Ours is the whole edge behind the log, every
+ * connection another person's query under a policy; the others only send.
+ *
+ * The servers take turns within each round, and each is compared with what the others needed in the same round: absolute numbers of a
+ * shared machine say little.
+ */
+
+const SIZES = [1000, 5000] as const
+const DEFAULT_ROUNDS = 5
+
+/** `runs`: rounds. */
+export async function run({ runs = DEFAULT_ROUNDS }: CommandOptions): Promise<CommandResult> {
+  if (platform() !== 'linux') throw new Error('fan-out needs Linux: its client and its bar are epoll programs, and costs are read from /proc.')
+  const directory = mkdtempSync(join(tmpdir(), 'zenstack-live-fan-out-'))
+  const [postgres, redis] = await Promise.all([startPostgres(), startRedis()])
+  try {
+    const client = compileNative('load-client', directory)
+    const nchan = findNchan(directory)
+    const notes = [
+      `Events of ${EVENT_BYTES} bytes, ${runs} interleaved rounds, medians. Servers on one processor, the client on another: ${canPin() ? 'pinned' : 'not pinned (no taskset)'}.`,
+    ]
+    if ('missing' in nchan) notes.push(nchan.missing)
+    const others = [...senders(directory), ...('missing' in nchan ? [] : [nchan])]
+    const small = await withStages(client, [...others, ...edges(postgres, redis, [1, 2])], SIZES[0], (stages) => measureRounds(stages, runs))
+    const large = await withStages(client, [...others, ...edges(postgres, redis, [1])], SIZES[1], (stages) => measureRounds(stages, runs))
+    return { name: 'fan-out', metrics: { ...metricsOf(small, large) }, peers: tableOf(small, large), notes }
+  } finally {
+    await Promise.all([postgres.stop(), redis.stop()])
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+function senders(directory: string): Peer[] {
+  const bar = compileNative('epoll-server', directory)
+  return [
+    { name: 'c', start: () => startProgram(pinned(0, [bar, String(EVENT_BYTES)]), false) },
+    nodePeer('nodeHttp', 'node-http.ts'),
+    nodePeer('streamSse', 'stream-sse.ts'),
+    nodePeer('betterSse', 'better-sse.ts'),
+  ]
+}
+
+function edges(postgres: PostgresServer, redis: RedisServer, workerCounts: readonly number[]): Peer[] {
+  return workerCounts.map((workers) => edgePeer(workers === 1 ? 'edge' : `edge${workers}Workers`, { postgres, redis, workers }))
+}
+
+async function withStages(
+  client: string,
+  peers: readonly Peer[],
+  connections: number,
+  use: (stages: readonly Stage[]) => Promise<Rounds>,
+): Promise<Rounds> {
+  const stages: Stage[] = []
+  try {
+    for (const peer of peers) {
+      const startedMs = performance.now()
+      const stage = await setStage(client, peer, connections)
+      stages.push(stage)
+      const seconds = ((performance.now() - startedMs) / 1000).toFixed(1)
+      progress(`${peer.name}: ${connections} connections in ${seconds} s, ${stage.residentKiBPerConnection.toFixed(1)} KiB each`)
+    }
+    return await use(stages)
+  } finally {
+    for (const stage of stages) await stage.close()
+  }
+}
+
+function metricsOf(small: Rounds, large: Rounds): Record<string, number> {
+  const metrics: Record<string, number> = {}
+  for (const [name, peer] of [
+    ['ratioToC', 'c'],
+    ['ratioToStreamSse', 'streamSse'],
+    ['ratioToBetterSse', 'betterSse'],
+    ['ratioToNchan', 'nchan'],
+  ] as const) {
+    if (!small.stages.some((stage) => stage.name === peer)) continue
+    metrics[name] = median(small.ratios('edge', peer))
+    metrics[`${name}5000`] = median(large.ratios('edge', peer))
+  }
+  metrics['coalesced8Ratio'] = median(small.coalescedRatios('edge'))
+  metrics['rssPerConnectionKiB'] = large.stages.find((stage) => stage.name === 'edge')?.residentKiBPerConnection ?? 0
+  metrics['cpuRatioTwoWorkers'] = median(small.ratios('edge2Workers', 'edge'))
+  metrics['ratioToCSpread'] = spread(small.ratios('edge', 'c'))
+  return metrics
+}
+
+function tableOf(small: Rounds, large: Rounds): Record<string, Record<string, number>> {
+  const table: Record<string, Record<string, number>> = {}
+  for (const rounds of [small, large]) {
+    for (const stage of rounds.stages) {
+      const { connections } = stage
+      const row = (table[stage.name] ??= {})
+      row[`cpuUs${connections}`] = median(rounds.cpuUs(stage.name))
+      row[`spread${connections}`] = spread(rounds.cpuUs(stage.name))
+      row[`cpuUsOf8x${connections}`] = median(rounds.coalescedCpuUs(stage.name))
+      row[`lastArrivalMs${connections}`] = median(rounds.lastArrivalMs(stage.name))
+      row[`rssKiB${connections}`] = stage.residentKiBPerConnection
+      row['bytes'] = stage.bytesPerEvent
+    }
+  }
+  return table
+}
+
+/** How far apart the rounds are, as a part of their median. */
+function spread(values: readonly number[]): number {
+  return (Math.max(...values) - Math.min(...values)) / median(values)
+}
