@@ -60,7 +60,8 @@ export function skipContiguous(state: FenceState, position: number): FenceState 
 
 function waitOn(fence: Fence, open: ReadonlySet<string>, prepared: ReadonlySet<string>): Fence {
   const writers = new Set([...fence.writers].filter((id) => open.has(id)))
-  if (writers.size === fence.writers.size) return fence
+  const hasVanished = [...fence.writers].some((id) => !open.has(id) && !fence.prepared.has(id))
+  if (!hasVanished) return { ...fence, writers }
   // A writer that is gone may have been prepared, and goes by another id now: wait for every prepared one that is new.
   const renamed = [...prepared].filter((id) => !fence.prepared.has(id))
   for (const id of renamed) writers.add(id)

@@ -26,7 +26,9 @@ export function openDrizzle(pool: pg.Pool): ReturnType<typeof drizzle<Record<str
 export async function openShop(options: { poolSize?: number; install?: boolean } = {}): Promise<Shop> {
   const url = await createDatabase(inject('postgresUrl'))
   const pool = new pg.Pool({ connectionString: url, max: options.poolSize ?? 10 })
+  // Some tests end connections; whoever used one gets the error.
   pool.on('error', () => {})
+  pool.on('connect', (connection) => connection.on('error', () => {}))
   const db = openDrizzle(pool)
   const clientWith = (clientOptions: EventClientOptions): ShopClient => createEventClient<ShopEvent['type'], ShopEvent>(db, shopEvents, shopProjections, clientOptions)
   const client = clientWith({})
