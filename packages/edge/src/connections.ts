@@ -202,10 +202,11 @@ export function createConnections(context: EdgeContext): Connections {
     async drain() {
       isDraining = true
       const leaving = [...all]
-      const pause = limits.drainDeadlineMs / Math.max(1, leaving.length)
+      // Spread, so that they do not all come back at once; few are not made to wait.
+      const pause = Math.min(20, (limits.drainDeadlineMs * 0.8) / Math.max(1, leaving.length))
       await Promise.all(
         leaving.map(async (connection, index) => {
-          await new Promise((resolve) => setTimeout(resolve, pause * index * 0.8))
+          await new Promise((resolve) => setTimeout(resolve, pause * index))
           connection.dispatch('retire')
         }),
       )

@@ -1,7 +1,7 @@
 import { startPostgres, type PostgresServer } from '@zenstack-live/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Guards } from '../src/guards.ts'
-import { countLost, createRandom, judge, pause, writeFor, type Faults } from './support/race.ts'
+import { countLost, createRandom, judge, openWriters, pause, type Faults, type Writers } from './support/race.ts'
 import { openGet, openStream, wire, type TestStream } from './support/read-stream.ts'
 import { startEdge, type RunningEdge } from './support/start-edge.ts'
 import { createWorkspace, seedWorkspace, type Workspace } from './support/workspace.ts'
@@ -24,6 +24,8 @@ describe('a snapshot and the stream behind it', () => {
   let postgres: PostgresServer
   let workspace: Workspace
   let running: RunningEdge
+  let writers: Writers
+  let commits = 0
   let seed = 1
   // A log that is a little behind, as one on another machine is.
   let logDelayMs = 0
@@ -33,11 +35,13 @@ describe('a snapshot and the stream behind it', () => {
     workspace = await createWorkspace(postgres.url)
     await seedWorkspace(workspace)
     await workspace.sql('CREATE SEQUENCE versions')
+    writers = await openWriters(workspace, 4)
     running = await startEdge(workspace, { limits: { requeryTrailingMs: 5 }, logDelayMs: () => logDelayMs })
   })
   afterAll(async () => {
     await setStandby('')
     await running.close()
+    await writers.close()
     await workspace.close()
     await postgres.stop()
   })
@@ -53,15 +57,16 @@ describe('a snapshot and the stream behind it', () => {
   /** Opens streams while writers write, waits until all is quiet, and counts what went wrong. */
   const burst = async (options: Burst, faults: Faults): Promise<void> => {
     const random = createRandom(seed++)
-    const durationMs = 40 + options.openings * 15
-    const writing = writeFor(workspace, { durationMs, writers: 4, random, ...(options.prelude === undefined ? {} : { prelude: options.prelude }) })
+    const durationMs = 100 + options.openings * 15
+    const writing = writers.writeFor({ durationMs, random, ...(options.prelude === undefined ? {} : { prelude: options.prelude }) })
     const stalling = options.isStalled === true ? stallFor(durationMs * 0.6, random) : undefined
     const opened: { streams: TestStream[]; versions: Map<string, number> }[] = []
     const following = Array.from({ length: options.openings }, async (_, index) => {
       await pause(random() * durationMs)
       opened.push(options.isResumed === true ? await openAndResume(index) : { streams: [await open(index % 2 === 0 ? MEMORY : ASKED)], versions: new Map() })
     })
-    await Promise.all([...following, writing, stalling])
+    const [written] = await Promise.all([writing, stalling, ...following])
+    commits += written
     await running.caughtUp()
     const expected = await expectedVersions()
     for (const { streams, versions } of opened) {
@@ -127,6 +132,10 @@ describe('a snapshot and the stream behind it', () => {
   it('are met again by a reader that resumes from its first id', async () => {
     expect(await rounds(8, { openings: 10, isResumed: true })).toEqual(NONE)
     expect(await rounds(4, { openings: 10, isResumed: true, isStalled: true })).toEqual(NONE)
+  })
+
+  it('were tried: there were many commits', () => {
+    expect(commits).toBeGreaterThan(200)
   })
 
   describe('need each guard', () => {

@@ -55,33 +55,46 @@ export function countLost(versions: Versions, expected: Versions): number {
   return lost
 }
 
-/** Several writers at once, with pauses inside their transactions. */
-export async function writeFor(workspace: Workspace, options: { durationMs: number; writers: number; random: () => number; prelude?: string }): Promise<number> {
-  const until = performance.now() + options.durationMs
-  let commits = 0
-  const write = async (): Promise<void> => {
-    const client = new pg.Client(workspace.url)
-    client.on('error', () => {})
-    await client.connect()
-    try {
-      if (options.prelude !== undefined) await client.query(options.prelude)
-      while (performance.now() < until) {
-        await client.query('BEGIN')
-        // In one order, so that writers wait for each other but never for ever.
-        const ids = [...new Set(Array.from({ length: 1 + Math.floor(options.random() * 3) }, () => 1 + Math.floor(options.random() * 12)))].sort((a, b) => a - b)
-        for (const id of ids) {
-          await change(client, id, options.random())
-          if (options.random() < 0.5) await pause(options.random() * 4)
+export interface Writers {
+  /** Several at once, with pauses inside their transactions. @returns how many commits there were */
+  writeFor(options: { durationMs: number; random: () => number; prelude?: string }): Promise<number>
+  close(): Promise<void>
+}
+
+/** Connections are made once: a burst is short. */
+export async function openWriters(workspace: Workspace, count: number): Promise<Writers> {
+  const clients = Array.from({ length: count }, () => new pg.Client(workspace.url))
+  for (const client of clients) client.on('error', () => {})
+  await Promise.all(clients.map((client) => client.connect()))
+  return {
+    async writeFor({ durationMs, random, prelude = 'RESET synchronous_commit' }) {
+      const until = performance.now() + durationMs
+      let commits = 0
+      const write = async (client: pg.Client): Promise<void> => {
+        await client.query(prelude)
+        while (performance.now() < until) {
+          await writeOnce(client, random)
+          commits++
         }
-        await client.query('COMMIT')
-        commits++
       }
-    } finally {
-      await client.end()
-    }
+      await Promise.all(clients.map(write))
+      return commits
+    },
+    async close() {
+      await Promise.all(clients.map((client) => client.end()))
+    },
   }
-  await Promise.all(Array.from({ length: options.writers }, write))
-  return commits
+}
+
+async function writeOnce(client: pg.Client, random: () => number): Promise<void> {
+  await client.query('BEGIN')
+  // In one order, so that writers wait for each other but never for ever.
+  const ids = [...new Set(Array.from({ length: 1 + Math.floor(random() * 3) }, () => 1 + Math.floor(random() * 24)))].sort((a, b) => a - b)
+  for (const id of ids) {
+    await change(client, id, random())
+    if (random() < 0.3) await pause(random() * 3)
+  }
+  await client.query('COMMIT')
 }
 
 async function change(client: pg.Client, id: number, dice: number): Promise<void> {
