@@ -11,7 +11,7 @@ import {
 import { createEnvelopeWriter, type EnvelopeWriter, type SourceNames } from './encode/envelope.ts'
 import type { TableEncoder } from './encode/table-encoder.ts'
 import { CaptureError } from './errors.ts'
-import { readBegin, readCommitEndLsn, readLogicalMessage, readTruncate } from './pgoutput/messages.ts'
+import { readBegin, readCommitEndLsn, readLogicalMessage, readOrigin, readTruncate } from './pgoutput/messages.ts'
 import { createTuple, readTuple } from './pgoutput/tuple.ts'
 
 /*
@@ -91,7 +91,7 @@ export class Assembler {
     return this.#previousCommitLsn
   }
 
-  /** Takes one message; Relation, Type and Origin are not for it. */
+  /** Takes one message; Relation and Type are not for it. */
   accept(buffer: Buffer, offset: number, startLsn: bigint): void {
     const at = offset + 1
     switch (buffer[offset]) {
@@ -115,6 +115,8 @@ export class Assembler {
         return this.#truncate(buffer, at, startLsn.toString())
       case TAG_MESSAGE:
         return this.#message(buffer, at)
+      case TAG_ORIGIN:
+        return this.#envelope.origin(readOrigin(buffer, at))
       default:
         throw new CaptureError(`pgoutput sent a message of the unknown kind "${buffer.toString('latin1', offset, at)}".`)
     }
@@ -148,7 +150,7 @@ export class Assembler {
     this.#xid = xid
     this.#commitTimeUs = commitTimeUs
     const nowMs = this.#options.now()
-    this.#envelope.begin({ xid: xid === 0 ? null : xid, commitTimeUs, previousCommitLsn: this.#previousCommitLsn, snapshot: 'false', nowMs })
+    this.#envelope.begin({ xid: xid === 0 ? null : xid, commitTimeUs, previousCommitLsn: this.#previousCommitLsn, snapshot: null, nowMs })
   }
 
   #commit(endLsn: Lsn): void {
@@ -181,7 +183,7 @@ export class Assembler {
     readTuple(buffer, next + 1, tuple)
     const before = isFull ? encoder.row(old) : hasOld ? encoder.identityRow(old) : 'null'
     const after = encoder.row(tuple, hasOld ? old : undefined)
-    const key = encoder.key(tuple)
+    const key = encoder.key(tuple, hasOld ? old : undefined)
     const oldKey = hasOld ? encoder.key(old) : key
     if (oldKey === key) {
       return this.#change(encoder, 'u', key, lsn, `"before":${before},"after":${after}`, encoder.excluded(tuple, isFull ? old : undefined))
@@ -242,7 +244,8 @@ export class Assembler {
 const TAG_BEGIN = 66 // B
 const TAG_COMMIT = 67 // C
 const TAG_MESSAGE = 77 // M
-const TAG_OLD = 79 // O
+const TAG_ORIGIN = 79 // O
+const TAG_OLD = 79 // O, inside an update or a delete
 const TAG_KEY = 75 // K
 const TAG_INSERT = 73 // I
 const TAG_UPDATE = 85 // U

@@ -226,7 +226,7 @@ export class CaptureSession {
     const tag = chunk[offset]
     if (startLsn > this.#receivedLsn) this.#receivedLsn = startLsn as Lsn
     if (tag === TAG_RELATION) this.#relation(readRelation(chunk, offset + 1))
-    else if (tag !== TAG_TYPE && tag !== TAG_ORIGIN) this.#assembler?.accept(chunk, offset, startLsn)
+    else if (tag !== TAG_TYPE) this.#assembler?.accept(chunk, offset, startLsn)
   }
 
   #relation(relation: RelationMessage): void {
@@ -345,7 +345,6 @@ export class CaptureSession {
 
 const TAG_RELATION = 82 // R
 const TAG_TYPE = 89 // Y
-const TAG_ORIGIN = 79 // O
 
 /** Makes the slot where there is none, or none that can still be read. @returns whether it is new */
 async function takeSlot({ query, slot: name, onWarning }: SessionOptions): Promise<boolean> {

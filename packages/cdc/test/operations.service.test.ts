@@ -96,6 +96,17 @@ describe('operations', () => {
     ])
   })
 
+  it('knows a large key that an update did not touch', async () => {
+    const key = `(SELECT string_agg(md5(i::text), '') FROM generate_series(1, 75) i)`
+    const result = await captured(
+      'CREATE TABLE t (id text PRIMARY KEY, n int); ALTER TABLE t ALTER id SET STORAGE EXTERNAL',
+      ['t'],
+      [`INSERT INTO t VALUES (${key}, 1)`, 'UPDATE t SET n = 2'],
+    )
+    expect(result.map(({ op }) => op)).toEqual(['c', 'u'])
+    expect(result[1]?.key).toEqual(result[0]?.key)
+  })
+
   it('tells a truncate once for each table', async () => {
     const result = await captured(
       'CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY)',

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { captureFixture, type CaptureFixture } from './support/capture-fixture.ts'
 import { changes, events } from './support/events.ts'
 import { eventually } from './support/eventually.ts'
-import { MemorySink } from './support/memory-sink.ts'
+import type { MemorySink } from './support/memory-sink.ts'
 
 const DDL = 'CREATE TABLE task (id int PRIMARY KEY, title text)'
 

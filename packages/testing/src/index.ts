@@ -1,5 +1,6 @@
 export { cacheDirectory } from './cache-directory.ts'
 export { createDatabase } from './create-database.ts'
+export { findDebezium, startDebezium, type DebeziumOptions, type DebeziumProgram, type DebeziumServer } from './debezium.ts'
 export { freePort } from './free-port.ts'
 export { startPostgres, type PostgresOptions, type PostgresServer } from './postgres.ts'
 export { findRedis, startRedis, type RedisOptions, type RedisServer } from './redis.ts'

@@ -6,6 +6,8 @@ export interface ServerProcess {
   start(args: readonly string[]): Promise<void>
   /** Sends the signal and waits for the end. Does nothing when it does not run. */
   end(signal: NodeJS.Signals): Promise<void>
+  /** While it runs. */
+  readonly pid: number | undefined
 }
 
 /**
@@ -18,6 +20,9 @@ export function createServerProcess(
 ): ServerProcess {
   let child: ChildProcess | undefined
   return {
+    get pid() {
+      return child?.pid
+    },
     async start(args) {
       const started = spawn(command, args, { ...options.spawn, stdio: ['ignore', 'ignore', 'pipe'] })
       child = started

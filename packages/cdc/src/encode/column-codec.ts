@@ -18,22 +18,7 @@ export interface TypeFacts {
 export type Types = ReadonlyMap<number, TypeFacts>
 
 // Arrays of these have no representation in Debezium: the column is left out, as there.
-const NO_ARRAY = new Set([
-  'money',
-  'interval',
-  'name',
-  'xml',
-  'point',
-  'bit',
-  'varbit',
-  'hstore',
-  'tsvector',
-  'timetz',
-  'time',
-  'char',
-  'vector',
-  'halfvec',
-])
+const NO_ARRAY = new Set(['money', 'interval', 'name', 'xml', 'point', 'bit', 'varbit', 'char', 'vector', 'halfvec'])
 
 /** Written instead of an array that was not sent: the placeholder's bytes, or a UUID made of them. */
 const UNAVAILABLE_BYTES = JSON.stringify([...Buffer.from(UNAVAILABLE)])

@@ -16,14 +16,23 @@ export interface TransactionSource {
   commitTimeUs: bigint
   /** LSN of the previous transaction's commit, or `null` where it is not known. */
   previousCommitLsn: string | null
-  snapshot: string
+  /** `first`, `true` or `last` for a row of the initial snapshot, `null` for a change. */
+  snapshot: string | null
   /** When it is processed, milliseconds since 1970. */
   nowMs: number
+}
+
+/** Where a transaction was first committed, when it came here by replication. */
+export interface TransactionOrigin {
+  name: string
+  lsn: string
 }
 
 /** Writes Debezium's envelope, field by field in its order, so that a row is turned into text once and never into an object. */
 export interface EnvelopeWriter {
   begin(transaction: TransactionSource): void
+  /** Of the transaction that was begun. */
+  origin(origin: TransactionOrigin): void
   /**
    * @param table - `"schema":"…","table":"…"`
    * @param rows - `"before":…,"after":…` or what else stands in front of the source
@@ -39,18 +48,25 @@ export function createEnvelopeWriter(names: SourceNames): EnvelopeWriter {
   let sourceTimes = ''
   let transactionEnd = ''
   let times = ''
+  let origin = NO_ORIGIN
   return {
     begin({ xid, commitTimeUs, previousCommitLsn, snapshot, nowMs }) {
       const us = commitTimeUs.toString()
       const previous = previousCommitLsn === null ? 'null' : `\\"${previousCommitLsn}\\"`
-      source = `${head}${(commitTimeUs / 1000n).toString()},"snapshot":"${snapshot}","db":${database},"sequence":"[${previous},\\"`
+      source = `${head}${(commitTimeUs / 1000n).toString()},"snapshot":${snapshot === null ? 'null' : `"${snapshot}"`},"db":${database},"sequence":"[${previous},\\"`
       sourceTimes = `\\"]","ts_us":${us},"ts_ns":${us}000,`
       transactionEnd = `,"txId":${xid === null ? 'null' : xid},"lsn":`
+      origin = NO_ORIGIN
       times = `","ts_ms":${nowMs},"ts_us":${nowMs}000,"ts_ns":${nowMs}000000`
     },
+    origin({ name, lsn }) {
+      origin = `,"xmin":null,"origin":${JSON.stringify(name)},"origin_lsn":${lsn}}`
+    },
     write(operation, table, lsn, rows, excluded) {
-      const origin = `${source}${lsn}${sourceTimes}${table}${transactionEnd}${lsn},"xmin":null}`
-      return `{${rows},${origin},"transaction":null,"op":"${operation}${times}${excluded === undefined ? '' : `,"excluded":${excluded}`}}`
+      const place = `${source}${lsn}${sourceTimes}${table}${transactionEnd}${lsn}${origin}`
+      return `{${rows},${place},"transaction":null,"op":"${operation}${times}${excluded === undefined ? '' : `,"excluded":${excluded}`}}`
     },
   }
 }
+
+const NO_ORIGIN = ',"xmin":null,"origin":null,"origin_lsn":null}'

@@ -1,4 +1,4 @@
-import { asciiCodec, asIs, asPlainString, asString, textCodec, UNAVAILABLE, type Codec } from './codec.ts'
+import { asciiCodec, asIs, asPlainString, textCodec, UNAVAILABLE, type Codec } from './codec.ts'
 import { encodeHstore } from './hstore.ts'
 import { encodePoint } from './point.ts'
 import { encodeDate, encodeInterval, encodeTime, encodeTimestamp, encodeTimestamptz, encodeTimetz } from './temporal.ts'
@@ -28,8 +28,8 @@ export const SCALARS: Readonly<Record<string, (typmod: number) => Codec>> = {
   ltree: () => TEXT,
   isbn: () => TEXT,
   uuid: () => asciiCodec(asPlainString, '""'),
-  json: () => textCodec(asString, '"{}"'),
-  jsonb: () => textCodec(asString, '"{}"'),
+  json: () => TEXT,
+  jsonb: () => TEXT,
   xml: () => TEXT,
   inet: () => TEXT,
   cidr: () => TEXT,

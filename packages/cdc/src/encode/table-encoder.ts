@@ -11,8 +11,8 @@ export interface TableEncoder {
   readonly tableName: string
   /** `"schema":"…","table":"…"` */
   readonly sourceText: string
-  /** The key as a JSON object, or `null` where the table has none. */
-  key(tuple: Tuple): string | null
+  /** The key as a JSON object, or `null` where the table has none. A large key that the statement left alone is taken from `old`. */
+  key(tuple: Tuple, old?: Tuple): string | null
   /** A whole row. Where the tuple lacks a value that the statement left alone, it is taken from `old`, else it is the placeholder. */
   row(tuple: Tuple, old?: Tuple): string
   /** A row of which only the replica identity was sent: the rest is NULL, or what Debezium invents where NULL is not allowed. */
@@ -53,7 +53,7 @@ export function createTableEncoder(relation: RelationMessage, facts: TableFacts 
   return {
     tableName: tableName(captured),
     sourceText: `"schema":${JSON.stringify(captured.schema)},"table":${JSON.stringify(captured.name)}`,
-    key: (tuple) => (keyPlans.length === 0 ? null : rowText(keyPlans, tuple, undefined)),
+    key: (tuple, old) => (keyPlans.length === 0 ? null : keyText(keyPlans, tuple, old)),
     row: (tuple, old) => rowText(plans, tuple, old),
     identityRow: (tuple) => identityText(plans, tuple),
     excluded: (tuple, old) => (withheld.length === 0 ? undefined : excludedText(withheld, tuple, old)),
@@ -81,6 +81,12 @@ function rowText(plans: readonly ColumnPlan[], tuple: Tuple, old: Tuple | undefi
     else json += plan.codec.placeholder
   }
   return `${json}}`
+}
+
+/** A key column that the replica identity does not hold was not sent. */
+function keyText(plans: readonly ColumnPlan[], tuple: Tuple, old: Tuple | undefined): string {
+  const isWhole = plans.every(({ index }) => tuple.kinds[index] === TUPLE_TEXT)
+  return isWhole || old !== undefined ? rowText(plans, tuple, old) : identityText(plans, tuple)
 }
 
 function identityText(plans: readonly ColumnPlan[], tuple: Tuple): string {

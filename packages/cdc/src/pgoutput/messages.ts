@@ -77,3 +77,10 @@ export function readLogicalMessage(buffer: Buffer, offset: number): LogicalMessa
   const length = reader.int32()
   return { isTransactional: (flags & 1) === 1, lsn, prefix, content: reader.bytes(length) }
 }
+
+/** Where the transaction came from, when a replication origin brought it; follows Begin. */
+export function readOrigin(buffer: Buffer, offset: number): { name: string; lsn: string } {
+  const reader = new MessageReader(buffer, offset)
+  const lsn = reader.uint64().toString()
+  return { name: reader.string(), lsn }
+}
