@@ -163,6 +163,12 @@ export const ERROR_CODES = {
     sentence: 'Another process reads on in place of this one.',
     cure: 'Nothing: it was slower than its lease, and a stand-by took over. Raise `leaseMs` if it happens often.',
   },
+  stream_gap: {
+    status: 500,
+    isRetryable: false,
+    sentence: 'Changes of this stream are gone.',
+    cure: 'Give the stream `onGap`, which makes up for what is missing and lets it go on.',
+  },
   auth_expired: {
     status: 401,
     isRetryable: false,

@@ -1,0 +1,186 @@
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import { ChangeLogError, type ChangeLog } from '@zenstack-live/change-log'
+import type { DataModel } from '@zenstack-live/model'
+import type { GetModels, SchemaDef } from '@zenstackhq/schema'
+import { createTailHub, type TailHub } from './hub/tail-hub.ts'
+import { createRowExists, type StreamClient } from './filter/stream-client.ts'
+import { STREAM_LIMITS, type StreamLimits } from './limits.ts'
+import { createLiveStream, type LiveStream } from './live-stream.ts'
+import { createMatcher } from './matcher.ts'
+import type { Deliver, ReaderConfig, RetryPolicy } from './reader/reader-config.ts'
+import { runReaderGroup } from './reader/reader-group.ts'
+import type { EventKind, StreamEvent, StreamRow } from './stream-event.ts'
+import { createStreamAdmin, type StreamAdmin } from './stream-admin.ts'
+import type { DeliveryContext, EventFilters, HandleSettings, KindsOf, StreamOptions, StreamSettings } from './stream-options.ts'
+import { wait } from './wait.ts'
+
+export interface StreamsDeps {
+  log: ChangeLog
+  /** The schema against the database as it is now; asked again when the log says that it changed. */
+  dataModel: () => DataModel | Promise<DataModel>
+  /** Validates filters, and answers what only the database knows. Used without its plugins. */
+  client: StreamClient
+  limits?: Partial<StreamLimits>
+  /** Told of what is tried again by itself. */
+  onWarning?: (message: string) => void
+}
+
+/** A handler that runs until its stream ends. */
+export interface StreamHandle {
+  /** Resolves when the stream was closed or its signal aborted; rejects when it cannot go on (`StreamGapError`, a filter that does not fit). */
+  readonly ended: Promise<void>
+  /** Takes no more events, waits for handlers that run, saves the place and gives it free. */
+  close(): Promise<void>
+}
+
+export interface Streams<Schema extends SchemaDef> {
+  /** The events that an id has not acknowledged yet, and those to come. */
+  stream<Model extends GetModels<Schema>, Keys extends keyof StreamOptions<Schema, Model>>(
+    options: Pick<StreamOptions<Schema, Model>, Keys> & { model: Model; id: string },
+  ): LiveStream<StreamEvent<StreamRow<Schema, Model>, KindsOf<Keys>>>
+
+  /** Calls the handler with each event, again when it fails, until it succeeds or the event becomes a dead letter. */
+  handle<Model extends GetModels<Schema>, Keys extends keyof StreamOptions<Schema, Model>>(
+    options: Pick<StreamOptions<Schema, Model>, Keys> & { model: Model; id: string },
+    handler: (event: StreamEvent<StreamRow<Schema, Model>, KindsOf<Keys>>, context: DeliveryContext) => unknown,
+    settings?: HandleSettings,
+  ): StreamHandle
+
+  /** Ids with their places, owners and dead letters. */
+  readonly admin: StreamAdmin
+
+  /** Ends all streams of this process, each as its own `close` does. */
+  close(): Promise<void>
+}
+
+/** Durable readers of one log. Opens nothing until a stream runs; the log stays the caller's to close. */
+export function createStreams<Schema extends SchemaDef>(deps: StreamsDeps): Streams<Schema> {
+  const limits: StreamLimits = { ...STREAM_LIMITS, ...deps.limits }
+  const { log } = deps
+  const exists = createRowExists(deps.client)
+  const hub = createTailHub(log, limits, (after) => requireContinuity(log, after, limits))
+  const closed = new AbortController()
+  const running = new Set<Promise<void>>()
+
+  const run = async (options: AnyOptions, part: RunPart): Promise<void> => {
+    const config = createConfig({ deps, limits, hub, exists }, options, part, closed.signal)
+    const ended = runReaderGroup(config)
+    const settled = ended.catch(() => undefined)
+    running.add(settled)
+    void settled.finally(() => running.delete(settled))
+    await ended
+  }
+
+  return {
+    stream(options) {
+      const any = checkOptions(options)
+      return createLiveStream((deliver, signal, concurrency) => run(any, { deliver, signal, concurrency, retries: undefined }))
+    },
+    handle(options, handler, settings = {}) {
+      const any = checkOptions(options)
+      const stop = new AbortController()
+      const deliver: Deliver = async (event, context) => {
+        // The matcher made the event from the options that the handler's type was inferred from.
+        await (handler as (event: unknown, context: DeliveryContext) => unknown)(event, context)
+      }
+      const retries = retryPolicy(settings, limits)
+      const ended = run(any, { deliver, signal: stop.signal, concurrency: Math.max(1, settings.concurrency ?? 1), retries })
+      ended.catch((error: unknown) => deps.onWarning?.(`The stream "${any.id}" ended: ${String(error)}`))
+      return {
+        ended,
+        async close() {
+          stop.abort()
+          await ended.catch(() => undefined)
+        },
+      }
+    },
+    admin: createStreamAdmin(log),
+    async close() {
+      closed.abort()
+      await Promise.all(running)
+      await hub.close()
+    },
+  }
+}
+
+type AnyOptions = StreamSettings & EventFilters<unknown> & { model: string }
+
+interface RunPart {
+  deliver: Deliver
+  signal: AbortSignal
+  concurrency: number
+  retries: RetryPolicy | undefined
+}
+
+interface Shared {
+  deps: StreamsDeps
+  limits: StreamLimits
+  hub: TailHub
+  exists: ReturnType<typeof createRowExists>
+}
+
+function createConfig({ deps, limits, hub, exists }: Shared, options: AnyOptions, part: RunPart, closed: AbortSignal): ReaderConfig {
+  const signals = [part.signal, closed, ...(options.signal === undefined ? [] : [options.signal])]
+  return {
+    id: options.id,
+    owner: `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`,
+    partitions: options.partitions ?? 1,
+    start: options.start ?? 'now',
+    leaseMs: options.leaseMs ?? limits.leaseMs,
+    log: deps.log,
+    hub,
+    limits,
+    createMatcher: async () => createMatcher({ data: await deps.dataModel(), client: deps.client, exists }, options.model, options),
+    deliver: part.deliver,
+    concurrency: part.concurrency,
+    retries: part.retries,
+    onGap: options.onGap,
+    onWarning: deps.onWarning ?? ((): void => undefined),
+    signal: AbortSignal.any(signals),
+  }
+}
+
+const ID = /^[\w.:@-]{1,128}$/
+const KINDS: readonly EventKind[] = ['created', 'updated', 'deleted']
+
+/** What types do not say, or JavaScript did not check. @throws {TypeError} */
+function checkOptions(options: object): AnyOptions {
+  // A Pick of StreamOptions with all that is required.
+  const any = options as AnyOptions
+  if (typeof any.model !== 'string') throw new TypeError('A stream needs the name of a model.')
+  if (typeof any.id !== 'string' || !ID.test(any.id)) {
+    throw new TypeError(`A stream's id is 1 to 128 letters, digits, ".", "_", ":", "@" or "-", not "${String(any.id).slice(0, 140)}".`)
+  }
+  if (KINDS.every((kind) => any[kind] === undefined))
+    throw new TypeError(`The stream "${any.id}" asks for nothing. Give it created, updated or deleted.`)
+  const { partitions = 1, leaseMs = STREAM_LIMITS.leaseMs } = any
+  if (!Number.isInteger(partitions) || partitions < 1 || partitions > STREAM_LIMITS.maxPartitions) {
+    throw new TypeError(`A stream has 1 to ${STREAM_LIMITS.maxPartitions} partitions, not ${partitions}.`)
+  }
+  if (!(leaseMs >= 100)) throw new TypeError(`A lease lasts at least 100 ms, not ${leaseMs}.`)
+  return any
+}
+
+function retryPolicy(settings: HandleSettings, limits: StreamLimits): RetryPolicy {
+  const maxDeliveries = settings.maxDeliveries ?? limits.maxDeliveries
+  if (!Number.isInteger(maxDeliveries) || maxDeliveries < 1) throw new TypeError(`An event is delivered at least once, not ${maxDeliveries} times.`)
+  return { maxDeliveries, backoff: settings.backoff ?? ((deliveries) => fullJitter(deliveries, limits)), onFailure: settings.onFailure }
+}
+
+/** At least half of it, so that a retry never comes at once. */
+function fullJitter(deliveries: number, { minBackoffMs, maxBackoffMs }: StreamLimits): number {
+  return Math.min(maxBackoffMs, minBackoffMs * 2 ** (deliveries - 1)) * (0.5 + Math.random() / 2)
+}
+
+/** Waits for a log that lost its newest entries to be filled again; everything else that is missing is an error. */
+async function requireContinuity(log: ChangeLog, after: Parameters<ChangeLog['continuity']>[0], limits: StreamLimits): Promise<void> {
+  const deadline = performance.now() + limits.healMs
+  for (;;) {
+    const continuity = await log.continuity(after)
+    if (continuity === 'ok') return
+    if (continuity === 'gap') throw new ChangeLogError('log_gap', `The log no longer holds what follows ${after}.`)
+    if (performance.now() > deadline) throw new ChangeLogError('log_lost_tail', `Entry ${after} is not in the log any more.`)
+    await wait(100)
+  }
+}

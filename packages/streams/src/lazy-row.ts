@@ -1,0 +1,37 @@
+import { decodeRow, type Field, type Model, type StoredRow, type StoredValue } from '@zenstack-live/model'
+import type { RawRow } from '@zenstack-live/protocol'
+
+/**
+ * A row whose fields are decoded when they are looked at: most filters read one or two of them.
+ * A field that the change does not know is `undefined`, as in a decoded row.
+ */
+export function lazyRowsOf(model: Model): (raw: RawRow) => StoredRow {
+  let rowOf = made.get(model)
+  if (rowOf === undefined) made.set(model, (rowOf = createLazyRows(model)))
+  return rowOf
+}
+
+const made = new WeakMap<Model, (raw: RawRow) => StoredRow>()
+
+function createLazyRows(model: Model): (raw: RawRow) => StoredRow {
+  class LazyRow {
+    readonly raw: RawRow
+    constructor(raw: RawRow) {
+      this.raw = raw
+    }
+  }
+  for (const field of model.fields.values()) defineField(LazyRow.prototype, model, field)
+  // Its accessors are the fields of the model.
+  return (raw) => new LazyRow(raw) as unknown as StoredRow
+}
+
+function defineField(prototype: object, model: Model, field: Field): void {
+  const alone: Model = { ...model, fields: new Map([[field.name, field]]), fieldsByColumn: new Map([[field.column, field]]) }
+  Object.defineProperty(prototype, field.name, {
+    get(this: { raw: RawRow }): StoredValue | undefined {
+      const value = decodeRow(alone, this.raw)[field.name]
+      Object.defineProperty(this, field.name, { value, enumerable: true })
+      return value
+    },
+  })
+}

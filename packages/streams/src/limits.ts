@@ -1,0 +1,32 @@
+/** Default numbers of backend streams, with unit and reason. */
+export const STREAM_LIMITS = {
+  /** How long an owner keeps its id without a sign of life. Long enough for a pause of the garbage collector, short enough to wait out. */
+  leaseMs: 10_000,
+  /** A stand-by looks at least this often whether the id is free. */
+  standbyPollMs: 500,
+  /** Acknowledgements of a loop travel together, at most this long after they were made. */
+  acknowledgeDelayMs: 20,
+  /** A stream that skips everything notes how far it has come this often. */
+  skipSaveIntervalMs: 1_000,
+  /** Events matched, running or finished above the low-water mark of one partition; the bound of its cursor record. */
+  maxAhead: 1_000,
+  /** Pages of the shared tail kept for readers that are a little behind; beyond it they read the log themselves. */
+  hubPages: 200,
+  /** Largest page of the shared tail, and of a reader that catches up. */
+  pageEntries: 500,
+  /** Deliveries of an event before it becomes a dead letter. */
+  maxDeliveries: 5,
+  /** First and longest pause between deliveries of one event. */
+  minBackoffMs: 500,
+  maxBackoffMs: 60_000,
+  /** How long a stream that ends waits for handlers that run. */
+  drainMs: 10_000,
+  /** How long a reader ahead of a log that lost its newest entries waits for them to be written again. */
+  healMs: 30_000,
+  /** Longest text of an error kept in a dead letter. */
+  maxErrorChars: 4_000,
+  /** Most partitions of one id. */
+  maxPartitions: 64,
+} as const
+
+export type StreamLimits = { readonly [name in keyof typeof STREAM_LIMITS]: number }

@@ -1,0 +1,354 @@
+import { ChangeLogError, type ReaderLease } from '@zenstack-live/change-log'
+import { compareEntryIds, errorCodeOf, type EntryId } from '@zenstack-live/protocol'
+import { writeDeadLetter } from '../dead-letter.ts'
+import { changesAfter, type PageMark, type SharedChange, type StreamPage } from '../hub/stream-page.ts'
+import type { Match, Matcher } from '../matcher.ts'
+import { StreamGapError, type GapReason, type StreamGap } from '../stream-error.ts'
+import { wait, within } from '../wait.ts'
+import { describeGap } from './find-gap.ts'
+import { partitionOf } from './partition-of.ts'
+import { replayLetters } from './replay-letters.ts'
+import { createProgress, parseProgress, type Progress } from './progress.ts'
+import type { ReaderConfig } from './reader-config.ts'
+import { createSaver, type Saver } from './saver.ts'
+import { createSchedule, type Schedule } from './schedule.ts'
+import type { StartPlace } from './start-place.ts'
+
+interface PendingEvent {
+  position: EntryId
+  key: string
+  change: SharedChange
+  match: Match
+}
+
+/** How a reader came to its end. */
+export type ReaderEnd = 'stopped' | 'lost'
+
+/**
+ * Owns one partition for as long as its lease holds.
+ *
+ * ```
+ *  feed: hub pages ──► match ──► Progress.begin ──► Schedule
+ *  pump: Schedule ──► (count, save under the fence) ──► deliver ──► finish | postpone | dead letter
+ *  save: cursor, finished above it, deliveries, letters, lease: in one step
+ * ```
+ * What is finished is saved with the next save; until then a crash delivers it again.
+ */
+export class PartitionReader {
+  readonly #config: ReaderConfig
+  readonly #lease: ReaderLease
+  readonly #index: number
+  readonly #progress: Progress
+  readonly #schedule: Schedule<PendingEvent>
+  readonly #saver: Saver
+  readonly #stop = new AbortController()
+  readonly #signal: AbortSignal
+  readonly #timers = new Set<NodeJS.Timeout>()
+  #matcher: Matcher | undefined
+  #isReplaying = false
+  #wakeFeed: (() => void) | undefined
+  #wakeIdle: (() => void) | undefined
+  #end: ReaderEnd = 'stopped'
+  #lastSkipSave = performance.now()
+
+  constructor(config: ReaderConfig, lease: ReaderLease, index: number, place: StartPlace) {
+    this.#config = config
+    this.#lease = lease
+    this.#index = index
+    const saved = lease.record === undefined ? undefined : parseProgress(lease.record)
+    this.#progress = createProgress(config.log.identity, place.after, saved)
+    if (saved === undefined) this.#progress.notBeforeMs = place.notBeforeMs
+    this.#schedule = createSchedule(config.concurrency, config.retries !== undefined)
+    this.#signal = AbortSignal.any([config.signal, this.#stop.signal])
+    this.#saver = createSaver({
+      log: config.log,
+      lease,
+      record: () => this.#progress.record(),
+      onLost: () => this.#lose(),
+      onWarning: config.onWarning,
+    })
+  }
+
+  /** Runs until the stream ends or the lease is lost. @throws {StreamGapError} when changes are gone and nobody takes care of it */
+  async run(): Promise<ReaderEnd> {
+    const renewal = setInterval(() => this.#renew(), this.#config.leaseMs / 3)
+    try {
+      this.#matcher = await this.#config.createMatcher()
+      await this.#saver.flush()
+      await this.#checkIdentity()
+      await this.#feed()
+      return this.#end
+    } catch (error) {
+      if (this.#signal.aborted && !(error instanceof StreamGapError)) return this.#end
+      throw error
+    } finally {
+      await this.#finish(renewal)
+    }
+  }
+
+  /** Gives the partition up once what runs is finished. */
+  stop(): void {
+    this.#stop.abort()
+    this.#wake()
+  }
+
+  #renew(): void {
+    this.#saver.request(0)
+    const matcher = this.#matcher
+    if (this.#config.retries === undefined || matcher === undefined || this.#isReplaying) return
+    this.#isReplaying = true
+    const replaying = replayLetters(this.#config, this.#lease, matcher, this.#signal, this.#saver)
+    void replaying
+      .catch((error: unknown) => this.#config.onWarning(`Dead letters of "${this.#config.id}" could not be replayed: ${String(error)}`))
+      .finally(() => (this.#isReplaying = false))
+  }
+
+  get #isLost(): boolean {
+    return this.#end === 'lost'
+  }
+
+  #lose(): void {
+    this.#end = 'lost'
+    this.stop()
+  }
+
+  async #finish(renewal: NodeJS.Timeout): Promise<void> {
+    this.#stop.abort()
+    for (const timer of this.#timers) clearTimeout(timer)
+    if (!this.#isLost) {
+      await within(this.#drained(), this.#config.limits.drainMs)
+      await within(this.#saver.flush(), this.#config.limits.drainMs)
+    }
+    clearInterval(renewal)
+    this.#saver.close()
+    if (!this.#isLost) await this.#config.log.readers.release(this.#lease).catch(() => undefined)
+  }
+
+  async #feed(): Promise<void> {
+    const { hub, limits } = this.#config
+    while (!this.#signal.aborted) {
+      try {
+        for await (const page of hub.follow(this.#progress.scanned, this.#signal)) {
+          await this.#takePage(page)
+          if (this.#signal.aborted) return
+        }
+      } catch (error) {
+        if (this.#signal.aborted) return
+        const reason = gapReason(error)
+        if (reason !== undefined) await this.#gap(reason, error)
+        else if (errorCodeOf(error) === 'log_unavailable') await wait(Math.min(limits.standbyPollMs, 500), this.#signal)
+        else throw error
+      }
+    }
+  }
+
+  async #takePage(page: StreamPage): Promise<void> {
+    if (this.#matcher === undefined) return
+    const after = this.#progress.scanned
+    const changes = changesAfter(page, this.#matcher.table, after)
+    const marks = page.marks.length === 0 ? page.marks : page.marks.filter(({ entry }) => compareEntryIds(entry.id, after) > 0)
+    let mark = 0
+    for (const change of changes) {
+      for (; mark < marks.length && isBefore(marks[mark], change); mark++) await this.#takeMark(marks[mark])
+      const taking = this.#takeChange(change)
+      if (taking !== undefined) await taking
+      if (this.#signal.aborted) return
+    }
+    for (; mark < marks.length; mark++) await this.#takeMark(marks[mark])
+    this.#progress.scan(page.last)
+    const now = performance.now()
+    if (now - this.#lastSkipSave > this.#config.limits.skipSaveIntervalMs) {
+      this.#lastSkipSave = now
+      this.#saver.request(0)
+    }
+  }
+
+  /** Synchronous for changes that nobody asked for: they are the most. */
+  #takeChange(change: SharedChange): Promise<void> | undefined {
+    const matcher = this.#matcher
+    if (matcher === undefined) return undefined
+    if (change.op === 't')
+      return matcher.asksDeleted ? this.#gapAt(change, 'truncate', 'The table was truncated: its rows went without an event each.') : undefined
+    if (this.#config.partitions > 1 && !this.#isOurs(matcher, change)) return undefined
+    const match = matcher.match(change)
+    if (match === undefined || this.#isTooEarly(change)) return undefined
+    return match instanceof Promise
+      ? match.then((found) => (found === undefined ? undefined : this.#takeMatch(change, found)))
+      : this.#takeMatch(change, match)
+  }
+
+  #takeMatch(change: SharedChange, match: Match): Promise<void> | undefined {
+    if (!this.#progress.begin(change.entry.id, change.previous)) return undefined
+    const event: PendingEvent = { position: change.entry.id, key: match.key, change, match }
+    const { retries } = this.#config
+    const deliveries = this.#progress.deliveries(event.position)
+    if (retries !== undefined && deliveries >= retries.maxDeliveries) {
+      this.#bury(event, new Error(`The process ended during each of ${deliveries} deliveries.`))
+      return undefined
+    }
+    this.#schedule.add(event, deliveries > 0)
+    this.#pump()
+    return this.#progress.ahead >= this.#config.limits.maxAhead ? this.#roomAhead() : undefined
+  }
+
+  #isOurs(matcher: Matcher, change: SharedChange): boolean {
+    const key = matcher.keyOf(change)
+    return key === undefined || partitionOf(key, this.#config.partitions) === this.#index
+  }
+
+  #isTooEarly(change: SharedChange): boolean {
+    const { notBeforeMs } = this.#progress
+    if (notBeforeMs === undefined) return false
+    if (change.envelope.source.ts_ms < notBeforeMs) return true
+    this.#progress.notBeforeMs = undefined
+    return false
+  }
+
+  async #roomAhead(): Promise<void> {
+    // Half of it, so that the feed does not stop and go with every event.
+    while (this.#progress.ahead > this.#config.limits.maxAhead / 2 && !this.#signal.aborted) {
+      this.#saver.request(0)
+      await new Promise<void>((resolve) => (this.#wakeFeed = resolve))
+    }
+  }
+
+  #pump(): void {
+    if (this.#signal.aborted) return
+    for (let event = this.#schedule.take(); event !== undefined; event = this.#schedule.take()) {
+      const taken = event
+      if (this.#config.retries !== undefined) {
+        this.#progress.count(taken.position)
+        this.#saver.afterSave(() => void this.#deliver(taken))
+      } else if (this.#saver.isFresh) void this.#deliver(taken)
+      else this.#saver.afterSave(() => void this.#deliver(taken))
+    }
+  }
+
+  async #deliver(event: PendingEvent): Promise<void> {
+    if (this.#signal.aborted) {
+      this.#progress.uncount(event.position)
+      this.#schedule.postpone(event)
+      this.#wake()
+      return
+    }
+    const delivery = Math.max(1, this.#progress.deliveries(event.position))
+    try {
+      await this.#config.deliver(event.match.toEvent(), { delivery, signal: this.#signal }, () => this.#saver.isFresh)
+      this.#progress.finish(event.position)
+      this.#schedule.finish(event)
+    } catch (error) {
+      this.#failed(event, delivery, error)
+    }
+    this.#saver.request(this.#schedule.size === 0 ? 0 : this.#config.limits.acknowledgeDelayMs)
+    this.#pump()
+    this.#wake()
+  }
+
+  #failed(event: PendingEvent, delivery: number, error: unknown): void {
+    const { retries, id } = this.#config
+    if (retries === undefined) {
+      // A loop that was left: the event stays unfinished, and is delivered again.
+      this.#schedule.postpone(event)
+      return
+    }
+    const isDead = delivery >= retries.maxDeliveries
+    retries.onFailure?.({ id, position: event.position, key: event.key, error, deliveries: delivery, isDead })
+    if (isDead) {
+      this.#bury(event, error)
+      this.#schedule.finish(event)
+      return
+    }
+    this.#schedule.postpone(event)
+    const timer = setTimeout(
+      () => {
+        this.#timers.delete(timer)
+        this.#schedule.retry(event)
+        this.#pump()
+      },
+      Math.max(0, retries.backoff(delivery)),
+    )
+    this.#timers.add(timer)
+  }
+
+  /** Makes it a dead letter, kept in the same step that finishes it. */
+  #bury(event: PendingEvent, error: unknown): void {
+    const { limits } = this.#config
+    const deliveries = this.#progress.deliveries(event.position)
+    this.#saver.addLetter(
+      writeDeadLetter({
+        change: event.change,
+        key: event.key,
+        model: event.match.model,
+        type: event.match.kind,
+        deliveries,
+        error,
+        nowMs: Date.now(),
+        maxErrorChars: limits.maxErrorChars,
+      }),
+    )
+    this.#progress.finish(event.position)
+  }
+
+  async #takeMark(mark: PageMark | undefined): Promise<void> {
+    if (mark === undefined || this.#matcher === undefined) return
+    const { entry } = mark
+    if (entry.kind === 'epoch') {
+      await this.#pass(mark, 'epoch', `Continuity ended here: ${entry.reason}.`)
+      return
+    }
+    if (!entry.tables.includes(this.#matcher.table)) return
+    if (entry.reason === 'schema') this.#matcher = await this.#config.createMatcher()
+    else await this.#pass(mark, 'bulk', 'A transaction was too large for the log: its rows are not in it.')
+  }
+
+  async #gapAt({ entry, previous }: SharedChange, reason: GapReason, message: string): Promise<void> {
+    await this.#announce({ id: this.#config.id, reason, after: previous, resumesAfter: entry.id, message })
+  }
+
+  async #pass({ entry, previous }: PageMark, reason: GapReason, message: string): Promise<void> {
+    await this.#announce({ id: this.#config.id, reason, after: previous, resumesAfter: entry.id, message })
+  }
+
+  async #gap(reason: GapReason, error: unknown): Promise<void> {
+    const message = error instanceof Error ? error.message : String(error)
+    await this.#announce(await describeGap(this.#config.log, this.#config.id, reason, this.#progress.scanned, message))
+  }
+
+  /** What came before the gap is finished first; then the place moves behind it, when someone has taken care of it. */
+  async #announce(gap: StreamGap): Promise<void> {
+    await this.#drained()
+    if (this.#signal.aborted) return
+    if (this.#config.onGap === undefined) throw new StreamGapError(gap)
+    await this.#config.onGap(gap)
+    this.#progress.log = this.#config.log.identity
+    this.#progress.jump(gap.resumesAfter)
+    await this.#saver.flush()
+  }
+
+  async #checkIdentity(): Promise<void> {
+    if (this.#progress.log === this.#config.log.identity) return
+    await this.#gap('lost', new ChangeLogError('log_recreated', 'The change log was made anew since this stream last ran.'))
+  }
+
+  /** Resolves when nothing is unfinished, or, once the reader ends, when nothing runs. */
+  async #drained(): Promise<void> {
+    while (this.#signal.aborted ? this.#schedule.running > 0 : this.#schedule.size > 0) {
+      await new Promise<void>((resolve) => (this.#wakeIdle = resolve))
+    }
+  }
+
+  #wake(): void {
+    this.#wakeFeed?.()
+    this.#wakeIdle?.()
+  }
+}
+
+function isBefore(mark: PageMark | undefined, change: SharedChange): boolean {
+  return mark !== undefined && compareEntryIds(mark.entry.id, change.entry.id) < 0
+}
+
+function gapReason(error: unknown): GapReason | undefined {
+  const code = errorCodeOf(error)
+  if (code === 'log_gap') return 'retention'
+  return code === 'log_lost_tail' || code === 'log_recreated' ? 'lost' : undefined
+}

@@ -1,0 +1,39 @@
+import type { ChangeLog } from '@zenstack-live/change-log'
+import type { TailHub } from '../hub/tail-hub.ts'
+import type { StreamLimits } from '../limits.ts'
+import type { Matcher } from '../matcher.ts'
+import type { StreamGap } from '../stream-error.ts'
+import type { StreamEvent } from '../stream-event.ts'
+import type { DeliveryContext, DeliveryFailure, StreamStart } from '../stream-options.ts'
+
+/** What a partition reader does with an event. Resolves when it is finished; rejects when it has to be delivered again. */
+export type Deliver = (event: StreamEvent<unknown>, context: DeliveryContext, isFresh: () => boolean) => Promise<void>
+
+/** One stream of this process, with everything its partition readers share. */
+export interface ReaderConfig {
+  id: string
+  owner: string
+  partitions: number
+  start: StreamStart
+  leaseMs: number
+  log: ChangeLog
+  hub: TailHub
+  limits: StreamLimits
+  /** Made anew when the schema of the database changes. */
+  createMatcher: () => Promise<Matcher>
+  deliver: Deliver
+  /** Events delivered at the same time, per partition. */
+  concurrency: number
+  /** Deliveries are counted, retried and given up, as `live.handle` does; else each is final. */
+  retries: RetryPolicy | undefined
+  onGap: ((gap: StreamGap) => void | Promise<void>) | undefined
+  onWarning: (message: string) => void
+  /** Ends the stream. */
+  signal: AbortSignal
+}
+
+export interface RetryPolicy {
+  maxDeliveries: number
+  backoff: (deliveries: number) => number
+  onFailure: ((failure: DeliveryFailure) => void) | undefined
+}
