@@ -247,7 +247,8 @@ const TABLE: { readonly [K in StateKind]: Row } = {
   },
   polling: POLLING,
   frozen: { ...BASE, wake: openAnew, 'no-demand': stay, hide: stay },
-  stopped: { ...BASE, wake: openAnew },
+  // A new query is a reason to ask again; the refused ones are not asked for until someone does.
+  stopped: { ...BASE, demand: (state, _event, now) => go(state, 'gathering', { do: 'timer', afterMs: now.limits.changeDelayMs }), wake: openAnew },
   'signed-out': { ...BASE, 'no-demand': stay, hide: stay, 'signed-out': stay },
   closed: CLOSED,
 }

@@ -1,4 +1,13 @@
-import { compareEntryIds, positionLsn, type EntryId, type ErrorCode, type QueryId, type RowChange, type WireQuery } from '@zenstack-live/protocol'
+import {
+  compareEntryIds,
+  positionLsn,
+  type EntryId,
+  type ErrorCode,
+  type Lsn,
+  type QueryId,
+  type RowChange,
+  type WireQuery,
+} from '@zenstack-live/protocol'
 import { INITIAL_STATE, transition, type ConnectionEvent, type ConnectionState, type Effect } from './connection-machine.ts'
 import { EMPTY_QUERY_VIEW, type ConnectionView, type Delivery, type QueryView } from './connection-view.ts'
 import { isRetryable, LiveStream, type LiveStreamEnd, type LiveStreamOptions, type LiveStreamOwner } from './live-stream.ts'
@@ -88,8 +97,9 @@ export class Connection implements LiveStreamOwner {
     const known = this.#shown.position
     const isFirst = this.#state.kind === 'idle' || this.#state.kind === 'gathering'
     this.seed(id, isFirst ? view : { ...view, ticket: undefined, at: undefined })
-    const [lsn, knownLsn] = [positionLsn(position), known === undefined ? undefined : positionLsn(known)]
-    if (isFirst && (known === undefined || (lsn !== undefined && knownLsn !== undefined && lsn < knownLsn))) this.#shown = { ...this.#shown, position }
+    const [lsn, knownLsn] = [positionLsn(position), lsnOf(known)]
+    if (isFirst && (known === undefined || (lsn !== undefined && knownLsn !== undefined && lsn < knownLsn)))
+      this.#shown = { ...this.#shown, position }
   }
 
   drop(ids: Iterable<QueryId>): void {
@@ -235,6 +245,9 @@ export class Connection implements LiveStreamOwner {
   #mayLead(stream: LiveStream): boolean {
     if (stream.firstBatchAt === undefined) return false
     if (this.#leader === undefined) return true
+    // No id passes what its stream has not delivered: one that is as far as ours has everything.
+    const [reached, shownTo] = [lsnOf(stream.view.position), lsnOf(this.#shown.position)]
+    if (reached !== undefined && shownTo !== undefined && reached >= shownTo) return true
     const isPatient = Date.now() - stream.firstBatchAt < this.#options.limits.catchUpMs
     for (const id of stream.ids) {
       const shown = this.view(id)
@@ -278,4 +291,8 @@ export class Connection implements LiveStreamOwner {
     })
     if (changed.length > 0) this.#host.shown(new Set(changed), isBatchEnd)
   }
+}
+
+function lsnOf(position: string | undefined): Lsn | undefined {
+  return position === undefined ? undefined : positionLsn(position)
 }

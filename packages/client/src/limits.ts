@@ -14,7 +14,7 @@ export const CLIENT_LIMITS = {
   minBackoffMs: 500,
   maxBackoffMs: 30_000,
   /** A successor that is behind what is already shown gets this long to catch up before it takes over all the same. */
-  catchUpMs: 2_000,
+  catchUpMs: 5_000,
   /** Openings in a row that brought no byte before the client asks instead of listening: something on the way buffers the stream. */
   silencesBeforePolling: 2,
   /** While the client asks: how often, and after how many rounds it tries to listen again. */

@@ -181,6 +181,7 @@ export class LiveStore implements ConnectionHost {
   }
 
   status(): LiveStatus {
+    this.scope()
     if (this.#queries.size === 0) return 'idle'
     return this.#statusFor(this.isFollowing, this.#syncedAt !== undefined)
   }
@@ -227,6 +228,8 @@ export class LiveStore implements ConnectionHost {
   // What the connection asks and tells.
 
   wanted(): ReadonlyMap<QueryId, WireQuery> {
+    // Asked before every step: nothing is opened for one person with what another one had.
+    this.scope()
     const wanted = [...this.#queries.values()].filter(({ error }) => error === undefined).slice(0, this.#options.limits.maxQueries)
     return new Map(wanted.map(({ id, wire }) => [id, wire]))
   }
@@ -259,7 +262,10 @@ export class LiveStore implements ConnectionHost {
 
   moved(): void {
     const { kind, code } = this.#connection.state
-    this.#stopped = kind === 'stopped' && code !== undefined ? new LiveError(code, `The server refused the connection (${code}). Its log names the reason, docs/protocol.md the cure.`) : undefined
+    this.#stopped =
+      kind === 'stopped' && code !== undefined
+        ? new LiveError(code, `The server refused the connection (${code}). Its log names the reason, docs/protocol.md the cure.`)
+        : undefined
     if (kind === 'signed-out') this.#clear()
     this.#notify(new Set(this.#queries.keys()))
     for (const listener of this.#statusListeners) listener()
@@ -397,10 +403,10 @@ export class LiveStore implements ConnectionHost {
     for (const watched of this.#queries.values()) {
       watched.error = undefined
       watched.syncedAt = undefined
-      watched.state = undefined
     }
     for (const waiter of this.#lsnWaiters) waiter.resolve(false)
     for (const listener of this.#scopeListeners) listener()
+    this.#notify(new Set(this.#queries.keys()))
   }
 
   #connectPage(): void {

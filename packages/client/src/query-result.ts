@@ -110,7 +110,10 @@ function take(draft: Draft, at: number): void {
 
 function patched(row: unknown, set: Record<string, unknown>): unknown {
   if (typeof row !== 'object' || row === null) return row
-  return shareStructure(row, { ...row, ...set })
+  const next: Record<string, unknown> = { ...row, ...set }
+  // A field that is no longer there comes as `undefined`.
+  for (const name of Object.keys(set)) if (set[name] === undefined) delete next[name]
+  return shareStructure(row, next)
 }
 
 /** First place whose sort string is greater, by code units: what `<` on strings compares. */

@@ -57,14 +57,18 @@ function watch<T>(live: ReturnType<typeof clientOf>, query: LiveQuery<T>): Watch
 
 describe('against a real edge', () => {
   it('shows what findMany returns, types included, and follows commits made past ZenStack', async () => {
-    await server.db.note.create({ data: { ownerId: 'bob', body: 'first', size: 9_007_199_254_740_993n, score: '1.50', at: new Date('2026-01-02T03:04:05.678Z'), tags: ['a'] } })
+    await server.db.note.create({
+      data: { ownerId: 'bob', body: 'first', size: 9_007_199_254_740_993n, score: '1.50', at: new Date('2026-01-02T03:04:05.678Z'), tags: ['a'] },
+    })
     const live = clientOf('bob')
     const notes = watch(live, live.note.findMany({ orderBy: { id: 'asc' } }))
     await notes.until((data) => data?.length === 1)
     expect(notes.data).toEqual(await server.as('bob').note.findMany({ orderBy: { id: 'asc' } }))
     expect(notes.data?.[0]?.at).toBeInstanceOf(Date)
     expect(typeof notes.data?.[0]?.size).toBe('bigint')
-    await server.sql(`INSERT INTO "Note" ("ownerId", body, "isPublic", rank, size, at) VALUES ('cay', 'public', true, 0, 0, now()), ('cay', 'private', false, 0, 0, now())`)
+    await server.sql(
+      `INSERT INTO "Note" ("ownerId", body, "isPublic", rank, size, at) VALUES ('cay', 'public', true, 0, 0, now()), ('cay', 'private', false, 0, 0, now())`,
+    )
     await notes.until((data) => data?.length === 2)
     await server.sql(`UPDATE "Note" SET body = 'changed' WHERE body = 'first'`)
     await notes.until((data) => data?.[0]?.body === 'changed')
@@ -104,7 +108,9 @@ describe('against a real edge', () => {
     expect(notes.data).toEqual(await server.as('bob').note.findMany({ orderBy: { id: 'asc' } }))
     await server.db.note.create({ data: { ownerId: 'bob', body: 'after' } })
     await notes.until((data) => data?.length === 3)
-    expect(notes.states.map(({ data }) => data?.length ?? -1).every((length, index, all) => index === 0 || length >= (all[index - 1] ?? -1))).toBe(true)
+    expect(notes.states.map(({ data }) => data?.length ?? -1).every((length, index, all) => index === 0 || length >= (all[index - 1] ?? -1))).toBe(
+      true,
+    )
     await server.sql(`DELETE FROM "Note"`)
     notes.stop()
   })

@@ -40,7 +40,10 @@ export async function startServer(postgresUrl: string): Promise<TestServer> {
   const getClient = async (c: Context): Promise<ReturnType<typeof openClient>> => as(c.req.header('x-user') ?? 'nobody')
   let live: ZenStackLive
   let server: ServerType
-  const slot = `client_${directory.slice(-6).toLowerCase().replaceAll(/[^a-z0-9]/g, '_')}`
+  const slot = `client_${directory
+    .slice(-6)
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]/g, '_')}`
   const start = async (port: number): Promise<number> => {
     live = new ZenStackLive({ client: bound, database: { url }, directory, slot, publication: slot, secret: 'known to the tests alone' })
     await live.ready()
@@ -76,9 +79,25 @@ export async function startServer(postgresUrl: string): Promise<TestServer> {
 
 /** Ann manages, Bob is a member of the garden, Cay is nowhere. */
 async function seed(db: ReturnType<typeof openClient>): Promise<void> {
-  await db.user.createMany({ data: [{ id: 'ann', name: 'Ann', role: 'MANAGER' }, { id: 'bob', name: 'Bob' }, { id: 'cay', name: 'Cay' }] })
-  await db.space.createMany({ data: [{ id: 'garden', name: 'Garden' }, { id: 'roof', name: 'Roof' }] })
-  await db.member.createMany({ data: [{ spaceId: 'garden', userId: 'ann', role: 'MANAGER' }, { spaceId: 'garden', userId: 'bob' }] })
+  await db.user.createMany({
+    data: [
+      { id: 'ann', name: 'Ann', role: 'MANAGER' },
+      { id: 'bob', name: 'Bob' },
+      { id: 'cay', name: 'Cay' },
+    ],
+  })
+  await db.space.createMany({
+    data: [
+      { id: 'garden', name: 'Garden' },
+      { id: 'roof', name: 'Roof' },
+    ],
+  })
+  await db.member.createMany({
+    data: [
+      { spaceId: 'garden', userId: 'ann', role: 'MANAGER' },
+      { spaceId: 'garden', userId: 'bob' },
+    ],
+  })
 }
 
 // Its type is long and says nothing that the schema does not.

@@ -1,0 +1,287 @@
+import { createLiveClient, type LiveQuery, type LiveState } from '@zenstack-live/client'
+import type { WireQuery } from '@zenstack-live/protocol'
+import { createFakeEdge, type FakeConnection, type FakeEdge } from '@zenstack-live/testing/fake-edge'
+import { schema } from '@zenstack-live/testing/workspace'
+import fc from 'fast-check'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { ModelServer, type Edit } from './support/model-server.ts'
+
+/*
+ * The real client against a server that does everything a server and a network can do, in any order. After each step:
+ *   I1  what a query shows is what it answers at some version, for the present person, never an earlier one than it showed before
+ *   I2  there are never more than two streams; no stream without a watcher, some seconds after the last one left
+ *   I3  a request never carries a position or a ticket of another person
+ *   I4  a subscriber is called only when something it was told differs
+ * and when everything was delivered:
+ *   I5  every query shows the newest version, and says that it is live
+ */
+
+const QUERIES: readonly WireQuery[] = [
+  { model: 'Task', operation: 'findMany', args: { where: { spaceId: 's1' } } },
+  { model: 'Task', operation: 'findMany', args: { where: { spaceId: 's2' } } },
+  { model: 'Task', operation: 'findMany', args: { orderBy: { priority: 'desc' }, take: 3 } },
+  { model: 'Task', operation: 'count', args: {} },
+]
+
+type Step =
+  | { do: 'commit'; edits: Edit[] }
+  | { do: 'answer'; which: number; behind: number; isStubborn: boolean }
+  | { do: 'deliver'; which: number; count: number; hasDuplicates: boolean }
+  | { do: 'flow'; behind: number; count: number }
+  | { do: 'reset'; which: number; query: number; isSplit: boolean }
+  | { do: 'cut' | 'end' | 'refuse' | 'bye'; which: number }
+  | { do: 'watch' | 'leave'; query: number }
+  | { do: 'pass'; ms: number }
+  | { do: 'person'; name: string }
+  | { do: 'offline' | 'online' | 'hide' | 'show' | 'epoch' }
+
+const small = fc.nat({ max: 3 })
+const edit: fc.Arbitrary<Edit> = fc.record({
+  id: fc.constantFrom('a', 'b', 'c', 'd', 'e'),
+  set: fc.option(fc.record({ spaceId: fc.constantFrom('s1', 's2'), title: fc.constantFrom('x', 'y', 'z'), priority: fc.nat({ max: 4 }) }), {
+    nil: undefined,
+  }),
+})
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ do: fc.constant('commit' as const), edits: fc.array(edit, { minLength: 1, maxLength: 3 }) }) },
+  { weight: 8, arbitrary: fc.record({ do: fc.constant('answer' as const), which: small, behind: small, isStubborn: fc.boolean() }) },
+  { weight: 10, arbitrary: fc.record({ do: fc.constant('deliver' as const), which: small, count: fc.nat({ max: 4 }), hasDuplicates: fc.boolean() }) },
+  { weight: 12, arbitrary: fc.record({ do: fc.constant('flow' as const), behind: small, count: small }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('reset' as const), which: small, query: small, isSplit: fc.boolean() }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('cut' as const, 'end' as const, 'refuse' as const, 'bye' as const), which: small }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('watch' as const, 'leave' as const), query: small }) },
+  { weight: 8, arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.constantFrom(1, 10, 50, 600, 6_000, 50_000) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('person' as const), name: fc.constantFrom('alice', 'bob') }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constantFrom('offline' as const, 'online' as const, 'hide' as const, 'show' as const, 'epoch' as const) }),
+  },
+)
+
+interface Watcher {
+  readonly query: WireQuery
+  stop: () => void
+  last: LiveState<unknown> | undefined
+  /** No earlier version may be shown any more. */
+  version: number
+}
+
+class World {
+  readonly page = new EventTarget()
+  readonly edge: FakeEdge = createFakeEdge()
+  readonly server = new ModelServer(this.edge)
+  readonly watchers = new Map<number, Watcher>()
+  readonly #live: ReturnType<typeof createLiveClient<typeof schema>>
+  readonly #failures: unknown[] = []
+  isOnline = true
+  lastLeftAtMs = 0
+
+  constructor() {
+    const page = Object.assign(this.page, { visibilityState: 'visible' })
+    vi.stubGlobal('window', page)
+    vi.stubGlobal('document', page)
+    vi.stubGlobal('navigator', {
+      get onLine(): boolean {
+        return world.isOnline
+      },
+    })
+    vi.stubGlobal('BroadcastChannel', undefined)
+    const world = this
+    this.#live = createLiveClient(schema, { endpoint: 'http://edge/live', fetch: this.edge.fetch, identity: () => this.server.identity })
+  }
+
+  close(): void {
+    for (const { stop } of this.watchers.values()) stop()
+    this.#live.$close()
+  }
+
+  connection(which: number): FakeConnection | undefined {
+    const open = this.server.open()
+    return open.length === 0 ? undefined : open[which % open.length]
+  }
+
+  async run(given: Step): Promise<void> {
+    this.#act(given)
+    await vi.advanceTimersByTimeAsync(given.do === 'pass' ? given.ms : 0)
+    this.check()
+  }
+
+  #act(given: Step): void {
+    switch (given.do) {
+      case 'commit':
+        return this.server.commit(given.edits)
+      case 'answer': {
+        const connection = this.connection(given.which)
+        return connection && this.server.answerStream(connection, given.behind, given.isStubborn)
+      }
+      case 'deliver': {
+        const connection = this.connection(given.which)
+        return connection && this.server.deliver(connection, given.count, given.hasDuplicates)
+      }
+      case 'flow':
+        for (const connection of this.server.open()) {
+          this.server.answerStream(connection, given.behind, false)
+          this.server.deliver(connection, given.count, false)
+        }
+        return undefined
+      case 'reset': {
+        const connection = this.connection(given.which)
+        return connection && this.server.reset(connection, given.query, given.isSplit)
+      }
+      case 'cut':
+        return this.connection(given.which)?.cut()
+      case 'end':
+        return this.connection(given.which)?.end()
+      case 'refuse':
+        return this.connection(given.which)?.refuse(503, { error: { code: 'log_unavailable' } })
+      case 'bye': {
+        const connection = this.connection(given.which)
+        connection?.retry(100)
+        connection?.send({ event: 'bye', reason: 'drain' })
+        return connection?.end()
+      }
+      case 'watch':
+        return this.#watch(given.query)
+      case 'leave':
+        this.watchers.get(given.query)?.stop()
+        this.watchers.delete(given.query)
+        this.lastLeftAtMs = Date.now()
+        return undefined
+      case 'person':
+        return this.#become(given.name)
+      case 'offline':
+        this.isOnline = false
+        return void this.page.dispatchEvent(new Event('offline'))
+      case 'online':
+        this.isOnline = true
+        return void this.page.dispatchEvent(new Event('online'))
+      case 'hide':
+        return void this.page.dispatchEvent(new Event('pagehide'))
+      case 'show':
+        return void this.page.dispatchEvent(new Event('pageshow'))
+      case 'epoch':
+        // What streams carry of the epoch before is worth nothing: a server ends them.
+        this.server.epoch++
+        for (const connection of this.server.open()) connection.end()
+        return undefined
+      case 'pass':
+        return undefined
+    }
+  }
+
+  #become(name: string): void {
+    if (name === this.server.identity) return
+    this.server.identity = name
+    for (const watcher of this.watchers.values()) watcher.version = 0
+    // The page renders, and thereby notices.
+    this.#watch(0)
+  }
+
+  #watch(index: number): void {
+    const query = QUERIES[index]
+    if (query === undefined || this.watchers.has(index)) return void this.#live.$status
+    const watcher: Watcher = { query, stop: () => {}, last: undefined, version: 0 }
+    this.watchers.set(index, watcher)
+    watcher.stop = this.#live.subscribe(query as LiveQuery<unknown>, (state) => {
+      try {
+        this.#told(watcher, state)
+      } catch (error) {
+        // What a listener throws is not the test's to see; the next check throws it.
+        this.#failures.push(error)
+      }
+    })
+  }
+
+  #told(watcher: Watcher, state: LiveState<unknown>): void {
+    const { last } = watcher
+    // I4
+    if (last !== undefined) expect([state.data === last.data, state.liveStatus === last.liveStatus, state.error === last.error]).toContain(false)
+    watcher.last = state
+    this.#checkShown(watcher)
+  }
+
+  #checkShown(watcher: Watcher): void {
+    const data = watcher.last?.data
+    if (data === undefined) return
+    // I1
+    const text = JSON.stringify(data)
+    let version = watcher.version
+    while (version <= this.server.head && JSON.stringify(this.server.answer(watcher.query, version)) !== text) version++
+    if (version > this.server.head) {
+      throw new Error(`${JSON.stringify(watcher.query)} showed ${text}, which is none of ${JSON.stringify(this.#answersFrom(watcher))}`)
+    }
+    watcher.version = version
+  }
+
+  #answersFrom(watcher: Watcher): unknown[] {
+    return Array.from({ length: this.server.head - watcher.version + 1 }, (_, index) => this.server.answer(watcher.query, watcher.version + index))
+  }
+
+  check(): void {
+    if (this.#failures.length > 0) throw this.#failures[0]
+    this.server.note()
+    // I2
+    const open = this.server.open()
+    expect(open.length).toBeLessThanOrEqual(2)
+    if (this.watchers.size === 0 && Date.now() - this.lastLeftAtMs > 5_100) expect(open.length).toBe(0)
+    // I3
+    const other = this.server.identity === 'alice' ? 'bob' : 'alice'
+    for (const connection of open) expect(JSON.stringify(connection.body)).not.toContain(other)
+  }
+
+  /** Lets everything arrive. */
+  async settle(): Promise<void> {
+    this.isOnline = true
+    this.page.dispatchEvent(new Event('online'))
+    this.page.dispatchEvent(new Event('pageshow'))
+    for (let round = 0; round < 80 && !this.#isSettled(); round++) {
+      for (const connection of this.server.open()) {
+        this.server.answerStream(connection, 0, false)
+        this.server.deliver(connection, Number.MAX_SAFE_INTEGER, false)
+      }
+      await vi.advanceTimersByTimeAsync(1_000)
+      this.check()
+    }
+    // I5
+    for (const watcher of this.watchers.values()) {
+      expect(watcher.last?.data).toEqual(this.server.answer(watcher.query, this.server.head))
+      expect(watcher.last?.liveStatus).toBe('live')
+    }
+  }
+
+  #isSettled(): boolean {
+    return [...this.watchers.values()].every(
+      ({ query, last }) => last?.isLive === true && JSON.stringify(last.data) === JSON.stringify(this.server.answer(query, this.server.head)),
+    )
+  }
+}
+
+const RUNS = Number(process.env['FAST_CHECK_RUNS'] ?? 150)
+const SEED = process.env['FAST_CHECK_SEED']
+
+describe('the client, whatever the server and the network do', () => {
+  afterEach(() => {
+    vi.unstubAllGlobals()
+    vi.useRealTimers()
+  })
+
+  it('never shows anything but what was true, never goes back, and ends at the truth', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 80, size: 'max' }), async (steps) => {
+        vi.useFakeTimers()
+        const world = new World()
+        try {
+          await world.run({ do: 'commit', edits: [{ id: 'a', set: { spaceId: 's1', title: 'x', priority: 1 } }] })
+          await world.run({ do: 'watch', query: 0 })
+          for (const given of steps) await world.run(given)
+          await world.settle()
+        } finally {
+          world.close()
+          vi.unstubAllGlobals()
+          vi.useRealTimers()
+        }
+      }),
+      { numRuns: RUNS, ...(SEED === undefined ? {} : { seed: Number(SEED) }) },
+    )
+  })
+})
