@@ -31,6 +31,7 @@ test.describe('two people at one workspace', () => {
     await left.sheet.getByRole('spinbutton', { name: 'Budget' }).fill('987654')
     await left.sheet.getByRole('spinbutton', { name: 'Budget' }).blur()
     await expect(left.card('Print the posters on recycled stock')).toContainText('€987,654')
+    await left.closeSheet()
     // The private task changes, and turns public only at the end.
     await demo.sql(`UPDATE task SET title = 'Draft the very secret guest list' WHERE title = 'Draft the secret guest list'`)
     await expect(left.card('Draft the very secret guest list')).toBeVisible()

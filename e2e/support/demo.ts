@@ -23,14 +23,18 @@ export interface Demo {
   stop(): Promise<void>
 }
 
-export async function startDemo(databaseUrl: string, redisUrl: string): Promise<Demo> {
+/**
+ * @param siteDirectory - where `buildSite` put the page; without it each start builds its own
+ */
+export async function startDemo(databaseUrl: string, redisUrl: string, siteDirectory?: string): Promise<Demo> {
   const port = await freePort()
   const dataDirectory = mkdtempSync(join(tmpdir(), 'zenstack-live-e2e-'))
   const recorder = await startRecorder(port)
   let child: ChildProcess | undefined
 
   const start = async (): Promise<void> => {
-    const env = { ...process.env, DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, PORT: String(port), DEMO_DATA: dataDirectory }
+    const site = siteDirectory === undefined ? {} : { DEMO_SITE: siteDirectory }
+    const env = { ...process.env, DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, PORT: String(port), DEMO_DATA: dataDirectory, ...site }
     const started = spawn(process.execPath, ['--conditions=@zenstack-live/source', START], { env, stdio: ['ignore', 'pipe', 'pipe'] })
     child = started
     let log = ''
@@ -56,23 +60,27 @@ export async function startDemo(databaseUrl: string, redisUrl: string): Promise<
     await ended
   }
 
+  const sql = async (text: string): Promise<void> => {
+    const client = new pg.Client(databaseUrl)
+    await client.connect()
+    try {
+      await client.query(text)
+    } finally {
+      await client.end()
+    }
+  }
+
   await start()
   return {
     url: recorder.url,
     recorder,
     start,
     kill: () => end('SIGKILL'),
-    async sql(text) {
-      const client = new pg.Client(databaseUrl)
-      await client.connect()
-      try {
-        await client.query(text)
-      } finally {
-        await client.end()
-      }
-    },
+    sql,
     async stop() {
       await end('SIGTERM')
+      // A slot belongs to the whole server, and the next demo comes with a slot of the same name for its own database.
+      await sql('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active AND database = current_database()')
       await recorder.close()
       rmSync(dataDirectory, { recursive: true, force: true })
     },

@@ -63,6 +63,11 @@ export class Side {
     await expect(this.cards.first()).toBeVisible()
   }
 
+  async closeSheet(): Promise<void> {
+    await this.sheet.getByRole('button', { name: 'Close' }).click()
+    await expect(this.sheet).toHaveCount(0)
+  }
+
   async openTask(title: string): Promise<void> {
     await this.card(title).getByRole('button', { name: title }).click()
     await expect(this.sheet).toBeVisible()
@@ -75,7 +80,7 @@ export class Side {
 
   async addTask(title: string, options: { isPrivate?: boolean } = {}): Promise<void> {
     const isPrivate = this.pane.getByRole('checkbox', { name: 'Private' })
-    await isPrivate.setChecked(options.isPrivate ?? false, { force: true })
+    if ((await isPrivate.isChecked()) !== (options.isPrivate ?? false)) await isPrivate.press('Space')
     await this.pane.getByRole('textbox', { name: 'Title of a new task' }).fill(title)
     await this.pane.getByRole('button', { name: 'Add the task' }).click()
   }

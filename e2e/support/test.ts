@@ -1,5 +1,9 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test as base } from '@playwright/test'
 import { startPostgres, startRedis, type PostgresServer, type RedisServer } from '@zenstack-live/testing'
+import { buildSite } from '@zenstack-live/demo/build-site'
 import { startDemo, type Demo } from './demo.ts'
 import { Tandem } from './tandem.ts'
 
@@ -12,13 +16,25 @@ interface TestFixtures {
 }
 
 interface WorkerFixtures {
+  /** The page, built once. */
+  site: string
   postgres: PostgresServer
 }
 
 /** Every test has its own database, Redis, demo process and browser context; a worker shares one Postgres server. */
 export const test = base.extend<TestFixtures, WorkerFixtures>({
-  postgres: [
+  site: [
     // oxlint-disable-next-line no-empty-pattern -- Playwright reads the fixtures it needs from this pattern.
+    async ({}, use) => {
+      const directory = mkdtempSync(join(tmpdir(), 'zenstack-live-site-'))
+      await buildSite(directory)
+      await use(directory)
+      rmSync(directory, { recursive: true, force: true })
+    },
+    { scope: 'worker' },
+  ],
+  postgres: [
+    // oxlint-disable-next-line no-empty-pattern
     async ({}, use) => {
       const postgres = await startPostgres()
       await use(postgres)
@@ -32,8 +48,8 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     await use(redis)
     await redis.stop()
   },
-  demo: async ({ postgres, redis }, use) => {
-    const demo = await startDemo(await postgres.createDatabase(), redis.url)
+  demo: async ({ postgres, redis, site }, use) => {
+    const demo = await startDemo(await postgres.createDatabase(), redis.url, site)
     await use(demo)
     await demo.stop()
   },

@@ -16,6 +16,8 @@ export interface DemoOptions {
   /** Without it the change log is embedded, in `dataDirectory`. */
   redisUrl?: string
   port: number
+  /** The page, already built by `buildSite`. Without it, it is built into `dataDirectory`. */
+  siteDirectory?: string
   /** Holds the built page, the secret of the sessions and the embedded log. */
   dataDirectory: string
 }
@@ -28,8 +30,8 @@ export interface Demo {
 /** Starts the demo on the loopback address; `url` can be opened as soon as this resolves. The caller ends it with `close`. */
 export async function startDemo(options: DemoOptions): Promise<Demo> {
   const { databaseUrl, redisUrl, port, dataDirectory } = options
-  const site = join(dataDirectory, 'site')
-  await Promise.all([prepareDatabase(databaseUrl), buildSite(site)])
+  const site = options.siteDirectory ?? join(dataDirectory, 'site')
+  await Promise.all([prepareDatabase(databaseUrl), options.siteDirectory === undefined ? buildSite(site) : undefined])
   const database = openDatabase(databaseUrl)
   const live = new ZenStackLive({
     client: database.client,
@@ -45,9 +47,10 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
   return {
     url: `http://localhost:${port}`,
     async close() {
-      // Streams are told first, so that the server has only short requests left to wait for.
+      // No new request comes in, then the open streams are told to come back later; only short requests are left to wait for.
+      const closed = server.close()
       await live.close()
-      await server.close()
+      await closed
       await database.close()
     },
   }
@@ -78,9 +81,11 @@ async function main(): Promise<void> {
   if (databaseUrl === undefined)
     throw new TypeError('Set DATABASE_URL to a Postgres with wal_level=logical, or run `npm start` in the root, which brings one.')
   const redisUrl = process.env['REDIS_URL']
+  const siteDirectory = process.env['DEMO_SITE']
   const demo = await startDemo({
     databaseUrl,
     ...(redisUrl === undefined ? {} : { redisUrl }),
+    ...(siteDirectory === undefined ? {} : { siteDirectory }),
     port: Number(process.env['PORT'] ?? 3000),
     dataDirectory: process.env['DEMO_DATA'] ?? join(import.meta.dirname, '..', '.zenstack-live'),
   })

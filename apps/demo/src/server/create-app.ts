@@ -23,7 +23,8 @@ export interface AppOptions {
 /** Everything the page talks to: sign-in, ZenStack's reads and writes, the live streams, and the SQL panel. */
 export function createApp({ live, database, databaseUrl, sessions }: AppOptions): Hono {
   // The browser's own EventSource cannot send headers: for it the token may stand in the address.
-  const tokenOf = (context: Context): string | undefined => context.req.header('authorization')?.replace(/^Bearer /, '') ?? context.req.query('access_token')
+  const tokenOf = (context: Context): string | undefined =>
+    context.req.header('authorization')?.replace(/^Bearer /, '') ?? context.req.query('access_token')
   const getClient = (context: Context): Promise<DemoClient> => database.clientOf(sessions.personOf(tokenOf(context)))
   const app = new Hono()
   app.use('/api/*', onlyThisPage())

@@ -4,6 +4,7 @@ interface Operation {
   op: string
   key?: string
   set?: Record<string, unknown>
+  value?: unknown
 }
 
 interface FrameData {
@@ -31,12 +32,13 @@ export function describeFrame({ event, data, id }: TappedFrame): string {
   const frame = data as FrameData
   if (frame.ops !== undefined) return frame.ops.map(describeOperation).join(', ')
   if (frame.rows !== undefined) return `${frame.rows.length} ${frame.rows.length === 1 ? 'row' : 'rows'}`
-  if (frame.value !== undefined) return `${JSON.stringify(frame.value)}`
+  if (frame.value !== undefined) return JSON.stringify(frame.value)
   if (frame.engine !== undefined) return frame.engine === 'incremental' ? 'decided in memory' : 'asked of the database'
   return frame.code ?? frame.reason ?? ''
 }
 
-function describeOperation({ op, key, set }: Operation): string {
+function describeOperation({ op, key, set, value }: Operation): string {
+  if (op === 'value') return JSON.stringify(value)
   const fields = set === undefined ? '' : ` (${Object.keys(set).join(', ')})`
   return `${op} ${key ?? ''}${fields}`.trim()
 }
