@@ -116,7 +116,8 @@ export class Connection implements LiveStreamOwner {
     const wanted = this.#host.wanted()
     if (wanted.size === 0) return this.dispatch({ kind: 'no-demand' })
     const open = this.#next ?? this.#current
-    if (open === undefined || open.ids.size !== wanted.size || [...wanted.keys()].some((id) => !open.ids.has(id))) this.dispatch({ kind: 'demand' })
+    const served = open === undefined ? [] : [...open.ids].filter((id) => !open.failed.has(id))
+    if (served.length !== wanted.size || served.some((id) => !wanted.has(id))) this.dispatch({ kind: 'demand' })
   }
 
   forgetAll(): void {

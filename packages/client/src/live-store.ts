@@ -258,6 +258,7 @@ export class LiveStore implements ConnectionHost {
     if (watched === undefined) return
     this.#fail(watched, code)
     this.#notify(new Set([query]))
+    this.#connection.review()
   }
 
   moved(): void {
@@ -356,8 +357,7 @@ export class LiveStore implements ConnectionHost {
     const error = watched.error ?? this.#stopped
     const liveStatus = error === undefined ? this.#statusFor(this.#connection.isFollowed(watched.id), result !== undefined) : 'denied'
     const base = { isLive: liveStatus === 'live', liveStatus, lastSyncedAt: watched.syncedAt }
-    if (watched.error !== undefined)
-      return { ...base, status: 'error', data: result === undefined ? undefined : dataOf(result), error: watched.error }
+    if (error !== undefined) return { ...base, status: 'error', data: result === undefined ? undefined : dataOf(result), error }
     return result === undefined
       ? { ...base, status: 'pending', data: undefined, error: null }
       : { ...base, status: 'success', data: dataOf(result), error: null }

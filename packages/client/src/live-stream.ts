@@ -122,7 +122,10 @@ export class LiveStream {
   #onBatchEnd(position: string): void {
     if (this.#hasEnded) return
     const delivery = this.#inbox.commit(position)
-    this.firstBatchAt ??= Date.now()
+    if (this.firstBatchAt === undefined) {
+      this.firstBatchAt = Date.now()
+      this.#watch(this.#options.limits.silenceMs)
+    }
     this.#owner.delivered(this, delivery, true)
   }
 
@@ -138,6 +141,10 @@ const RETRYABLE_CODES: Partial<Record<ErrorCode, true>> = {
   overloaded: true,
   database_unavailable: true,
   log_unavailable: true,
+  capture_unavailable: true,
+  log_recreated: true,
+  log_lost_tail: true,
+  reader_fenced: true,
   internal: true,
 }
 

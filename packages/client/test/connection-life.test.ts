@@ -1,0 +1,287 @@
+import { CLIENT_LIMITS, createLiveClient, type LiveClientOptions, type LiveState } from '@zenstack-live/client'
+import { ERROR_CODES, parseEntryId, type EntryId, type ErrorCode, type Frame, type QueryId } from '@zenstack-live/protocol'
+import { createFakeEdge, type FakeConnection, type FakeEdge } from '@zenstack-live/testing/fake-edge'
+import { schema } from '@zenstack-live/testing/workspace'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { isRetryable } from '../src/live-stream.ts'
+
+const at = (lsn: number, index = 0): EntryId => parseEntryId(`${lsn}-${index}`)
+
+function snapshot(q: QueryId, lsn: number, rows: { id: string }[]): Frame[] {
+  return [
+    { event: 'snapshot', q, at: at(lsn), part: 0, isLast: true, shape: 'rows', rows: rows.map((row) => ({ key: row.id, row, sort: row.id })) },
+    { event: 'ready', q, at: at(lsn), engine: 'incremental', shape: 'rows', ticket: `ticket-${lsn}` },
+  ]
+}
+
+let edge: FakeEdge
+beforeEach(() => {
+  vi.useFakeTimers()
+  edge = createFakeEdge()
+})
+afterEach(() => {
+  vi.useRealTimers()
+  vi.unstubAllGlobals()
+})
+
+const pass = async (ms = 0): Promise<void> => {
+  await vi.advanceTimersByTimeAsync(ms)
+}
+const open = (options: LiveClientOptions = {}): ReturnType<typeof createLiveClient<typeof schema>> =>
+  createLiveClient(schema, { endpoint: 'http://edge/live', fetch: edge.fetch, ...options })
+const newest = (): FakeConnection => {
+  const connection = edge.connections.at(-1)
+  if (connection === undefined) throw new Error('Nothing was opened.')
+  return connection
+}
+const id = (index = 0): QueryId => {
+  const found = newest().ids[index]
+  if (found === undefined) throw new Error(`The newest connection has ${newest().ids.length} queries.`)
+  return found
+}
+
+/** A client with one live query, and what its subscriber was told. */
+async function openLive(options: LiveClientOptions = {}): Promise<{ live: ReturnType<typeof open>; told: LiveState<unknown>[]; stop: () => void }> {
+  const live = open(options)
+  const told: LiveState<unknown>[] = []
+  const stop = live.subscribe(live.task.findMany(), (state) => told.push(state))
+  await pass(10)
+  newest().send(...snapshot(id(), 5, [{ id: 'a' }]))
+  newest().endBatch(5)
+  await pass()
+  return { live, told, stop }
+}
+
+describe('credentials', () => {
+  it('are asked for anew for each request, and refreshed when the server says so', async () => {
+    let token = 1
+    const onAuthExpired = vi.fn(() => void token++)
+    const { told } = await openLive({ headers: () => ({ authorization: `Bearer ${token}` }), onAuthExpired })
+    expect(newest().headers.get('authorization')).toBe('Bearer 1')
+    newest().send({ event: 'auth-expired' })
+    newest().end()
+    await pass(10)
+    expect(onAuthExpired).toHaveBeenCalledOnce()
+    expect(newest().headers.get('authorization')).toBe('Bearer 2')
+    expect(newest().body.lastEventId).toContain('~5~')
+    newest().send({ event: 'ready', q: id(), at: at(5), engine: 'incremental', shape: 'rows', ticket: 't' })
+    newest().endBatch(5)
+    await pass()
+    expect(told.at(-1)).toMatchObject({ isLive: true, data: [{ id: 'a' }] })
+  })
+
+  it('that are refused after a refresh end it, until someone tries again', async () => {
+    const { live, told } = await openLive({ onAuthExpired: () => Promise.resolve() })
+    newest().send({ event: 'auth-expired' })
+    await pass(10)
+    newest().refuse(401, { error: { code: 'unauthenticated' } })
+    await pass(60_000)
+    expect(edge.connections).toHaveLength(2)
+    expect(told.at(-1)).toMatchObject({ status: 'error', liveStatus: 'denied', error: { code: 'unauthenticated' } })
+    live.$reconnect()
+    await pass(10)
+    newest().send(...snapshot(id(), 9, [{ id: 'b' }]))
+    newest().endBatch(9)
+    await pass()
+    expect(told.at(-1)).toMatchObject({ status: 'success', isLive: true, data: [{ id: 'b' }] })
+  })
+
+  it('that cannot be refreshed end it', async () => {
+    const { told } = await openLive({ onAuthExpired: () => Promise.reject(new Error('no session')) })
+    newest().send({ event: 'auth-expired' })
+    await pass(60_000)
+    expect(edge.connections).toHaveLength(1)
+    expect(told.at(-1)).toMatchObject({ liveStatus: 'denied', error: { code: 'unauthenticated' } })
+  })
+})
+
+describe('silence', () => {
+  it('of a live stream longer than the server may be silent is answered by opening another', async () => {
+    await openLive()
+    await pass(CLIENT_LIMITS.silenceMs - 100)
+    expect(newest().isClosed).toBe(false)
+    newest().endBatch(5)
+    await pass()
+    await pass(CLIENT_LIMITS.silenceMs - 100)
+    expect(edge.connections).toHaveLength(1)
+    await pass(CLIENT_LIMITS.minBackoffMs + 200)
+    expect(edge.connections).toHaveLength(2)
+    expect(edge.connections[0]?.isClosed).toBe(true)
+  })
+
+  it('from the first byte on, twice, makes the client ask instead, and later try to listen again', async () => {
+    const live = open({ limits: { openTimeoutMs: 1000, pollIntervalMs: 1000, pollsBeforeStreaming: 2 } })
+    const told: LiveState<unknown>[] = []
+    live.subscribe(live.task.findMany({ where: { spaceId: 's1' } }), (state) => told.push(state))
+    await pass(10)
+    newest().accept()
+    await pass(2000)
+    newest().accept()
+    await pass(2000)
+    const read = edge.reads[0]
+    expect(read?.url.pathname).toBe('/live/task/findMany')
+    expect(read?.url.searchParams.get('q')).toBe('{"where":{"spaceId":"s1"}}')
+    read?.respond({ data: [{ id: 'a' }] })
+    await pass()
+    expect(told.at(-1)).toMatchObject({ liveStatus: 'polling', isLive: false, data: [{ id: 'a' }] })
+    const before = told.length
+    await pass(1300)
+    edge.reads[1]?.respond({ data: [{ id: 'a' }] })
+    await pass()
+    expect(told).toHaveLength(before)
+    await pass(1300)
+    expect(edge.connections).toHaveLength(3)
+    newest().send(...snapshot(id(), 5, [{ id: 'a' }]))
+    newest().endBatch(5)
+    await pass()
+    expect(told.at(-1)).toMatchObject({ isLive: true })
+  })
+
+  it('is not assumed where nothing was accepted', async () => {
+    const live = open({ limits: { openTimeoutMs: 1000, maxBackoffMs: 100 } })
+    live.subscribe(live.task.findMany(), () => {})
+    await pass(10_000)
+    expect(edge.connections.length).toBeGreaterThan(3)
+    expect(edge.reads).toHaveLength(0)
+  })
+})
+
+describe('one query', () => {
+  it('that is slow to open keeps nobody waiting, neither beside it nor after it', async () => {
+    const live = open()
+    const tasks: unknown[] = []
+    const spaces: unknown[] = []
+    live.subscribe(live.task.findMany(), ({ data }) => tasks.push(data?.length))
+    live.subscribe(live.user.findMany(), () => {})
+    await pass(10)
+    newest().send(...snapshot(id(0), 5, [{ id: 'a' }]))
+    newest().write('id: \n\n')
+    await pass()
+    expect(tasks.at(-1)).toBe(1)
+    live.subscribe(live.space.findMany(), ({ data }) => spaces.push(data?.length))
+    await pass(50)
+    expect(edge.connections).toHaveLength(2)
+    newest().send(...snapshot(id(0), 6, [{ id: 'a' }]), ...snapshot(id(2), 6, [{ id: 's' }]))
+    newest().write('id: \n\n')
+    await pass()
+    expect(spaces.at(-1)).toBe(1)
+    expect(edge.connections[0]?.isClosed).toBe(true)
+  })
+
+  it('that is refused for now is asked for again, that is refused for good is not', async () => {
+    const live = open()
+    const told: string[] = []
+    live.subscribe(live.task.findMany(), ({ error, status }) => told.push(`${status} ${error?.code ?? ''}`))
+    await pass(10)
+    newest().send({ event: 'error', q: id(), code: 'database_unavailable', message: '' })
+    await pass(CLIENT_LIMITS.queryRetryMs + 100)
+    expect(edge.connections).toHaveLength(2)
+    newest().send({ event: 'error', q: id(), code: 'not_live', message: '' })
+    await pass(60_000)
+    expect(edge.connections).toHaveLength(2)
+    expect(told.at(-1)).toBe('error not_live')
+  })
+
+  it('too many of it are not asked for, and wait', async () => {
+    const live = open({ limits: { maxQueries: 2 } })
+    for (const spaceId of ['1', '2', '3']) live.subscribe(live.task.findMany({ where: { spaceId } }), () => {})
+    await pass(10)
+    expect(newest().ids).toHaveLength(2)
+  })
+})
+
+describe('a stream', () => {
+  it('that floods without ending a batch is given up', async () => {
+    await openLive({ limits: { maxBufferedFrames: 10 } })
+    const q = id()
+    for (let index = 0; index < 11; index++) newest().send({ event: 'change', q, at: at(6, index), ops: [] })
+    await pass(1000)
+    expect(edge.connections).toHaveLength(2)
+  })
+
+  it('that sends what cannot be read is given up and resumed', async () => {
+    await openLive()
+    newest().write('event: change\ndata: {"q":\n\n')
+    await pass(1000)
+    expect(edge.connections).toHaveLength(2)
+    expect(newest().body.lastEventId).toContain('~5~')
+  })
+
+  it('skips events of a newer server', async () => {
+    const { told } = await openLive()
+    newest().write('event: sparkle\ndata: {}\n\n')
+    newest().endBatch(6)
+    await pass(100)
+    expect(edge.connections).toHaveLength(1)
+    expect(told.at(-1)?.isLive).toBe(true)
+  })
+
+  it('that answers with a page instead of events is refused', async () => {
+    const live = createLiveClient(schema, { endpoint: 'http://edge/live', fetch: () => Promise.resolve(new Response('<html>', { headers: { 'content-type': 'text/html' } })) })
+    const told: LiveState<unknown>[] = []
+    live.subscribe(live.task.findMany(), (state) => told.push(state))
+    await pass(10)
+    expect(told.at(-1)).toMatchObject({ liveStatus: 'denied', error: { code: 'bad_request' } })
+  })
+})
+
+describe('signing out in one tab', () => {
+  /** Channels that reach each other, as the browser's do. */
+  function stubTabs(): void {
+    const channels = new Set<EventTarget & { name: string }>()
+    class Channel extends EventTarget {
+      readonly name: string
+      constructor(name: string) {
+        super()
+        this.name = name
+        channels.add(this)
+      }
+      postMessage(data: unknown): void {
+        for (const other of channels) if (other !== this && other.name === this.name) other.dispatchEvent(new MessageEvent('message', { data }))
+      }
+      close(): void {
+        channels.delete(this)
+      }
+    }
+    const page = Object.assign(new EventTarget(), { visibilityState: 'visible' })
+    vi.stubGlobal('window', page)
+    vi.stubGlobal('document', page)
+    vi.stubGlobal('BroadcastChannel', Channel)
+  }
+
+  it('empties the other tabs of the same person, and no one else', async () => {
+    stubTabs()
+    const people = ['alice', 'alice', 'cay']
+    const tabs: { live: ReturnType<typeof open>; told: LiveState<unknown>[] }[] = []
+    for (const [index] of people.entries()) tabs.push(await openLive({ identity: () => people[index] ?? null }))
+    people[0] = 'bob'
+    expect(tabs[0]?.live.$status).toBeDefined()
+    await pass()
+    expect(tabs[0]?.told.at(-1)).toMatchObject({ data: undefined, liveStatus: 'connecting' })
+    expect(tabs[1]?.told.at(-1)).toMatchObject({ data: undefined, liveStatus: 'closed' })
+    expect(tabs[2]?.told.at(-1)).toMatchObject({ data: [{ id: 'a' }], liveStatus: 'live' })
+    expect(edge.connections.map(({ isClosed }) => isClosed).slice(0, 3)).toEqual([true, true, false])
+  })
+
+  it('goes on when the tab learns who it is now', async () => {
+    stubTabs()
+    const people = ['alice', 'alice']
+    const [first, second] = [await openLive({ identity: () => people[0] ?? null }), await openLive({ identity: () => people[1] ?? null })]
+    people[0] = 'bob'
+    void first.live.$status
+    await pass(1000)
+    const opened = edge.connections.length
+    people[1] = 'bob'
+    void second.live.$status
+    await pass(10)
+    expect(edge.connections).toHaveLength(opened + 1)
+    expect(JSON.stringify(newest().body)).not.toContain('ticket')
+  })
+})
+
+describe('the codes that may be tried again', () => {
+  it('are those of the table that a stream can carry', () => {
+    const codes = Object.keys(ERROR_CODES) as ErrorCode[]
+    expect(codes.filter(isRetryable).sort()).toEqual(codes.filter((code) => ERROR_CODES[code].isRetryable).sort())
+  })
+})
