@@ -1,6 +1,5 @@
 import { presentRow, type DataModel } from '@zenstack-live/model'
-import { validateArgs } from '@zenstack-live/access'
-import { AccessError } from '@zenstack-live/access'
+import { AccessError, compileRowPlan, validateArgs } from '@zenstack-live/access'
 import type { SchemaDef } from '@zenstackhq/schema'
 import { tableOf } from '../oracle/create-tables.ts'
 import { show, type Case } from '../oracle/judge.ts'
@@ -84,23 +83,35 @@ function mappedColumn(field: { attributes?: readonly { name: string; args?: read
   return value?.value
 }
 
-/** Rows as memory presents them are those that ZenStack returns. */
+/** Rows as memory presents them to everybody are those that ZenStack returns. */
 async function checkPresentation(client: Client, data: DataModel, model: string, rows: Case['rows']): Promise<void> {
-  const known = data.models.get(model)
-  if (known === undefined) return
-  const admin = client.$setAuth({ id: 1, level: 9 } as never) as unknown as Record<string, { findMany(args: unknown): Promise<Record<string, unknown>[]> }>
-  const records = (await admin[model]?.findMany({})) ?? []
-  const keyOf = (record: Record<string, unknown>): string => show(known.idFields.map((field) => record[field]))
-  const presented = new Map(rows.map(({ row }) => presentRow(known, row)).map((record) => [keyOf(record), show(record)]))
-  for (const record of records) {
-    const mine = presented.get(keyOf(record))
-    if (mine !== show(record)) throw new Error(`A row of ${model} is presented as\n  ${mine ?? 'nothing'}\nwhere ZenStack returns\n  ${show(record)}`)
+  const plan = compileRowPlan(data, { model, isPolicyOn: true })
+  if (!plan.isLocal) return
+  const keyOf = (record: Record<string, unknown>): string => show(plan.model.idFields.map((field) => record[field]))
+  for (const auth of AUTHS) {
+    const context = { auth, now: Date.now() }
+    const presented = new Map<string, string>()
+    for (const { row } of rows) {
+      const masked = plan.mask(row, context)
+      if (masked === 'ask-database') continue
+      const record = presentRow(plan.model, masked)
+      presented.set(keyOf(record), show(record))
+    }
+    const bound = client.$setAuth((auth ?? undefined) as never) as unknown as Finder
+    for (const record of (await bound[model]?.findMany({})) ?? []) {
+      const mine = presented.get(keyOf(record))
+      if (mine !== show(record)) throw new Error(`A row of ${model} is presented as\n  ${mine ?? 'nothing'}\nwhere ZenStack returns\n  ${show(record)}`)
+    }
   }
 }
 
+type Finder = Record<string, { findMany(args: unknown): Promise<Record<string, unknown>[]> }>
+
+const AUTHS = [null, { id: 1, level: 1 }, { id: 2, level: 5 }] as const
+
 async function ask(random: Random, client: Client, data: DataModel, model: GeneratedModel, rows: Case['rows']): Promise<Case | undefined> {
   const { where: given, uses } = generateFilter(random, model.fields)
-  const auth = random.pick([null, { id: 1, level: 1 }, { id: 2, level: 5 }])
+  const auth = random.pick(AUTHS)
   let where: unknown
   try {
     where = (validateArgs(client, model.name, 'findMany', { where: given }) as { where: unknown }).where
@@ -108,7 +119,7 @@ async function ask(random: Random, client: Client, data: DataModel, model: Gener
     if (error instanceof AccessError) return undefined
     throw error
   }
-  const bound = client.$setAuth((auth ?? undefined) as never) as unknown as Record<string, { findMany(args: unknown): Promise<Record<string, unknown>[]> }>
+  const bound = client.$setAuth((auth ?? undefined) as never) as unknown as Finder
   const known = data.models.get(model.name)
   if (known === undefined) return undefined
   let expected: Case['expected']

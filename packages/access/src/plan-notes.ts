@@ -1,5 +1,6 @@
 import { ASK, type Condition } from './condition.ts'
 import type { KeySetSpec } from './key-set.ts'
+import type { PolicyContext } from './policy/policy-scope.ts'
 
 /** What a compiler learns on its way: shared by all parts of one plan. */
 export interface PlanNotes {
@@ -13,10 +14,17 @@ export interface PlanNotes {
   readsNow: boolean
   /** The whole query may fail in the database, whatever this row is. */
   mayFail: boolean
+  /**
+   * Send every value of `auth()` as the statement would, and throw what {@link leaveToDatabase} throws when one does not fit: then the
+   * whole statement may fail, also where a row's decision would never come to look at that value.
+   */
+  readonly authChecks: AuthCheck[]
 }
 
+export type AuthCheck = (context: PolicyContext) => void
+
 export function createPlanNotes(): PlanNotes {
-  return { fields: new Set(), reasons: new Set(), authPaths: new Set(), keySets: new Map(), readsNow: false, mayFail: false }
+  return { fields: new Set(), reasons: new Set(), authPaths: new Set(), keySets: new Map(), readsNow: false, mayFail: false, authChecks: [] }
 }
 
 /** A condition that only the database can decide. */

@@ -55,6 +55,12 @@ export function compileRowPlan(data: DataModel, options: RowPlanOptions): RowPla
   const notes = createPlanNotes()
   for (const reason of reasonsOfModel(data, model)) notes.reasons.add(reason)
   const where = compileWhere({ data, model, notes }, options.where)
+  for (const { name } of policy.fields) {
+    if (model.fields.get(name)?.labels?.isMapped !== true) continue
+    notes.reasons.add(`policy: guarded "${name}" shows the labels of its mapped enum`)
+    // A member is then sent as it is, and the type does not know it.
+    if (notes.fields.has(name)) notes.mayFail = true
+  }
   // What `where` reads is read through the mask, and the mask has reasons of its own.
   const allNotes = [notes, policy.notes, ...policy.fields.map((field) => field.notes)]
   const isMasked = policy.fields.some((field) => notes.fields.has(field.name))
@@ -64,6 +70,7 @@ export function compileRowPlan(data: DataModel, options: RowPlanOptions): RowPla
 function createPlan(model: Model, policy: ModelPolicy, where: Condition, isMasked: boolean, allNotes: readonly PlanNotes[]): RowPlan {
   const reasons = [...new Set(allNotes.flatMap((notes) => [...notes.reasons]))]
   const mayFail = allNotes.some((notes) => notes.mayFail)
+  const isFit = authFitness(allNotes)
   const guardedFields = new Set(policy.fields.map((field) => field.name))
   return {
     model,
@@ -74,7 +81,7 @@ function createPlan(model: Model, policy: ModelPolicy, where: Condition, isMaske
     keySets: [...new Map(allNotes.flatMap((notes) => [...notes.keySets])).values()],
     guardedFields,
     decide(row, context) {
-      if (mayFail) return 'ask-database'
+      if (mayFail || !isFit(context)) return 'ask-database'
       return decidable(() => {
         const allowed = policy.condition(row, context)
         if (allowed === false || allowed === null) return false
@@ -83,10 +90,12 @@ function createPlan(model: Model, policy: ModelPolicy, where: Condition, isMaske
       })
     },
     visibleFields(row, context) {
+      if (!isFit(context)) return 'ask-database'
       return decidable(() => visibleFields(model, policy.fields, row, context))
     },
     mask(row, context) {
       if (policy.fields.length === 0) return row
+      if (!isFit(context)) return 'ask-database'
       return decidable(() => {
         const masked = maskRow(policy.fields, row, context)
         return policy.fields.some(({ name }) => masked[name] === undefined && row[name] !== undefined) ? 'ask-database' : masked
@@ -108,6 +117,21 @@ function visibleFields(
     if (truth !== true) visible.delete(name)
   }
   return visible
+}
+
+/** Whether all values of an `auth()` can be sent as policies send them; looked at once for each. */
+function authFitness(allNotes: readonly PlanNotes[]): (context: DecisionContext) => boolean {
+  const checks = allNotes.flatMap((notes) => notes.authChecks)
+  if (checks.length === 0) return () => true
+  const check = (context: DecisionContext): boolean => decidable(() => checks.forEach((each) => each(context))) !== 'ask-database'
+  const known = new WeakMap<object, boolean>()
+  let ofNobody: boolean | undefined
+  return (context) => {
+    if (context.auth === null) return (ofNobody ??= check(context))
+    let isFit = known.get(context.auth)
+    if (isFit === undefined) known.set(context.auth, (isFit = check(context)))
+    return isFit
+  }
 }
 
 function decidable<Result>(decide: () => Result): Result | 'ask-database' {

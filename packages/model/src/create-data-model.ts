@@ -12,6 +12,8 @@ import { attributeText, tableNameOf } from './schema-names.ts'
 const BUILT_IN: ReadonlySet<string> = new Set<ScalarType>(['String', 'Int', 'BigInt', 'Float', 'Decimal', 'Boolean', 'DateTime', 'Bytes', 'Json'])
 
 const OPAQUE: ReadonlySet<string> = new Set(['timetz', 'money', 'bit', 'varbit'])
+/** Lists of these are shown in the time zone of the process. */
+const OPAQUE_LISTS: ReadonlySet<string> = new Set(['date', 'time'])
 
 /**
  * Puts a schema and its database together.
@@ -85,12 +87,17 @@ function createField(schema: SchemaDef, catalog: Catalog, definition: FieldDef, 
     isDiscriminator: definition.isDiscriminator === true,
     columnType: catalogColumn?.type ?? '',
     typmod: catalogColumn?.typmod ?? -1,
-    isOpaque: OPAQUE.has(catalogColumn?.type ?? '') || catalogColumn?.isGenerated === true,
+    isOpaque: isOpaque(catalogColumn),
     ...(isEnum ? { enumName: definition.type, labels: enumLabels(schema, definition.type, catalogColumn) } : {}),
     ...(isTypeDef ? { typeDef: definition.type } : {}),
     ...(nativeType === undefined ? {} : { nativeType }),
     ...(collation === undefined ? {} : { collation }),
   }
+}
+
+function isOpaque(column: CatalogColumn | undefined): boolean {
+  if (column === undefined) return false
+  return OPAQUE.has(column.type) || column.isGenerated || (column.isArray && OPAQUE_LISTS.has(column.type))
 }
 
 function enumLabels(schema: SchemaDef, name: string, column: CatalogColumn | undefined): EnumLabels {

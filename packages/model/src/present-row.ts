@@ -32,6 +32,7 @@ function presentScalar(field: Field, value: StoredScalar): unknown {
   if (value instanceof StoredJson) return structuredClone(value.value)
   if (field.type === 'DateTime') return presentTime(field, value as StoredTime)
   if (field.type === 'Enum') return field.labels?.memberOf.get(value as string) ?? value
-  if (value instanceof Decimal) return new Decimal(value)
+  // The driver reads lists of numeric as doubles.
+  if (value instanceof Decimal) return new Decimal(field.isList ? value.toNumber() : value)
   return value instanceof Uint8Array ? value.slice() : value
 }

@@ -1,6 +1,6 @@
 import type { BinaryExpression, Expression } from '@zenstackhq/schema'
 import type { Condition } from '../condition.ts'
-import { mayFail } from '../plan-notes.ts'
+import { mayFail, type AuthCheck } from '../plan-notes.ts'
 import { and, not, or, type Truth } from '../truth.ts'
 import { isAuth } from './operand.ts'
 import { leaveToDatabase, type PolicyContext, type PolicyScope } from './policy-scope.ts'
@@ -51,32 +51,50 @@ export function compileAuthPredicate(scope: PolicyScope, expression: BinaryExpre
   if (itemType === undefined) return mayFail(scope.notes, 'policy: a predicate over an unknown list')
   const receiverOf = (context: PolicyContext): unknown => evaluateValue(left, valueContext(scope, context))
   if (!mentionsThis(expression.right)) {
-    return (_row, context: PolicyContext) => {
+    const truth = (context: PolicyContext): boolean | null => {
       if (!receiverOf(context)) return null
       const value = evaluateValue(expression, valueContext(scope, context))
       return typeof value === 'boolean' || value === null ? value : leaveToDatabase()
     }
+    scope.notes.authChecks.push(truth)
+    return (_row, context) => truth(context)
   }
   const bindings = new Map(scope.bindings)
   if (expression.binding !== undefined) bindings.set(expression.binding, itemType)
-  const predicate = compile({ ...scope, itemType, bindings }, expression.right)
-  return unrolled(op, expression.binding, receiverOf, predicate)
+  const itemChecks: AuthCheck[] = []
+  const notes = { ...scope.notes, authChecks: itemChecks }
+  const predicate = compile({ ...scope, notes, itemType, bindings }, expression.right)
+  // Flags are copied by value: what the predicate found out holds for the whole.
+  scope.notes.mayFail ||= notes.mayFail
+  scope.notes.readsNow ||= notes.readsNow
+  const items = itemsOf(expression.binding, receiverOf)
+  scope.notes.authChecks.push((context) => {
+    for (const inner of items(context) ?? []) for (const check of itemChecks) check(inner)
+  })
+  return unrolled(op, items, predicate)
 }
 
-function unrolled(op: string, binding: string | undefined, receiverOf: (context: PolicyContext) => unknown, predicate: Condition): Condition {
-  return (row, context: PolicyContext) => {
+/** One context for each item of the list; `null` without a list. */
+function itemsOf(binding: string | undefined, receiverOf: (context: PolicyContext) => unknown): (context: PolicyContext) => readonly PolicyContext[] | null {
+  return (context) => {
     const receiver = receiverOf(context)
     if (!receiver) return null
     if (!Array.isArray(receiver)) return leaveToDatabase()
-    let result: Truth = op === '!'
-    for (const item of receiver as unknown[]) {
+    return (receiver as unknown[]).map((item) => {
       // ZenStack takes the columns of the table for members of an item that is not there.
       if (typeof item !== 'object' || item === null) return leaveToDatabase()
-      const inner: PolicyContext = {
-        ...context,
-        item,
-        bindings: binding === undefined ? (context.bindings ?? new Map()) : new Map(context.bindings).set(binding, item),
-      }
+      const bindings = binding === undefined ? (context.bindings ?? new Map<string, unknown>()) : new Map(context.bindings).set(binding, item)
+      return { ...context, item, bindings }
+    })
+  }
+}
+
+function unrolled(op: string, items: (context: PolicyContext) => readonly PolicyContext[] | null, predicate: Condition): Condition {
+  return (row, context: PolicyContext) => {
+    const contexts = items(context)
+    if (contexts === null) return null
+    let result: Truth = op === '!'
+    for (const inner of contexts) {
       const truth = predicate(row, inner)
       result = op === '!' ? and(result, truth) : or(result, truth)
     }

@@ -5,7 +5,7 @@ import { askDatabase, mayFail } from '../plan-notes.ts'
 import type { Truth } from '../truth.ts'
 import { columnKind, compareExactly, isUtc, textKind, type ColumnKind } from './column-kind.ts'
 import type { ColumnOperand, Operand, ValueOperand } from './operand.ts'
-import { leaveToDatabase, type PolicyScope } from './policy-scope.ts'
+import { leaveToDatabase, type PolicyContext, type PolicyScope } from './policy-scope.ts'
 import type { Sent } from './sent-value.ts'
 
 export type ComparisonOperator = Extract<BinaryOperator, '==' | '!=' | '<' | '<=' | '>' | '>='>
@@ -52,11 +52,15 @@ function columnWithValue(
   if (kind.family === 'enum' && !isColumnFirst && column.field.labels?.isMapped === true)
     return mayFail(scope.notes, `policy: mapped enum left of "${column.name}"`)
   const test = TESTS[operator]
-  return (row, context) => {
+  const operandOf = (context: PolicyContext): unknown => {
     const sent = value.read(context)
+    return sent === null ? null : kind.ofSent(single(sent))
+  }
+  scope.notes.authChecks.push(operandOf)
+  return (row, context) => {
+    const operand = operandOf(context)
     const stored = column.read(row)
-    if (sent === null) return nullTest(stored)
-    const operand = kind.ofSent(single(sent))
+    if (operand === null) return nullTest(stored)
     if (stored === undefined || stored === null) return stored
     return test(kind.compare(kind.ofStored(stored as StoredScalar), operand))
   }
@@ -64,7 +68,9 @@ function columnWithValue(
 
 function nullOrAsk(scope: PolicyScope, column: ColumnOperand, nullTest: (stored: unknown) => Truth, value: ValueOperand): Condition {
   scope.notes.reasons.add(`policy: "${column.name}" of type ${column.field.columnType}`)
-  return (row, context) => (value.read(context) === null ? nullTest(column.read(row)) : leaveToDatabase())
+  const check = (context: PolicyContext): true => (value.read(context) === null ? true : leaveToDatabase())
+  scope.notes.authChecks.push(check)
+  return (row, context) => check(context) && nullTest(column.read(row))
 }
 
 /** Against a null that is known before the statement is written, `==` and `!=` become IS NULL and IS NOT NULL. */
@@ -112,7 +118,7 @@ function areComparable(data: DataModel, one: ColumnKind, other: ColumnKind): boo
 function valueWithValue(scope: PolicyScope, left: ValueOperand, operator: ComparisonOperator, right: ValueOperand): Condition {
   const text = textKind(scope.data.catalog.collations['default'], false)
   const test = TESTS[operator]
-  return (_row, context) => {
+  return constant(scope, (context) => {
     const [a, b] = [left.read(context), right.read(context)]
     if (a === null || b === null) return operator === '==' ? a === b : operator === '!=' ? a !== b : null
     if (typeof a === 'object' || typeof b === 'object') return leaveToDatabase()
@@ -123,7 +129,13 @@ function valueWithValue(scope: PolicyScope, left: ValueOperand, operator: Compar
     }
     if (typeof a === 'string' || typeof b === 'string' || typeof a === 'boolean' || typeof b === 'boolean') return leaveToDatabase()
     return test(compareExactly(a, b))
-  }
+  })
+}
+
+/** A truth that is the same for every row. */
+function constant(scope: PolicyScope, truth: (context: PolicyContext) => Truth): Condition {
+  scope.notes.authChecks.push(truth)
+  return (_row, context) => truth(context)
 }
 
 /** `side op now()`: the transaction's time. */
@@ -132,12 +144,12 @@ function withNow(scope: PolicyScope, side: Operand, operator: ComparisonOperator
   if (side.kind === 'now') return () => test(0)
   if (side.kind === 'value') {
     const nullTest = nullCheck(operator)
-    return (_row, context) => {
+    return constant(scope, (context) => {
       const sent = side.read(context)
       if (sent === null) return nullTest(1)
       const kind = columnKindOfInstant(scope.data)
       return test(kind.compare(kind.ofSent(single(sent)), nowOf(context.now)))
-    }
+    })
   }
   const kind = side.kind === 'column' ? columnKind(scope.data, side.field, true) : undefined
   // A `timestamp` beside `now()` is read in the session's time zone.

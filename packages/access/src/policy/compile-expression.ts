@@ -6,7 +6,7 @@ import { compileComparison } from './comparison.ts'
 import { compileFunction } from './functions.ts'
 import { compileMembership } from './membership.ts'
 import { compileOperand, isAuth } from './operand.ts'
-import { leaveToDatabase, type PolicyScope } from './policy-scope.ts'
+import { leaveToDatabase, type PolicyContext, type PolicyScope } from './policy-scope.ts'
 import { compileRelationPredicate } from './relation-predicate.ts'
 
 /** Compiles an expression that stands for true or false. */
@@ -62,10 +62,12 @@ function compileTruth(scope: PolicyScope, expression: Expression): Condition {
     return (row) => operand.read(row) as boolean | null | undefined
   }
   if (operand.kind === 'value' && !operand.isList && operand.type === 'Boolean') {
-    return (_row, context) => {
+    const truth = (context: PolicyContext): boolean | null => {
       const sent = operand.read(context)
       return typeof sent === 'boolean' || sent === null ? sent : leaveToDatabase()
     }
+    scope.notes.authChecks.push(truth)
+    return (_row, context) => truth(context)
   }
   if (operand.kind === 'unknown') return operand.mayFail ? mayFail(scope.notes, operand.reason) : askDatabase(scope.notes, operand.reason)
   return mayFail(scope.notes, 'policy: a condition that is not a boolean')

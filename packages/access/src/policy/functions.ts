@@ -67,13 +67,12 @@ interface TextSource {
 function textOf(scope: PolicyScope, operand: Operand): TextSource | undefined {
   if (operand.kind === 'value') {
     if (operand.isList) return undefined
-    return {
-      collation: undefined,
-      read(_row, context) {
-        const sent = operand.read(context)
-        return typeof sent === 'string' || sent === null ? sent : leaveToDatabase()
-      },
+    const textOfValue = (context: PolicyContext): string | null => {
+      const sent = operand.read(context)
+      return typeof sent === 'string' || sent === null ? sent : leaveToDatabase()
     }
+    scope.notes.authChecks.push(textOfValue)
+    return { collation: undefined, read: (_row, context) => textOfValue(context) }
   }
   if (operand.kind === 'unknown' && !operand.mayFail) scope.notes.reasons.add(operand.reason)
   if (operand.kind !== 'column' || operand.field.isList) return undefined

@@ -20,7 +20,7 @@ export function compileKeyWhere(scope: PolicyScope, expression: Expression): Key
   if (expression.kind === 'binary' && expression.op === '==') {
     const { left, right } = expression
     if (isAuth(left) || isAuth(right)) return authRow(scope, isAuth(left) ? right : left)
-    return equality(compileOperand(scope, left), compileOperand(scope, right), mentionsAuth(left) || mentionsAuth(right))
+    return equality(scope, compileOperand(scope, left), compileOperand(scope, right), mentionsAuth(left) || mentionsAuth(right))
   }
   if (expression.kind === 'binary' && expression.op === 'in') return inList(compileOperand(scope, expression.left), compileOperand(scope, expression.right))
   if (expression.kind === 'unary') {
@@ -51,7 +51,7 @@ function authRow(scope: PolicyScope, other: Expression): KeyWhere | undefined {
     const member: Expression =
       other.kind === 'member' ? { ...other, members: [...other.members, id.name] } : { kind: 'member', receiver: other, members: [id.name] }
     const own: Expression = { kind: 'member', receiver: { kind: 'call', function: 'auth' }, members: [id.name] }
-    return equality(compileOperand(scope, member), compileOperand(scope, own), true)
+    return equality(scope, compileOperand(scope, member), compileOperand(scope, own), true)
   })
   if (parts.length === 0 || parts.includes(undefined)) return undefined
   return {
@@ -63,17 +63,19 @@ function authRow(scope: PolicyScope, other: Expression): KeyWhere | undefined {
   }
 }
 
-function equality(left: Operand, right: Operand, isAuthValue: boolean): KeyWhere | undefined {
+function equality(scope: PolicyScope, left: Operand, right: Operand, isAuthValue: boolean): KeyWhere | undefined {
   const [column, value] = left.kind === 'column' ? [left, right] : [right, left]
   if (column.kind !== 'column' || value.kind !== 'value' || value.isList || !isPlain(column)) return undefined
-  const { name, field } = column
+  const { name } = column
+  // The operand may stand for the other side's id; the column that is asked is this one.
+  const isNullable = scope.model.fields.get(name)?.isOptional === true
   return {
     isBounded: isAuthValue,
     of(auth) {
       const sent = readValue(value, auth)
       if (sent === undefined) return undefined
       // Against null the predicate asks for NULL, which a column that is never NULL cannot have.
-      if (sent === null) return field.isOptional ? { [name]: null } : NO_ROW
+      if (sent === null) return isNullable ? { [name]: null } : NO_ROW
       return fits(column, sent) ? { [name]: memberOf(column, sent) } : undefined
     },
   }

@@ -31,8 +31,8 @@ export function compileListFunction(scope: PolicyScope, name: ListFunction, args
     search === undefined || element === undefined
       ? undefined
       : name === 'has'
-        ? oneItem(list.field, element, search)
-        : manyItems(list.field, element, search)
+        ? oneItem(scope, list.field, element, search)
+        : manyItems(scope, list.field, element, search)
   if (element === undefined || items === undefined) return mayFail(scope.notes, `policy: ${name}() of "${list.name}"`)
   const isEvery = name !== 'hasSome'
   return (row, context) => {
@@ -57,20 +57,25 @@ function isEmpty(list: ColumnOperand): Condition {
 
 type Items = (row: StoredRow, context: PolicyContext) => readonly unknown[] | null | undefined
 
+function constantItems(scope: PolicyScope, items: (context: PolicyContext) => readonly unknown[] | null): Items {
+  scope.notes.authChecks.push(items)
+  return (_row, context) => items(context)
+}
+
 /** `list @> ARRAY[x]` without a cast: the array is of the type that `x` has by itself. */
-function oneItem(field: Field, element: ColumnKind, search: Operand): Items | undefined {
+function oneItem(scope: PolicyScope, field: Field, element: ColumnKind, search: Operand): Items | undefined {
   const { columnType } = field
   if (search.kind === 'column') {
     if (search.field.isList || search.field.columnType !== columnType) return undefined
     return (row) => itemsOf(search.read(row), element)
   }
   if (search.kind !== 'value' || search.isList) return undefined
-  return (_row, context) => {
+  return constantItems(scope, (context) => {
     const sent = search.read(context)
     if (sent === null) return columnType === 'text' ? [null] : leaveToDatabase()
     if (typeof sent === 'object' || !hasOwnType(columnType, sent)) return leaveToDatabase()
     return [element.ofSent(sent)]
-  }
+  })
 }
 
 function hasOwnType(columnType: string, sent: string | number | bigint | boolean): boolean {
@@ -92,7 +97,7 @@ function itemsOf(value: StoredValue | undefined, element: ColumnKind): readonly 
 }
 
 /** `list @> other` and `list && other`: both sides must be arrays of one type. */
-function manyItems(field: Field, element: ColumnKind, search: Operand): Items | undefined {
+function manyItems(scope: PolicyScope, field: Field, element: ColumnKind, search: Operand): Items | undefined {
   if (search.kind === 'column') {
     if (!search.field.isList || search.field.columnType !== field.columnType) return undefined
     return (row) => {
@@ -103,12 +108,12 @@ function manyItems(field: Field, element: ColumnKind, search: Operand): Items | 
   }
   if (search.kind !== 'value') return undefined
   if (search.type !== 'Null' && ARRAY_TYPES[search.type] !== field.columnType) return undefined
-  return (_row, context) => {
+  return constantItems(scope, (context) => {
     const sent = search.read(context)
     if (sent === null) return null
     if (typeof sent !== 'object') return leaveToDatabase()
     return sent.map((item) => (item === null ? null : exactly(field, element, item)))
-  }
+  })
 }
 
 /** A literal that the cast to the array's type would round is left to Postgres. */

@@ -4,7 +4,7 @@ import { askDatabase, mayFail } from '../plan-notes.ts'
 import type { Truth } from '../truth.ts'
 import { columnKind, compareExactly, textKind, type ColumnKind } from './column-kind.ts'
 import type { ColumnOperand, Operand, ValueOperand } from './operand.ts'
-import { leaveToDatabase, type PolicyScope } from './policy-scope.ts'
+import { leaveToDatabase, type PolicyContext, type PolicyScope } from './policy-scope.ts'
 import type { Sent } from './sent-value.ts'
 
 /** `left in right`, which ZenStack writes as `left = any(right)`. An `auth()` member that is null makes it false, not NULL. */
@@ -37,11 +37,15 @@ function listOf(sent: Sent): readonly Sent[] | null {
 function columnInValues(scope: PolicyScope, column: ColumnOperand, values: ValueOperand): Condition {
   const kind = kindBesideList(scope, column.field, values.type)
   if (kind === undefined) return mayFail(scope.notes, `policy: "${column.name}" in a list of ${values.type}`)
-  return (row, context) => {
+  const operandsOf = (context: PolicyContext): readonly unknown[] | null => {
     const list = listOf(values.read(context))
+    return list === null ? null : list.map((item) => (item === null ? null : kind.ofSent(scalar(item))))
+  }
+  scope.notes.authChecks.push(operandsOf)
+  return (row, context) => {
+    const operands = operandsOf(context)
     const stored = column.read(row)
-    if (list === null) return null
-    const operands = list.map((item) => (item === null ? null : kind.ofSent(scalar(item))))
+    if (operands === null) return null
     if (operands.length > 0 && stored === undefined) return undefined
     return anyEqual(operands, stored === null, (item) => kind.compare(kind.ofStored(stored as StoredScalar), item) === 0)
   }
@@ -89,7 +93,7 @@ function valueInValues(scope: PolicyScope, value: ValueOperand, values: ValueOpe
   const isText = values.type === 'String' || values.type === 'Any' || scope.data.schema.enums?.[values.type] !== undefined
   const isNumber = values.type === 'Int' || values.type === 'BigInt' || values.type === 'Float'
   if (!isText && !isNumber && values.type !== 'Boolean') return askDatabase(scope.notes, `policy: a value in a list of ${values.type}`)
-  return (_row, context) => {
+  const truth = (context: PolicyContext): Truth => {
     const sent = value.read(context)
     if (sent === null) return false
     const list = listOf(values.read(context))
@@ -102,6 +106,8 @@ function valueInValues(scope: PolicyScope, value: ValueOperand, values: ValueOpe
       typeof sent === 'number' || typeof sent === 'bigint' ? compareExactly(sent, item as number) === 0 : item === sent,
     )
   }
+  scope.notes.authChecks.push(truth)
+  return (_row, context) => truth(context)
 }
 
 /** `auth().id in memberIds`: the parameter takes the element's type. */
@@ -110,10 +116,14 @@ function valueInColumn(scope: PolicyScope, value: ValueOperand, column: ColumnOp
   const element = field.isList ? columnKind(scope.data, { ...field, isList: false }, false) : undefined
   if (element === undefined || (field.type === 'Enum' && field.labels?.isMapped === true))
     return mayFail(scope.notes, `policy: a value in "${column.name}"`)
-  return (row, context) => {
+  const operandOf = (context: PolicyContext): unknown => {
     const sent = value.read(context)
-    if (sent === null) return false
-    const operand = element.ofSent(scalar(sent))
+    return sent === null ? null : element.ofSent(scalar(sent))
+  }
+  scope.notes.authChecks.push(operandOf)
+  return (row, context) => {
+    const operand = operandOf(context)
+    if (operand === null) return false
     const stored: StoredValue | undefined = column.read(row)
     if (stored === undefined || stored === null) return stored
     const items = (stored as readonly StoredScalar[]).map((item) => (item === null ? null : element.ofStored(item)))

@@ -59,6 +59,8 @@ function columnOf(scope: PolicyScope, model: Model, name: string): Operand {
 
 /** A referenced field of a to-one relation whose key is here and enforced: the key itself, when all of it is there. */
 export function relatedColumn(scope: PolicyScope, relation: Relation, member: string): Operand {
+  // Within one table ZenStack's subquery loses the row it is asked about.
+  if (relation.model === scope.model.name) return unknownOperand(`policy: "${relation.name}" is in its own table`, true)
   const related = scope.data.models.get(relation.model)?.fields.get(member)
   const pair = relation.pairs.find((each) => each.other === member)
   const own = pair === undefined ? undefined : scope.model.fields.get(pair.own)

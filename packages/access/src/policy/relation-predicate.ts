@@ -81,6 +81,8 @@ function reachThrough(scope: PolicyScope, from: Model, list: Relation, ownFields
   const related = scope.data.models.get(list.model)
   if (related === undefined || !list.isList || list.keyIn !== 'other' || related.refusal !== undefined) return undefined
   if (related.base !== undefined || from.base !== undefined) return undefined
+  // Within one table ZenStack's subquery loses the row it is asked about.
+  if (related === from || (isThroughRow && from === scope.model)) return undefined
   const keyFields = list.pairs.map((pair) => pair.other)
   const areKeys = [...keyFields.map((name) => related.fields.get(name)), ...ownFields.map((name) => scope.model.fields.get(name))].every(
     (field) => field !== undefined && KEY_TYPES.has(field.columnType),

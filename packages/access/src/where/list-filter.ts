@@ -17,8 +17,8 @@ export function compileListFilter(scope: FilterScope, payload: unknown): Conditi
   const conditions = Object.entries(payload).map(([operator, value]) => {
     if (value === undefined) return TRUE
     if (operator === 'isEmpty') {
-      // For Json, ZenStack sends the operand as JSON text and then takes it for "not true".
-      const isEmptyWanted = value === true && field.type !== 'Json'
+      // For these, ZenStack makes a text of the operand and then takes it for "not true".
+      const isEmptyWanted = value === true && field.type !== 'Json' && field.type !== 'Decimal'
       return overList(field.name, (list) => (list.length === 0) === isEmptyWanted)
     }
     const domain = elementDomainOf(field)

@@ -1,0 +1,35 @@
+import * as access from '@zenstack-live/access'
+import { startPostgres } from '@zenstack-live/testing'
+import { progress, type CommandOptions, type CommandResult } from './command.ts'
+import { judge, type Case } from './oracle/judge.ts'
+import { createTally, summarize } from './oracle/tally.ts'
+import { askPolicyCases } from './policy/ask-policy-cases.ts'
+import { CONSTRUCTS } from './policy/generate-policy.ts'
+import { createRandom } from './random.ts'
+
+const DEFAULT_RUNS = 20_000
+
+/**
+ * Random read policies of models and fields, for several users and for nobody: what memory says of each row against what ZenStack on
+ * Postgres returns. A run is one row under one policy for one user. Rows take the real way: Postgres, capture, change event, model.
+ */
+export async function run(options: CommandOptions): Promise<CommandResult> {
+  const random = createRandom(options.seed ?? 1)
+  const runs = options.runs ?? DEFAULT_RUNS
+  const postgres = await startPostgres()
+  const tally = createTally()
+  const kept: Case[] = []
+  try {
+    while (tally.cases < runs) {
+      for await (const question of askPolicyCases(random, await postgres.createDatabase())) {
+        tally.add(question, judge(access, question))
+        if (options.mutate === true) kept.push(question)
+        if (tally.cases >= runs) break
+      }
+      progress(`${tally.cases} cases, ${tally.mismatches.length} mismatches, ${tally.asked} asked`)
+    }
+  } finally {
+    await postgres.stop()
+  }
+  return summarize('fuzz-policy', tally, CONSTRUCTS, options.mutate === true ? kept : undefined, 'policy')
+}

@@ -1,0 +1,214 @@
+import { Decimal } from 'decimal.js'
+import type { Random } from '../random.ts'
+
+/** The models that policies are written over. `Doc` is declared many times over one table, with a policy each. */
+export const SHARED_MODELS = `
+enum Role { ADMIN USER GUEST }
+enum Kind { K1 @map('k_one') K2 K3 @map('third one') }
+`
+
+export const USER_FIELDS = `
+  id Int @id
+  email String?
+  name String?
+  role Role?
+  kind Kind?
+  level Int?
+  big BigInt?
+  score Float?
+  balance Decimal?
+  active Boolean?
+  since DateTime?
+  names String[]
+  nums Int[]
+  bigs BigInt[]
+  roles Role[]
+  memberships Member[]
+  spaces Space[] @relation('owner')
+`
+
+export const SPACE_FIELDS = `
+  id Int @id
+  name String?
+  ownerId Int?
+  owner User? @relation('owner', fields: [ownerId], references: [id])
+  archived Boolean?
+  members Member[]
+`
+
+export const MEMBER_FIELDS = `
+  id Int @id
+  userId Int?
+  user User? @relation(fields: [userId], references: [id])
+  spaceId Int
+  space Space @relation(fields: [spaceId], references: [id])
+  role Role?
+  kind Kind?
+  level Int?
+  note String?
+  active Boolean?
+`
+
+export const DOC_SCALARS = `
+  id Int @id
+  title String?
+  body String?
+  code String? @db.VarChar(40)
+  pad String? @db.Char(6)
+  uid String? @db.Uuid
+  n Int?
+  m Int?
+  small Int? @db.SmallInt
+  big BigInt?
+  f Float?
+  r Float? @db.Real
+  d Decimal?
+  d2 Decimal? @db.Decimal(12, 2)
+  flag Boolean?
+  on Boolean
+  role Role?
+  kind Kind? @map('the kind')
+  at DateTime?
+  at3 DateTime? @db.Timestamp(3)
+  tz DateTime? @db.Timestamptz(6)
+  day DateTime? @db.Date
+  tags String[]
+  nums Int[]
+  bigs BigInt[]
+  floats Float[]
+  decs Decimal[]
+  bools Boolean[]
+  times DateTime[]
+  roles Role[]
+  ownerId Int?
+  spaceId Int?
+  parentId Int?
+`
+
+/** The relations of one `Doc`, and what they need on the other side. */
+export function docRelations(name: string): { own: string; user: string; space: string } {
+  return {
+    own: `
+  owner User? @relation('${name}_owner', fields: [ownerId], references: [id])
+  space Space? @relation('${name}_space', fields: [spaceId], references: [id])
+  parent ${name}? @relation('${name}_parent', fields: [parentId], references: [id])
+  children ${name}[] @relation('${name}_parent')`,
+    user: `  docs_${name} ${name}[] @relation('${name}_owner')\n`,
+    space: `  docs_${name} ${name}[] @relation('${name}_space')\n`,
+  }
+}
+
+const TEXTS = ['', 'a', 'A', 'abc', 'aBc', 'a%c', '_', '\\', 'é', 'É', 'ADMIN', 'K1', 'İ', 'Doc0', 'read', '\u{1F600}']
+const UUIDS = ['a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '00000000-0000-0000-0000-000000000000']
+const TIMES = ['2024-05-05 10:00:00', '2024-05-05 10:00:00.123', '2024-05-05 10:00:00.123456', '2124-01-01 00:00:00', '1969-12-31 23:59:59.999999', 'infinity', '-infinity', '2024-05-05 00:00:00']
+const INTS = ['0', '1', '2', '3', '-1', '100']
+const FLOATS = ['0', '1', '1.5', '0.1', '3.3', 'NaN', 'Infinity', '-1']
+const LABELS = ['k_one', 'K2', 'third one']
+
+type Column = readonly [name: string, values: readonly string[], isList?: boolean, isRequired?: boolean]
+
+export const DOC_COLUMNS: readonly Column[] = [
+  ['title', TEXTS],
+  ['body', TEXTS],
+  ['code', TEXTS],
+  ['pad', ['a', 'ab ', 'abc', '']],
+  ['uid', UUIDS],
+  ['n', INTS],
+  ['m', INTS],
+  ['small', INTS],
+  ['big', ['0', '1', '3', '9007199254740993', '9007199254740992', '-1']],
+  ['f', FLOATS],
+  ['r', FLOATS],
+  ['d', ['0', '1', '1.10', '1.5', '0.1', '9007199254740993', 'NaN']],
+  ['d2', ['0', '1', '1.10', '1.5', '3.00']],
+  ['flag', ['true', 'false']],
+  ['on', ['true', 'false'], false, true],
+  ['role', ['ADMIN', 'USER', 'GUEST']],
+  ['the kind', LABELS],
+  ['at', TIMES],
+  ['at3', TIMES.filter((time) => !time.includes('456'))],
+  ['tz', TIMES],
+  ['day', ['2024-05-05', '1970-01-01', '2124-01-01']],
+  ['tags', TEXTS, true],
+  ['nums', INTS, true],
+  ['bigs', ['1', '3', '9007199254740993'], true],
+  ['floats', FLOATS, true],
+  ['decs', ['1', '1.10', '1.5'], true],
+  ['bools', ['true', 'false'], true],
+  ['times', TIMES, true],
+  ['roles', ['ADMIN', 'USER'], true],
+  ['ownerId', ['1', '2', '3', '4']],
+  ['spaceId', ['1', '2', '3']],
+]
+
+export function cell(random: Random, [, values, isList, isRequired]: Column): string | null {
+  if (isRequired !== true && random.chance(0.22)) return null
+  if (isList !== true) return random.pick(values)
+  const items = Array.from({ length: random.whole(4) }, () => (random.chance(0.08) ? 'NULL' : `"${random.pick(values).replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`))
+  return `{${items.join()}}`
+}
+
+/** Rows of the other tables: fixed, so that memberships can be reasoned about. */
+export const USERS = ['1', '2', '3', '4']
+export const SPACES: readonly (readonly (string | null)[])[] = [
+  ['1', 'one', '1', 'false'],
+  ['2', 'two', '2', 'true'],
+  ['3', 'three', null, null],
+]
+export const SPACE_COLUMNS = ['id', 'name', 'ownerId', 'archived']
+export const MEMBER_COLUMNS = ['id', 'userId', 'spaceId', 'role', 'kind', 'level', 'note', 'active']
+export const MEMBERS: readonly (readonly (string | null)[])[] = [
+  ['1', '1', '1', 'ADMIN', 'k_one', '3', 'a', 'true'],
+  ['2', '1', '2', 'USER', 'K2', '1', null, 'false'],
+  ['3', '2', '1', 'USER', null, null, 'abc', null],
+  ['4', '2', '1', 'ADMIN', 'third one', '2', '', 'true'],
+  ['5', '3', '3', null, 'K2', '0', 'A', 'true'],
+  ['6', null, '3', 'ADMIN', 'k_one', '5', 'a', null],
+  ['7', '4', '2', 'GUEST', 'k_one', '9', 'é', 'false'],
+]
+
+/** Those who ask. Members that are missing, null, empty and of every type. */
+export const AUTHS: readonly (Readonly<Record<string, unknown>> | null)[] = [
+  null,
+  {
+    id: 1,
+    email: 'a',
+    name: 'aBc',
+    role: 'ADMIN',
+    kind: 'K1',
+    level: 3,
+    big: 9007199254740993n,
+    score: 1.5,
+    balance: new Decimal('1.10'),
+    active: true,
+    since: new Date('2024-05-05T10:00:00.123Z'),
+    names: ['a', 'abc'],
+    nums: [1, 2],
+    bigs: [1n, 9007199254740993n],
+    roles: ['ADMIN'],
+    memberships: [
+      { id: 1, userId: 1, spaceId: 1, role: 'ADMIN', kind: 'K1', level: 3, note: 'a', active: true },
+      { id: 2, userId: 1, spaceId: 2, role: 'USER', kind: 'K2', level: 1, note: null, active: false },
+    ],
+  },
+  {
+    id: 2,
+    email: null,
+    name: '',
+    role: 'USER',
+    kind: null,
+    level: null,
+    big: 3n,
+    score: 0.1,
+    balance: new Decimal('1.5'),
+    active: false,
+    since: null,
+    names: [],
+    nums: [],
+    bigs: [],
+    roles: [],
+    memberships: [],
+  },
+  { id: 3, email: 'É', role: 'GUEST', kind: 'K2', level: 0, memberships: [{ id: 5, spaceId: 3, level: 0, note: 'A', active: true }], names: ['A', 'é'], nums: [3], roles: ['USER', 'GUEST'] },
+  { id: 99, active: null, memberships: null, level: 2, since: new Date('2030-01-01T00:00:00Z'), name: '_' },
+]
