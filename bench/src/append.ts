@@ -22,7 +22,12 @@ const ROUNDS = 3
 
 const events = createEventsTable({ name: 'bench_events', identifiers: ['cartId'] })
 const projections = createProjectionsTable({ name: 'bench_views' })
-const cart = defineProjection({ name: 'cart', query: { types: ['ItemAdded'], by: 'cartId' }, initial: () => ({ count: 0 }), evolve: (state) => ({ count: state.count + 1 }) })
+const cart = defineProjection({
+  name: 'cart',
+  query: { types: ['ItemAdded'], by: 'cartId' },
+  initial: () => ({ count: 0 }),
+  evolve: (state) => ({ count: state.count + 1 }),
+})
 
 type Database = ReturnType<typeof drizzlePg> | ReturnType<typeof drizzlePostgresJs> | ReturnType<typeof drizzlePglite>
 type Append = (cartId: string) => Promise<unknown>
@@ -73,24 +78,35 @@ async function prepare(db: Database): Promise<Record<string, Append>> {
   await db.execute(sql.raw(GLOBAL_LOCK_FUNCTION))
   let last = 0
   const id = (): string => `e${process.pid}-${++last}`
-  const data = (cartId: string): { cartId: string; sku: string; quantity: number } => ({ cartId, sku: 'sku-1', quantity: 1 })
   const insertUnless = (cartId: string): ReturnType<typeof sql> =>
     sql`INSERT INTO bench_events (id, type, data) SELECT ${id()}, 'ItemAdded', ${JSON.stringify(data(cartId))}::text::jsonb
       WHERE NOT EXISTS (SELECT FROM bench_events WHERE type IN ('CheckedOut') AND (data->>'cartId') = ${cartId}) RETURNING id`
   return {
-    plain: (cartId) => Promise.resolve(db.insert(events).values({ id: id(), type: 'ItemAdded', data: data(cartId) }).returning()),
+    plain: (cartId) =>
+      Promise.resolve(
+        db
+          .insert(events)
+          .values({ id: id(), type: 'ItemAdded', data: data(cartId) })
+          .returning(),
+      ),
     conditional: (cartId) =>
-      client.append({ type: 'ItemAdded', data: data(cartId) }, { condition: { failIfEventsMatch: { types: ['CheckedOut'], identifier: { cartId } } } }),
+      client.append(
+        { type: 'ItemAdded', data: data(cartId) },
+        { condition: { failIfEventsMatch: { types: ['CheckedOut'], identifier: { cartId } } } },
+      ),
     unconditional: (cartId) => client.saveEvent({ type: 'ItemAdded', data: data(cartId) }),
     seed: (cartId) =>
       Promise.resolve(
         db.execute(sql`WITH new_event AS (INSERT INTO bench_events (id, type, data) VALUES (${id()}, 'ItemAdded', ${JSON.stringify(data(cartId))}::text::jsonb) RETURNING *)
           SELECT * FROM new_event WHERE NOT EXISTS (SELECT 1 FROM bench_events WHERE type IN ('CheckedOut') AND data->>'cartId' = ${cartId} AND id > ${'e'})`),
       ),
-    serializable: (cartId) => untilSerialized(() => db.transaction(async (tx) => void (await tx.execute(insertUnless(cartId))), { isolationLevel: 'serializable' })),
+    serializable: (cartId) =>
+      untilSerialized(() => db.transaction(async (tx) => void (await tx.execute(insertUnless(cartId))), { isolationLevel: 'serializable' })),
     globalLock: (cartId) => Promise.resolve(db.execute(sql`SELECT bench_global_append(${id()}, ${JSON.stringify(data(cartId))}::text::jsonb)`)),
   }
 }
+
+const data = (cartId: string): { cartId: string; sku: string; quantity: number } => ({ cartId, sku: 'sku-1', quantity: 1 })
 
 const GLOBAL_LOCK_FUNCTION = `CREATE OR REPLACE FUNCTION bench_global_append(new_id text, new_data jsonb) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
@@ -111,7 +127,12 @@ async function untilSerialized(attempt: () => Promise<void>): Promise<void> {
 }
 
 /** Medians of rounds in which the mechanisms take turns. */
-async function measureAll(mechanisms: Record<string, Append>, clients: readonly number[], durationMs: number, label: string): Promise<Record<string, Record<string, number>>> {
+async function measureAll(
+  mechanisms: Record<string, Append>,
+  clients: readonly number[],
+  durationMs: number,
+  label: string,
+): Promise<Record<string, Record<string, number>>> {
   const result: Record<string, Record<string, number>> = {}
   for (const count of clients) {
     const speeds = new Map<string, number[]>()

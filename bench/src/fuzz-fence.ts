@@ -107,7 +107,8 @@ function openPool(url: string, max: number): pg.Pool {
 async function createPartitions(pool: pg.Pool): Promise<void> {
   await pool.query(`CREATE TABLE ${TABLE} (id text NOT NULL, position bigint GENERATED ALWAYS AS IDENTITY, type text NOT NULL, data jsonb NOT NULL, metadata jsonb,
     schema_version integer NOT NULL DEFAULT 1, idempotency_key text, created_at timestamptz DEFAULT now(), updated_at timestamptz DEFAULT now(), PRIMARY KEY (position, id)) PARTITION BY HASH (position)`)
-  for (let part = 0; part < 3; part++) await pool.query(`CREATE TABLE ${TABLE}_${part} PARTITION OF ${TABLE} FOR VALUES WITH (MODULUS 3, REMAINDER ${part})`)
+  for (let part = 0; part < 3; part++)
+    await pool.query(`CREATE TABLE ${TABLE}_${part} PARTITION OF ${TABLE} FOR VALUES WITH (MODULUS 3, REMAINDER ${part})`)
 }
 
 interface Follower {
@@ -131,7 +132,9 @@ function followNaively(pool: pg.Pool, signal: AbortSignal): { positions: Set<num
   const read = async (): Promise<void> => {
     let last = 0
     while (!signal.aborted) {
-      const { rows } = await pool.query<{ position: number }>(`SELECT position::float8 AS position FROM ${TABLE} WHERE position > $1 ORDER BY position LIMIT 500`, [last]).catch(() => ({ rows: [] }))
+      const { rows } = await pool
+        .query<{ position: number }>(`SELECT position::float8 AS position FROM ${TABLE} WHERE position > $1 ORDER BY position LIMIT 500`, [last])
+        .catch(() => ({ rows: [] }))
       for (const { position } of rows) positions.add(position)
       last = rows.at(-1)?.position ?? last
       await pause(2)
@@ -156,19 +159,27 @@ async function openUnrelatedTransactions(server: PostgresServer, url: string): P
 }
 
 /** At least so many transactions, and until the disturbance is over. */
-async function writeAll(pool: pg.Pool, client: EventClient, transactions: number, random: Random, counts: { prepared: number }, disturbing: Promise<void>): Promise<void> {
+async function writeAll(
+  pool: pg.Pool,
+  client: EventClient,
+  transactions: number,
+  random: Random,
+  counts: { prepared: number },
+  disturbing: Promise<void>,
+): Promise<void> {
   let left = transactions
-  let isDisturbed = true
-  const quiet = disturbing.then(() => {
-    isDisturbed = false
-  })
+  const quiet = new AbortController()
+  const untilQuiet = async (): Promise<void> => {
+    await disturbing
+    quiet.abort()
+  }
   const work = async (): Promise<void> => {
-    while (left-- > 0 || isDisturbed) {
+    while (left-- > 0 || !quiet.signal.aborted) {
       // A crash of the server fails whatever runs; what counts is what the table holds in the end.
       await writeOne(pool, client, random, counts).catch(() => pause(20))
     }
   }
-  await Promise.all([quiet, ...Array.from({ length: WRITERS }, work)])
+  await Promise.all([untilQuiet(), ...Array.from({ length: WRITERS }, work)])
   await finishPrepared(pool)
 }
 
@@ -176,7 +187,8 @@ async function writeOne(pool: pg.Pool, client: EventClient, random: Random, coun
   if (random.chance(0.4)) return void (await client.saveEvent({ type: 'Appended', data: { cartId: `c${random.whole(50)}` } }))
   const kind = random.pick(['commit', 'commit', 'rollback', 'savepoint', 'prepare', 'terminate'] as const)
   const connection = await pool.connect()
-  const insert = (type: string): Promise<unknown> => connection.query(`INSERT INTO ${TABLE} (id, type, data) VALUES ($1, $2, '{}')`, [crypto.randomUUID(), type])
+  const insert = (type: string): Promise<unknown> =>
+    connection.query(`INSERT INTO ${TABLE} (id, type, data) VALUES ($1, $2, '{}')`, [crypto.randomUUID(), type])
   let isBroken = false
   try {
     await connection.query('BEGIN')
@@ -220,10 +232,10 @@ async function finishPrepared(pool: pg.Pool): Promise<void> {
 
 /** Writers in processes of their own, killed without warning and started again. */
 function killWriters(url: string, random: Random, counts: { killed: number }): () => Promise<void> {
-  let isDone = false
+  const over = new AbortController()
   const file = fileURLToPath(new URL('./fence-writer.ts', import.meta.url))
   const keepKilling = async (): Promise<void> => {
-    while (!isDone) {
+    while (!over.signal.aborted) {
       const child = spawn(process.execPath, [file, url, TABLE], { stdio: 'ignore' })
       const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
       await pause(300 + random.whole(300))
@@ -234,7 +246,7 @@ function killWriters(url: string, random: Random, counts: { killed: number }): (
   }
   const done = keepKilling()
   return async () => {
-    isDone = true
+    over.abort()
     await done
   }
 }

@@ -14,11 +14,18 @@ export interface AppendContext extends ClientInternals {
 type EventInput = InputOf<GenericEventBase>
 
 /** Checks, stores and decodes; the one way in for every write. */
-export async function appendEvents(context: AppendContext, inputs: readonly EventInput[], options: AppendOptions): Promise<AppendResult<GenericEventBase>> {
+export async function appendEvents(
+  context: AppendContext,
+  inputs: readonly EventInput[],
+  options: AppendOptions,
+): Promise<AppendResult<GenericEventBase>> {
   const { store, codec, limits, waker } = context
   if (inputs.length === 0) return { events: [], position: 0, isReplay: false }
   if (inputs.length > limits.maxEventsPerAppend) {
-    throw new EventSourcingError('limit_exceeded', `An append of ${inputs.length} events is over the limit of ${limits.maxEventsPerAppend} (maxEventsPerAppend). Split it.`)
+    throw new EventSourcingError(
+      'limit_exceeded',
+      `An append of ${inputs.length} events is over the limit of ${limits.maxEventsPerAppend} (maxEventsPerAppend). Split it.`,
+    )
   }
   const condition = options.condition === undefined ? undefined : await resolveCondition(store, options.condition, options.tx)
   const events: NewEvent[] = []
@@ -56,7 +63,10 @@ async function encodeEvent({ codec, limits }: AppendContext, input: EventInput, 
   if (json === undefined) throw new TypeError(`The data of event "${input.type}" is nothing that JSON can hold.`)
   const byteLength = new TextEncoder().encode(json).length
   if (byteLength > limits.maxEventBytes) {
-    throw new EventSourcingError('limit_exceeded', `The data of event "${input.type}" has ${byteLength} bytes, over the limit of ${limits.maxEventBytes} (maxEventBytes). Store a reference instead.`)
+    throw new EventSourcingError(
+      'limit_exceeded',
+      `The data of event "${input.type}" has ${byteLength} bytes, over the limit of ${limits.maxEventBytes} (maxEventBytes). Store a reference instead.`,
+    )
   }
   const merged = metadata === undefined && input.metadata === undefined ? null : { ...metadata, ...input.metadata }
   // What comes back is what is stored: dates and undefined fields have become what JSON makes of them.
@@ -78,8 +88,14 @@ export async function positionOf(store: EventStore, eventId: string, tx?: unknow
   return position
 }
 
-function checkReplay(given: readonly NewEvent[], stored: readonly { readonly type: string; readonly data: unknown }[], key: string | undefined): void {
-  const isSame = given.length === stored.length && given.every((event, index) => event.type === stored[index]?.type && canonical(event.data) === canonical(stored[index]?.data))
+function checkReplay(
+  given: readonly NewEvent[],
+  stored: readonly { readonly type: string; readonly data: unknown }[],
+  key: string | undefined,
+): void {
+  const isSame =
+    given.length === stored.length &&
+    given.every((event, index) => event.type === stored[index]?.type && canonical(event.data) === canonical(stored[index]?.data))
   if (isSame) return
   throw new DuplicateEventError('idempotency_mismatch', `Idempotency key "${key ?? ''}" was used before, for other events. Nothing was stored.`)
 }
@@ -87,6 +103,8 @@ function checkReplay(given: readonly NewEvent[], stored: readonly { readonly typ
 /** JSON with sorted keys: jsonb keeps no order of keys. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) =>
-    typeof inner === 'object' && inner !== null && !Array.isArray(inner) ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1))) : inner,
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
   )
 }

@@ -4,10 +4,7 @@ import { createEventCodec, type EventDefinitions } from './define-events.ts'
 import type { Projection } from './define-projection.ts'
 import { CLIENT_INTERNALS, type ClientInternals, type EventClient } from './event-client.ts'
 import type { EventSourcingLimits } from './limits.ts'
-import { createClassLiveProjection } from './live/class-live-projection.ts'
-import { createLiveProjection } from './live/live-projection.ts'
-import { projectOne } from './projections/project-one.ts'
-import { rebuildProjection, runProjections, waitForProjection } from './projections/run-projections.ts'
+import { createProjectionMethods } from './projections/projection-methods.ts'
 import { conditionFrom, normalizeQuery } from './query.ts'
 import { createReads } from './reads.ts'
 import { createSavedProjections } from './saved-projections.ts'
@@ -27,7 +24,8 @@ export function createClientOver(store: EventStore, { definitions, inline = [], 
   const internals: ClientInternals = { store, codec: createEventCodec(definitions), limits, waker: createWaker() }
   const { codec, waker } = internals
   for (const { name, isKeyed } of inline) {
-    if (!isKeyed) throw new TypeError(`Projection "${name}" has events that name no id, so it cannot be kept inline. Give each of its streams \`by\`.`)
+    if (!isKeyed)
+      throw new TypeError(`Projection "${name}" has events that name no id, so it cannot be kept inline. Give each of its streams \`by\`.`)
   }
   const context: AppendContext = { ...internals, inline }
   const decodeAll = (events: readonly StoredEvent[]): StoredEvent[] => events.map((event) => codec.decode(event))
@@ -37,20 +35,11 @@ export function createClientOver(store: EventStore, { definitions, inline = [], 
     ...createReads(internals),
     ...createSavedProjections(internals),
 
-    async saveEvent(input, tx) {
-      const { events } = await appendEvents(context, [input], { tx })
-      const [event] = events
-      if (event === undefined) throw new TypeError('The store gave no event back.')
-      return event
-    },
+    saveEvent: async (input, tx) => only((await appendEvents(context, [input], { tx })).events),
     saveEvents: async (inputs, tx) => (await appendEvents(context, inputs, { tx })).events,
-
     async saveEventWithStreamValidation(input, latestEventId, streams) {
       const failIfEventsMatch = streams.map(({ types, identifier }) => ({ types, identifier }))
-      const { events } = await appendEvents(context, [input], { condition: { failIfEventsMatch, after: latestEventId } })
-      const [event] = events
-      if (event === undefined) throw new TypeError('The store gave no event back.')
-      return event
+      return only((await appendEvents(context, [input], { condition: { failIfEventsMatch, after: latestEventId } })).events)
     },
 
     append: (events, options = {}) => appendEvents(context, Array.isArray(events) ? events : [events], options),
@@ -64,7 +53,7 @@ export function createClientOver(store: EventStore, { definitions, inline = [], 
 
     async *iterate(query, { after = 0, pageSize = limits.pageSize, tx } = {}) {
       const items = normalizeQuery(query)
-      for (let last = after; ; ) {
+      for (let last = after; ;) {
         const page = await store.read({ items, after: last, limit: pageSize }, tx)
         yield* decodeAll(page)
         last = page.at(-1)?.position ?? last
@@ -88,18 +77,14 @@ export function createClientOver(store: EventStore, { definitions, inline = [], 
     },
     handle: (decider, command, options = {}) => handleCommand(context, decider, command, options),
 
-    project: (projection, id, { tx } = {}) => projectOne(internals, projection, id, tx),
-    async findProjected(projection, filter) {
-      const rows = await store.findProjections({ type: projection.rowType, ...(filter === undefined ? {} : { filter }) })
-      // What evolve gave is what was stored.
-      return rows.map(({ id, data, position }) => ({ id, state: data as ReturnType<typeof projection.initial>, position: position ?? 0 }))
-    },
-    runProjections: (projections, options) => runProjections(internals, projections, options),
-    rebuild: (projection) => rebuildProjection(context, projection),
-    waitFor: (projection, position, options = {}) => waitForProjection(internals, projection, position, options),
-    live: (projection) => ('open' in projection ? createClassLiveProjection(internals, projection) : createLiveProjection(internals, projection)),
+    ...createProjectionMethods(context),
     install: () => store.install(),
     [CLIENT_INTERNALS]: internals,
   }
   return client
+}
+
+function only<T>([event]: readonly T[]): T {
+  if (event === undefined) throw new TypeError('The store gave no event back.')
+  return event
 }

@@ -42,7 +42,12 @@ export function createEventClient<
   K = unknown,
   Db extends EventDatabase = EventDatabase,
 >(db: Db, events: GenericEventsTable, projections: GenericProjectionsTable, options?: EventClientOptions): EventClient<EventType, Events, J, K, Db>
-export function createEventClient(db: EventDatabase, events: GenericEventsTable, projections: GenericProjectionsTable, options: EventClientOptions = {}): EventClient {
+export function createEventClient(
+  db: EventDatabase,
+  events: GenericEventsTable,
+  projections: GenericProjectionsTable,
+  options: EventClientOptions = {},
+): EventClient {
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
   const store = createPostgresStore({
     db,
@@ -61,6 +66,10 @@ export function eventStoreSql(events: GenericEventsTable, projections: GenericPr
 }
 
 /** The statements that bring tables of `@status-machina/drizzle-pg-pattern` to this package's: real schemas, positions, new columns, the function. */
-export function upgradeFromSeedSql(events: GenericEventsTable, projections: GenericProjectionsTable, limits: Partial<EventSourcingLimits> = {}): string[] {
+export function upgradeFromSeedSql(
+  events: GenericEventsTable,
+  projections: GenericProjectionsTable,
+  limits: Partial<EventSourcingLimits> = {},
+): string[] {
   return upgradeSql(tableInfo(events), tableInfo(projections), { ...DEFAULT_LIMITS, ...limits }.maxLocksPerAppend)
 }

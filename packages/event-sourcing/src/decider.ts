@@ -35,7 +35,9 @@ export interface Decider<Command, M extends Models, Input extends AnyEventInput 
  *   },
  * })
  */
-export function defineDecider<Command, const M extends Models, const Input extends AnyEventInput>(decider: Decider<Command, M, Input>): Decider<Command, M, Input> {
+export function defineDecider<Command, const M extends Models, const Input extends AnyEventInput>(
+  decider: Decider<Command, M, Input>,
+): Decider<Command, M, Input> {
   return decider
 }
 
@@ -64,10 +66,6 @@ export function itemsOfModels(models: Models): NormalItem[] {
 }
 
 /** The condition under which a decision on these events still stands. */
-export function decisionCondition(
-  models: Models,
-  events: readonly StoredEvent[],
-  identifiers: readonly Identifier[],
-): ConditionItem[] {
+export function decisionCondition(models: Models, events: readonly StoredEvent[], identifiers: readonly Identifier[]): ConditionItem[] {
   return conditionFrom(itemsOfModels(models), events, identifiers)
 }

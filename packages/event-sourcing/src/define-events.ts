@@ -36,10 +36,11 @@ export type EventOf<Definitions> = {
  * type ShopEvent = EventOf<typeof shopEvents>
  */
 export function defineEvents<const Definitions extends EventDefinitions>(definitions: Definitions): Definitions {
-  for (const [type, { version = 1, upcast = {} }] of Object.entries(definitions)) {
-    if (!Number.isInteger(version) || version < 1) throw new TypeError(`The version of event "${type}" is ${version}; versions are whole numbers from 1.`)
+  for (const [type, { version = 1, upcast: steps = {} }] of Object.entries(definitions)) {
+    if (!Number.isInteger(version) || version < 1)
+      throw new TypeError(`The version of event "${type}" is ${version}; versions are whole numbers from 1.`)
     for (let from = 1; from < version; from++) {
-      if (typeof upcast[from] !== 'function') throw new TypeError(`Event "${type}" is at version ${version} but has no upcaster from version ${from}.`)
+      if (typeof steps[from] !== 'function') throw new TypeError(`Event "${type}" is at version ${version} but has no upcaster from version ${from}.`)
     }
   }
   return definitions
@@ -76,9 +77,16 @@ export function createEventCodec(definitions: EventDefinitions | undefined): Eve
   }
 }
 
-function upcast(event: { readonly type: string; readonly data: unknown; readonly schemaVersion: number }, definition: EventDefinition, version: number): unknown {
+function upcast(
+  event: { readonly type: string; readonly data: unknown; readonly schemaVersion: number },
+  definition: EventDefinition,
+  version: number,
+): unknown {
   if (event.schemaVersion > version) {
-    throw new EventSourcingError('upcast_failed', `A stored "${event.type}" has version ${event.schemaVersion}, newer than the defined version ${version}. Deploy the newest definitions first.`)
+    throw new EventSourcingError(
+      'upcast_failed',
+      `A stored "${event.type}" has version ${event.schemaVersion}, newer than the defined version ${version}. Deploy the newest definitions first.`,
+    )
   }
   let data = event.data
   for (let from = event.schemaVersion; from < version; from++) {
@@ -91,7 +99,10 @@ function upcast(event: { readonly type: string; readonly data: unknown; readonly
   return data
 }
 
-function plainIssue(issue: { readonly message: string; readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined }): EventValidationError['issues'][number] {
+function plainIssue(issue: {
+  readonly message: string
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
+}): EventValidationError['issues'][number] {
   const path = issue.path?.map((step) => (typeof step === 'object' ? step.key : step))
   return path === undefined ? { message: issue.message } : { message: issue.message, path }
 }

@@ -72,9 +72,11 @@ export type StateOf<P> = P extends { initial(id: string): infer State } ? State 
 export function defineProjection<State, Event extends GenericEventBase>(options: ProjectionOptions<State, Event>): Projection<State, Event> {
   const { name, version = 1, initial, evolve, snapshotEvery = Infinity } = options
   if (name === '' || name.startsWith('$')) throw new TypeError(`"${name}" is no name for a projection.`)
-  if (!Number.isInteger(version) || version < 1) throw new TypeError(`The version of projection "${name}" is ${version}; versions are whole numbers from 1.`)
+  if (!Number.isInteger(version) || version < 1)
+    throw new TypeError(`The version of projection "${name}" is ${version}; versions are whole numbers from 1.`)
   const streams: readonly ProjectionStream<Event>[] = isList(options.query) ? options.query : [options.query]
-  if (streams.length === 0 || streams.some(({ types }) => types.length === 0)) throw new TypeError(`Projection "${name}" needs the types of its events.`)
+  if (streams.length === 0 || streams.some(({ types }) => types.length === 0))
+    throw new TypeError(`Projection "${name}" needs the types of its events.`)
   const itemsOf = (id: string): readonly NormalItem[] =>
     normalizeQuery(streams.map(({ types, by }) => ({ types, identifier: by === undefined ? {} : { [by]: id } })))
   return {

@@ -36,9 +36,7 @@ export class ConcurrencyError extends EventSourcingError {
 
 /** An id or an idempotency key was used before, for something else. */
 export class DuplicateEventError extends EventSourcingError {
-  constructor(code: 'duplicate_event' | 'idempotency_mismatch', message: string, options?: ErrorOptions) {
-    super(code, message, options)
-  }
+  declare readonly code: 'duplicate_event' | 'idempotency_mismatch'
 }
 
 /** The caller's transaction cannot see what it would have to check. */

@@ -129,17 +129,35 @@ export interface EventClient<
   /** Stores one event. */
   saveEvent(eventInput: InputOf<Events>, tx?: unknown): Promise<StoredEventOf<Events>>
   /** Stores several events, all or none, in this order. */
-  saveEvents<T extends InputOf<Events>>(eventInputs: readonly T[], tx?: unknown): Promise<StoredEventOf<Events>[]>
+  saveEvents(eventInputs: readonly InputOf<Events>[], tx?: unknown): Promise<StoredEventOf<Events>[]>
   /** The newest event of a type. `undefined` when there is none, which the type leaves out for compatibility. */
-  getLatestEvent<T extends EventType>(eventType: T, options?: EventQueryOptions<EventFromType<T, Events>>): Promise<StoredEventOf<EventFromType<T, Events>>>
+  getLatestEvent<T extends EventType>(
+    eventType: T,
+    options?: EventQueryOptions<EventFromType<T, Events>>,
+  ): Promise<StoredEventOf<EventFromType<T, Events>>>
   /** All events of these types, in their order. */
-  getEventStream<T extends EventType>(eventTypes: readonly T[], options?: EventQueryOptions<EventFromType<T, Events>>): Promise<StoredEventOf<EventFromType<T, Events>>[]>
+  getEventStream<T extends EventType>(
+    eventTypes: readonly T[],
+    options?: EventQueryOptions<EventFromType<T, Events>>,
+  ): Promise<StoredEventOf<EventFromType<T, Events>>[]>
   /** Several streams merged, each event once, read in one snapshot. */
-  getEventStreams<T extends EventType>(streams: readonly StreamOptionsForEvents<EventFromType<T, Events>, T>[]): Promise<StoredEventOf<EventFromType<T, Events>>[]>
+  getEventStreams<T extends EventType>(
+    streams: readonly StreamOptionsForEvents<EventFromType<T, Events>, T>[],
+  ): Promise<StoredEventOf<EventFromType<T, Events>>[]>
   /** Stores an event unless one of the streams has events after `latestEventId`. */
-  saveEventWithStreamValidation(eventInput: InputOf<Events>, latestEventId: string, streams: readonly StreamDefinition<Events>[]): Promise<StoredEventOf<Events>>
+  saveEventWithStreamValidation(
+    eventInput: InputOf<Events>,
+    latestEventId: string,
+    streams: readonly StreamDefinition<Events>[],
+  ): Promise<StoredEventOf<Events>>
   /** Saves a projection unless a newer one is saved; gives what is saved then. */
-  saveProjection(params: { type: string; id: string; data: Readonly<Record<string, unknown>>; latestEventId: string; tx?: unknown }): Promise<SavedProjectionStatus>
+  saveProjection(params: {
+    type: string
+    id: string
+    data: Readonly<Record<string, unknown>>
+    latestEventId: string
+    tx?: unknown
+  }): Promise<SavedProjectionStatus>
   getProjection<T>(params: { type: string; id: string; tx?: unknown }): Promise<SavedProjection<T> | undefined>
   /** Saved projections of a type whose data matches. */
   queryProjections<T extends { asJson(): Promise<Readonly<Record<string, unknown>>> } = { asJson(): Promise<Record<string, unknown>> }>(params: {
@@ -163,7 +181,10 @@ export interface EventClient<
    */
   read(query: EventQuery<Events>, options?: ReadOptions): Promise<{ events: StoredEventOf<Events>[]; condition: AppendCondition<Events> }>
   /** Reads a query page by page. What is appended meanwhile may or may not be seen; use `subscribe` to miss nothing. */
-  iterate(query: EventQuery<Events>, options?: { readonly after?: number; readonly pageSize?: number; readonly tx?: unknown }): AsyncIterable<StoredEventOf<Events>>
+  iterate(
+    query: EventQuery<Events>,
+    options?: { readonly after?: number; readonly pageSize?: number; readonly tx?: unknown },
+  ): AsyncIterable<StoredEventOf<Events>>
   /** Follows a query without end, in order of position: nothing missed, nothing twice, no writer blocked. */
   subscribe(options?: SubscribeOptions<Events>): AsyncIterableIterator<StoredEventOf<Events>>
   /** Lets subscriptions and live projections of this client look at once. For change logs and notifications. */
@@ -172,7 +193,11 @@ export interface EventClient<
   /** Folds several models in one snapshot, with the condition under which a decision on them stands. */
   decide<const M extends Models>(models: M, options?: { readonly tx?: unknown }): Promise<{ state: StatesOf<M>; condition: AppendCondition<Events> }>
   /** Decides and appends; again from the read on when another append came between. */
-  handle<Command, M extends Models, Input extends InputOf<Events>>(decider: Decider<Command, M, Input>, command: Command, options?: HandleOptions): Promise<HandleResult<Events, StatesOf<M>>>
+  handle<Command, M extends Models, Input extends InputOf<Events>>(
+    decider: Decider<Command, M, Input>,
+    command: Command,
+    options?: HandleOptions,
+  ): Promise<HandleResult<Events, StatesOf<M>>>
 
   /** A projection's state now, and the position of its last event. */
   project<State>(projection: Projection<State, never>, id: string, options?: { readonly tx?: unknown }): Promise<{ state: State; position: number }>
@@ -183,7 +208,11 @@ export interface EventClient<
   /** Builds a projection's rows anew beside the present ones and puts them in place at once, while events are written. */
   rebuild(projection: Projection<unknown, never>): Promise<void>
   /** Resolves when `runProjections` has worked off this position. */
-  waitFor(projection: Projection<unknown, never>, position: number, options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal }): Promise<void>
+  waitFor(
+    projection: Projection<unknown, never>,
+    position: number,
+    options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal },
+  ): Promise<void>
   /** The projection for an edge to show live. */
   live<State>(projection: Projection<State, never>): LiveProjectionSource<State>
   live<State>(projection: ClassProjectionOptions<State>): LiveProjectionSource<State>

@@ -26,7 +26,12 @@ type FilledIn = 'id' | 'createdAt' | 'updatedAt' | keyof StoredEventFields | 'id
 
 /** An event as it is written: without what the store fills in. A union stays a union, so `data` must fit `type`. */
 export type InputOf<Event> = Event extends unknown
-  ? Omit<Event, FilledIn> & { id?: string | undefined; createdAt?: Date | undefined; updatedAt?: Date | undefined; metadata?: EventMetadata | undefined }
+  ? Omit<Event, FilledIn> & {
+      id?: string | undefined
+      createdAt?: Date | undefined
+      updatedAt?: Date | undefined
+      metadata?: EventMetadata | undefined
+    }
   : never
 
 /** An event that was not given all its fields yet, as `apply` takes it. */

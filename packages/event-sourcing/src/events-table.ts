@@ -45,10 +45,10 @@ function buildEventsTable(config: EventsTableConfig) {
     (columns) => [
       uniqueIndex(`${name}_position_idx`).on(columns.position),
       index(`${name}_type_idx`).on(columns.type, columns.position),
-      index(`${name}_idempotency_key_idx`).on(columns.idempotencyKey).where(sql`${columns.idempotencyKey} is not null`),
-      ...identifiers.map(({ key }) =>
-        index(`${name}_data_${key}_idx`).on(sql`(${columns.data}->>${sql.raw(quoteLiteral(key))})`, columns.position),
-      ),
+      index(`${name}_idempotency_key_idx`)
+        .on(columns.idempotencyKey)
+        .where(sql`${columns.idempotencyKey} is not null`),
+      ...identifiers.map(({ key }) => index(`${name}_data_${key}_idx`).on(sql`(${columns.data}->>${sql.raw(quoteLiteral(key))})`, columns.position)),
       ...additionalIndexes.map((additional) => index(additional.name).on(...additional.columns)),
     ],
   )

@@ -6,7 +6,11 @@ import type { GenericEventBase } from './event-types.ts'
 import type { ConditionItem } from './store.ts'
 
 /** Reads all models in one snapshot. */
-export async function decideModels<M extends Models>({ store, codec }: ClientInternals, models: M, tx: unknown): Promise<{ states: StatesOf<M>; condition: ConditionItem[] }> {
+export async function decideModels<M extends Models>(
+  { store, codec }: ClientInternals,
+  models: M,
+  tx: unknown,
+): Promise<{ states: StatesOf<M>; condition: ConditionItem[] }> {
   const events = await store.readSettled({ items: itemsOfModels(models) }, tx)
   return { states: foldModels(models, events, (event) => codec.decode(event)), condition: decisionCondition(models, events, store.identifiers) }
 }
@@ -42,7 +46,8 @@ async function handleOnce<Command, M extends Models>(
   if (idempotencyKey !== undefined) {
     // The command may refuse itself the second time: what it did the first time is the answer.
     const done = await context.store.findByKey(idempotencyKey, tx)
-    if (done.length > 0) return { events: done.map((event) => context.codec.decode(event)), position: done.at(-1)?.position ?? 0, isReplay: true, states }
+    if (done.length > 0)
+      return { events: done.map((event) => context.codec.decode(event)), position: done.at(-1)?.position ?? 0, isReplay: true, states }
   }
   const outcome: AnyEventInput | readonly AnyEventInput[] = decider.decide(states, command)
   const inputs = isList(outcome) ? outcome : [outcome]

@@ -1,4 +1,4 @@
-import type { FilterValue, Scalar } from './event-types.ts'
+import type { FilterValue } from './event-types.ts'
 import type { ConditionItem, NormalItem, ReadItem } from './store.ts'
 import type { Identifier } from './table-config.ts'
 
@@ -19,7 +19,9 @@ export function normalizeQuery(query: LooseItem | readonly LooseItem[], name: st
 export function identifierText(value: unknown, key: string): string {
   if (typeof value === 'string') return value
   if (typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value))) return String(value)
-  throw new TypeError(`"${key}" is ${value === null ? 'null' : typeof value}: filters compare strings, numbers and booleans, and a missing value must not widen them.`)
+  throw new TypeError(
+    `"${key}" is ${value === null ? 'null' : typeof value}: filters compare strings, numbers and booleans, and a missing value must not widen them.`,
+  )
 }
 
 /** Whether the event is one that the item means. Decides as the store does. */
@@ -35,7 +37,7 @@ export function textAt(data: unknown, key: string): string | undefined {
   if (typeof data !== 'object' || data === null || !Object.hasOwn(data, key)) return undefined
   const value: unknown = Reflect.get(data, key)
   if (value === null || value === undefined) return undefined
-  return typeof value === 'object' ? JSON.stringify(value) : String(value as Scalar)
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
 /** The declared identifier that decides which lock an item needs: an exclusive one where there is one. */
@@ -69,10 +71,12 @@ export function conditionFrom(
   events: readonly { readonly type: string; readonly data: unknown; readonly position: number }[],
   identifiers: readonly Identifier[],
 ): ConditionItem[] {
-  return items.flatMap((item) => splitByPin(item, identifiers)).map((item) => {
-    const seen = events.filter((event) => matchesItem(event, item)).map(({ position }) => position)
-    return { ...(item.types === undefined ? {} : { types: item.types }), identifier: item.identifier, after: Math.max(item.after ?? 0, ...seen) }
-  })
+  return items
+    .flatMap((item) => splitByPin(item, identifiers))
+    .map((item) => {
+      const seen = events.filter((event) => matchesItem(event, item)).map(({ position }) => position)
+      return { ...(item.types === undefined ? {} : { types: item.types }), identifier: item.identifier, after: Math.max(item.after ?? 0, ...seen) }
+    })
 }
 
 function splitByPin(item: ReadItem, identifiers: readonly Identifier[]): ReadItem[] {
@@ -92,12 +96,15 @@ export function isOperators(value: object): boolean {
 export function checkFilter(filter: Readonly<Record<string, unknown>>): Readonly<Record<string, FilterValue>> {
   for (const [key, value] of Object.entries(filter)) {
     if (value === undefined || value === null) {
-      throw new TypeError(`Filter "${key}" is ${value === null ? 'null' : 'undefined'}. Leave it out to match everything, or give [] to match nothing.`)
+      throw new TypeError(
+        `Filter "${key}" is ${value === null ? 'null' : 'undefined'}. Leave it out to match everything, or give [] to match nothing.`,
+      )
     }
     if (typeof value !== 'object' || Array.isArray(value)) continue
     if (!isOperators(value)) checkFilter({ ...value })
     for (const name of isOperators(value) ? Object.keys(value) : []) {
-      if (!FILTER_OPERATORS.has(name)) throw new TypeError(`Filter "${key}" has no operator "${name}". There are ${[...FILTER_OPERATORS].join(', ')}.`)
+      if (!FILTER_OPERATORS.has(name))
+        throw new TypeError(`Filter "${key}" has no operator "${name}". There are ${[...FILTER_OPERATORS].join(', ')}.`)
     }
   }
   // The type says the same; this parser is for callers without types.

@@ -17,7 +17,10 @@ export async function settledPosition(store: EventStore, limits: EventSourcingLi
   while (fence.settled < head) {
     signal?.throwIfAborted()
     if (Date.now() > giveUpAtMs) {
-      throw new EventSourcingError('not_settled', `Events up to position ${head} are not settled after ${limits.settleTimeoutMs} ms: a transaction that wrote to the events table is still open.`)
+      throw new EventSourcingError(
+        'not_settled',
+        `Events up to position ${head} are not settled after ${limits.settleTimeoutMs} ms: a transaction that wrote to the events table is still open.`,
+      )
     }
     await waker.pause(limits.minPollIntervalMs, signal)
     fence = advanceFence(fence, head, await store.openWriters())

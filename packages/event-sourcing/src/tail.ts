@@ -30,7 +30,7 @@ export async function* followTail(options: TailOptions): AsyncGenerator<TailPage
   let last = options.from
   let fence = startFence(last)
   let pauseMs = limits.minPollIntervalMs
-  while (signal?.aborted !== true) {
+  while (!isAborted(signal)) {
     let step: Step
     try {
       step = await pollOnce(options, last, fence)
@@ -69,7 +69,11 @@ async function pollOnce({ store, items, limits }: TailOptions, last: number, bef
       const prefix = contiguousPrefix(rows, last)
       if (prefix.length > 0) {
         const position = prefix.at(-1)?.position ?? last
-        return { fence: skipContiguous(fence, position), page: { events: prefix, position }, hasMore: rows.length === limits.pageSize || prefix.length < rows.length }
+        return {
+          fence: skipContiguous(fence, position),
+          page: { events: prefix, position },
+          hasMore: rows.length === limits.pageSize || prefix.length < rows.length,
+        }
       }
       if (rows.length === 0 && fence.pending.length === 0) return { fence, page: { events: [], position: last }, hasMore: false }
     }
@@ -90,4 +94,8 @@ function contiguousPrefix(rows: readonly StoredEvent[], last: number): StoredEve
 
 function isEverything(items: readonly NormalItem[]): boolean {
   return items.some(({ types, identifier }) => types === undefined && Object.keys(identifier).length === 0)
+}
+
+function isAborted(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true
 }

@@ -7,13 +7,15 @@ import pg from 'pg'
 import postgres from 'postgres'
 import { inject } from 'vitest'
 import { createEventClient } from '../src/index.ts'
-import { describeEventStore, type ContractOptions, type ContractStore, type ShopClient } from './support/contract.ts'
+import { describeEventStore, type ContractOptions, type ContractStore } from './support/contract.ts'
+import type { ShopClient } from './support/shop-models.ts'
 import { shopEvents, shopProjections, type ShopEvent } from './support/shop.ts'
 
 type Database = Parameters<typeof createEventClient>[0]
 
 function storeOver(db: Database, close: () => Promise<void>, extra: { useAppendFunction?: boolean } = {}): ContractStore {
-  const clientWith = (options: ContractOptions): ShopClient => createEventClient<ShopEvent['type'], ShopEvent>(db, shopEvents, shopProjections, { ...options, ...extra })
+  const clientWith = (options: ContractOptions): ShopClient =>
+    createEventClient<ShopEvent['type'], ShopEvent>(db, shopEvents, shopProjections, { ...options, ...extra })
   return { clientWith, close }
 }
 

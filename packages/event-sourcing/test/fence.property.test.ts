@@ -47,7 +47,10 @@ function play(steps: readonly Step[]): { settledTooEarly: number[]; unsettled: n
   return { settledTooEarly, unsettled: Math.max(0, ...visible) - fence.settled }
 }
 
-const step: fc.Arbitrary<Step> = fc.record({ do: fc.constantFrom('begin', 'begin', 'draw', 'draw', 'commit', 'rollback', 'prepare', 'poll', 'poll'), of: fc.nat({ max: 4 }) })
+const step: fc.Arbitrary<Step> = fc.record({
+  do: fc.constantFrom('begin', 'begin', 'draw', 'draw', 'commit', 'rollback', 'prepare', 'poll', 'poll'),
+  of: fc.nat({ max: 4 }),
+})
 
 it('never settles a position that is still filled later, and settles everything in the end', () => {
   fc.assert(

@@ -23,11 +23,6 @@ describe('the tables', () => {
     pools.push(pool)
     return pool
   }
-  const describeTables = async (pool: pg.Pool): Promise<unknown> => {
-    const columns = await pool.query(`SELECT table_schema, table_name, column_name, data_type, is_nullable, column_default, is_identity FROM information_schema.columns WHERE table_schema = 'my_app' ORDER BY 2, 3`)
-    const indexes = await pool.query(`SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'my_app' ORDER BY 1, 2`)
-    return { columns: columns.rows, indexes: indexes.rows }
-  }
 
   it('are the same from drizzle-kit as from install', async () => {
     const [migrated, installed] = [await openDatabase(), await openDatabase()]
@@ -39,9 +34,23 @@ describe('the tables', () => {
         `import { pgSchema } from 'drizzle-orm/pg-core'\nimport { createEventsTable, createProjectionsTable } from ${source}\nexport const myApp = pgSchema('my_app')\n` +
           `export const events = createEventsTable(${JSON.stringify(config)})\nexport const projections = createProjectionsTable({ schema: 'my_app', name: 'views', dataIndexes: ['cartId'] })\n`,
       )
-      const kit = spawnSync(process.execPath, [join(PACKAGE, 'node_modules/drizzle-kit/bin.cjs'), 'generate', '--dialect', 'postgresql', '--schema', join(folder, 'schema.ts'), '--out', `${folder}/out`.replace(`${PACKAGE}`, './')], { cwd: PACKAGE, encoding: 'utf8' })
+      const kit = spawnSync(
+        process.execPath,
+        [
+          join(PACKAGE, 'node_modules/drizzle-kit/bin.cjs'),
+          'generate',
+          '--dialect',
+          'postgresql',
+          '--schema',
+          join(folder, 'schema.ts'),
+          '--out',
+          `${folder}/out`.replace(PACKAGE, './'),
+        ],
+        { cwd: PACKAGE, encoding: 'utf8' },
+      )
       expect(kit.stderr).toBe('')
-      for (const file of readdirSync(join(folder, 'out')).filter((name) => name.endsWith('.sql'))) await migrated.query(readFileSync(join(folder, 'out', file), 'utf8'))
+      for (const file of readdirSync(join(folder, 'out')).filter((name) => name.endsWith('.sql')))
+        await migrated.query(readFileSync(join(folder, 'out', file), 'utf8'))
     } finally {
       rmSync(folder, { recursive: true, force: true })
     }
@@ -63,9 +72,15 @@ describe('the tables', () => {
     for (let time = 0; time < 2; time++) for (const statement of upgradeFromSeedSql(events, projections)) await pool.query(statement)
     const client = createEventClient(openDrizzle(pool), events, projections)
     const read = await client.read({})
-    expect(read.events.map(({ id, position, schemaVersion }) => [id, position, schemaVersion])).toEqual([['01', 1, 1], ['02', 2, 1], ['03', 3, 1]])
+    expect(read.events.map(({ id, position, schemaVersion }) => [id, position, schemaVersion])).toEqual([
+      ['01', 1, 1],
+      ['02', 2, 1],
+      ['03', 3, 1],
+    ])
     await expect(client.saveEvent({ type: 'A', data: { cartId: 'a' } })).resolves.toMatchObject({ position: 4 })
-    await expect(client.append({ type: 'A', data: { cartId: 'a' } }, { condition: { failIfEventsMatch: { identifier: { cartId: 'a' } }, after: '03' } })).rejects.toMatchObject({ code: 'concurrency_conflict' })
+    await expect(
+      client.append({ type: 'A', data: { cartId: 'a' } }, { condition: { failIfEventsMatch: { identifier: { cartId: 'a' } }, after: '03' } }),
+    ).rejects.toMatchObject({ code: 'concurrency_conflict' })
     await expect(client.getProjection({ type: 'CART', id: 'a' })).resolves.toEqual({ data: { n: 2 }, latestEventId: '03' })
     const { rows } = await pool.query(`SELECT indexdef FROM pg_indexes WHERE schemaname = 'my_app' AND indexname = 'events_data_cartId_idx'`)
     expect(rows[0].indexdef).toContain(', "position")')
@@ -78,7 +93,9 @@ describe('the tables', () => {
     await client.saveEvent({ type: 'A', data: { cartId: 'a' } })
     await client.install()
     await client.append({ type: 'A', data: { cartId: 'b', "it's": 1 } }, { condition: { failIfEventsMatch: { identifier: { "it's": 1 } } } })
-    await expect(client.append({ type: 'A', data: {} }, { condition: { failIfEventsMatch: { identifier: { "it's": 1 } } } })).rejects.toMatchObject({ code: 'concurrency_conflict' })
+    await expect(client.append({ type: 'A', data: {} }, { condition: { failIfEventsMatch: { identifier: { "it's": 1 } } } })).rejects.toMatchObject({
+      code: 'concurrency_conflict',
+    })
     const { rows } = await pool.query(`SELECT count(*)::int AS count FROM pg_proc WHERE proname = 'events_append'`)
     expect(rows).toEqual([{ count: 1 }])
   })
@@ -87,3 +104,11 @@ describe('the tables', () => {
     expect(() => createEventsTable({ identifiers: [''] })).toThrow(TypeError)
   })
 })
+
+async function describeTables(pool: pg.Pool): Promise<unknown> {
+  const columns = await pool.query(
+    `SELECT table_schema, table_name, column_name, data_type, is_nullable, column_default, is_identity FROM information_schema.columns WHERE table_schema = 'my_app' ORDER BY 2, 3`,
+  )
+  const indexes = await pool.query(`SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'my_app' ORDER BY 1, 2`)
+  return { columns: columns.rows, indexes: indexes.rows }
+}

@@ -4,7 +4,13 @@ import { applyJsonPatch, diffJson } from '../src/index.ts'
 
 const key = fc.oneof(fc.constantFrom('a', 'b', 'a/b', '~', '~1', '', '__proto__', 'constructor'), fc.string({ maxLength: 3 }))
 const { json } = fc.letrec<{ json: unknown }>((tie) => ({
-  json: fc.oneof({ maxDepth: 4 }, fc.constantFrom(null, true, 0, -1.5, ''), fc.string({ maxLength: 4 }), fc.array(tie('json'), { maxLength: 5 }), fc.dictionary(key, tie('json'), { maxKeys: 4 })),
+  json: fc.oneof(
+    { maxDepth: 4 },
+    fc.constantFrom(null, true, 0, -1.5, ''),
+    fc.string({ maxLength: 4 }),
+    fc.array(tie('json'), { maxLength: 5 }),
+    fc.dictionary(key, tie('json'), { maxKeys: 4 }),
+  ),
 }))
 
 it('makes of any value any other, as JSON sees them', () => {

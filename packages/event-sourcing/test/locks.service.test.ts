@@ -21,7 +21,9 @@ describe('the locks of an append', () => {
     let held: string[] = []
     const undone = shop.db.transaction(async (tx) => {
       await client?.append({ type: 'ItemAdded', data: { cartId: 'a', tenantId: 't', other: 1 } }, { tx, condition, idempotencyKey: 'k' })
-      const { rows } = await tx.execute(`SELECT classid::text || ':' || objid::text || ' ' || mode AS lock FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() ORDER BY 1`)
+      const { rows } = await tx.execute(
+        `SELECT classid::text || ':' || objid::text || ' ' || mode AS lock FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() ORDER BY 1`,
+      )
       held = rows.map((row) => String(row['lock']))
       tx.rollback()
     })
@@ -50,7 +52,12 @@ describe('the locks of an append', () => {
     await shop.db.transaction(async (tx) => {
       await client?.saveEvent({ type: 'ItemAdded', data: { cartId: 'x', tenantId: 'busy' } }, tx)
       await client?.saveEvent({ type: 'ItemAdded', data: { cartId: 'y', tenantId: 'busy' } })
-      checked = Promise.resolve(client?.append({ type: 'Closed', data: { tenantId: 'busy' } }, { condition: { failIfEventsMatch: { identifier: { tenantId: 'busy' } }, after: 1_000_000 } }))
+      checked = Promise.resolve(
+        client?.append(
+          { type: 'Closed', data: { tenantId: 'busy' } },
+          { condition: { failIfEventsMatch: { identifier: { tenantId: 'busy' } }, after: 1_000_000 } },
+        ),
+      )
       await expect(Promise.race([checked, new Promise((resolve) => setTimeout(() => resolve('waiting'), 60))])).resolves.toBe('waiting')
     })
     await expect(checked).resolves.toBeDefined()

@@ -1,7 +1,8 @@
 import { createMemoryStore } from '../src/testing/memory-store.ts'
 import { createClientOver } from '../src/client.ts'
 import { DEFAULT_LIMITS } from '../src/limits.ts'
-import { describeEventStore, type ShopClient } from './support/contract.ts'
+import { describeEventStore } from './support/contract.ts'
+import type { ShopClient } from './support/shop-models.ts'
 
 describeEventStore('the event store in memory', async () => {
   const store = createMemoryStore([

@@ -5,7 +5,8 @@ import pg from 'pg'
 import postgres from 'postgres'
 import { expect, inject, it, vi } from 'vitest'
 import { createEventClient } from '../src/index.ts'
-import { describeEventStore, type ContractOptions, type ShopClient } from './support/contract.ts'
+import { describeEventStore, type ContractOptions } from './support/contract.ts'
+import type { ShopClient } from './support/shop-models.ts'
 import { shopEvents, shopProjections, type ShopEvent } from './support/shop.ts'
 
 // The package and its tables are made with the oldest Drizzle that the peer range allows.
@@ -24,12 +25,14 @@ it('uses the tables of the oldest Drizzle', async () => {
 
 describeEventStore('the event store through the oldest Drizzle on node-postgres', async () => {
   const pool = new pg.Pool({ connectionString: await createDatabase(inject('postgresUrl')), max: 16 })
-  const clientWith = (options: ContractOptions): ShopClient => createEventClient<ShopEvent['type'], ShopEvent>(asDatabase(drizzle(pool)), shopEvents, shopProjections, options)
+  const clientWith = (options: ContractOptions): ShopClient =>
+    createEventClient<ShopEvent['type'], ShopEvent>(asDatabase(drizzle(pool)), shopEvents, shopProjections, options)
   return { clientWith, close: () => pool.end() }
 })
 
 describeEventStore('the event store through the oldest Drizzle on postgres-js', async () => {
   const client = postgres(await createDatabase(inject('postgresUrl')), { max: 16, onnotice: () => {} })
-  const clientWith = (options: ContractOptions): ShopClient => createEventClient<ShopEvent['type'], ShopEvent>(asDatabase(drizzlePostgresJs(client)), shopEvents, shopProjections, options)
+  const clientWith = (options: ContractOptions): ShopClient =>
+    createEventClient<ShopEvent['type'], ShopEvent>(asDatabase(drizzlePostgresJs(client)), shopEvents, shopProjections, options)
   return { clientWith, close: () => client.end() }
 })

@@ -41,22 +41,20 @@ describe('matchesItem', () => {
 })
 
 describe('what pins an item', () => {
-  const items = (query: Parameters<typeof normalizeQuery>[0]): ReturnType<typeof normalizeQuery> => normalizeQuery(query)
-
   it('is an exclusive identifier before a shared one', () => {
-    const [both] = items({ identifier: { tenantId: 't', cartId: 'c' } })
-    const [shared] = items({ identifier: { tenantId: 't', other: 'o' } })
+    const [both] = normalizeQuery({ identifier: { tenantId: 't', cartId: 'c' } })
+    const [shared] = normalizeQuery({ identifier: { tenantId: 't', other: 'o' } })
     expect(both && leadIdentifier(both, identifiers)?.key).toBe('cartId')
     expect(shared && leadIdentifier(shared, identifiers)?.key).toBe('tenantId')
     expect([both && isPinned(both, identifiers), shared && isPinned(shared, identifiers)]).toEqual([true, false])
   })
 
   it('is common only when all items carry the same value of the same identifier', () => {
-    expect(commonPin(items([{ types: ['A'], identifier: { cartId: 'c' } }, { identifier: { cartId: 'c' } }]), identifiers)).toBe('cartId=c')
-    expect(commonPin(items([{ identifier: { cartId: 'c' } }, { identifier: { userId: 'c' } }]), identifiers)).toBeUndefined()
-    expect(commonPin(items({ identifier: { cartId: ['a', 'b'] } }), identifiers)).toBeUndefined()
-    expect(commonPin(items({ types: ['A'] }), identifiers)).toBeUndefined()
-    expect(commonPin(items({ identifier: { tenantId: 't' } }), identifiers)).toBeUndefined()
+    expect(commonPin(normalizeQuery([{ types: ['A'], identifier: { cartId: 'c' } }, { identifier: { cartId: 'c' } }]), identifiers)).toBe('cartId=c')
+    expect(commonPin(normalizeQuery([{ identifier: { cartId: 'c' } }, { identifier: { userId: 'c' } }]), identifiers)).toBeUndefined()
+    expect(commonPin(normalizeQuery({ identifier: { cartId: ['a', 'b'] } }), identifiers)).toBeUndefined()
+    expect(commonPin(normalizeQuery({ types: ['A'] }), identifiers)).toBeUndefined()
+    expect(commonPin(normalizeQuery({ identifier: { tenantId: 't' } }), identifiers)).toBeUndefined()
   })
 })
 

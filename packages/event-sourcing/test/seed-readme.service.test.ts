@@ -13,12 +13,14 @@ interface CartClass {
   new (cartId: string, client: EventClient): { asJson(): Promise<unknown>; saveProjection(): Promise<unknown> }
 }
 
+async function load(file: string): Promise<Readonly<Record<string, unknown>>> {
+  return import(/* @vite-ignore */ join(FOLDER, file))
+}
+
 describe("the seed's README", () => {
   let client: EventClient
   let Cart: CartClass
   let end: () => Promise<void>
-
-  const load = async (file: string): Promise<Readonly<Record<string, unknown>>> => import(/* @vite-ignore */ join(FOLDER, file))
 
   beforeAll(async () => {
     expect(assembleReadme(FOLDER).blockCount).toBe(8)

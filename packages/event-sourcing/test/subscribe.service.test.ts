@@ -99,7 +99,12 @@ describe('a subscription', () => {
     const collected = collect(20, from)
     for (let count = 0; count < 20; count++) {
       await shop.client.saveEvent(added('cut')).catch(() => shop.client.saveEvent(added('cut')))
-      if (count % 5 === 0) await shop.pool.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'idle'`).catch(() => {})
+      if (count % 5 === 0)
+        await shop.pool
+          .query(
+            `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'idle'`,
+          )
+          .catch(() => {})
     }
     const positions = await collected
     expect(positions).toEqual(positions.toSorted((a, b) => a - b))

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openShop, type Shop, type ShopClient } from './support/postgres.ts'
+import { openShop, type Shop } from './support/postgres.ts'
+import type { ShopClient } from './support/shop-models.ts'
 import type { ShopInput } from './support/shop.ts'
 
 const created = (cartId: string): ShopInput => ({ type: 'CartCreated', data: { cartId, userId: 'ann' } })
@@ -14,7 +15,8 @@ describe.each([
   let client: ShopClient
   let cartCount = 0
   const newCart = (): string => `cart-${++cartCount}`
-  const typesOf = async (cartId: string): Promise<string[]> => (await client.getEventStream(['CartCreated', 'CheckedOut'], { data: { cartId } })).map(({ type }) => type)
+  const typesOf = async (cartId: string): Promise<string[]> =>
+    (await client.getEventStream(['CartCreated', 'CheckedOut'], { data: { cartId } })).map(({ type }) => type)
 
   beforeAll(async () => {
     shop = await openShop({ poolSize: 20 })
@@ -25,7 +27,9 @@ describe.each([
   it('are stored when it commits and gone when it rolls back', async () => {
     const [kept, lost] = [newCart(), newCart()]
     await shop.db.transaction(async (tx) => void (await client.append(created(kept), { tx, ...unlessCheckedOut(kept) })))
-    await expect(shop.db.transaction(async (tx) => (await client.append(created(lost), { tx, ...unlessCheckedOut(lost) }), tx.rollback()))).rejects.toThrow()
+    await expect(
+      shop.db.transaction(async (tx) => (await client.append(created(lost), { tx, ...unlessCheckedOut(lost) }), tx.rollback())),
+    ).rejects.toThrow()
     expect([await typesOf(kept), await typesOf(lost)]).toEqual([['CartCreated'], []])
   })
 
@@ -39,16 +43,23 @@ describe.each([
     expect(await typesOf(cartId)).toEqual(['CheckedOut', 'CartCreated'])
   })
 
-  it.each(['repeatable read', 'serializable'] as const)('are refused with a condition or a key in a %s one, whose snapshot is older than the locks', async (isolationLevel) => {
-    const cartId = newCart()
-    const inOldSnapshot = (extra: object): Promise<unknown> =>
-      shop.db.transaction(async (tx) => void (await client.append(created(cartId), { tx, ...extra })), { isolationLevel })
-    await expect(inOldSnapshot(unlessCheckedOut(cartId))).rejects.toMatchObject({ code: 'isolation_not_supported', name: 'IsolationError', retryable: false })
-    await expect(inOldSnapshot({ idempotencyKey: cartId })).rejects.toMatchObject({ code: 'isolation_not_supported' })
-    expect(await typesOf(cartId)).toEqual([])
-    await inOldSnapshot({})
-    expect(await typesOf(cartId)).toEqual(['CartCreated'])
-  })
+  it.each(['repeatable read', 'serializable'] as const)(
+    'are refused with a condition or a key in a %s one, whose snapshot is older than the locks',
+    async (isolationLevel) => {
+      const cartId = newCart()
+      const inOldSnapshot = (extra: object): Promise<unknown> =>
+        shop.db.transaction(async (tx) => void (await client.append(created(cartId), { tx, ...extra })), { isolationLevel })
+      await expect(inOldSnapshot(unlessCheckedOut(cartId))).rejects.toMatchObject({
+        code: 'isolation_not_supported',
+        name: 'IsolationError',
+        retryable: false,
+      })
+      await expect(inOldSnapshot({ idempotencyKey: cartId })).rejects.toMatchObject({ code: 'isolation_not_supported' })
+      expect(await typesOf(cartId)).toEqual([])
+      await inOldSnapshot({})
+      expect(await typesOf(cartId)).toEqual(['CartCreated'])
+    },
+  )
 
   it('are accepted in a serializable one where every writer is serializable, and only one of two wins', async () => {
     const serializable = shop.clientWith({ ...options, everyWriterIsSerializable: true })
@@ -56,7 +67,9 @@ describe.each([
       const cartId = newCart()
       await serializable.saveEvent(created(cartId))
       const checkOut = (): Promise<unknown> =>
-        shop.db.transaction(async (tx) => void (await serializable.append(checkedOut(cartId), { tx, ...unlessCheckedOut(cartId) })), { isolationLevel: 'serializable' })
+        shop.db.transaction(async (tx) => void (await serializable.append(checkedOut(cartId), { tx, ...unlessCheckedOut(cartId) })), {
+          isolationLevel: 'serializable',
+        })
       const own = serializable.append(checkedOut(cartId), unlessCheckedOut(cartId))
       const outcomes = await Promise.allSettled([checkOut(), checkOut(), own])
       expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
@@ -67,15 +80,12 @@ describe.each([
   it('end one of two transactions that wait for each other, with an error that says to try again', async () => {
     const [first, second] = [newCart(), newCart()]
     let arrived = 0
-    let letGo: () => void = () => {}
-    const bothHold = new Promise<void>((resolve) => {
-      letGo = resolve
-    })
+    const bothHold = Promise.withResolvers<void>()
     const cross = (from: string, to: string): Promise<void> =>
       shop.db.transaction(async (tx) => {
         await client.saveEvent(created(from), tx)
-        if (++arrived === 2) letGo()
-        await bothHold
+        if (++arrived === 2) bothHold.resolve()
+        await bothHold.promise
         await client.saveEvent(created(to), tx)
       })
     const outcomes = await Promise.allSettled([cross(first, second), cross(second, first)])
@@ -103,24 +113,18 @@ describe('decisions', () => {
   it('on two identifiers know a position for each, because one may commit behind the other', async () => {
     const { client, db } = shop
     const query = [{ identifier: { cartId: 'c' } }, { identifier: { productId: 'p' } }]
-    let commit: () => void = () => {}
-    const held = new Promise<void>((resolve) => {
-      commit = resolve
-    })
-    let appended: () => void = () => {}
-    const isAppended = new Promise<void>((resolve) => {
-      appended = resolve
-    })
+    const held = Promise.withResolvers<void>()
+    const appended = Promise.withResolvers<void>()
     const slow = db.transaction(async (tx) => {
       await client.saveEvent(created('c'), tx)
-      appended()
-      await held
+      appended.resolve()
+      await held.promise
     })
-    await isAppended
+    await appended.promise
     await client.saveEvent({ type: 'StockCounted', data: { productId: 'p', count: 1 } })
     const { events, condition } = await client.read(query)
     expect(events.map(({ type }) => type)).toEqual(['StockCounted'])
-    commit()
+    held.resolve()
     await slow
     await expect(client.append(checkedOut('c'), { condition })).rejects.toMatchObject({ conflicting: { type: 'CartCreated' } })
   })
@@ -128,17 +132,14 @@ describe('decisions', () => {
   it('on types alone wait for appends that are still open', async () => {
     const { client, db } = shop
     const steps: string[] = []
-    let appended: () => void = () => {}
-    const isAppended = new Promise<void>((resolve) => {
-      appended = resolve
-    })
+    const appended = Promise.withResolvers<void>()
     const slow = db.transaction(async (tx) => {
       await client.saveEvent(checkedOut('late'), tx)
-      appended()
+      appended.resolve()
       await new Promise((resolve) => setTimeout(resolve, 60))
       steps.push('committed')
     })
-    await isAppended
+    await appended.promise
     const { events } = await client.read({ types: ['CheckedOut'] })
     steps.push('read')
     await slow

@@ -3,7 +3,17 @@ import { drizzle as drizzlePglite } from 'drizzle-orm/pglite'
 import { drizzle as drizzlePostgresJs } from 'drizzle-orm/postgres-js'
 import { describe, expectTypeOf, it } from 'vitest'
 import { z } from 'zod'
-import { createEventClient, defineDecider, defineEvents, defineProjection, type EventClient, type EventOf, type InputOf, type LiveProjectionSource, type StateOf } from '../src/index.ts'
+import {
+  createEventClient,
+  defineDecider,
+  defineEvents,
+  defineProjection,
+  type EventClient,
+  type EventOf,
+  type InputOf,
+  type LiveProjectionSource,
+  type StateOf,
+} from '../src/index.ts'
 import { emptyCart, evolveCart, shopEvents, shopProjections, type Cart, type ShopEvent } from './support/shop.ts'
 
 declare const client: EventClient<ShopEvent['type'], ShopEvent>
@@ -80,9 +90,9 @@ describe('deciders and projections', () => {
   })
 
   it('decide on events of the client that runs them', () => {
-    const models = (id: string): { cart: ReturnType<typeof cart.for> } => ({ cart: cart.for(id) })
-    void client.handle(defineDecider({ models, decide: () => ({ type: 'CheckedOut', data: { cartId: 'a' } }) }), 'a')
+    const models = { cart: cart.for('a') }
+    void client.handle(defineDecider({ models: (_id: string) => models, decide: () => ({ type: 'CheckedOut', data: { cartId: 'a' } }) }), 'a')
     // @ts-expect-error -- no event of this client
-    void client.handle(defineDecider({ models, decide: () => ({ type: 'Exploded', data: {} }) }), 'a')
+    void client.handle(defineDecider({ models: (_id: string) => models, decide: () => ({ type: 'Exploded', data: {} }) }), 'a')
   })
 })

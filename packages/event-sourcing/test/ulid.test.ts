@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { createUlidGenerator } from '../src/ulid.ts'
 
-const fill = (value: number) => (bytes: Uint8Array): void => void bytes.fill(value)
+const fill =
+  (value: number) =>
+  (bytes: Uint8Array): void =>
+    void bytes.fill(value)
 
 describe('createUlidGenerator', () => {
   it('encodes time and randomness as the specification does', () => {

@@ -1,7 +1,7 @@
 import type { ClientInternals } from '../event-client.ts'
 import { defineProjection, type ProjectionStream } from '../define-projection.ts'
 import type { GenericEventBase } from '../event-types.ts'
-import { createLiveReader, type LiveReducer } from './live-reader.ts'
+import { LiveReader, type LiveReducer } from './live-reader.ts'
 import type { LiveProjectionSource } from './live-projection-source.ts'
 import type { WatchedProjection } from './watched-projection.ts'
 
@@ -27,7 +27,7 @@ export function createClassLiveProjection<State>(internals: ClientInternals, opt
     version,
     tables: [internals.store.eventsTable],
     open: () =>
-      createLiveReader(internals, classReducer(options, { items: [{ types: routing.types, identifier: {} }], idsOf: (event) => routing.idsOf(event) })),
+      new LiveReader(internals, classReducer(options, { items: [{ types: routing.types, identifier: {} }], idsOf: (event) => routing.idsOf(event) })),
   }
 }
 
@@ -35,7 +35,7 @@ function classReducer<State>({ open }: ClassProjectionOptions<State>, routing: P
   // For each watched projection the newest position it has to be asked for, while it is being asked.
   const wanted = new WeakMap<WatchedProjection<State>, number>()
   const askUntilCurrent = async (watched: WatchedProjection<State>, id: string): Promise<void> => {
-    for (let position = wanted.get(watched); position !== undefined; ) {
+    for (let position = wanted.get(watched); position !== undefined;) {
       try {
         const state = await open(id).asJson()
         if (position > watched.position) watched.publish(state, position)

@@ -39,7 +39,12 @@ function diffValue(before: unknown, after: unknown, path: string, operations: Js
   else operations.push({ op: 'replace', path, value: after })
 }
 
-function diffObject(before: Readonly<Record<string, unknown>>, after: Readonly<Record<string, unknown>>, path: string, operations: JsonPatchOperation[]): void {
+function diffObject(
+  before: Readonly<Record<string, unknown>>,
+  after: Readonly<Record<string, unknown>>,
+  path: string,
+  operations: JsonPatchOperation[],
+): void {
   for (const key of Object.keys(before)) {
     if (isAbsent(before[key])) continue
     if (!Object.hasOwn(after, key) || isAbsent(after[key])) operations.push({ op: 'remove', path: `${path}/${escapeKey(key)}` })
@@ -100,7 +105,12 @@ function escapeKey(key: string): string {
 }
 
 function parsePointer(path: string): string[] {
-  return path === '' ? [] : path.slice(1).split('/').map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
+  return path === ''
+    ? []
+    : path
+        .slice(1)
+        .split('/')
+        .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
 }
 
 function applyAt(target: unknown, [step, ...rest]: readonly string[], operation: JsonPatchOperation): unknown {
@@ -114,7 +124,8 @@ function applyAt(target: unknown, [step, ...rest]: readonly string[], operation:
     if (!Object.hasOwn(target, step)) throw new TypeError(`The patch removes "${operation.path}", which is not there.`)
     return Object.fromEntries(Object.entries(target).filter(([key]) => key !== step))
   }
-  if ((rest.length > 0 || operation.op === 'replace') && !Object.hasOwn(target, step)) throw new TypeError(`The patch changes "${operation.path}", which is not there.`)
+  if ((rest.length > 0 || operation.op === 'replace') && !Object.hasOwn(target, step))
+    throw new TypeError(`The patch changes "${operation.path}", which is not there.`)
   return { ...target, [step]: applyAt(target[step], rest, operation) }
 }
 

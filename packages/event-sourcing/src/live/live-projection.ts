@@ -2,7 +2,7 @@ import type { ClientInternals } from '../event-client.ts'
 import type { Projection } from '../define-projection.ts'
 import { foldProjection } from '../projections/fold-projection.ts'
 import { diffJson } from './json-patch.ts'
-import { createLiveReader, type LiveReducer } from './live-reader.ts'
+import { LiveReader, type LiveReducer } from './live-reader.ts'
 import type { LiveProjectionSource, ProjectionFrame } from './live-projection-source.ts'
 
 /** A pure projection as a live source: one event, one reduction, one patch. */
@@ -11,7 +11,7 @@ export function createLiveProjection<State>(internals: ClientInternals, projecti
     name: projection.name,
     version: projection.version,
     tables: [internals.store.eventsTable],
-    open: () => createLiveReader(internals, pureReducer(internals, projection)),
+    open: () => new LiveReader(internals, pureReducer(internals, projection)),
   }
 }
 

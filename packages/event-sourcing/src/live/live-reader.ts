@@ -3,6 +3,7 @@ import type { ClientInternals } from '../event-client.ts'
 import { settledPosition } from '../settle.ts'
 import type { NormalItem, StoredEvent } from '../store.ts'
 import { followTail } from '../tail.ts'
+import type { Waker } from '../waker.ts'
 import type { LiveProjectionReader, ProjectionFrame, WatchOptions } from './live-projection-source.ts'
 import { createWatchedProjection, type WatchedProjection, type Watcher } from './watched-projection.ts'
 
@@ -14,147 +15,177 @@ export interface LiveReducer<State> {
   /** The state with everything up to `upTo` in it. */
   load(id: string, upTo: number): Promise<{ state: State; position: number }>
   /** Brings what is watched up to date with an event, now or a little later. */
-  apply(watched: WatchedProjection<State>, id: string, event: StoredEvent, tail: { readonly position: number }): void
+  apply(watched: WatchedProjection<State>, id: string, event: StoredEvent): void
   /** The frames between two positions, from the store; `undefined` when a snapshot is better. */
   replay(id: string, from: number, to: number): Promise<readonly ProjectionFrame<State>[] | undefined>
 }
 
 interface Entry<State> {
-  readonly watched: Promise<WatchedProjection<State>>
+  /** Set as soon as the entry is there; loading may take a while. */
+  watched: Promise<WatchedProjection<State>> | undefined
   /** Events that arrived while it was loaded. */
   early: StoredEvent[] | undefined
   userCount: number
 }
 
-/** One tail over the events for all ids: each event is read once, whoever watches. */
-export function createLiveReader<State>(internals: ClientInternals, reducer: LiveReducer<State>): LiveProjectionReader<State> {
-  const { store, limits } = internals
-  const waker = internals.waker.child()
-  const closing = new AbortController()
-  const entries = new Map<string, Entry<State>>()
-  let position = 0
-  let started: Promise<void> | undefined
-  let following: Promise<void> | undefined
+/** One tail over the events for all ids: each event is read once and reduced once, whoever watches. */
+export class LiveReader<State> implements LiveProjectionReader<State> {
+  readonly #internals: ClientInternals
+  readonly #reducer: LiveReducer<State>
+  readonly #waker: Waker & { close(): void }
+  readonly #closing = new AbortController()
+  readonly #entries = new Map<string, Entry<State>>()
+  /** Everything up to here was given to the entries. */
+  #position = 0
+  #started: Promise<void> | undefined
+  #following: Promise<void> | undefined
 
-  const fail = (error?: unknown): void => {
-    for (const [id, entry] of entries) {
-      entries.delete(id)
-      entry.watched.then((watched) => watched.close(error)).catch(() => {})
-    }
+  constructor(internals: ClientInternals, reducer: LiveReducer<State>) {
+    this.#internals = internals
+    this.#reducer = reducer
+    this.#waker = internals.waker.child()
   }
 
-  const dispatch = async (id: string, event: StoredEvent): Promise<void> => {
-    const entry = entries.get(id)
-    if (entry === undefined) return
-    if (entry.early !== undefined) return void entry.early.push(event)
-    const watched = await entry.watched
-    // It was loaded with this event in it.
-    if (event.position <= watched.position) return
-    try {
-      reducer.apply(watched, id, event, { position: event.position })
-    } catch (error) {
-      entries.delete(id)
-      watched.close(error)
-    }
+  wake(): void {
+    this.#waker.wake()
   }
 
-  const follow = async (): Promise<void> => {
-    try {
-      for await (const page of followTail({ store, items: reducer.items, from: position, limits, waker, signal: closing.signal })) {
-        for (const event of page.events) {
-          // First: whoever is loaded from now on is loaded with this event in it.
-          position = event.position
-          for (const id of reducer.idsOf(event) ?? [...entries.keys()]) await dispatch(id, event)
-        }
-        position = page.position
-      }
-      fail()
-    } catch (error) {
-      started = undefined
-      fail(error)
-    }
-  }
-
-  const start = async (): Promise<void> => {
-    position = await untilSettled(internals, closing.signal)
-    following = follow()
-  }
-
-  const load = async (id: string, entry: Pick<Entry<State>, 'early'>): Promise<WatchedProjection<State>> => {
-    const loaded = await reducer.load(id, position)
-    const watched = createWatchedProjection(loaded, limits)
-    const early = entry.early ?? []
-    entry.early = undefined
-    for (const event of early) if (event.position > watched.position) reducer.apply(watched, id, event, { position: event.position })
-    return watched
-  }
-
-  const acquire = (id: string): Entry<State> => {
-    const present = entries.get(id)
-    if (present !== undefined) return present
-    if (entries.size >= limits.maxWatchedProjections) {
-      throw new EventSourcingError('limit_exceeded', `${entries.size} projections are watched, the limit (maxWatchedProjections).`)
-    }
-    const early: StoredEvent[] = []
-    const entry: { -readonly [Key in keyof Entry<State>]: Entry<State>[Key] } = { early, userCount: 0, watched: Promise.reject(new TypeError('not loaded')) }
-    entry.watched.catch(() => {})
-    entry.watched = load(id, entry)
-    entry.watched.catch(() => entries.delete(id))
-    entries.set(id, entry)
-    return entry
-  }
-
-  const release = (id: string, entry: Entry<State>): void => {
-    entry.userCount--
-    if (entry.userCount === 0 && entries.get(id) === entry) entries.delete(id)
-  }
-
-  async function* watch(id: string, { from, signal }: WatchOptions = {}): AsyncGenerator<ProjectionFrame<State>, void, undefined> {
-    if (closing.signal.aborted) return
-    started ??= start().catch((error: unknown) => {
-      started = undefined
-      throw error
-    })
-    await started
-    const entry = acquire(id)
-    entry.userCount++
+  async *watch(id: string, { from, signal }: WatchOptions = {}): AsyncGenerator<ProjectionFrame<State>, void, undefined> {
+    if (this.#closing.signal.aborted) return
+    await this.#start()
+    const entry = this.#acquire(id)
     let watcher: Watcher<State> | undefined
     const stop = (): void => watcher?.close()
     signal?.addEventListener('abort', stop)
     try {
       const watched = await entry.watched
-      if (signal?.aborted === true || closing.signal.aborted) return
+      if (watched === undefined || signal?.aborted === true || this.#closing.signal.aborted) return
       watcher = watched.addWatcher()
-      yield* openingFrames(reducer, watched, id, from)
+      yield* this.#openingFrames(watched, id, from)
       for (let frame = await watcher.next(); frame !== undefined; frame = await watcher.next()) yield frame
     } finally {
       signal?.removeEventListener('abort', stop)
       watcher?.close()
-      release(id, entry)
+      this.#release(id, entry)
     }
   }
 
-  return {
-    wake: () => waker.wake(),
-    watch,
-    async close() {
-      closing.abort()
-      await started?.catch(() => {})
-      await following
-      waker.close()
-      fail()
-    },
+  async close(): Promise<void> {
+    this.#closing.abort()
+    await this.#started?.catch(() => {})
+    await this.#following
+    this.#waker.close()
+    this.#end()
+  }
+
+  async #start(): Promise<void> {
+    this.#started ??= this.#settleAndFollow()
+    try {
+      await this.#started
+    } catch (error) {
+      this.#started = undefined
+      throw error
+    }
+  }
+
+  async #settleAndFollow(): Promise<void> {
+    this.#position = await untilSettled(this.#internals, this.#closing.signal)
+    this.#following = this.#follow()
+  }
+
+  async #follow(): Promise<void> {
+    const { store, limits } = this.#internals
+    const { items } = this.#reducer
+    try {
+      for await (const page of followTail({ store, items, from: this.#position, limits, waker: this.#waker, signal: this.#closing.signal })) {
+        for (const event of page.events) {
+          // First: whoever is loaded from now on is loaded with this event in it.
+          this.#position = event.position
+          for (const id of this.#reducer.idsOf(event) ?? [...this.#entries.keys()]) await this.#dispatch(id, event)
+        }
+        this.#position = page.position
+      }
+      this.#end()
+    } catch (error) {
+      // The next watcher starts anew.
+      this.#started = undefined
+      this.#end(error)
+    }
+  }
+
+  async #dispatch(id: string, event: StoredEvent): Promise<void> {
+    const entry = this.#entries.get(id)
+    if (entry === undefined) return
+    if (entry.early !== undefined) {
+      entry.early.push(event)
+      return
+    }
+    const watched = await entry.watched
+    // It may have been loaded with this event in it.
+    if (watched === undefined || event.position <= watched.position) return
+    try {
+      this.#reducer.apply(watched, id, event)
+    } catch (error) {
+      this.#entries.delete(id)
+      watched.close(error)
+    }
+  }
+
+  #acquire(id: string): Entry<State> {
+    const present = this.#entries.get(id)
+    if (present !== undefined) {
+      present.userCount++
+      return present
+    }
+    const limit = this.#internals.limits.maxWatchedProjections
+    if (this.#entries.size >= limit)
+      throw new EventSourcingError('limit_exceeded', `${limit} projections are watched already (maxWatchedProjections).`)
+    const entry: Entry<State> = { watched: undefined, early: [], userCount: 1 }
+    this.#entries.set(id, entry)
+    entry.watched = this.#load(id, entry)
+    // Whoever watches gets the error; nobody may be watching any more.
+    entry.watched.catch(() => this.#entries.delete(id))
+    return entry
+  }
+
+  async #load(id: string, entry: Entry<State>): Promise<WatchedProjection<State>> {
+    const watched = createWatchedProjection(await this.#reducer.load(id, this.#position), this.#internals.limits)
+    const early = entry.early ?? []
+    entry.early = undefined
+    for (const event of early) if (event.position > watched.position) this.#reducer.apply(watched, id, event)
+    return watched
+  }
+
+  #release(id: string, entry: Entry<State>): void {
+    entry.userCount--
+    if (entry.userCount === 0 && this.#entries.get(id) === entry) this.#entries.delete(id)
+  }
+
+  #end(error?: unknown): void {
+    const entries = [...this.#entries.values()]
+    this.#entries.clear()
+    for (const { watched } of entries) void endWhenLoaded(watched, error)
+  }
+
+  /** What brings a watcher from where it is to where the shared state was when this began. */
+  async *#openingFrames(
+    watched: WatchedProjection<State>,
+    id: string,
+    from: number | undefined,
+  ): AsyncGenerator<ProjectionFrame<State>, void, undefined> {
+    const { state, position } = watched
+    const snapshot: readonly ProjectionFrame<State>[] = [{ kind: 'snapshot', position, state }]
+    if (from === undefined || from > position) yield* snapshot
+    else yield* watched.framesSince(from) ?? (await this.#reducer.replay(id, from, position)) ?? snapshot
   }
 }
 
-/** What brings a watcher from where it is to where the shared state is when it is called. */
-async function* openingFrames<State>(reducer: LiveReducer<State>, watched: WatchedProjection<State>, id: string, from: number | undefined): AsyncGenerator<ProjectionFrame<State>, void, undefined> {
-  const { state, position } = watched
-  const snapshot: ProjectionFrame<State> = { kind: 'snapshot', position, state }
-  if (from === undefined || from > position) return void (yield snapshot)
-  const kept = watched.framesSince(from)
-  if (kept !== undefined) return void (yield* kept)
-  yield* (await reducer.replay(id, from, position)) ?? [snapshot]
+async function endWhenLoaded<State>(watched: Promise<WatchedProjection<State>> | undefined, error: unknown): Promise<void> {
+  try {
+    ;(await watched)?.close(error)
+  } catch {
+    // Its watchers had the error from loading it.
+  }
 }
 
 /** A long transaction only delays the start: nothing can be shown before it is known to be complete. */

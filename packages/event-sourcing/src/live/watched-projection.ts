@@ -65,7 +65,7 @@ export function createWatchedProjection<State>(initial: { state: State; position
     },
     close(error) {
       closed ??= { error }
-      for (const queue of [...queues]) queue.close(error)
+      for (const queue of queues) queue.close(error)
     },
   }
 }

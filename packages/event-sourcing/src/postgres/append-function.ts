@@ -134,7 +134,6 @@ function locksSql(table: TableInfo, maxLocks: number): string {
 /** One branch for each declared identifier, so that each has a plan on its own index that is made once for a session. */
 function checksSql(table: TableInfo): string {
   const columns = 'e.id, e.type, e.position'
-  const remaining = (expression: string): string => `(${expression} = '{}' OR NOT EXISTS (SELECT FROM jsonb_each(${expression}) r(k, vs) WHERE NOT coalesce(vs ? (e.data->>r.k), false)))`
   const isKind = '(kinds IS NULL OR e.type = ANY (kinds))'
   const first = (from: string, where: string): string =>
     `SELECT found.* INTO hit FROM ${from} v CROSS JOIN LATERAL (SELECT ${columns} FROM ${table.sqlName} e WHERE ${where} AND e.position > floor ORDER BY e.position LIMIT 1) found LIMIT 1;`
@@ -152,4 +151,9 @@ function checksSql(table: TableInfo): string {
       ELSE
         SELECT ${columns} INTO hit FROM ${table.sqlName} e WHERE e.position > floor AND ${remaining('wanted')} ORDER BY e.position LIMIT 1;
       END IF;`
+}
+
+/** Every further identifier of the item, declared or not. */
+function remaining(expression: string): string {
+  return `(${expression} = '{}' OR NOT EXISTS (SELECT FROM jsonb_each(${expression}) r(k, vs) WHERE NOT coalesce(vs ? (e.data->>r.k), false)))`
 }

@@ -29,7 +29,16 @@ export async function appendWithFunction({ db, table, everyWriterIsSerializable 
 /** What was appended, from what was sent and what the database added. */
 export function appendedEvent(event: NewEvent, position: number, createdMs: number): StoredEvent {
   const at = new Date(createdMs)
-  return { id: event.id, position, type: event.type, data: event.data, metadata: event.metadata, schemaVersion: event.schemaVersion, createdAt: at, updatedAt: at }
+  return {
+    id: event.id,
+    position,
+    type: event.type,
+    data: event.data,
+    metadata: event.metadata,
+    schemaVersion: event.schemaVersion,
+    createdAt: at,
+    updatedAt: at,
+  }
 }
 
 function parseOutcome(result: Row, events: readonly NewEvent[]): AppendOutcome {
@@ -46,7 +55,10 @@ function parseOutcome(result: Row, events: readonly NewEvent[]): AppendOutcome {
     case 'isolation':
       throw new IsolationError(parseText(result['isolation'], 'isolation'))
     default:
-      throw new EventSourcingError('setup_required', `The append function answered "${String(outcome)}". It is not of this version; run the migration that eventStoreSql prints.`)
+      throw new EventSourcingError(
+        'setup_required',
+        `The append function answered "${String(outcome)}". It is not of this version; run the migration that eventStoreSql prints.`,
+      )
   }
 }
 

@@ -15,7 +15,13 @@ export function toEventSourcingError(error: unknown): unknown {
     case '40001':
       return new EventSourcingError('serialization_failure', 'The database could not serialize this transaction. Nothing was stored.', options)
     case '23505':
-      return isEventId(found) ? new DuplicateEventError('duplicate_event', `An event with this id is stored already (${found.detail ?? 'duplicate key'}). Nothing was stored.`, options) : error
+      return isEventId(found)
+        ? new DuplicateEventError(
+            'duplicate_event',
+            `An event with this id is stored already (${found.detail ?? 'duplicate key'}). Nothing was stored.`,
+            options,
+          )
+        : error
     default:
       return isConnectionLoss(found.code) ? new EventSourcingError('connection_lost', LOST, options) : error
   }
@@ -33,7 +39,11 @@ function findSqlState(error: unknown): SqlState | undefined {
   for (let depth = 0; depth < MAX_CAUSES && typeof current === 'object' && current !== null; depth++) {
     const code: unknown = Reflect.get(current, 'code')
     if (typeof code === 'string') {
-      return { code, constraint: text(Reflect.get(current, 'constraint') ?? Reflect.get(current, 'constraint_name')), detail: text(Reflect.get(current, 'detail')) }
+      return {
+        code,
+        constraint: text(Reflect.get(current, 'constraint') ?? Reflect.get(current, 'constraint_name')),
+        detail: text(Reflect.get(current, 'detail')),
+      }
     }
     current = Reflect.get(current, 'cause')
   }
@@ -57,7 +67,10 @@ function isEventId({ constraint, detail }: SqlState): boolean {
 
 function isConnectionLoss(code: string): boolean {
   // Class 08, shutdown and crash of the server, and what Node and postgres-js call a lost socket.
-  return code.startsWith('08') || ['57P01', '57P02', '57P03', 'ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'CONNECTION_CLOSED', 'CONNECTION_ENDED', 'CONNECTION_DESTROYED'].includes(code)
+  return (
+    code.startsWith('08') ||
+    ['57P01', '57P02', '57P03', 'ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'CONNECTION_CLOSED', 'CONNECTION_ENDED', 'CONNECTION_DESTROYED'].includes(code)
+  )
 }
 
 function text(value: unknown): string | undefined {

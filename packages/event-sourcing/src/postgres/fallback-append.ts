@@ -19,7 +19,10 @@ export async function appendWithStatements(
   await takeLocks(db, lockScope(table), appendLocks(request, table.identifiers, limits.maxLocksPerAppend))
   const from = sql.raw(`FROM ${table.sqlName}`)
   if (request.idempotencyKey !== undefined) {
-    const stored = await queryRows(db, sql`SELECT ${sql.raw(EVENT_COLUMNS)} ${from} WHERE idempotency_key = ${request.idempotencyKey} ORDER BY position`)
+    const stored = await queryRows(
+      db,
+      sql`SELECT ${sql.raw(EVENT_COLUMNS)} ${from} WHERE idempotency_key = ${request.idempotencyKey} ORDER BY position`,
+    )
     if (stored.length > 0) return { kind: 'duplicate', events: stored.map(parseEventRow) }
   }
   for (const item of request.condition ?? []) {

@@ -35,7 +35,12 @@ function fieldSql(data: SQL, key: string, value: unknown): SQL {
     const list: readonly unknown[] = value
     const isThisList = sql`${jsonOf(data, key)} = ${JSON.stringify(list)}::text::jsonb`
     const scalars = list.filter((one) => typeof one !== 'object')
-    return list.length === 0 ? NOTHING : sql`(${anyOf(text, scalars.map((one) => identifierText(one, key)))} OR ${isThisList})`
+    return list.length === 0
+      ? NOTHING
+      : sql`(${anyOf(
+          text,
+          scalars.map((one) => identifierText(one, key)),
+        )} OR ${isThisList})`
   }
   if (typeof value !== 'object' || value === null) return sql`${text} = ${identifierText(value, key)}`
   if (!isOperators(value)) return filterSql(jsonOf(data, key), { ...value })

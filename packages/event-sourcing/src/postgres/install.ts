@@ -65,7 +65,8 @@ function eventsIndexesSql({ name, sqlName, identifiers }: TableInfo): string[] {
     `CREATE INDEX IF NOT EXISTS ${quoteIdentifier(`${name}_type_idx`)} ON ${sqlName} USING btree (type, position)`,
     `CREATE INDEX IF NOT EXISTS ${quoteIdentifier(`${name}_idempotency_key_idx`)} ON ${sqlName} USING btree (idempotency_key) WHERE idempotency_key IS NOT NULL`,
     ...identifiers.map(
-      ({ key }) => `CREATE INDEX IF NOT EXISTS ${quoteIdentifier(`${name}_data_${key}_idx`)} ON ${sqlName} USING btree ((data->>${quoteLiteral(key)}), position)`,
+      ({ key }) =>
+        `CREATE INDEX IF NOT EXISTS ${quoteIdentifier(`${name}_data_${key}_idx`)} ON ${sqlName} USING btree ((data->>${quoteLiteral(key)}), position)`,
     ),
   ]
 }

@@ -39,7 +39,8 @@ export function parseProjectionRow(row: Row): ProjectionRow {
 
 export function parseNumber(value: unknown, name: string): number {
   const number = typeof value === 'number' ? value : Number(value)
-  if (value === null || value === undefined || !Number.isFinite(number)) throw new TypeError(`Column "${name}" holds ${String(value)} where a number belongs.`)
+  if (value === null || value === undefined || !Number.isFinite(number))
+    throw new TypeError(`Column "${name}" holds ${String(value)} where a number belongs.`)
   return number
 }
 

@@ -8,7 +8,13 @@ const CHECKPOINT = '$checkpoint'
 export type AdvanceOutcome = 'more' | 'done' | 'standby'
 
 /** One page of events into rows of type `rowType`, together with the checkpoint. Everything up to `upTo` has to be settled. */
-export async function advanceRows(internals: ClientInternals, projection: Projection<unknown, never>, rowType: string, upTo: number, tx?: unknown): Promise<AdvanceOutcome> {
+export async function advanceRows(
+  internals: ClientInternals,
+  projection: Projection<unknown, never>,
+  rowType: string,
+  upTo: number,
+  tx?: unknown,
+): Promise<AdvanceOutcome> {
   const { store, limits } = internals
   const run = async (inner: unknown): Promise<AdvanceOutcome> => {
     if (!(await store.tryLock(`projection:${rowType}`, inner))) return 'standby'
@@ -33,7 +39,13 @@ export async function saveCheckpoint(store: EventStore, rowType: string, positio
   await store.saveProjections([{ type: CHECKPOINT, id: rowType, data: {}, latestEventId: '', position }], { overwrite: true, tx })
 }
 
-async function foldPage({ store, codec }: ClientInternals, projection: Projection<unknown, never>, rowType: string, events: readonly StoredEvent[], tx: unknown): Promise<ProjectionRow[]> {
+async function foldPage(
+  { store, codec }: ClientInternals,
+  projection: Projection<unknown, never>,
+  rowType: string,
+  events: readonly StoredEvent[],
+  tx: unknown,
+): Promise<ProjectionRow[]> {
   const idsOf = new Map(events.map((event) => [event, projection.idsOf(event) ?? []] as const))
   const stored = await store.findProjections({ type: rowType, ids: [...new Set([...idsOf.values()].flat())] }, tx)
   const rows = new Map(stored.map((row) => [row.id, row]))

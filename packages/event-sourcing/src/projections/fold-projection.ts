@@ -22,7 +22,10 @@ export async function foldProjection<State>(
   const isUsable = row?.position != null && (upTo === undefined || row.position <= upTo)
   const start = isUsable ? row : undefined
   const items = projection.itemsOf(id)
-  const events = await store.read({ items, ...(start?.position == null ? {} : { after: start.position }), ...(upTo === undefined ? {} : { upTo }) }, tx)
+  const events = await store.read(
+    { items, ...(start?.position == null ? {} : { after: start.position }), ...(upTo === undefined ? {} : { upTo }) },
+    tx,
+  )
   let state = start === undefined ? projection.initial(id) : (start.data as State)
   // The query names the types that evolve takes.
   for (const event of events) state = projection.evolve(state, codec.decode(event) as never)
@@ -35,6 +38,10 @@ export async function foldProjection<State>(
   }
 }
 
-export function projectionRow(projection: { readonly rowType: string }, id: string, { state, position, latestEventId }: Omit<FoldedProjection<unknown>, 'foldedCount'>): ProjectionRow {
+export function projectionRow(
+  projection: { readonly rowType: string },
+  id: string,
+  { state, position, latestEventId }: Omit<FoldedProjection<unknown>, 'foldedCount'>,
+): ProjectionRow {
   return { type: projection.rowType, id, data: state, latestEventId, position }
 }

@@ -15,14 +15,21 @@ export function inlineLocks(inline: Inline, events: readonly Pick<NewEvent, 'typ
 }
 
 /** Brings the touched rows up to date within the append's transaction. */
-export async function updateInline(internals: ClientInternals & { readonly inline: Inline }, events: readonly StoredEvent[], tx: unknown): Promise<void> {
+export async function updateInline(
+  internals: ClientInternals & { readonly inline: Inline },
+  events: readonly StoredEvent[],
+  tx: unknown,
+): Promise<void> {
   for (const { projection, id } of touchedRows(internals.inline, events).values()) {
     const folded = await foldProjection(internals, projection, id, { tx })
     await internals.store.saveProjections([projectionRow(projection, id, folded)], { tx })
   }
 }
 
-function touchedRows(inline: Inline, events: readonly Pick<NewEvent, 'type' | 'data'>[]): Map<string, { projection: Projection<unknown, never>; id: string }> {
+function touchedRows(
+  inline: Inline,
+  events: readonly Pick<NewEvent, 'type' | 'data'>[],
+): Map<string, { projection: Projection<unknown, never>; id: string }> {
   const touched = new Map<string, { projection: Projection<unknown, never>; id: string }>()
   for (const projection of inline) {
     for (const event of events) {

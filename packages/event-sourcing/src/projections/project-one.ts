@@ -5,7 +5,12 @@ import { settledPosition } from '../settle.ts'
 import { foldProjection, projectionRow } from './fold-projection.ts'
 
 /** A projection's state now; saves a snapshot when it had to fold many events. */
-export async function projectOne<State>(internals: ClientInternals, projection: Projection<State, never>, id: string, tx: unknown): Promise<{ state: State; position: number }> {
+export async function projectOne<State>(
+  internals: ClientInternals,
+  projection: Projection<State, never>,
+  id: string,
+  tx: unknown,
+): Promise<{ state: State; position: number }> {
   const folded = await foldProjection(internals, projection, id, { tx })
   if (folded.foldedCount >= projection.snapshotEvery) await saveSnapshot(internals, projection, id, tx)
   return { state: folded.state, position: folded.position }

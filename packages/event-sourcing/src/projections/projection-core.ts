@@ -96,7 +96,8 @@ export class ProjectionCore<View> {
 
   /** @throws {TypeError} when there are staged events, which no snapshot may contain. */
   async save(asJson: () => Promise<View>): Promise<SavedProjectionStatus> {
-    if (this.#staged.length > 0) throw new TypeError('A projection with staged events cannot be saved: a snapshot holds only what is stored. Save the events first.')
+    if (this.#staged.length > 0)
+      throw new TypeError('A projection with staged events cannot be saved: a snapshot holds only what is stored. Save the events first.')
     if (this.#history !== undefined) throw new TypeError('A projection made from a given history cannot be saved.')
     const { type, id } = this.#options.identity()
     const { store } = this.#internals
@@ -160,7 +161,8 @@ export class ProjectionCore<View> {
 
   async #positionOf({ position, latestEventId }: { position: number | null; latestEventId: string }): Promise<number> {
     const known = position ?? (await this.#internals.store.positionOf(latestEventId))
-    if (known === undefined) throw new EventSourcingError('unknown_event', `The saved projection names event "${latestEventId}", which this table does not hold.`)
+    if (known === undefined)
+      throw new EventSourcingError('unknown_event', `The saved projection names event "${latestEventId}", which this table does not hold.`)
     return known
   }
 }

@@ -12,7 +12,11 @@ type AnyProjection = Projection<unknown, never>
  * Works off what is settled, page by page, each page with its checkpoint in one transaction: a crash repeats nothing.
  * Whoever gets a projection's lock for a page works; the others find it taken and look again later.
  */
-export async function runProjections(internals: ClientInternals, projections: readonly AnyProjection[], { signal, onError }: RunProjectionsOptions): Promise<void> {
+export async function runProjections(
+  internals: ClientInternals,
+  projections: readonly AnyProjection[],
+  { signal, onError }: RunProjectionsOptions,
+): Promise<void> {
   for (const projection of projections) checkKeyed(projection)
   const { limits } = internals
   const waker = internals.waker.child()
@@ -81,7 +85,10 @@ export async function waitForProjection(
       if (reached >= position) return
       signal?.throwIfAborted()
       if (Date.now() > giveUpAtMs) {
-        throw new EventSourcingError('wait_timed_out', `Projection "${projection.name}" is at position ${reached} and did not reach ${position} within ${timeoutMs} ms.`)
+        throw new EventSourcingError(
+          'wait_timed_out',
+          `Projection "${projection.name}" is at position ${reached} and did not reach ${position} within ${timeoutMs} ms.`,
+        )
       }
       await own.pause(limits.minPollIntervalMs * 4, signal)
     }

@@ -9,8 +9,8 @@ function matchesField(data: unknown, key: string, value: unknown): boolean {
   const text = textAt(data, key)
   if (Array.isArray(value)) {
     const list: readonly unknown[] = value
-    const texts = list.filter((one) => typeof one !== 'object').map((one) => identifierText(one, key))
-    return list.length > 0 && ((text !== undefined && texts.includes(text)) || isEqual(fieldOf(data, key), list))
+    const scalars = list.filter((one) => typeof one !== 'object').map((one) => identifierText(one, key))
+    return list.length > 0 && ((text !== undefined && scalars.includes(text)) || isEqual(fieldOf(data, key), list))
   }
   if (typeof value !== 'object' || value === null) return text === identifierText(value, key)
   if (!isOperators(value)) return matchesFilter(fieldOf(data, key), { ...value })
@@ -40,7 +40,8 @@ function matchesOperator(field: unknown, text: string | undefined, key: string, 
 }
 
 function compares(field: unknown, key: string, operator: 'gt' | 'gte' | 'lt' | 'lte', operand: unknown): boolean {
-  if (typeof operand !== 'string' && typeof operand !== 'number') throw new TypeError(`Filter "${key}" compares with ${String(operand)}: ranges take numbers and strings.`)
+  if (typeof operand !== 'string' && typeof operand !== 'number')
+    throw new TypeError(`Filter "${key}" compares with ${String(operand)}: ranges take numbers and strings.`)
   if (typeof field !== typeof operand) return false
   const order = typeof operand === 'number' ? Number(field) - operand : compareCodePoints(String(field), operand)
   return { gt: order > 0, gte: order >= 0, lt: order < 0, lte: order <= 0 }[operator]
@@ -48,7 +49,7 @@ function compares(field: unknown, key: string, operator: 'gt' | 'gte' | 'lt' | '
 
 /** The order of UTF-8 bytes, which is what Postgres's "C" collation compares. */
 function compareCodePoints(left: string, right: string): number {
-  const [a, b] = [[...left], [...right]]
+  const [a, b] = [Array.from(left), Array.from(right)]
   for (let index = 0; index < a.length && index < b.length; index++) {
     const difference = (a[index]?.codePointAt(0) ?? 0) - (b[index]?.codePointAt(0) ?? 0)
     if (difference !== 0) return difference
@@ -59,7 +60,8 @@ function compareCodePoints(left: string, right: string): number {
 /** Postgres's `@>`: objects by their fields, lists as sets, anything else by equality. */
 function contains(value: unknown, part: unknown): boolean {
   if (Array.isArray(value)) return (Array.isArray(part) ? part : [part]).every((wanted) => value.some((one) => contains(one, wanted)))
-  if (isObject(value) && isObject(part)) return Object.entries(part).every(([key, wanted]) => Object.hasOwn(value, key) && contains(value[key], wanted))
+  if (isObject(value) && isObject(part))
+    return Object.entries(part).every(([key, wanted]) => Object.hasOwn(value, key) && contains(value[key], wanted))
   return value !== undefined && isEqual(value, part)
 }
 

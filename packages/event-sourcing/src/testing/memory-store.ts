@@ -1,8 +1,9 @@
 import { DuplicateEventError } from '../errors.ts'
 import { matchesItem } from '../query.ts'
-import type { AppendOutcome, AppendRequest, EventStore, ProjectionRow, ReadItem, ReadRequest, SaveStatus, StoredEvent } from '../store.ts'
+import type { AppendOutcome, AppendRequest, EventStore, ProjectionRow, ReadItem, ReadRequest, StoredEvent } from '../store.ts'
 import type { Identifier } from '../table-config.ts'
 import { matchesFilter } from './matches-filter.ts'
+import { createMemoryRows } from './memory-rows.ts'
 
 interface MemoryState {
   events: StoredEvent[]
@@ -18,7 +19,6 @@ export function createMemoryStore(identifiers: readonly Identifier[] = []): Even
   let state: MemoryState = { events: [], keys: new Map(), projections: new Map() }
   let lastPosition = 0
   let queue: Promise<unknown> = Promise.resolve()
-  const rowKey = (type: string, id: string): string => JSON.stringify([type, id])
 
   /** A transaction keeps all others out until it has ended; its own calls carry it as `tx`. */
   const exclusively = async <Result>(tx: unknown, run: () => Result | Promise<Result>): Promise<Result> => {
@@ -38,30 +38,8 @@ export function createMemoryStore(identifiers: readonly Identifier[] = []): Even
     findByKey: (key, tx) => exclusively(tx, () => structuredClone(state.keys.get(key) ?? [])),
     head: (tx) => exclusively(tx, () => state.events.at(-1)?.position ?? 0),
     openWriters: async () => [],
-    findProjections: ({ type, ids, filter = {} }, tx) =>
-      exclusively(tx, () => {
-        const rows = [...state.projections.values()].filter((row) => row.type === type && (ids?.includes(row.id) ?? true) && matchesFilter(row.data, filter))
-        return structuredClone(rows.toSorted((a, b) => (a.id < b.id ? -1 : 1)))
-      }),
-    saveProjections: (rows, { overwrite = false, tx } = {}) =>
-      exclusively(tx, () =>
-        rows.map((row): SaveStatus => {
-          const key = rowKey(row.type, row.id)
-          const present = state.projections.get(key)
-          if (present !== undefined && !overwrite && (present.position ?? -1) >= (row.position ?? 0)) return 'skipped'
-          state.projections.set(key, { ...row, data: JSON.parse(JSON.stringify(row.data)) as unknown })
-          return present === undefined ? 'created' : 'updated'
-        }),
-      ),
-    replaceProjections: (from, to, tx) =>
-      exclusively(tx, () => {
-        deleteType(state, to)
-        for (const [key, row] of [...state.projections].filter(([, { type }]) => type === from)) {
-          state.projections.delete(key)
-          state.projections.set(rowKey(to, row.id), { ...row, type: to })
-        }
-      }),
-    deleteProjections: (type, tx) => exclusively(tx, () => deleteType(state, type)),
+    ...createMemoryRows(() => state.projections, exclusively),
+
     transaction: (run) =>
       exclusively(undefined, async () => {
         const before: MemoryState = { events: [...state.events], keys: new Map(state.keys), projections: new Map(state.projections) }
@@ -96,7 +74,16 @@ function append(state: MemoryState, request: AppendRequest, nextPosition: () => 
   const events = request.events.map((event): StoredEvent => {
     const at = event.createdAt ?? new Date()
     const { id, type, schemaVersion } = event
-    return { id, position: nextPosition(), type, data: structuredClone(event.data), metadata: structuredClone(event.metadata), schemaVersion, createdAt: at, updatedAt: at }
+    return {
+      id,
+      position: nextPosition(),
+      type,
+      data: structuredClone(event.data),
+      metadata: structuredClone(event.metadata),
+      schemaVersion,
+      createdAt: at,
+      updatedAt: at,
+    }
   })
   state.events.push(...events)
   if (idempotencyKey !== undefined) state.keys.set(idempotencyKey, events)
@@ -111,8 +98,4 @@ function select(events: readonly StoredEvent[], { items, after = 0, upTo = Infin
 
 function matchesReadItem(event: StoredEvent, item: ReadItem): boolean {
   return event.position > (item.after ?? 0) && matchesItem(event, item) && matchesFilter(event.data, item.filter ?? {})
-}
-
-function deleteType(state: MemoryState, type: string): void {
-  for (const [key, row] of state.projections) if (row.type === type) state.projections.delete(key)
 }

@@ -30,7 +30,10 @@ export interface DecisionSpecification<Command, Input extends AnyEventInput> {
  * @example
  * spec(checkOut).given({ type: 'CartCreated', data: { cartId: 'a', userId: 'u' } }).when({ cartId: 'a' }).then({ type: 'CheckedOut', data: { cartId: 'a' } })
  */
-export function spec<Command, M extends Models, Input extends AnyEventInput>(decider: Decider<Command, M, Input>, history: readonly Given[] = []): DecisionSpecification<Command, Input> {
+export function spec<Command, M extends Models, Input extends AnyEventInput>(
+  decider: Decider<Command, M, Input>,
+  history: readonly Given[] = [],
+): DecisionSpecification<Command, Input> {
   return {
     given: (...events) => spec(decider, [...history, ...events]),
     when(command) {
@@ -58,9 +61,11 @@ export function projectionSpec<State>(projection: Projection<State, never>, hist
   return {
     given: (...events) => projectionSpec(projection, [...history, ...events]),
     state,
+    // oxlint-disable-next-line unicorn/no-thenable -- given, when, then is what the words are
     then(id, expected) {
       const actual: unknown = JSON.parse(JSON.stringify(state(id)))
-      if (!isDeepStrictEqual(actual, JSON.parse(JSON.stringify(expected)))) throw new Error(`Projection "${projection.name}" of "${id}" is\n${show(actual)}\nnot\n${show(expected)}`)
+      if (!isDeepStrictEqual(actual, JSON.parse(JSON.stringify(expected))))
+        throw new Error(`Projection "${projection.name}" of "${id}" is\n${show(actual)}\nnot\n${show(expected)}`)
     },
   }
 }
@@ -82,6 +87,7 @@ function outcomeOf<Input extends AnyEventInput>(events: readonly Input[]): Decis
   const plain = events.map(({ type, data }): unknown => JSON.parse(JSON.stringify({ type, data })))
   return {
     events,
+    // oxlint-disable-next-line unicorn/no-thenable -- given, when, then is what the words are
     then(...expected) {
       const wanted = expected.map(({ type, data }): unknown => JSON.parse(JSON.stringify({ type, data })))
       if (!isDeepStrictEqual(plain, wanted)) throw new Error(`The decision was\n${show(plain)}\nnot\n${show(wanted)}`)
@@ -103,6 +109,7 @@ function refusalOf<Input extends AnyEventInput>(error: unknown): DecisionOutcome
     get events(): readonly Input[] {
       return rethrow()
     },
+    // oxlint-disable-next-line unicorn/no-thenable -- given, when, then is what the words are
     then: rethrow,
     thenNothing: rethrow,
     thenThrows(expected) {
@@ -130,4 +137,3 @@ function show(value: unknown): string {
 function isList<T>(value: T | readonly T[]): value is readonly T[] {
   return Array.isArray(value)
 }
-

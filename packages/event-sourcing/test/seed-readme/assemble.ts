@@ -23,7 +23,16 @@ const TAKEN_FOR_GRANTED: Readonly<Record<string, string>> = {
   'types.ts': 'export type CartItem = { productId: string; quantity: number; priceAtTime: number }\n',
   'db.ts': `import { drizzle } from 'drizzle-orm/postgres-js'\nimport postgres from 'postgres'\nexport const sqlClient = postgres(process.env['SEED_README_URL'] ?? '', { onnotice: () => {} })\nexport const db = drizzle(sqlClient)\n`,
   'tsconfig.json': JSON.stringify({
-    compilerOptions: { strict: true, noEmit: true, target: 'ES2024', module: 'ESNext', moduleResolution: 'bundler', skipLibCheck: true, allowImportingTsExtensions: true, types: ['node'] },
+    compilerOptions: {
+      strict: true,
+      noEmit: true,
+      target: 'ES2024',
+      module: 'ESNext',
+      moduleResolution: 'bundler',
+      skipLibCheck: true,
+      allowImportingTsExtensions: true,
+      types: ['node'],
+    },
     include: ['**/*.ts'],
   }),
 }

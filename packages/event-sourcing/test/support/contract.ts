@@ -1,76 +1,23 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import {
-  applyJsonPatch,
   ConcurrencyError,
-  defineDecider,
   defineEvents,
   defineProjection,
   DuplicateEventError,
   EventValidationError,
-  ProjectionBase,
-  type EventClient,
   type EventClientOptions,
-  type ProjectionFrame,
 } from '../../src/index.ts'
-import { CART_TYPES, emptyCart, evolveCart, type Cart, type ShopEvent, type ShopInput } from './shop.ts'
+import { showFrames, take } from './frames.ts'
+import { AlreadyCheckedOut, CartClass, cartProjection, checkOut, type ShopClient } from './shop-models.ts'
+import { CART_TYPES, emptyCart, evolveCart, type ShopEvent, type ShopInput } from './shop.ts'
 
-export type ShopClient = EventClient<ShopEvent['type'], ShopEvent>
 export type ContractOptions = Pick<EventClientOptions, 'definitions' | 'inline' | 'limits'>
 
 /** One event store with the shop's tables; clients of it see each other's events. */
 export interface ContractStore {
   clientWith(options: ContractOptions): ShopClient
   close(): Promise<void>
-}
-
-export const cartProjection = defineProjection({
-  name: 'cart',
-  query: { types: CART_TYPES, by: 'cartId' },
-  initial: emptyCart,
-  evolve: evolveCart,
-})
-
-class AlreadyCheckedOut extends Error {}
-
-const checkOut = defineDecider({
-  models: (command: { cartId: string }) => ({ cart: cartProjection.for(command.cartId) }),
-  decide: ({ cart }, { cartId }) => {
-    if (cart.isCheckedOut) throw new AlreadyCheckedOut()
-    return { type: 'CheckedOut', data: { cartId } }
-  },
-})
-
-class CartClass extends ProjectionBase<ShopEvent['type'], ShopEvent, ShopClient, { userId: string; count: number }, 'CartCreated' | 'ItemAdded' | 'CheckedOut'> {
-  readonly #cartId: string
-
-  constructor(cartId: string, client: ShopClient) {
-    super(client)
-    this.#cartId = cartId
-  }
-
-  protected override get eventTypes(): typeof CART_TYPES {
-    return CART_TYPES
-  }
-
-  protected override get projectionType(): string {
-    return 'CART_CLASS'
-  }
-
-  override get id(): string {
-    return this.#cartId
-  }
-
-  protected override getEventIdentifiers(): { cartId: string } {
-    return { cartId: this.#cartId }
-  }
-
-  override async asJson(): Promise<{ userId: string; count: number }> {
-    return {
-      userId: await this.reduceEvents((userId, event) => (event.type === 'CartCreated' ? event.data.userId : userId), ''),
-      count: await this.reduceEvents((count, event) => (event.type === 'ItemAdded' ? count + event.data.quantity : count), 0),
-    }
-  }
 }
 
 const created = (cartId: string, userId = 'ann'): ShopInput => ({ type: 'CartCreated', data: { cartId, userId } })
@@ -145,12 +92,16 @@ export function describeEventStore(name: string, open: () => Promise<ContractSto
       const first = await client.saveEvent(created(cartId))
       const condition = { failIfEventsMatch: { identifier: { cartId } } }
       const { position } = await client.append(added(cartId), { condition: { ...condition, after: first.id } })
-      await expect(client.append(added(cartId), { condition: { ...condition, after: first.position } })).rejects.toMatchObject({ conflicting: { position, type: 'ItemAdded' } })
+      await expect(client.append(added(cartId), { condition: { ...condition, after: first.position } })).rejects.toMatchObject({
+        conflicting: { position, type: 'ItemAdded' },
+      })
       await expect(client.append(added(cartId), { condition: { ...condition, after: position } })).resolves.toBeDefined()
     })
 
     it('refuses to go on from an event that does not exist', async () => {
-      await expect(client.append(added('x'), { condition: { failIfEventsMatch: {}, after: 'nonsense' } })).rejects.toMatchObject({ code: 'unknown_event' })
+      await expect(client.append(added('x'), { condition: { failIfEventsMatch: {}, after: 'nonsense' } })).rejects.toMatchObject({
+        code: 'unknown_event',
+      })
       await expect(client.getEventStream(['ItemAdded'], { after: 'nonsense' })).rejects.toMatchObject({ code: 'unknown_event' })
     })
 
@@ -174,7 +125,10 @@ export function describeEventStore(name: string, open: () => Promise<ContractSto
     it('refuses an id that is taken, and stores nothing of that append', async () => {
       const cartId = newCart()
       const { id } = await client.saveEvent(created(cartId))
-      await expect(client.saveEvents([added(cartId), { ...added(cartId), id }])).rejects.toMatchObject({ code: 'duplicate_event', name: 'DuplicateEventError' })
+      await expect(client.saveEvents([added(cartId), { ...added(cartId), id }])).rejects.toMatchObject({
+        code: 'duplicate_event',
+        name: 'DuplicateEventError',
+      })
       expect(await client.getEventStream(['ItemAdded'], { data: { cartId } })).toEqual([])
     })
 
@@ -279,7 +233,9 @@ export function describeEventStore(name: string, open: () => Promise<ContractSto
       expect((await newer.project(cartProjection, cartId)).state.userId).toBe('user:ann')
       await newer.saveEvent({ type: 'CartCreated', data: { cartId, userId: 'user:bob', locale: 'de' } as never })
       await expect(client.getEventStream(['CartCreated'], { data: { cartId } })).resolves.toHaveLength(2)
-      const older = store.clientWith({ definitions: defineEvents({ CartCreated: { schema: z.object({}), version: 2, upcast: { 1: (data) => data } } }) })
+      const older = store.clientWith({
+        definitions: defineEvents({ CartCreated: { schema: z.object({}), version: 2, upcast: { 1: (data) => data } } }),
+      })
       await expect(older.getEventStream(['CartCreated'], { data: { cartId } })).rejects.toMatchObject({ code: 'upcast_failed' })
     })
 
@@ -333,7 +289,9 @@ export function describeEventStore(name: string, open: () => Promise<ContractSto
       const running = client.runProjections([later], { signal: stop.signal, onError: (error) => errors.push(error) })
       const { position } = await client.append([created(cartId), added(cartId)])
       await client.waitFor(later, position)
-      expect((await client.findProjected(later, { id: cartId })).map(({ state }) => state)).toEqual([(await client.project(cartProjection, cartId)).state])
+      expect((await client.findProjected(later, { id: cartId })).map(({ state }) => state)).toEqual([
+        (await client.project(cartProjection, cartId)).state,
+      ])
       const writing = Promise.all(Array.from({ length: 10 }, (_, index) => client.saveEvent(added(cartId, `p${index}`))))
       await client.rebuild(later)
       const last = Math.max(...(await writing).map((event) => event.position))
@@ -418,23 +376,3 @@ export function describeEventStore(name: string, open: () => Promise<ContractSto
     })
   })
 }
-
-export async function take<Frame>(frames: AsyncIterator<Frame>): Promise<Frame> {
-  const { value, done } = await frames.next()
-  if (done === true) throw new Error('The frames ended.')
-  return value
-}
-
-/** What a watcher shows that got these frames. Fails where they do not follow one another. */
-export function showFrames<State>(frames: readonly ProjectionFrame<State>[]): unknown {
-  let shown: unknown
-  let position = -1
-  for (const frame of frames) {
-    if (frame.kind === 'patch') expect(frame.from).toBe(position)
-    shown = frame.kind === 'snapshot' ? frame.state : applyJsonPatch(shown, frame.patch)
-    position = frame.kind === 'snapshot' ? frame.position : frame.to
-  }
-  return shown
-}
-
-export type { Cart }

@@ -2,11 +2,11 @@ import { createDatabase } from '@zenstack-live/testing'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
 import { inject } from 'vitest'
-import { createEventClient, type EventClient, type EventClientOptions } from '../../src/index.ts'
+import { createEventClient, type EventClientOptions } from '../../src/index.ts'
+import type { ShopClient } from './shop-models.ts'
 import { shopEvents, shopProjections, type ShopEvent } from './shop.ts'
 
 export type ShopDatabase = ReturnType<typeof openDrizzle>
-export type ShopClient = EventClient<ShopEvent['type'], ShopEvent>
 
 export interface Shop {
   url: string
@@ -30,7 +30,8 @@ export async function openShop(options: { poolSize?: number; install?: boolean }
   pool.on('error', () => {})
   pool.on('connect', (connection) => connection.on('error', () => {}))
   const db = openDrizzle(pool)
-  const clientWith = (clientOptions: EventClientOptions): ShopClient => createEventClient<ShopEvent['type'], ShopEvent>(db, shopEvents, shopProjections, clientOptions)
+  const clientWith = (clientOptions: EventClientOptions): ShopClient =>
+    createEventClient<ShopEvent['type'], ShopEvent>(db, shopEvents, shopProjections, clientOptions)
   const client = clientWith({})
   if (options.install !== false) await client.install()
   return { url, pool, db, client, clientWith, close: () => pool.end() }
