@@ -12,7 +12,12 @@ import { storedOfRecord, type ExactTimes } from './stored-record.ts'
  *
  * @throws {LiveError} `row_limit` when there are more rows than the limit.
  */
-export function rowsOfAnswer(context: EdgeContext, planned: PlannedQuery, answer: unknown, options: { exactTimes?: ReadonlyMap<string, ExactTimes> | undefined } = {}): Result {
+export function rowsOfAnswer(
+  context: EdgeContext,
+  planned: PlannedQuery,
+  answer: unknown,
+  options: { exactTimes?: ReadonlyMap<string, ExactTimes> | undefined } = {},
+): Result {
   if (planned.shape === 'value') return { shape: 'value', value: answer }
   const records = (Array.isArray(answer) ? answer : answer === null || answer === undefined ? [] : [answer]) as Record<string, unknown>[]
   if (records.length > context.limits.maxSnapshotRows) {
@@ -33,7 +38,11 @@ export function rowsOfAnswer(context: EdgeContext, planned: PlannedQuery, answer
 }
 
 /** Where a row stands among those of an incremental query. */
-function sortOfRecord(planned: PlannedQuery, record: Record<string, unknown>, exactTimes: ReadonlyMap<string, ExactTimes> | undefined): string | undefined {
+function sortOfRecord(
+  planned: PlannedQuery,
+  record: Record<string, unknown>,
+  exactTimes: ReadonlyMap<string, ExactTimes> | undefined,
+): string | undefined {
   const sort = planned.incremental?.sort
   if (sort === undefined) return undefined
   const exact = exactTimes?.get(rowKeyOfRecord(planned.model, record) ?? '')

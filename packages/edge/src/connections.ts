@@ -120,7 +120,12 @@ export function createConnections(context: EdgeContext): Connections {
     const wires = new Map<QueryId, WireQuery>(live.queries.map((wire) => [queryId(wire), wire]))
     const [one] = live.kind === 'stream-one' ? live.queries : []
     const scopeOf = (of: Identity): string => (one === undefined ? of.fingerprint : queryScope(context.keys, of, queryText(one)))
-    const place = live.lastEventId === undefined ? undefined : parsePosition(context.keys, hub.log, scopeOf(identity), live.lastEventId)
+    // A connection's ids are bound to the identity; those of a JSON read, and of a connection with one query, to the query as well.
+    const scopes = [
+      ...(one === undefined ? [identity.fingerprint] : []),
+      ...live.queries.map((wire) => queryScope(context.keys, identity, queryText(wire))),
+    ]
+    const place = live.lastEventId === undefined ? undefined : parsePosition(context.keys, hub.log, scopes, live.lastEventId)
     const connection = createConnection({
       context,
       sink,

@@ -8,7 +8,11 @@ const CHUNK = 1_000
  * Microseconds of times that records show in milliseconds, read in the same snapshot and under the same policies: an order by
  * such a field needs them.
  */
-export async function readExactTimes(transaction: EdgeTransaction, question: Question, answer: unknown): Promise<ReadonlyMap<string, ExactTimes> | undefined> {
+export async function readExactTimes(
+  transaction: EdgeTransaction,
+  question: Question,
+  answer: unknown,
+): Promise<ReadonlyMap<string, ExactTimes> | undefined> {
   const { exactTimes, model, keyField } = question
   if (exactTimes === undefined || exactTimes.length === 0 || keyField === undefined) return undefined
   const records = (Array.isArray(answer) ? answer : []) as Record<string, unknown>[]

@@ -27,7 +27,13 @@ export interface Identities {
 
 const MAX_REMEMBERED = 50_000
 
-export function createIdentities(options: { data: DataModel; database: EdgeDatabase; keys: Keys; readNeutralPlugins: readonly string[]; check(client: LiveClient): void }): Identities {
+export function createIdentities(options: {
+  data: DataModel
+  database: EdgeDatabase
+  keys: Keys
+  readNeutralPlugins: readonly string[]
+  check(client: LiveClient): void
+}): Identities {
   const { data, database, keys } = options
   const optionNumbers = new WeakMap<object, number>()
   const known = new Map<string, Identity>()

@@ -53,7 +53,8 @@ export function planIncremental(context: EdgeContext, asked: Asked): { plan: Inc
   const read = new Set([...rows.fields, ...(sort?.fields ?? []), ...fields])
   for (const name of read) if (context.isWithheld(model.name, name)) reasons.push(`"${name}" is not in the log`)
   for (const set of rows.keySets) {
-    for (const name of [...set.selectFields, ...set.model.fields.keys()]) if (context.isWithheld(set.model.name, name)) reasons.push(`"${set.model.name}.${name}" is not in the log`)
+    for (const name of [...set.selectFields, ...set.model.fields.keys()])
+      if (context.isWithheld(set.model.name, name)) reasons.push(`"${set.model.name}.${name}" is not in the log`)
   }
   const exactTimes = [...(sort?.fields ?? [])].filter((name) => isFinerThanRecords(model.fields.get(name)))
   if (exactTimes.length > 0 && model.idFields.length > 1) reasons.push('orderBy: microseconds, with a composite key')

@@ -115,7 +115,12 @@ export function createIncrementalQuery(options: IncrementalOptions): LiveQuery {
 
   const give = (opened: Opened): void => {
     options.onInterest(query, plan.interestOf(decision() as InterestContext))
-    const frames = snapshotFrames(planned.q, opened.at, { shape: planned.shape === 'row' ? 'row' : 'rows', rows: opened.rows }, limits.snapshotRowsPerFrame)
+    const frames = snapshotFrames(
+      planned.q,
+      opened.at,
+      { shape: planned.shape === 'row' ? 'row' : 'rows', rows: opened.rows },
+      limits.snapshotRowsPerFrame,
+    )
     for (const reader of opening) {
       opening.delete(reader)
       for (const frame of frames) reader.push(frame)

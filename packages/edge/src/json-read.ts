@@ -1,3 +1,4 @@
+import type { Lsn } from '@zenstack-live/protocol'
 import { serialize } from '@zenstackhq/client-helpers/fetch'
 import { rowsOfAnswer } from './answer-rows.ts'
 import type { EdgeContext } from './edge-context.ts'
@@ -23,7 +24,7 @@ export async function answerRead(context: EdgeContext, identity: Identity, live:
   const scope = queryScope(context.keys, identity, planned.text)
   const value = result.shape === 'value' ? result.value : result.shape === 'row' ? (result.rows[0]?.row ?? null) : result.rows.map(({ row }) => row)
   const { data, meta } = serialize(value)
-  context.nudge()
+  await passed(context, answer.horizon)
   return Response.json(
     {
       data,
@@ -33,4 +34,19 @@ export async function answerRead(context: EdgeContext, identity: Identity, live:
     },
     { headers: { 'cache-control': 'no-store' } },
   )
+}
+
+const MAX_WAIT_MS = 250
+
+/** A stream that goes on from here needs the log to hold what the answer shows; when it comes at once, it need not wait. */
+async function passed(context: EdgeContext, horizon: Lsn): Promise<void> {
+  if (context.hub.history.head.lsn >= horizon) return
+  context.nudge()
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, MAX_WAIT_MS)
+    context.hub.whenPassed(horizon, () => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
 }

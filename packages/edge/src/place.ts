@@ -38,10 +38,12 @@ export function encodePosition(placeText: string, scope: string): string {
 /**
  * The place of a position, or `undefined` when it is corrupt, forged, of another log or epoch, or of another scope.
  * Nothing that a client sends makes it throw.
+ *
+ * @param scopes - those it may be bound to
  */
-export function parsePosition(keys: Keys, log: LogName, scope: string, position: string): Place | undefined {
+export function parsePosition(keys: Keys, log: LogName, scopes: readonly string[], position: string): Place | undefined {
   const dot = position.indexOf('.')
-  if (dot < 0 || position.slice(dot + 1) !== scope) return undefined
+  if (dot < 0 || !scopes.includes(position.slice(dot + 1))) return undefined
   const placeText = position.slice(0, dot)
   const end = placeText.lastIndexOf('~')
   const [version, hash, epoch, entry, lsn, ...rest] = placeText.slice(0, end).split('~')

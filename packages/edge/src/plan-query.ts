@@ -66,10 +66,23 @@ function makePlan(context: EdgeContext, identity: Identity, wire: WireQuery, tex
   const isPolicyOn = facts.hasPolicyPlugin
   const dependencies = readDependencies(data, { model: wire.model, operation, args: validated, isPolicyOn })
   checkTables(context, dependencies)
-  const { args: asked, hiddenFields } = completeArgs(data, { model, operation, args, clientOptions: client.$options, maxRows: limits.maxSnapshotRows })
+  const { args: asked, hiddenFields } = completeArgs(data, {
+    model,
+    operation,
+    args,
+    clientOptions: client.$options,
+    maxRows: limits.maxSnapshotRows,
+  })
   const isKeyReadable = !isPolicyOn || model.idFields.every((name) => !hasFieldPolicy(context, model.name, name))
   const choice = facts.isIncrementalAllowed
-    ? planIncremental(context, { model, operation, validated, isPolicyOn, isKeyShown: hiddenFields.size === 0 && isKeyReadable, clientOptions: client.$options })
+    ? planIncremental(context, {
+        model,
+        operation,
+        validated,
+        isPolicyOn,
+        isKeyShown: hiddenFields.size === 0 && isKeyReadable,
+        clientOptions: client.$options,
+      })
     : { reasons: facts.reasons.map((reason) => `client: ${reason}`) }
   return {
     q: queryId(wire),
@@ -119,7 +132,10 @@ function checkRowSecurity({ data }: EdgeContext, identity: Identity, planned: Pl
   if (identity.isSameUser) return
   for (const model of data.models.values()) {
     if (!model.hasRowSecurity || !planned.tables.has(tableKey(model.table))) continue
-    throw new LiveError('table_refused', `${model.name} has native row-level security, and getClient's client is another database user than the edge.`)
+    throw new LiveError(
+      'table_refused',
+      `${model.name} has native row-level security, and getClient's client is another database user than the edge.`,
+    )
   }
 }
 

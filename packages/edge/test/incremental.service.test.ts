@@ -43,7 +43,16 @@ describe('a query that memory decides', () => {
     expect(stream.query(notes.q).engine).toBe('incremental')
     const asked = running.edge.metrics().databaseQueries
     const { id } = await workspace.db.note.create({
-      data: { ownerId: 'bob', body: 'ä"\n', rank: 3, size: 9_007_199_254_740_993n, score: '1.10', data: { a: [1, null] }, tags: ['x', 'y'], secret: 's' },
+      data: {
+        ownerId: 'bob',
+        body: 'ä"\n',
+        rank: 3,
+        size: 9_007_199_254_740_993n,
+        score: '1.10',
+        data: { a: [1, null] },
+        tags: ['x', 'y'],
+        secret: 's',
+      },
     })
     await workspace.db.note.create({ data: { ownerId: 'cay', body: 'public', isPublic: true, rank: 5, secret: 'never to bob' } })
     await workspace.db.note.create({ data: { ownerId: 'bob', body: 'low', rank: 1 } })
@@ -61,7 +70,10 @@ describe('a query that memory decides', () => {
   it('orders by a time to the microsecond, as Postgres does', async () => {
     const notes = wire('Note', 'findMany', { orderBy: { at: 'asc' } })
     const insert = (body: string, micros: string): Promise<unknown> =>
-      workspace.sql(`INSERT INTO "Note" ("ownerId", body, rank, size, at, "isPublic") VALUES ('bob', $1, 0, 0, '2024-05-05 10:00:00.${micros}', false)`, [body])
+      workspace.sql(
+        `INSERT INTO "Note" ("ownerId", body, rank, size, at, "isPublic") VALUES ('bob', $1, 0, 0, '2024-05-05 10:00:00.${micros}', false)`,
+        [body],
+      )
     await insert('third', '123900')
     await insert('first', '123100')
     stream = await openStream({ base: running.base, user: 'bob', queries: [notes] })

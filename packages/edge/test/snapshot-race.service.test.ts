@@ -63,7 +63,9 @@ describe('a snapshot and the stream behind it', () => {
     const opened: { streams: TestStream[]; versions: Map<string, number> }[] = []
     const following = Array.from({ length: options.openings }, async (_, index) => {
       await pause(random() * durationMs)
-      opened.push(options.isResumed === true ? await openAndResume(index) : { streams: [await open(index % 2 === 0 ? MEMORY : ASKED)], versions: new Map() })
+      opened.push(
+        options.isResumed === true ? await openAndResume(index) : { streams: [await open(index % 2 === 0 ? MEMORY : ASKED)], versions: new Map() },
+      )
     })
     const [written] = await Promise.all([writing, stalling, ...following])
     commits += written
@@ -73,11 +75,19 @@ describe('a snapshot and the stream behind it', () => {
       const last = streams.at(-1)
       const all = (): Map<string, number> => {
         const seen = new Map<string, number>()
-        judge(streams.flatMap((stream) => stream.frames), seen, { lost: 0, repeated: 0, regressed: 0 })
+        judge(
+          streams.flatMap((stream) => stream.frames),
+          seen,
+          { lost: 0, repeated: 0, regressed: 0 },
+        )
         return seen
       }
       await last?.until(() => countLost(all(), expected) === 0, 'all rows', 2_000).catch(() => {})
-      judge(streams.flatMap((stream) => stream.frames), versions, faults)
+      judge(
+        streams.flatMap((stream) => stream.frames),
+        versions,
+        faults,
+      )
       const lost = countLost(versions, expected)
       faults.lost += lost
       for (const stream of streams) stream.close()

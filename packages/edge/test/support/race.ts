@@ -28,7 +28,8 @@ export function judge(frames: readonly Frame[], versions: Versions, faults: Faul
         for (const [key, rank] of part) versions.set(key, rank)
       }
     }
-    if (frame.event === 'change') for (const operation of deserialize(frame.ops, frame.meta) as ResultOperation[]) judgeOperation(operation, versions, faults)
+    if (frame.event === 'change')
+      for (const operation of deserialize(frame.ops, frame.meta) as ResultOperation[]) judgeOperation(operation, versions, faults)
   }
 }
 

@@ -29,7 +29,12 @@ const TABLES = ['User', 'Space', 'Member', 'Task', 'Comment', 'Note'].map((name)
 /** Real capture, real log, a real server: everything but the browser. */
 export async function startEdge(
   workspace: Workspace,
-  options: Partial<EdgeOptions> & { redisUrl?: string; /** The edge sees each page of the log this much later. */ logDelayMs?: () => number; getClient?: HonoLiveHandlerOptions['getClient']; mount?: (app: Hono) => void } = {},
+  options: Partial<EdgeOptions> & {
+    redisUrl?: string
+    /** The edge sees each page of the log this much later. */ logDelayMs?: () => number
+    getClient?: HonoLiveHandlerOptions['getClient']
+    mount?: (app: Hono) => void
+  } = {},
 ): Promise<RunningEdge> {
   const { redisUrl, getClient, mount, logDelayMs, ...edgeOptions } = options
   const directory = mkdtempSync(join(tmpdir(), 'zenstack-live-edge-'))
@@ -44,7 +49,14 @@ export async function startEdge(
   await capture.caughtUp()
 
   const make = (extra: Partial<EdgeOptions>) =>
-    createEdge({ schema, log: logDelayMs === undefined ? log : delayed(log, logDelayMs), database: { url: workspace.url }, secret: SECRET, ...edgeOptions, ...extra })
+    createEdge({
+      schema,
+      log: logDelayMs === undefined ? log : delayed(log, logDelayMs),
+      database: { url: workspace.url },
+      secret: SECRET,
+      ...edgeOptions,
+      ...extra,
+    })
   let edge = await make({})
   const app = new Hono()
   mount?.(app)

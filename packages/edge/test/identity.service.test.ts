@@ -1,0 +1,100 @@
+import type { LiveClient } from '@zenstack-live/edge'
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
+import { openStream, wire, type TestStream } from './support/read-stream.ts'
+import { startEdge, type RunningEdge } from './support/start-edge.ts'
+import { createWorkspace, seedWorkspace, type Workspace } from './support/workspace.ts'
+
+const TASKS = wire('Task', 'findMany', { orderBy: { id: 'asc' } })
+const WINDOW = wire('Task', 'findMany', { orderBy: { id: 'asc' }, take: 10 })
+
+describe('a stream whose user changes', () => {
+  let workspace: Workspace
+  let running: RunningEdge
+  let isSignedIn = true
+  let sessionRole: 'MEMBER' | 'MANAGER' | undefined
+  const streams: TestStream[] = []
+
+  beforeAll(async () => {
+    workspace = await createWorkspace(inject('postgresUrl'))
+    await seedWorkspace(workspace)
+    await workspace.db.task.create({ data: { id: 't1', spaceId: 'garden', title: 'Dig', ownerId: 'ann', budget: 4711 } })
+    running = await startEdge(workspace, { getClient, limits: { identityMaxAgeMs: 60_000 } })
+  })
+  afterEach(() => {
+    for (const stream of streams.splice(0)) stream.close()
+  })
+  afterAll(async () => {
+    await running.close()
+    await workspace.close()
+  })
+
+  /** As applications do: the session names the user, the database knows the role. */
+  async function getClient(): Promise<LiveClient> {
+    if (!isSignedIn) throw new Error('the session has ended')
+    const user = await workspace.db.user.findUniqueOrThrow({ where: { id: 'bob' } })
+    return workspace.as({ id: user.id, role: sessionRole ?? user.role })
+  }
+
+  const opened = async (): Promise<TestStream> => {
+    const stream = await openStream({ base: running.base, queries: [TASKS, WINDOW] })
+    streams.push(stream)
+    await stream.until(() => stream.query(TASKS.q).isReady && stream.query(WINDOW.q).isReady, 'ready')
+    return stream
+  }
+  const budgets = (stream: TestStream): unknown[] => [TASKS, WINDOW].map(({ q }) => String(stream.query(q).rows[0]?.row['budget']))
+  const setRole = (role: 'MEMBER' | 'MANAGER'): Promise<unknown> => workspace.db.user.update({ where: { id: 'bob' }, data: { role } })
+
+  it('gains and loses fields when the row behind auth() changes, and never sees one too many', async () => {
+    const stream = await opened()
+    expect(budgets(stream)).toEqual(['null', 'null'])
+    await setRole('MANAGER')
+    await stream.until(() => budgets(stream).join() === '4711,4711', 'the budgets')
+    expect(stream.frames.filter((frame) => frame.event === 'reset' && frame.reason === 'identity')).toHaveLength(2)
+    // In one transaction: what follows the demotion is not for this user any more.
+    await workspace.db.$transaction(async (tx) => {
+      await tx.user.update({ where: { id: 'bob' }, data: { role: 'MEMBER' } })
+      await tx.task.update({ where: { id: 't1' }, data: { budget: 4712, title: 'Dig deeper' } })
+    })
+    await stream.until(() => budgets(stream).join() === 'null,null', 'the budgets to go')
+    await workspace.db.task.update({ where: { id: 't1' }, data: { budget: 4713 } })
+    await workspace.db.task.update({ where: { id: 't1' }, data: { title: 'Dig' } })
+    await stream.until(() => stream.query(TASKS.q).rows[0]?.row['title'] === 'Dig', 'the title')
+    expect(stream.text).not.toMatch(/4712|4713/)
+  })
+
+  it('goes on where it was when the row changed, but not the identity', async () => {
+    const stream = await opened()
+    const before = stream.frames.length
+    const { identityChecks } = running.edge.metrics()
+    await workspace.db.$transaction(async (tx) => {
+      await tx.user.update({ where: { id: 'bob' }, data: { name: 'Bobby' } })
+      await tx.task.update({ where: { id: 't1' }, data: { title: 'Dig again' } })
+    })
+    await stream.until(() => [TASKS, WINDOW].every(({ q }) => stream.query(q).rows[0]?.row['title'] === 'Dig again'), 'the title')
+    expect(running.edge.metrics().identityChecks).toBeGreaterThan(identityChecks)
+    const later = stream.frames.slice(before).map((frame) => frame.event)
+    expect(later).not.toContain('reset')
+  })
+
+  it('is asked again by refreshIdentity, and after identityMaxAgeMs', async () => {
+    const stream = await opened()
+    sessionRole = 'MANAGER'
+    running.edge.refreshIdentity('bob')
+    await stream.until(() => budgets(stream).join() === '4713,4713', 'the budgets')
+    await running.restart({ limits: { identityMaxAgeMs: 300 } })
+    const young = await opened()
+    expect(budgets(young)).toEqual(['4713', '4713'])
+    sessionRole = undefined
+    await young.until(() => budgets(young).join() === 'null,null', 'the budgets to go')
+    await running.restart()
+  })
+
+  it('ends with auth-expired when nobody is there any more', async () => {
+    const stream = await opened()
+    isSignedIn = false
+    running.edge.refreshIdentity('bob')
+    await stream.until(() => stream.isEnded, 'the end')
+    expect(stream.frames.at(-1)).toEqual({ event: 'auth-expired' })
+    isSignedIn = true
+  })
+})

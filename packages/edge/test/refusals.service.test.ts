@@ -1,0 +1,173 @@
+import { createDatabase } from '@zenstack-live/testing'
+import { schema } from '@zenstack-live/testing/workspace'
+import { ERROR_CODES, type ErrorCode } from '@zenstack-live/protocol'
+import { definePlugin, ZenStackClient } from '@zenstackhq/orm'
+import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
+import { PolicyPlugin } from '@zenstackhq/plugin-policy'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import type { LiveClient } from '@zenstack-live/edge'
+import { openStream, wire } from './support/read-stream.ts'
+import { startEdge, type RunningEdge } from './support/start-edge.ts'
+import { createWorkspace, seedWorkspace, type Workspace } from './support/workspace.ts'
+
+const EVENT_STREAM = { accept: 'text/event-stream' }
+
+describe('what cannot be live', () => {
+  let workspace: Workspace
+  let running: RunningEdge
+  let client: () => LiveClient
+
+  beforeAll(async () => {
+    workspace = await createWorkspace(inject('postgresUrl'))
+    await seedWorkspace(workspace)
+    await workspace.db.note.create({ data: { ownerId: 'cay', body: 'a secret of cay', secret: 'hush' } })
+    client = () => workspace.as({ id: 'bob' })
+    running = await startEdge(workspace, { getClient: () => client() })
+  })
+  afterAll(async () => {
+    await running.close()
+    await workspace.close()
+  })
+
+  const expectRefusal = async (code: ErrorCode, path: string, init: RequestInit = {}): Promise<void> => {
+    const response = await fetch(`${running.base}${path}`, { ...init, headers: { ...EVENT_STREAM, ...(init.headers as Record<string, string>) } })
+    const text = await response.text()
+    const body: unknown = JSON.parse(text === '' ? `"nothing from ${path.slice(0, 80)}"` : text)
+    // The code and its fixed sentence, and nothing else: no SQL, no rows, no policy.
+    expect(body).toEqual({ error: { code, message: ERROR_CODES[code].sentence } })
+    expect(response.status).toBe(ERROR_CODES[code].status)
+  }
+  const q = (args: unknown): string => `?q=${encodeURIComponent(JSON.stringify(args))}`
+  const post = (body: string): RequestInit => ({ method: 'POST', body })
+
+  it('is said with a status and a code before the stream begins', async () => {
+    await expectRefusal('bad_request', '/note')
+    await expectRefusal('bad_request', '/note/findMany/more')
+    await expectRefusal('bad_request', '/note/findMany', { method: 'PUT' })
+    await expectRefusal('bad_request', '', post('{}'))
+    await expectRefusal('bad_request', '', post('{"queries":[{}]}'))
+    await expectRefusal('bad_request', '', post('{"queries":[],"lastEventId":7}'))
+    await expectRefusal('bad_json', '', post('{'))
+    await expectRefusal('bad_json', '/note/findMany?q={')
+    await expectRefusal('bad_json', '/note/findMany?q=1&meta=[')
+    await expectRefusal('unknown_model', '/nothing/findMany')
+    await expectRefusal('unknown_model', '/__proto__/findMany')
+    await expectRefusal('unknown_operation', '/note/create')
+    await expectRefusal('unknown_operation', '/note/constructor')
+    await expectRefusal('bad_arguments', `/note/findMany${q({ where: { nothing: 1 } })}`)
+    await expectRefusal('bad_arguments', `/note/findMany${q({ where: { rank: 'text' } })}`)
+    await expectRefusal('bad_arguments', `/note/findUnique${q({})}`)
+    await expectRefusal('bad_arguments', `/note/findMany${q([1, 2])}`)
+    await expectRefusal('too_large', '', post(`{"queries":["${'x'.repeat(300_000)}"]}`))
+    let deep: unknown = { rank: 1 }
+    for (let depth = 0; depth < 40; depth++) deep = { NOT: deep }
+    await expectRefusal('too_large', `/note/findMany${q({ where: deep })}`)
+    await expectRefusal('bad_position', '/note/findMany', { headers: { 'last-event-id': 'x'.repeat(300) } })
+    const many = Array.from({ length: 201 }, () => ({ model: 'Note', operation: 'findMany' }))
+    await expectRefusal('too_many_queries', '', post(JSON.stringify({ queries: many })))
+  })
+
+  it('ends one query of several with an error, and lets the others live', async () => {
+    const good = wire('Note', 'findMany')
+    const bad = [
+      wire('Note', 'findMany', { where: { nothing: 1 } }),
+      wire('Nothing', 'findMany'),
+      wire('Note', 'create' as 'findMany'),
+      wire('Note', 'findMany', { where: { body: 'x'.repeat(20_000) } }),
+    ]
+    const stream = await openStream({ base: running.base, user: 'bob', queries: [...bad, good] })
+    await stream.until(() => stream.query(good.q).isReady, 'the good one')
+    expect(bad.map((query) => stream.query(query.q).errors)).toEqual([['bad_arguments'], ['unknown_model'], ['unknown_operation'], ['too_large']])
+    stream.close()
+  })
+
+  it('is any query of a client without policies, without identity, or of another database', async () => {
+    const own = client
+    client = () => workspace.db
+    await expectRefusal('unprotected_client', '/note/findMany')
+    client = () => {
+      throw new Error('the session has ended')
+    }
+    await expectRefusal('unauthenticated', '/note/findMany')
+    const pool = new pg.Pool({ connectionString: await createDatabase(inject('postgresUrl')) })
+    client = () => new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) }).$use(new PolicyPlugin())
+    await expectRefusal('foreign_database', '/note/findMany')
+    await pool.end()
+    client = own
+  })
+
+  it('is not what a client without policies may read when that is allowed', async () => {
+    const own = client
+    client = () => workspace.db
+    await running.restart({ dangerouslyAllowUnprotected: true })
+    const query = wire('Note', 'findMany')
+    const stream = await openStream({ base: running.base, queries: [query] })
+    await stream.until(() => stream.query(query.q).rows.length === 1, 'everything')
+    stream.close()
+    client = own
+    await running.restart()
+  })
+
+  it('has more rows than the limit', async () => {
+    await running.restart({ limits: { maxSnapshotRows: 1 } })
+    await workspace.db.note.createMany({ data: [1, 2].map((rank) => ({ ownerId: 'bob', body: 'b', rank })) })
+    const [all, one] = [wire('Note', 'findMany'), wire('Note', 'findMany', { where: { rank: 1 } })]
+    const stream = await openStream({ base: running.base, queries: [all, one] })
+    await stream.until(() => stream.query(one.q).isReady && stream.query(all.q).errors.length > 0, 'both')
+    expect(stream.query(all.q).errors).toEqual(['row_limit'])
+    stream.close()
+    await running.restart()
+  })
+
+  it('is asked again, not decided in memory, when a plugin changes what reads give', async () => {
+    const own = client
+    const softDelete = definePlugin(schema, {
+      id: 'soft-delete',
+      onQuery: ({ args, proceed }) =>
+        proceed({
+          ...(args as object),
+          where: { AND: [{ NOT: { body: 'deleted' } }, (args as { where?: object } | undefined)?.where ?? {}] },
+        } as typeof args),
+    })
+    const bound = workspace.as({ id: 'bob' }).$use(softDelete)
+    client = () => bound
+    const query = wire('Note', 'findMany')
+    const stream = await openStream({ base: running.base, queries: [query] })
+    await stream.until(() => stream.query(query.q).isReady, 'ready')
+    expect(stream.query(query.q).engine).toBe('requery')
+    const before = stream.query(query.q).rows.length
+    await workspace.db.note.create({ data: { ownerId: 'bob', body: 'deleted' } })
+    await workspace.db.note.create({ data: { ownerId: 'bob', body: 'kept' } })
+    await stream.until(() => stream.query(query.q).rows.length === before + 1, 'the one that is kept')
+    expect(stream.text).not.toContain('"deleted"')
+    stream.close()
+    client = own
+  })
+
+  it('is a table whose changes do not tell enough', async () => {
+    const other = await createWorkspace(inject('postgresUrl'))
+    await seedWorkspace(other)
+    const edge = await startEdge(other, { getClient: () => other.as({ id: 'bob' }) })
+    const refused = async (statement: string, mend: string): Promise<void> => {
+      await other.sql(statement)
+      await edge.restart()
+      const response = await fetch(`${edge.base}/note/findMany`, { headers: EVENT_STREAM })
+      expect([response.status, await response.json()]).toEqual([
+        422,
+        { error: { code: 'table_refused', message: ERROR_CODES.table_refused.sentence } },
+      ])
+      await other.sql(mend)
+    }
+    await refused('ALTER TABLE "Note" REPLICA IDENTITY DEFAULT', 'ALTER TABLE "Note" REPLICA IDENTITY FULL')
+    await other.sql('ALTER TABLE "Note" ENABLE ROW LEVEL SECURITY')
+    await edge.restart()
+    const query = wire('Note', 'findMany')
+    const stream = await openStream({ base: edge.base, queries: [query] })
+    await stream.until(() => stream.query(query.q).isReady, 'ready')
+    expect(stream.query(query.q).engine).toBe('requery')
+    stream.close()
+    await edge.close()
+    await other.close()
+  })
+})

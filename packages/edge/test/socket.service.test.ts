@@ -1,0 +1,142 @@
+import { connect, type Socket } from 'node:net'
+import { compress } from 'hono/compress'
+import { cors } from 'hono/cors'
+import { requestId } from 'hono/request-id'
+import { secureHeaders } from 'hono/secure-headers'
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
+import { openGet, openStream, wire, type TestStream } from './support/read-stream.ts'
+import { startEdge, type RunningEdge } from './support/start-edge.ts'
+import { createWorkspace, seedWorkspace, type Workspace } from './support/workspace.ts'
+
+const NOTES = wire('Note', 'findMany')
+
+describe('the socket of a stream', () => {
+  let workspace: Workspace
+  let running: RunningEdge
+  const streams: TestStream[] = []
+
+  beforeAll(async () => {
+    workspace = await createWorkspace(inject('postgresUrl'))
+    await seedWorkspace(workspace)
+    running = await startEdge(workspace, { mount: (app) => app.use('*', cors(), secureHeaders(), requestId(), compress()) })
+  })
+  afterEach(() => {
+    for (const stream of streams.splice(0)) stream.close()
+  })
+  afterAll(async () => {
+    await running.close()
+    await workspace.close()
+  })
+
+  const opened = async (options: { base?: string } = {}): Promise<TestStream> => {
+    const stream = await openStream({ base: options.base ?? running.base, user: 'bob', queries: [NOTES] })
+    streams.push(stream)
+    await stream.until(() => stream.query(NOTES.q).isReady, 'ready')
+    return stream
+  }
+
+  it('carries the headers of all middleware, and stays unbuffered behind compress()', async () => {
+    const response = await fetch(`${running.base}/note/findMany`, {
+      headers: { accept: 'text/event-stream', 'x-user': 'bob', origin: 'http://elsewhere', 'accept-encoding': 'gzip' },
+    })
+    expect(Object.fromEntries(response.headers)).toMatchObject({
+      'access-control-allow-origin': '*',
+      'x-content-type-options': 'nosniff',
+      'x-request-id': expect.any(String) as string,
+      'transfer-encoding': 'chunked',
+      'x-accel-buffering': 'no',
+    })
+    expect(response.headers.get('content-encoding')).toBeNull()
+    await response.body?.cancel()
+    const stream = await opened()
+    await workspace.db.note.create({ data: { ownerId: 'bob', body: 'at once' } })
+    await stream.until(() => stream.text.includes('at once'), 'the note', 3_000)
+  })
+
+  it('falls back to a web stream without Node, and where something else reads the body first', async () => {
+    const response = await running.app.request('/api/live/note/findMany', { headers: { accept: 'text/event-stream', 'x-user': 'bob' } })
+    const reader = (response.body ?? new ReadableStream<Uint8Array>()).getReader()
+    let text = ''
+    while (!text.includes('event: ready')) text += new TextDecoder().decode((await reader.read()).value)
+    expect(response.headers.get('transfer-encoding')).toBeNull()
+    await reader.cancel()
+    while (running.edge.metrics().connectionsNow > 0) await new Promise((resolve) => setTimeout(resolve, 10))
+  })
+
+  it('moves quiet readers on with ids, and tells nobody who has left', async () => {
+    await running.restart({ limits: { heartbeatIntervalMs: 200 } })
+    const stream = await opened()
+    await stream.until(() => (stream.lastEventId ?? '') !== '', 'an id')
+    const { lastEventId } = stream
+    await workspace.db.note.create({ data: { ownerId: 'cay', body: 'not for bob' } })
+    await stream.until(() => stream.lastEventId !== lastEventId, 'another id')
+    expect(stream.frames.map((frame) => frame.event)).toEqual(['snapshot', 'ready'])
+    stream.close()
+    while (running.edge.metrics().connectionsNow > 0) await new Promise((resolve) => setTimeout(resolve, 10))
+    expect(running.edge.metrics().queriesNow).toEqual({ incremental: 0, requery: 0 })
+  })
+
+  it('sends newcomers away with a retry when it is full, and those that are there when it drains', async () => {
+    await running.restart({ limits: { maxConnections: 1 } })
+    const stream = await opened()
+    const turned = await openGet({ base: running.base, user: 'bob', path: 'note/findMany' })
+    await turned.until(() => turned.isEnded, 'the end')
+    expect(turned.text).toMatch(/^retry: \d+\n\nevent: bye\ndata: \{"reason":"overloaded"\}\n\n$/)
+    await running.edge.drain()
+    await stream.until(() => stream.isEnded, 'the end')
+    expect(stream.text).toMatch(/retry: \d+\n\nevent: bye\ndata: \{"reason":"drain"\}\n\nid: \S*\n\n$/)
+    await running.restart()
+  })
+
+  it('cuts a reader that takes nothing, keeps nothing for it, and lets it resume without a loss', async () => {
+    await running.restart({ limits: { maxStallMs: 800 } })
+    const url = new URL(running.base)
+    const stalled = await stallingReader(Number(url.port), `${url.pathname}/note/findMany`)
+    const healthy = await opened()
+    const body = 'x'.repeat(200_000)
+    let sent = 0
+    const before = running.edge.metrics().slowReadersCut
+    // Kernel buffers take megabytes before the process notices.
+    while (running.edge.metrics().slowReadersCut === before && sent < 400) {
+      await workspace.db.note.create({ data: { ownerId: 'bob', body: `${sent++} ${body}` } })
+    }
+    expect(running.edge.metrics().slowReadersCut).toBe(before + 1)
+    await stalled.closed
+    await workspace.db.note.create({ data: { ownerId: 'bob', body: 'the last' } })
+    await healthy.until(() => healthy.text.includes('the last'), 'the healthy one')
+    const held = healthy.query(NOTES.q).rows.length
+    const back = await openGet({ base: running.base, user: 'bob', path: 'note/findMany', lastEventId: stalled.lastEventId() })
+    streams.push(back)
+    await back.until(() => back.text.includes('the last'), 'the last')
+    expect(held).toBeGreaterThan(sent)
+    await workspace.sql('DELETE FROM "Note"')
+  })
+})
+
+/** Reads until it has an id, then never again. */
+async function stallingReader(port: number, path: string): Promise<{ lastEventId(): string; closed: Promise<void> }> {
+  const socket: Socket = connect(port, '127.0.0.1')
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\nX-User: bob\r\n\r\n`)
+  let text = ''
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
+  await new Promise<void>((resolve) => {
+    socket.on('data', (chunk) => {
+      text += chunk.toString('utf8')
+      if (/\nid: \S+/.test(text)) {
+        socket.pause()
+        resolve()
+      }
+    })
+  })
+  // A paused socket does not see its end: look now and then.
+  const looking = setInterval(() => {
+    if (socket.destroyed) clearInterval(looking)
+    else socket.write('')
+  }, 50)
+  socket.on('error', () => socket.destroy())
+  setTimeout(() => socket.resume(), 60_000).unref()
+  return {
+    lastEventId: () => /\nid: (\S+)/.exec(text)?.[1] ?? '',
+    closed: Promise.race([closed, new Promise<void>((resolve) => setTimeout(resolve, 500))]),
+  }
+}
