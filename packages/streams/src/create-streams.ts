@@ -150,7 +150,7 @@ function checkOptions(options: object): AnyOptions {
   const any = options as AnyOptions
   if (typeof any.model !== 'string') throw new TypeError('A stream needs the name of a model.')
   if (typeof any.id !== 'string' || !ID.test(any.id)) {
-    throw new TypeError(`A stream's id is 1 to 128 letters, digits, ".", "_", ":", "@" or "-", not "${String(any.id).slice(0, 140)}".`)
+    throw new TypeError(`A stream's id is 1 to 128 letters, digits, ".", "_", ":", "@" or "-", not ${JSON.stringify(any.id)?.slice(0, 140)}.`)
   }
   if (KINDS.every((kind) => any[kind] === undefined))
     throw new TypeError(`The stream "${any.id}" asks for nothing. Give it created, updated or deleted.`)

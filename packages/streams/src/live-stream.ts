@@ -1,4 +1,4 @@
-import { createEventChannel, type EventChannel } from './event-channel.ts'
+import { EventChannel } from './event-channel.ts'
 import type { Deliver } from './reader/reader-config.ts'
 import type { StreamEvent } from './stream-event.ts'
 
@@ -11,9 +11,9 @@ import type { StreamEvent } from './stream-event.ts'
  * @example
  * for await (const event of live.stream({ model: 'User', id: 'welcome', created: {} })) await sendEmail(event.created)
  */
-export interface LiveStream<Event> extends AsyncIterable<Event> {
+export interface LiveStream<Event> extends AsyncIterable<Event, undefined> {
   /** Several events at a time, as many as are ready, `maxEvents` at most. Asking for the next batch acknowledges the whole last one. */
-  batches(maxEvents: number): AsyncIterable<Event[]>
+  batches(maxEvents: number): AsyncIterable<Event[], undefined>
   /** Ends the loop, and resolves when its place is saved and free for others. */
   close(): Promise<void>
 }
@@ -27,10 +27,10 @@ const READ_AHEAD = 64
 export function createLiveStream<Event extends StreamEvent<unknown>>(run: RunStream): LiveStream<Event> {
   const running = new Set<() => Promise<void>>()
 
-  async function* iterate(maxEvents: number): AsyncGenerator<Event[]> {
-    const channel = createEventChannel()
+  async function* iterate(maxEvents: number): AsyncGenerator<Event[], undefined> {
+    const channel = new EventChannel()
     const stop = new AbortController()
-    const ended = run(channel.deliver, stop.signal, Math.max(READ_AHEAD, maxEvents)).then(
+    const ended = run((event, context, isFresh) => channel.offer(event, context, isFresh), stop.signal, Math.max(READ_AHEAD, maxEvents)).then(
       () => channel.end(),
       (error: unknown) => channel.end(error),
     )
@@ -41,6 +41,7 @@ export function createLiveStream<Event extends StreamEvent<unknown>>(run: RunStr
     running.add(close)
     try {
       yield* takeAll<Event>(channel, maxEvents)
+      return undefined
     } finally {
       // What the loop was left with is not acknowledged.
       channel.end()
@@ -52,6 +53,7 @@ export function createLiveStream<Event extends StreamEvent<unknown>>(run: RunStr
   return {
     async *[Symbol.asyncIterator]() {
       for await (const [event] of iterate(1)) if (event !== undefined) yield event
+      return undefined
     },
     batches(maxEvents) {
       if (!Number.isInteger(maxEvents) || maxEvents < 1) throw new TypeError(`A batch holds at least one event, not ${maxEvents}.`)

@@ -23,8 +23,8 @@ export type StreamStart =
   | 'beginning'
   /** With what was committed at this time or later. */
   | Date
-  /** With what follows this position of an event. */
-  | string
+  /** With what follows this event. */
+  | { after: string }
 
 export interface StreamSettings {
   /** Names the reader. It keeps its place under this name: across restarts, processes and changed filters. */

@@ -1,5 +1,5 @@
 import { ChangeLogError, type ReaderLease } from '@zenstack-live/change-log'
-import { compareEntryIds, errorCodeOf, type EntryId } from '@zenstack-live/protocol'
+import { compareEntryIds, errorCodeOf, FIRST_ENTRY_ID, type EntryId } from '@zenstack-live/protocol'
 import { writeDeadLetter } from '../dead-letter.ts'
 import { changesAfter, type PageMark, type SharedChange, type StreamPage } from '../hub/stream-page.ts'
 import type { Match, Matcher } from '../matcher.ts'
@@ -8,10 +8,10 @@ import { wait, within } from '../wait.ts'
 import { describeGap } from './find-gap.ts'
 import { partitionOf } from './partition-of.ts'
 import { replayLetters } from './replay-letters.ts'
-import { createProgress, parseProgress, type Progress } from './progress.ts'
+import { parseProgress, Progress } from './progress.ts'
 import type { ReaderConfig } from './reader-config.ts'
-import { createSaver, type Saver } from './saver.ts'
-import { createSchedule, type Schedule } from './schedule.ts'
+import { Saver } from './saver.ts'
+import { Schedule } from './schedule.ts'
 import type { StartPlace } from './start-place.ts'
 
 interface PendingEvent {
@@ -56,11 +56,11 @@ export class PartitionReader {
     this.#lease = lease
     this.#index = index
     const saved = lease.record === undefined ? undefined : parseProgress(lease.record)
-    this.#progress = createProgress(config.log.identity, place.after, saved)
+    this.#progress = new Progress(config.log.identity, place.after, saved)
     if (saved === undefined) this.#progress.notBeforeMs = place.notBeforeMs
-    this.#schedule = createSchedule(config.concurrency, config.retries !== undefined)
+    this.#schedule = new Schedule(config.concurrency, config.retries !== undefined)
     this.#signal = AbortSignal.any([config.signal, this.#stop.signal])
-    this.#saver = createSaver({
+    this.#saver = new Saver({
       log: config.log,
       lease,
       record: () => this.#progress.record(),
@@ -293,6 +293,8 @@ export class PartitionReader {
     if (mark === undefined || this.#matcher === undefined) return
     const { entry } = mark
     if (entry.kind === 'epoch') {
+      // The first entry of a log that never lost one: nothing came before it.
+      if (mark.previous === FIRST_ENTRY_ID) return
       await this.#pass(mark, 'epoch', `Continuity ended here: ${entry.reason}.`)
       return
     }

@@ -1,5 +1,26 @@
-import { compareEntryIds, isEntryId, type EntryId } from '@zenstack-live/protocol'
 import type { ReaderRecord } from '@zenstack-live/change-log'
+import { compareEntryIds, isEntryId, type EntryId } from '@zenstack-live/protocol'
+
+/** What a saved record says besides its cursor. */
+export interface SavedProgress {
+  log: string
+  done: EntryId[]
+  deliveries: Map<EntryId, number>
+  notBeforeMs: number | undefined
+}
+
+export function parseProgress(record: ReaderRecord): SavedProgress {
+  const saved: SavedProgress = { log: '', done: [], deliveries: new Map(), notBeforeMs: undefined }
+  const value: unknown = record.state === '' ? {} : JSON.parse(record.state)
+  if (typeof value !== 'object' || value === null) return saved
+  if ('log' in value && typeof value.log === 'string') saved.log = value.log
+  if ('done' in value && Array.isArray(value.done)) saved.done = value.done.filter((id): id is EntryId => typeof id === 'string' && isEntryId(id))
+  if ('tries' in value && typeof value.tries === 'object' && value.tries !== null) {
+    for (const [id, count] of Object.entries(value.tries)) if (isEntryId(id) && typeof count === 'number') saved.deliveries.set(id, count)
+  }
+  if ('notBefore' in value && typeof value.notBefore === 'number') saved.notBeforeMs = value.notBefore
+  return saved
+}
 
 /**
  * How far one partition has come.
@@ -10,140 +31,101 @@ import type { ReaderRecord } from '@zenstack-live/change-log'
  * ```
  * The record holds the cursor, what is finished above it, and how often each unfinished event was delivered.
  */
-export interface Progress {
+export class Progress {
   /** Identity of the log that the positions belong to. */
   log: string
-  readonly cursor: EntryId
-  readonly scanned: EntryId
-  /** Events above the cursor that the record has to name. */
-  readonly ahead: number
-  /** Everything up to here was looked at. */
-  scan(position: EntryId): void
-  /** Takes an event up; `false` when it was finished before. `previous` is the entry before it. */
-  begin(position: EntryId, previous: EntryId): boolean
-  finish(position: EntryId): void
-  /** Counts one more delivery, and gives the count. */
-  count(position: EntryId): number
-  deliveries(position: EntryId): number
-  /** Takes a count back: the delivery did not begin. */
-  uncount(position: EntryId): void
-  /** Goes on from another place: a gap was dealt with. Nothing may be unfinished. */
-  jump(position: EntryId): void
   /** Changes committed before this time are passed over; `undefined` once one after it was seen. */
   notBeforeMs: number | undefined
-  record(): ReaderRecord
-}
+  // By position, the entry before it. Events are taken up in the order of their positions, and a Map keeps that order.
+  readonly #unfinished = new Map<EntryId, EntryId>()
+  readonly #done: Set<EntryId>
+  readonly #deliveries: Map<EntryId, number>
+  #scanned: EntryId
+  /** The cursor that `#done` and `#deliveries` were last cleared up to. */
+  #base: EntryId
 
-interface ProgressState {
-  log: string
-  done: EntryId[]
-  deliveries: Map<EntryId, number>
-  notBeforeMs: number | undefined
-}
-
-/** What a record that was saved says besides its cursor. */
-export function parseProgress(record: ReaderRecord): ProgressState {
-  const state: ProgressState = { log: '', done: [], deliveries: new Map(), notBeforeMs: undefined }
-  let value: unknown
-  try {
-    value = JSON.parse(record.state)
-  } catch {
-    return state
-  }
-  if (typeof value !== 'object' || value === null) return state
-  if ('log' in value && typeof value.log === 'string') state.log = value.log
-  if ('done' in value && Array.isArray(value.done)) state.done = value.done.filter((id): id is EntryId => typeof id === 'string' && isEntryId(id))
-  if ('tries' in value && typeof value.tries === 'object' && value.tries !== null) {
-    for (const [id, count] of Object.entries(value.tries)) if (isEntryId(id) && typeof count === 'number') state.deliveries.set(id, count)
-  }
-  if ('notBefore' in value && typeof value.notBefore === 'number') state.notBeforeMs = value.notBefore
-  return state
-}
-
-/** @param identity - of the present log; what was saved may belong to another one */
-export function createProgress(identity: string, start: EntryId, saved?: ProgressState): Progress {
-  let log = saved === undefined || saved.log === '' ? identity : saved.log
-  const unfinished = new Map<EntryId, EntryId>()
-  const done = new Set<EntryId>(saved?.done)
-  const deliveries = new Map<EntryId, number>(saved?.deliveries)
-  let scanned = start
-  let base = start
-  let notBeforeMs = saved?.notBeforeMs
-
-  // Events are taken up in the order of their positions, and a Map keeps that order.
-  const cursor = (): EntryId => {
-    const oldest = unfinished.values().next()
-    return oldest.done === true ? scanned : oldest.value
-  }
-  const prune = (): void => {
-    base = cursor()
-    for (const id of done) if (compareEntryIds(id, base) <= 0) done.delete(id)
-    for (const id of deliveries.keys()) if (compareEntryIds(id, base) <= 0) deliveries.delete(id)
+  /** @param identity - of the present log; what was saved may belong to another one */
+  constructor(identity: string, start: EntryId, saved?: SavedProgress) {
+    this.log = saved === undefined || saved.log === '' ? identity : saved.log
+    this.notBeforeMs = saved?.notBeforeMs
+    this.#done = new Set(saved?.done)
+    this.#deliveries = new Map(saved?.deliveries)
+    this.#scanned = start
+    this.#base = start
   }
 
-  return {
-    get cursor() {
-      return cursor()
-    },
-    get scanned() {
-      return scanned
-    },
-    get ahead() {
-      if (cursor() !== base) prune()
-      return unfinished.size + done.size
-    },
-    scan(position) {
-      if (compareEntryIds(position, scanned) > 0) scanned = position
-    },
-    begin(position, previous) {
-      if (compareEntryIds(position, scanned) > 0) scanned = position
-      if (done.has(position)) return false
-      unfinished.set(position, previous)
-      return true
-    },
-    finish(position) {
-      if (!unfinished.delete(position)) return
-      deliveries.delete(position)
-      done.add(position)
-    },
-    count(position) {
-      const count = (deliveries.get(position) ?? 0) + 1
-      deliveries.set(position, count)
-      return count
-    },
-    deliveries: (position) => deliveries.get(position) ?? 0,
-    uncount(position) {
-      const count = (deliveries.get(position) ?? 0) - 1
-      if (count > 0) deliveries.set(position, count)
-      else deliveries.delete(position)
-    },
-    get log() {
-      return log
-    },
-    set log(value) {
-      log = value
-    },
-    jump(position) {
-      scanned = position
-      done.clear()
-      deliveries.clear()
-      base = position
-    },
-    get notBeforeMs() {
-      return notBeforeMs
-    },
-    set notBeforeMs(value) {
-      notBeforeMs = value
-    },
-    record() {
-      prune()
-      const state = {
-        log,
-        ...(done.size > 0 ? { done: [...done] } : {}),
-        ...(deliveries.size > 0 ? { tries: Object.fromEntries(deliveries) } : {}),
-        ...(notBeforeMs === undefined ? {} : { notBefore: notBeforeMs }),
-      }
-      return { cursor: base, state: JSON.stringify(state) }
-    },
+  get cursor(): EntryId {
+    const oldest = this.#unfinished.values().next()
+    return oldest.done === true ? this.#scanned : oldest.value
+  }
+
+  get scanned(): EntryId {
+    return this.#scanned
+  }
+
+  /** Events above the cursor that the record has to name. */
+  get ahead(): number {
+    if (this.cursor !== this.#base) this.#clear()
+    return this.#unfinished.size + this.#done.size
+  }
+
+  /** Everything up to here was looked at. */
+  scan(position: EntryId): void {
+    if (compareEntryIds(position, this.#scanned) > 0) this.#scanned = position
+  }
+
+  /** Takes an event up; `false` when it was finished before. */
+  begin(position: EntryId, previous: EntryId): boolean {
+    this.scan(position)
+    if (this.#done.has(position)) return false
+    this.#unfinished.set(position, previous)
+    return true
+  }
+
+  finish(position: EntryId): void {
+    if (!this.#unfinished.delete(position)) return
+    this.#deliveries.delete(position)
+    this.#done.add(position)
+  }
+
+  deliveries(position: EntryId): number {
+    return this.#deliveries.get(position) ?? 0
+  }
+
+  /** Counts one more delivery. */
+  count(position: EntryId): void {
+    this.#deliveries.set(position, this.deliveries(position) + 1)
+  }
+
+  /** Takes a count back: the delivery did not begin. */
+  uncount(position: EntryId): void {
+    const count = this.deliveries(position) - 1
+    if (count > 0) this.#deliveries.set(position, count)
+    else this.#deliveries.delete(position)
+  }
+
+  /** Goes on from another place: a gap was dealt with. Nothing may be unfinished. */
+  jump(position: EntryId): void {
+    this.#scanned = position
+    this.#base = position
+    this.#done.clear()
+    this.#deliveries.clear()
+  }
+
+  record(): ReaderRecord {
+    this.#clear()
+    const state = {
+      log: this.log,
+      ...(this.#done.size > 0 ? { done: [...this.#done] } : {}),
+      ...(this.#deliveries.size > 0 ? { tries: Object.fromEntries(this.#deliveries) } : {}),
+      ...(this.notBeforeMs === undefined ? {} : { notBefore: this.notBeforeMs }),
+    }
+    return { cursor: this.#base, state: JSON.stringify(state) }
+  }
+
+  #clear(): void {
+    this.#base = this.cursor
+    for (const id of this.#done) if (compareEntryIds(id, this.#base) <= 0) this.#done.delete(id)
+    for (const id of this.#deliveries.keys()) if (compareEntryIds(id, this.#base) <= 0) this.#deliveries.delete(id)
   }
 }

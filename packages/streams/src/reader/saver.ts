@@ -1,23 +1,5 @@
 import { ChangeLogError, type ChangeLog, type DeadLetter, type ReaderLease, type ReaderRecord } from '@zenstack-live/change-log'
 
-/** Writes a reader's record under its lease: one save at a time, each with all that came up during the last. */
-export interface Saver {
-  /**
-   * Asks for a save.
-   *
-   * @param delayMs - how long it may wait for company
-   */
-  request(delayMs: number): void
-  /** Runs when a save that was begun after this call has succeeded. */
-  afterSave(then: () => void): void
-  addLetter(letter: DeadLetter): void
-  /** Resolves when everything asked for so far is saved. */
-  flush(): Promise<void>
-  /** Whether the lease, on this process's clock, cannot have run out. */
-  readonly isFresh: boolean
-  close(): void
-}
-
 export interface SaverOptions {
   log: ChangeLog
   lease: ReaderLease
@@ -27,100 +9,126 @@ export interface SaverOptions {
   onWarning: (message: string) => void
 }
 
+/** What a save carries, or has to report to. */
+interface Errands {
+  starters: (() => void)[]
+  letters: DeadLetter[]
+  waiters: (() => void)[]
+}
+
 const MAX_RETRY_MS = 1_000
 
-export function createSaver({ log, lease, record, onLost, onWarning }: SaverOptions): Saver {
-  let starters: (() => void)[] = []
-  let letters: DeadLetter[] = []
-  let waiters: (() => void)[] = []
-  let timer: NodeJS.Timeout | undefined
-  let dueAt = Infinity
-  let isSaving = false
-  let isClosed = false
-  let failures = 0
-  let savedAt = performance.now()
+/**
+ * Writes a reader's record under its lease: one save at a time, each with all that came up during the last.
+ *
+ * A save that fails is repeated, with everything it was to carry, until it succeeds, the reader is fenced, or it is closed.
+ */
+export class Saver {
+  readonly #options: SaverOptions
+  #errands = noErrands()
+  #timer: NodeJS.Timeout | undefined
+  #dueAt = Infinity
+  #isSaving = false
+  #isClosed = false
+  #isAskedAgain = false
+  #failures = 0
+  #savedAt = performance.now()
 
-  const save = async (): Promise<void> => {
-    isSaving = true
-    const [startersNow, lettersNow, waitersNow] = [starters, letters, waiters]
-    starters = []
-    letters = []
-    waiters = []
+  constructor(options: SaverOptions) {
+    this.#options = options
+  }
+
+  /** Whether the lease, on this process's clock, cannot have run out. */
+  get isFresh(): boolean {
+    return !this.#isClosed && performance.now() - this.#savedAt < this.#options.lease.leaseMs
+  }
+
+  /**
+   * Asks for a save.
+   *
+   * @param delayMs - how long it may wait for company
+   */
+  request(delayMs: number): void {
+    const at = performance.now() + delayMs
+    if (this.#isClosed || at >= this.#dueAt) return
+    this.#dueAt = at
+    clearTimeout(this.#timer)
+    if (delayMs <= 0 && !this.#isSaving) this.#due()
+    else this.#timer = setTimeout(() => this.#due(), delayMs)
+  }
+
+  /** Runs when a save that was begun after this call has succeeded. */
+  afterSave(then: () => void): void {
+    this.#errands.starters.push(then)
+    if (!this.#isSaving) this.request(0)
+  }
+
+  addLetter(letter: DeadLetter): void {
+    this.#errands.letters.push(letter)
+    if (!this.#isSaving) this.request(0)
+  }
+
+  /** Resolves when everything asked for so far is saved, or can no longer be. */
+  flush(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#isClosed) {
+        resolve()
+        return
+      }
+      this.#errands.waiters.push(resolve)
+      if (!this.#isSaving) this.request(0)
+    })
+  }
+
+  close(): void {
+    this.#isClosed = true
+    clearTimeout(this.#timer)
+    for (const resolve of this.#errands.waiters.splice(0)) resolve()
+  }
+
+  #due(): void {
+    this.#dueAt = Infinity
+    // A save that runs looks for more when it ends.
+    if (!this.#isClosed && !this.#isSaving) void this.#save()
+    else if (this.#isSaving) this.#isAskedAgain = true
+  }
+
+  async #save(): Promise<void> {
+    const { log, lease, record } = this.#options
+    this.#isSaving = true
+    this.#isAskedAgain = false
+    const errands = this.#errands
+    this.#errands = noErrands()
     const startedAt = performance.now()
     try {
-      await log.readers.save(lease, { record: record(), deadLetters: lettersNow })
-      savedAt = startedAt
-      failures = 0
-      for (const then of startersNow) then()
-      for (const resolve of waitersNow) resolve()
+      await log.readers.save(lease, { record: record(), deadLetters: errands.letters })
+      this.#savedAt = startedAt
+      this.#failures = 0
+      for (const done of [...errands.starters, ...errands.waiters]) done()
     } catch (error) {
-      starters = [...startersNow, ...starters]
-      letters = [...lettersNow, ...letters]
-      waiters = [...waitersNow, ...waiters]
-      handleFailure(error)
-    } finally {
-      isSaving = false
-      if (starters.length > 0 || letters.length > 0 || waiters.length > 0) request(failures === 0 ? 0 : Math.min(MAX_RETRY_MS, 50 * 2 ** failures))
+      this.#errands = {
+        starters: [...errands.starters, ...this.#errands.starters],
+        letters: [...errands.letters, ...this.#errands.letters],
+        waiters: [...errands.waiters, ...this.#errands.waiters],
+      }
+      this.#failed(error)
     }
+    this.#isSaving = false
+    const { starters, letters, waiters } = this.#errands
+    const hasMore = this.#isAskedAgain || starters.length + letters.length + waiters.length > 0
+    if (hasMore || this.#failures > 0) this.request(this.#failures === 0 ? 0 : Math.min(MAX_RETRY_MS, 50 * 2 ** this.#failures))
   }
 
-  const handleFailure = (error: unknown): void => {
-    failures++
+  #failed(error: unknown): void {
+    const { lease, onLost, onWarning } = this.#options
+    this.#failures++
     if (error instanceof ChangeLogError && error.code === 'reader_fenced') {
-      close()
+      this.close()
       onLost(error)
-    } else if (failures === 1) onWarning(`The place of "${lease.id}" could not be saved and is tried again: ${String(error)}`)
+    } else if (this.#failures === 1) onWarning(`The place of "${lease.id}" could not be saved and is tried again: ${String(error)}`)
   }
+}
 
-  const request = (delayMs: number): void => {
-    const at = performance.now() + delayMs
-    if (isClosed || at >= dueAt) return
-    dueAt = at
-    clearTimeout(timer)
-    if (delayMs <= 0 && !isSaving) {
-      dueAt = Infinity
-      void save()
-      return
-    }
-    timer = setTimeout(due, delayMs)
-  }
-
-  const due = (): void => {
-    dueAt = Infinity
-    if (isClosed) return
-    if (isSaving) request(1)
-    else void save()
-  }
-
-  const close = (): void => {
-    isClosed = true
-    clearTimeout(timer)
-    for (const resolve of waiters.splice(0)) resolve()
-  }
-
-  return {
-    request,
-    afterSave(then) {
-      starters.push(then)
-      if (!isSaving) request(0)
-    },
-    addLetter(letter) {
-      letters.push(letter)
-      if (!isSaving) request(0)
-    },
-    flush() {
-      return new Promise((resolve) => {
-        if (isClosed) {
-          resolve()
-          return
-        }
-        waiters.push(resolve)
-        if (!isSaving) request(0)
-      })
-    },
-    get isFresh() {
-      return !isClosed && performance.now() - savedAt < lease.leaseMs
-    },
-    close,
-  }
+function noErrands(): Errands {
+  return { starters: [], letters: [], waiters: [] }
 }

@@ -11,92 +11,95 @@ export interface Scheduled {
  * Events that were being delivered when a process ended are *suspects*: any of them may have ended it. They are delivered first and
  * alone, so that the others do not take the blame when one does it again.
  */
-export interface Schedule<Event extends Scheduled> {
-  /** Events must be added in the order of their positions. */
-  add(event: Event, isSuspect: boolean): void
-  /** Takes an event that may start now. */
-  take(): Event | undefined
-  /** It is finished: the next one of its key may start. */
-  finish(event: Event): void
-  /** It did not succeed, and waits; its key waits with it. */
-  postpone(event: Event): void
-  /** The wait is over. */
-  retry(event: Event): void
-  readonly running: number
-  /** Waiting, running or postponed. */
-  readonly size: number
-}
-
-/** @param keepsKeyOrder - `false` for a consumer that takes events one by one anyway: then only positions count */
-export function createSchedule<Event extends Scheduled>(concurrency: number, keepsKeyOrder: boolean): Schedule<Event> {
+export class Schedule<Event extends Scheduled> {
+  readonly #concurrency: number
+  readonly #keepsKeyOrder: boolean
   // The first of each chain is ready, running or postponed; the others wait behind it.
-  const chains = new Map<string, Event[]>()
-  const suspects = new Set<Event>()
-  let ready: Event[] = []
-  let head = 0
-  let running = 0
-  let size = 0
+  readonly #chains = new Map<string, Event[]>()
+  readonly #suspects = new Set<Event>()
+  #ready: Event[] = []
+  #head = 0
+  #running = 0
+  #size = 0
 
-  const push = (event: Event): void => {
-    ready.push(event)
-  }
-  const shift = (): Event | undefined => {
-    const event = ready[head++]
-    if (head > 64 && head * 2 > ready.length) {
-      ready = ready.slice(head)
-      head = 0
-    }
-    return event
-  }
-  const takeSuspect = (): Event | undefined => {
-    if (running > 0) return undefined
-    for (let index = head; index < ready.length; index++) {
-      const event = ready[index]
-      if (event !== undefined && suspects.has(event)) return ready.splice(index, 1)[0]
-    }
-    // They wait behind others of their key: those go alone too.
-    return shift()
+  /** @param keepsKeyOrder - `false` for a consumer that takes events one by one anyway: then only positions count */
+  constructor(concurrency: number, keepsKeyOrder: boolean) {
+    this.#concurrency = concurrency
+    this.#keepsKeyOrder = keepsKeyOrder
   }
 
-  return {
-    add(event, isSuspect) {
-      size++
-      if (isSuspect) suspects.add(event)
-      const chain = keepsKeyOrder ? chains.get(event.key) : undefined
+  get running(): number {
+    return this.#running
+  }
+
+  /** Waiting, running or postponed. */
+  get size(): number {
+    return this.#size
+  }
+
+  /** Events must be added in the order of their positions. */
+  add(event: Event, isSuspect: boolean): void {
+    this.#size++
+    if (isSuspect) this.#suspects.add(event)
+    if (this.#keepsKeyOrder) {
+      const chain = this.#chains.get(event.key)
       if (chain !== undefined) {
         chain.push(event)
         return
       }
-      if (keepsKeyOrder) chains.set(event.key, [event])
-      push(event)
-    },
-    take() {
-      if (running >= concurrency || head >= ready.length) return undefined
-      const event = suspects.size > 0 ? takeSuspect() : shift()
-      if (event !== undefined) running++
-      return event
-    },
-    finish(event) {
-      running--
-      size--
-      suspects.delete(event)
-      if (!keepsKeyOrder) return
-      const chain = chains.get(event.key)
-      chain?.shift()
-      const next = chain?.[0]
-      if (next === undefined) chains.delete(event.key)
-      else push(next)
-    },
-    postpone(event) {
-      running--
-      suspects.delete(event)
-    },
-    retry: push,
-    get running() {
-      return running
-    },
-    get size() {
-      return size
-    },
+      this.#chains.set(event.key, [event])
+    }
+    this.#ready.push(event)
+  }
+
+  /** Takes an event that may start now. */
+  take(): Event | undefined {
+    if (this.#running >= this.#concurrency || this.#head >= this.#ready.length) return undefined
+    const event = this.#suspects.size > 0 ? this.#takeSuspect() : this.#shift()
+    if (event !== undefined) this.#running++
+    return event
+  }
+
+  /** It is finished: the next one of its key may start. */
+  finish(event: Event): void {
+    this.#running--
+    this.#size--
+    this.#suspects.delete(event)
+    if (!this.#keepsKeyOrder) return
+    const chain = this.#chains.get(event.key)
+    chain?.shift()
+    const next = chain?.[0]
+    if (next === undefined) this.#chains.delete(event.key)
+    else this.#ready.push(next)
+  }
+
+  /** It did not succeed, and waits; its key waits with it. */
+  postpone(event: Event): void {
+    this.#running--
+    this.#suspects.delete(event)
+  }
+
+  /** The wait is over. */
+  retry(event: Event): void {
+    this.#ready.push(event)
+  }
+
+  #takeSuspect(): Event | undefined {
+    if (this.#running > 0) return undefined
+    for (let index = this.#head; index < this.#ready.length; index++) {
+      const event = this.#ready[index]
+      if (event !== undefined && this.#suspects.has(event)) return this.#ready.splice(index, 1)[0]
+    }
+    // They wait behind others of their key: those go alone too.
+    return this.#shift()
+  }
+
+  #shift(): Event | undefined {
+    const event = this.#ready[this.#head++]
+    if (this.#head > 64 && this.#head * 2 > this.#ready.length) {
+      this.#ready = this.#ready.slice(this.#head)
+      this.#head = 0
+    }
+    return event
   }
 }

@@ -24,7 +24,7 @@ export async function findStart(config: ReaderConfig): Promise<StartPlace> {
   const { newest, beginning } = await log.state()
   if (start === 'now') return { after: newest ?? beginning }
   if (start === 'beginning') return { after: beginning }
-  if (typeof start === 'string') return { after: parseEntryId(start) }
+  if (!(start instanceof Date)) return { after: parseEntryId(start.after) }
   const after = await log.positionAt(start.getTime())
   if (after !== undefined) return { after, notBeforeMs: start.getTime() }
   const message = `The log does not reach back to ${start.toISOString()}.`

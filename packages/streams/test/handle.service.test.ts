@@ -1,0 +1,206 @@
+import type { Services } from '@zenstack-live/testing'
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest'
+import type { DeliveryFailure } from '../src/index.ts'
+import { openLab, type Lab } from './support/lab.ts'
+
+let lab: Lab
+let nextId = 1
+
+beforeAll(async () => {
+  const url: Services['postgresUrl'] = inject('postgresUrl')
+  lab = await openLab(url)
+})
+afterAll(() => lab.close())
+
+const fresh = (): string => `handle-${nextId++}`
+const soon = { backoff: () => 5 }
+
+describe('a handler', () => {
+  it('gets each event once, and goes on where it stopped', async () => {
+    const body = fresh()
+    await notes(body, 30)
+    const seen: number[] = []
+    for (let round = 0; round < 2; round++) {
+      const streams = lab.process()
+      const handle = streams.handle({ model: 'Note', id: body, start: 'beginning', created: { body } }, (event) => void seen.push(event.created.rank))
+      await vi.waitFor(() => expect(seen).toHaveLength(30 * (round + 1)), 10_000)
+      await handle.close()
+      await notes(body, 30, 30)
+    }
+    expect(seen).toEqual(Array.from({ length: 60 }, (_, rank) => rank))
+  })
+
+  it('runs as many as it may at once, but those of one row one after the other, in order', async () => {
+    const body = fresh()
+    await notes(body, 8)
+    await lab.sql('UPDATE "Note" SET rank = rank + 100 WHERE body = $1', [body])
+    await lab.sql('UPDATE "Note" SET rank = rank + 100 WHERE body = $1', [body])
+    const running = new Set<string>()
+    const seen = new Map<string, number[]>()
+    let most = 0
+    const handle = lab.process().handle(
+      { model: 'Note', id: body, start: 'beginning', created: { body }, updated: { after: { body }, before: { body } } },
+      async (event) => {
+        expect(running.has(event.key)).toBe(false)
+        running.add(event.key)
+        most = Math.max(most, running.size)
+        await new Promise((resolve) => setTimeout(resolve, 10))
+        running.delete(event.key)
+        const rank = event.type === 'created' ? event.created.rank : event.updated.after.rank
+        seen.set(event.key, [...(seen.get(event.key) ?? []), rank])
+      },
+      { concurrency: 4 },
+    )
+    await vi.waitFor(() => expect([...seen.values()].flat()).toHaveLength(24), 10_000)
+    expect(most).toBe(4)
+    for (const ranks of seen.values()) expect(ranks).toEqual([ranks[0], (ranks[0] ?? 0) + 100, (ranks[0] ?? 0) + 200])
+    await handle.close()
+  })
+
+  it('is tried again when it fails, while the row waits and others go on', async () => {
+    const body = fresh()
+    await notes(body, 3)
+    await lab.sql('UPDATE "Note" SET rank = rank + 100 WHERE body = $1', [body])
+    const seen: string[] = []
+    let failures = 0
+    const onFailure = vi.fn<(failure: DeliveryFailure) => void>()
+    const handle = lab.process().handle(
+      { model: 'Note', id: body, start: 'beginning', created: { body }, updated: { before: { body }, after: { body } } },
+      (event, { delivery }) => {
+        const rank = event.type === 'created' ? event.created.rank : event.updated.after.rank
+        if (rank === 1 && failures++ < 2) throw new Error('not yet')
+        seen.push(`${rank}/${delivery}`)
+      },
+      { ...soon, onFailure },
+    )
+    await vi.waitFor(() => expect(seen).toHaveLength(6), 10_000)
+    expect(seen.indexOf('1/3')).toBeLessThan(seen.indexOf('101/1'))
+    expect(seen.indexOf('2/1')).toBeLessThan(seen.indexOf('1/3'))
+    expect(onFailure.mock.calls.map(([failure]) => [failure.deliveries, failure.isDead])).toEqual([
+      [1, false],
+      [2, false],
+    ])
+    await handle.close()
+  })
+
+  it('that always fails leaves a dead letter, and the rest goes on; replay and discard work', async () => {
+    const body = fresh()
+    await notes(body, 5)
+    const streams = lab.process()
+    const seen: number[] = []
+    let isMended = false
+    const handle = streams.handle(
+      { model: 'Note', id: body, start: 'beginning', created: { body }, leaseMs: 300 },
+      (event) => {
+        if ([1, 3].includes(event.created.rank) && !isMended) throw new Error(`poison ${event.created.rank}`)
+        seen.push(event.created.rank)
+      },
+      { ...soon, maxDeliveries: 3, concurrency: 2 },
+    )
+    await vi.waitFor(async () => expect(await streams.admin.deadLetters(body)).toHaveLength(2), 10_000)
+    expect(seen.toSorted()).toEqual([0, 2, 4])
+    const [letter, other] = await streams.admin.deadLetters(body)
+    expect(letter).toMatchObject({ model: 'Note', type: 'created', deliveries: 3, error: expect.stringContaining('poison'), date: expect.any(Date) })
+    expect((await streams.admin.list()).find(({ id }) => id === body)).toMatchObject({ deadLetters: 2 })
+
+    // Still poisonous: it becomes a dead letter again.
+    expect(await streams.admin.replay(body, letter?.position)).toBe(1)
+    await vi.waitFor(async () => expect((await streams.admin.deadLetters(body)).map(({ deliveries }) => deliveries).toSorted()).toEqual([3, 4]), 5000)
+    isMended = true
+    expect(await streams.admin.replay(body, letter?.position)).toBe(1)
+    await vi.waitFor(() => expect(seen).toHaveLength(4), 5000)
+    await vi.waitFor(async () => expect(await streams.admin.deadLetters(body)).toHaveLength(1), 5000)
+    expect(await streams.admin.discard(body, other?.position)).toBe(1)
+    expect(await streams.admin.deadLetters(body)).toEqual([])
+    await handle.close()
+  })
+
+  it('that is aborted finishes what runs and keeps the place of what does not', async () => {
+    const body = fresh()
+    await notes(body, 4)
+    const stop = new AbortController()
+    const seen: string[] = []
+    const handle = lab.process().handle({ model: 'Note', id: body, start: 'beginning', created: { body }, signal: stop.signal }, async (event) => {
+      if (event.created.rank === 1) stop.abort()
+      await new Promise((resolve) => setTimeout(resolve, 30))
+      seen.push(`a${event.created.rank}`)
+    })
+    await handle.ended
+    expect(seen).toEqual(['a0', 'a1'])
+    const next = lab
+      .process()
+      .handle({ model: 'Note', id: body, created: { body } }, (event, { delivery }) => void seen.push(`b${event.created.rank}/${delivery}`))
+    await vi.waitFor(() => expect(seen).toHaveLength(4), 10_000)
+    expect(seen.slice(2)).toEqual(['b2/1', 'b3/1'])
+    await next.close()
+  })
+
+  it('cannot acknowledge over its successor', async () => {
+    const body = fresh()
+    await notes(body, 2)
+    let release: (() => void) | undefined
+    const first = lab.process({ drainMs: 50 })
+    const stuck = first.handle({ model: 'Note', id: body, start: 'beginning', created: { body }, leaseMs: 200 }, async () => {
+      await new Promise<void>((resolve) => (release = resolve))
+    })
+    await vi.waitFor(() => expect(release).toBeDefined(), 5000)
+    // As a paused process: its lease runs out, and another takes over before it comes back.
+    const [info] = (await lab.log.readers.list()).filter(({ id }) => id === body)
+    const seen: string[] = []
+    const lease = await vi.waitFor(async () => {
+      const taken = await lab.log.readers.acquire(body, { owner: info?.owner ?? '', leaseMs: 60_000 })
+      if ('heldByOwner' in taken) throw new Error('held')
+      return taken
+    }, 5000)
+    const before = lease.record?.cursor
+    release?.()
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    const [after] = (await lab.log.readers.list()).filter(({ id }) => id === body)
+    expect(after?.cursor).toBe(before)
+    await lab.log.readers.release(lease)
+    await stuck.close()
+    const next = lab.process().handle({ model: 'Note', id: body, created: { body } }, (event) => void seen.push(String(event.created.rank)))
+    await vi.waitFor(() => expect(seen).toEqual(['0', '1']), 10_000)
+    await next.close()
+  })
+
+  it('that ended the process is not tried for ever, and takes nobody with it', async () => {
+    const body = fresh()
+    await notes(body, 6)
+    const seen = new Map<number, number>()
+    // A process that dies: its handlers never return, and its lease runs out.
+    for (let life = 0; life < 5; life++) {
+      const streams = lab.process({ drainMs: 1 })
+      let died: (() => void) | undefined
+      const death = new Promise<void>((resolve) => (died = resolve))
+      let isDead = false
+      const handle = streams.handle(
+        { model: 'Note', id: body, start: 'beginning', created: { body }, leaseMs: 200 },
+        async (event) => {
+          if (event.created.rank === 2) {
+            isDead = true
+            died?.()
+          }
+          if (isDead) await new Promise(() => undefined)
+          await new Promise((resolve) => setTimeout(resolve, 5))
+          if (isDead) await new Promise(() => undefined)
+          seen.set(event.created.rank, (seen.get(event.created.rank) ?? 0) + 1)
+        },
+        { concurrency: 4, maxDeliveries: 3 },
+      )
+      const isDone = vi.waitFor(() => expect([...seen.keys()].toSorted()).toEqual([0, 1, 3, 4, 5]), 10_000).then(() => 'done')
+      const outcome = await Promise.race([death.then(() => 'died'), isDone])
+      await handle.close()
+      if (outcome === 'done') break
+      isDone.catch(() => undefined)
+    }
+    expect((await lab.process().admin.deadLetters(body)).map(({ deliveries, error }) => [deliveries, error.includes('process ended')])).toEqual([
+      [3, true],
+    ])
+    expect([...seen.keys()].toSorted()).toEqual([0, 1, 3, 4, 5])
+  })
+})
+
+async function notes(body: string, count: number, from = 0): Promise<void> {
+  await lab.db.note.createMany({ data: Array.from({ length: count }, (_, index) => ({ ownerId: 'ann', body, rank: from + index })) })
+}
