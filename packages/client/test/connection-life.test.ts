@@ -217,7 +217,10 @@ describe('a stream', () => {
   })
 
   it('that answers with a page instead of events is refused', async () => {
-    const live = createLiveClient(schema, { endpoint: 'http://edge/live', fetch: () => Promise.resolve(new Response('<html>', { headers: { 'content-type': 'text/html' } })) })
+    const live = createLiveClient(schema, {
+      endpoint: 'http://edge/live',
+      fetch: () => Promise.resolve(new Response('<html>', { headers: { 'content-type': 'text/html' } })),
+    })
     const told: LiveState<unknown>[] = []
     live.subscribe(live.task.findMany(), (state) => told.push(state))
     await pass(10)

@@ -103,7 +103,9 @@ export type LiveModelHooks<
 >
 
 type Sliced<Schema extends SchemaDef, Model extends GetModels<Schema>, Options extends QueryOptions<Schema>, Hooks> = {
-  [Name in keyof Hooks as Name extends `use${'' | 'Suspense' | 'Infinite'}${Capitalize<GetSlicedOperations<Schema, Model, Options>>}` ? Name : never]: Hooks[Name]
+  [
+    Name in keyof Hooks as Name extends `use${'' | 'Suspense' | 'Infinite'}${Capitalize<GetSlicedOperations<Schema, Model, Options>>}` ? Name : never
+  ]: Hooks[Name]
 }
 
 /** Every model's live hooks, by the names ZenStack gives them. */
@@ -149,7 +151,8 @@ function modelHooks(model: string): Record<string, unknown> {
   for (const operation of OPERATIONS) {
     const name = operation.charAt(0).toUpperCase() + operation.slice(1)
     hooks[`use${name}`] = (args?: unknown, options?: LiveQueryOptions<unknown>) => useLiveQuery({ model, operation, args }, options)
-    hooks[`useSuspense${name}`] = (args?: unknown, options?: LiveSuspenseQueryOptions<unknown>) => useLiveSuspenseQuery({ model, operation, args }, options)
+    hooks[`useSuspense${name}`] = (args?: unknown, options?: LiveSuspenseQueryOptions<unknown>) =>
+      useLiveSuspenseQuery({ model, operation, args }, options)
   }
   return hooks
 }

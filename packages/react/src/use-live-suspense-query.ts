@@ -10,7 +10,10 @@ export type LiveSuspenseQueryResult<TData> = UseSuspenseQueryResult<Optimistic<T
  * As {@link useLiveQuery}, but suspends until there is a result and throws to the error boundary when there is none. On a server it reads
  * once over HTTP; give the client an absolute endpoint there, or prefetch.
  */
-export function useLiveSuspenseQuery<T, TData = T>(query: LiveQuery<T>, options: LiveSuspenseQueryOptions<T, TData> = {}): LiveSuspenseQueryResult<TData> {
+export function useLiveSuspenseQuery<T, TData = T>(
+  query: LiveQuery<T>,
+  options: LiveSuspenseQueryOptions<T, TData> = {},
+): LiveSuspenseQueryResult<TData> {
   const { optimisticUpdate = true, ...rest } = options
   const key = useLiveKey(query, true, optimisticUpdate)
   // The store's values are what the descriptor's type says: both come from the one schema.

@@ -63,7 +63,9 @@ describe('useLiveChanges', () => {
     harness.connection(0).endBatch(5)
     const tell = (lsn: number, title: string): void => {
       const date = '2026-01-02T03:04:05.000Z'
-      harness.connection(0).send({ event: 'changes', q, at: at(lsn), changes: [{ type: 'updated', date, updated: { before: { title: '' }, after: { title } } }] })
+      harness
+        .connection(0)
+        .send({ event: 'changes', q, at: at(lsn), changes: [{ type: 'updated', date, updated: { before: { title: '' }, after: { title } } }] })
       harness.connection(0).endBatch(lsn)
     }
     tell(6, 'dig')
@@ -122,7 +124,13 @@ describe('useLiveQueries', () => {
     }
     harness.show(<Names />)
     await pass()
-    harness.connection(0).send(...snapshot(harness.id(0), 5, [{ id: 'a', title: 'A' }, { id: 'b', title: 'B' }]), ...value(harness.id(1), 5, 2))
+    harness.connection(0).send(
+      ...snapshot(harness.id(0), 5, [
+        { id: 'a', title: 'A' },
+        { id: 'b', title: 'B' },
+      ]),
+      ...value(harness.id(1), 5, 2),
+    )
     harness.connection(0).endBatch(5)
     await pass()
     expect(seen.at(-1)).toEqual([['A'], 2, ['zenstack', 'Task', 'findMany']])

@@ -13,7 +13,14 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-const RESUME = (lsn: number): unknown => ({ lastEventId: fakePosition(lsn), at: at(lsn, 0), engine: 'incremental', shape: 'rows', keys: ['a'], sorts: ['a'] })
+const RESUME = (lsn: number): unknown => ({
+  lastEventId: fakePosition(lsn),
+  at: at(lsn, 0),
+  engine: 'incremental',
+  shape: 'rows',
+  keys: ['a'],
+  sorts: ['a'],
+})
 
 /** What a server does: reads, and hands the cache over as JSON text. */
 async function prefetched(query: Parameters<typeof prefetchLiveQuery>[1], lsn: number, rows: unknown[], meta?: unknown): Promise<DehydratedState> {
@@ -21,7 +28,13 @@ async function prefetched(query: Parameters<typeof prefetchLiveQuery>[1], lsn: n
   const queryClient = new QueryClient({ defaultOptions: liveHydration })
   const done = prefetchLiveQuery(queryClient, query, { endpoint: 'http://edge/live', fetch: edge.fetch, headers: { cookie: 'session=1' } })
   await vi.advanceTimersByTimeAsync(0)
-  edge.reads[0]?.respond({ data: rows, ...(meta === undefined ? {} : { meta: { serialization: meta } }), position: 'p', ticket: 'from-the-server', resume: RESUME(lsn) })
+  edge.reads[0]?.respond({
+    data: rows,
+    ...(meta === undefined ? {} : { meta: { serialization: meta } }),
+    position: 'p',
+    ticket: 'from-the-server',
+    resume: RESUME(lsn),
+  })
   await done
   return JSON.parse(JSON.stringify(dehydrate(queryClient))) as DehydratedState
 }

@@ -43,7 +43,12 @@ async function openBoard(isOptimistic = true): Promise<Board> {
   }
   harness.show(<List />)
   await pass()
-  harness.connection(0).send(...snapshot(harness.id(), 5, [{ id: 'a', title: 'A' }, { id: 'b', title: 'B' }]))
+  harness.connection(0).send(
+    ...snapshot(harness.id(), 5, [
+      { id: 'a', title: 'A' },
+      { id: 'b', title: 'B' },
+    ]),
+  )
   harness.connection(0).endBatch(5)
   await pass()
   frames.length = 0
@@ -104,7 +109,9 @@ describe('an optimistic write', () => {
     void create({ title: 'C' })
     await pass()
     expect(frames.at(-1)).toBe('C* A B')
-    harness.connection(0).send({ event: 'change', q: harness.id(), at: at(8), ops: [{ op: 'enter', key: 'c-server', row: { id: 'c-server', title: 'C' }, sort: 'c' }] })
+    harness
+      .connection(0)
+      .send({ event: 'change', q: harness.id(), at: at(8), ops: [{ op: 'enter', key: 'c-server', row: { id: 'c-server', title: 'C' }, sort: 'c' }] })
     harness.connection(0).endBatch(8)
     await pass()
     harness.read(0).respond({ data: { id: 'c-server', title: 'C' } }, COMMIT(8))
@@ -116,7 +123,11 @@ describe('an optimistic write', () => {
     const { harness, create } = await openBoard()
     void create({ title: 'C' })
     await pass()
-    const key = harness.queryClient.getQueryCache().getAll().find(({ queryKey }) => queryKey[1] === 'Task')?.queryKey ?? []
+    const key =
+      harness.queryClient
+        .getQueryCache()
+        .getAll()
+        .find(({ queryKey }) => queryKey[1] === 'Task')?.queryKey ?? []
     const made = (): unknown => harness.queryClient.getQueryData<{ id: string; title: string }[]>(key)?.find(({ title }) => title === 'C')?.id
     const before = made()
     harness.connection(0).send({ event: 'change', q: harness.id(), at: at(6), ops: [{ op: 'update', key: 'b', set: { title: 'B2' } }] })
