@@ -1,0 +1,74 @@
+import type { Random } from '../random.ts'
+import { USERS } from './live-world.ts'
+
+export interface FuzzQuery {
+  model: 'user' | 'space' | 'member' | 'task' | 'comment' | 'note'
+  operation: 'findMany' | 'findFirst' | 'findUnique' | 'exists' | 'count' | 'aggregate' | 'groupBy'
+  args: Record<string, unknown> | undefined
+}
+
+type Make = (random: Random) => FuzzQuery
+
+const noteWhere = (random: Random): Record<string, unknown> =>
+  random.pick([
+    {},
+    { rank: { gte: random.whole(4) } },
+    { ownerId: random.pick(USERS) },
+    { NOT: { secret: null } },
+    { secret: { startsWith: 'tok' } },
+    { OR: [{ isPublic: true }, { rank: 0 }] },
+    { score: { gt: '1.0' } },
+    { tags: { has: 'x' } },
+    { size: { in: [1, 2] } },
+  ])
+
+const taskWhere = (random: Random): Record<string, unknown> =>
+  random.pick([
+    {},
+    { priority: { lt: 3 } },
+    { spaceId: random.pick(['garden', 'roof']) },
+    { isPrivate: false },
+    { assigneeId: null },
+    { budget: { gt: 0 } },
+    { dueAt: { gte: new Date(Date.UTC(2026, 0, 2)) } },
+    { status: { not: 'DONE' } },
+  ])
+
+const noteOrder = (random: Random): unknown => random.pick([[{ id: 'asc' }], [{ rank: 'desc' }, { id: 'asc' }], [{ secret: 'asc' }, { id: 'asc' }], [{ at: 'asc' }, { id: 'desc' }]])
+const taskOrder = (random: Random): unknown => random.pick([[{ id: 'asc' }], [{ dueAt: { sort: 'desc', nulls: 'last' } }, { id: 'asc' }], [{ status: 'asc' }, { title: 'desc' }, { id: 'asc' }]])
+
+/** Every list is asked in a total order: what the database leaves open cannot be compared. */
+const QUERIES: readonly Make[] = [
+  (random) => ({ model: 'note', operation: 'findMany', args: { where: noteWhere(random), orderBy: noteOrder(random) } }),
+  (random) => ({ model: 'note', operation: 'findMany', args: { where: noteWhere(random), orderBy: [{ id: 'desc' }], select: { id: true, body: true } } }),
+  (random) => ({ model: 'note', operation: 'findMany', args: { where: noteWhere(random), orderBy: noteOrder(random), omit: { secret: true } } }),
+  (random) => ({ model: 'note', operation: 'findMany', args: { orderBy: noteOrder(random), skip: random.whole(2), take: 2 } }),
+  () => ({ model: 'note', operation: 'findMany', args: { orderBy: [{ rank: 'asc' }, { id: 'asc' }], select: { body: true, rank: true } } }),
+  (random) => ({ model: 'note', operation: 'findUnique', args: { where: { id: 1 + random.whole(6) } } }),
+  (random) => ({ model: 'note', operation: 'findFirst', args: { where: noteWhere(random), orderBy: [{ rank: 'desc' }, { id: 'asc' }] } }),
+  (random) => ({ model: 'note', operation: 'count', args: { where: noteWhere(random) } }),
+  (random) => ({ model: 'note', operation: 'aggregate', args: { where: noteWhere(random), _sum: { rank: true }, _max: { score: true }, _count: true } }),
+  () => ({ model: 'note', operation: 'groupBy', args: { by: ['rank'], _count: true, orderBy: { rank: 'asc' } } }),
+  (random) => ({ model: 'note', operation: 'exists', args: { where: noteWhere(random) } }),
+  (random) => ({ model: 'task', operation: 'findMany', args: { where: taskWhere(random), orderBy: taskOrder(random) } }),
+  (random) => ({ model: 'task', operation: 'findMany', args: { where: taskWhere(random), orderBy: [{ id: 'asc' }], select: { id: true, title: true, budget: true } } }),
+  () => ({ model: 'task', operation: 'findMany', args: { orderBy: [{ id: 'asc' }], include: { assignee: true, comments: { orderBy: { id: 'asc' } } } } }),
+  (random) => ({ model: 'task', operation: 'findMany', args: { where: { assignee: { name: { startsWith: 'tok' } }, ...taskWhere(random) }, orderBy: [{ id: 'asc' }] } }),
+  (random) => ({ model: 'task', operation: 'findUnique', args: { where: { id: `t${1 + random.whole(6)}` } } }),
+  (random) => ({ model: 'task', operation: 'count', args: { where: taskWhere(random) } }),
+  () => ({ model: 'comment', operation: 'findMany', args: { orderBy: [{ id: 'asc' }] } }),
+  () => ({ model: 'space', operation: 'findMany', args: { orderBy: [{ id: 'asc' }], include: { members: { orderBy: [{ userId: 'asc' }] }, _count: { select: { tasks: true } } } } }),
+  () => ({ model: 'space', operation: 'findMany', args: { orderBy: [{ id: 'asc' }] } }),
+  () => ({ model: 'member', operation: 'findMany', args: { orderBy: [{ spaceId: 'asc' }, { userId: 'asc' }] } }),
+  () => ({ model: 'user', operation: 'findMany', args: { orderBy: [{ id: 'asc' }] } }),
+  () => ({ model: 'user', operation: 'findMany', args: { orderBy: [{ id: 'asc' }], select: { id: true, _count: { select: { tasks: true } } } } }),
+]
+
+export function randomQueries(random: Random, count: number): FuzzQuery[] {
+  const queries = new Map<string, FuzzQuery>()
+  for (let tries = 0; queries.size < count && tries < count * 4; tries++) {
+    const query = random.pick(QUERIES)(random)
+    queries.set(JSON.stringify(query), query)
+  }
+  return [...queries.values()]
+}
