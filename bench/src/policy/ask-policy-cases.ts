@@ -10,7 +10,7 @@ import type { Random } from '../random.ts'
 import { generatePolicy, type GeneratedPolicy } from './generate-policy.ts'
 import { AUTHS, cell, DOC_COLUMNS, DOC_SCALARS, docRelations, MEMBER_COLUMNS, MEMBER_FIELDS, MEMBERS, SHARED_MODELS, SPACE_COLUMNS, SPACE_FIELDS, SPACES, USER_FIELDS, USERS } from './world.ts'
 
-const ROWS = 24
+const ROWS = 80
 const DOCS_PER_SCHEMA = 36
 const SCHEMAS_PER_WORLD = 5
 

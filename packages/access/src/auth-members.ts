@@ -75,8 +75,7 @@ function textOf(value: unknown): string {
   if (Decimal.isDecimal(value)) return `Decimal(${value.toString()})`
   if (value instanceof Uint8Array) return `Bytes(${Buffer.from(value).toString('base64')})`
   if (Array.isArray(value)) return `[${value.map(textOf).join(',')}]`
-  if (typeof value !== 'object' || value === null)
-    return typeof value === 'string' ? JSON.stringify(value) : String(value)
+  if (typeof value !== 'object' || value === null) return typeof value === 'string' ? JSON.stringify(value) : String(value)
   const entries = Object.entries(value).filter(([, each]) => each !== undefined)
   return `{${entries
     .sort(([a], [b]) => (a < b ? -1 : 1))

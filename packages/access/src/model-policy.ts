@@ -2,7 +2,8 @@ import type { DataModel, Model, StoredRow, StoredValue } from '@zenstack-live/mo
 import { TRUE, type Condition } from './condition.ts'
 import type { DecisionContext } from './decision-context.ts'
 import { compileFieldPolicy, compileModelPolicy } from './policy/compile-policy.ts'
-import { createPlanNotes, type PlanNotes } from './plan-notes.ts'
+import type { KeySetSpec } from './key-set.ts'
+import { createPlanNotes, type AuthCheck, type PlanNotes } from './plan-notes.ts'
 
 /** The read policies of one model, compiled once for all users and queries. */
 export interface ModelPolicy {
@@ -10,6 +11,19 @@ export interface ModelPolicy {
   readonly notes: PlanNotes
   /** Fields that not everybody may read. */
   readonly fields: readonly FieldPolicy[]
+  /** What all policies of the model together have learnt. */
+  readonly all: PolicySummary
+}
+
+/** The same for every plan of a model, so made once. */
+export interface PolicySummary {
+  readonly reasons: readonly string[]
+  readonly fields: ReadonlySet<string>
+  readonly guardedFields: ReadonlySet<string>
+  readonly keySets: readonly KeySetSpec[]
+  readonly authChecks: readonly AuthCheck[]
+  readonly readsNow: boolean
+  readonly mayFail: boolean
 }
 
 export interface FieldPolicy {
@@ -34,8 +48,29 @@ function compile(data: DataModel, model: Model): ModelPolicy {
     const fieldNotes = createPlanNotes()
     return { name, condition: compileFieldPolicy(data, model, name, fieldNotes), notes: fieldNotes }
   })
-  return { condition: compileModelPolicy(data, model, notes), notes, fields: fields.filter((field) => field.condition !== TRUE) }
+  return modelPolicy(
+    compileModelPolicy(data, model, notes),
+    notes,
+    fields.filter((field) => field.condition !== TRUE),
+  )
 }
+
+function modelPolicy(condition: Condition, notes: PlanNotes, fields: readonly FieldPolicy[]): ModelPolicy {
+  const every = [notes, ...fields.map((field) => field.notes)]
+  const all: PolicySummary = {
+    reasons: [...new Set(every.flatMap((each) => [...each.reasons]))],
+    fields: new Set(every.flatMap((each) => [...each.fields])),
+    guardedFields: new Set(fields.map((field) => field.name)),
+    keySets: [...new Map(every.flatMap((each) => [...each.keySets])).values()],
+    authChecks: every.flatMap((each) => each.authChecks),
+    readsNow: every.some((each) => each.readsNow),
+    mayFail: every.some((each) => each.mayFail),
+  }
+  return { condition, notes, fields, all }
+}
+
+/** Of a client without policies. */
+export const NO_POLICY: ModelPolicy = modelPolicy(TRUE, createPlanNotes(), [])
 
 /** The row as a reader sees it: what may not be read is NULL, what cannot be decided is absent. */
 export function maskRow(policies: readonly FieldPolicy[], row: StoredRow, context: DecisionContext): StoredRow {

@@ -1,9 +1,9 @@
 import type { DataModel, Model, StoredRow } from '@zenstack-live/model'
 import { AccessError } from './access-error.ts'
-import { TRUE, type Condition } from './condition.ts'
-import type { DecisionContext } from './decision-context.ts'
+import type { Condition } from './condition.ts'
+import type { Auth, DecisionContext } from './decision-context.ts'
 import type { KeySetSpec } from './key-set.ts'
-import { maskRow, modelPolicyOf, type FieldPolicy, type ModelPolicy } from './model-policy.ts'
+import { maskRow, modelPolicyOf, NO_POLICY, type FieldPolicy, type ModelPolicy } from './model-policy.ts'
 import { createPlanNotes, type PlanNotes } from './plan-notes.ts'
 import { isUndecidable } from './policy/policy-scope.ts'
 import { and } from './truth.ts'
@@ -43,8 +43,6 @@ export interface RowPlanOptions {
   readonly isPolicyOn: boolean
 }
 
-const NO_POLICY: ModelPolicy = { condition: TRUE, notes: createPlanNotes(), fields: [] }
-
 /**
  * @throws {AccessError} `unknown_model`
  */
@@ -61,47 +59,113 @@ export function compileRowPlan(data: DataModel, options: RowPlanOptions): RowPla
     // A member is then sent as it is, and the type does not know it.
     if (notes.fields.has(name)) notes.mayFail = true
   }
-  // What `where` reads is read through the mask, and the mask has reasons of its own.
-  const allNotes = [notes, policy.notes, ...policy.fields.map((field) => field.notes)]
-  const isMasked = policy.fields.some((field) => notes.fields.has(field.name))
-  return createPlan(model, policy, where, isMasked, allNotes)
+  return new CompiledPlan(model, policy, where, notes)
 }
 
-function createPlan(model: Model, policy: ModelPolicy, where: Condition, isMasked: boolean, allNotes: readonly PlanNotes[]): RowPlan {
-  const reasons = [...new Set(allNotes.flatMap((notes) => [...notes.reasons]))]
-  const mayFail = allNotes.some((notes) => notes.mayFail)
-  const isFit = authFitness(allNotes)
-  const guardedFields = new Set(policy.fields.map((field) => field.name))
-  return {
-    model,
-    isLocal: reasons.length === 0,
-    reasons,
-    fields: new Set(allNotes.flatMap((notes) => [...notes.fields])),
-    readsNow: allNotes.some((notes) => notes.readsNow),
-    keySets: [...new Map(allNotes.flatMap((notes) => [...notes.keySets])).values()],
-    guardedFields,
-    decide(row, context) {
-      if (mayFail || !isFit(context)) return 'ask-database'
-      return decidable(() => {
-        const allowed = policy.condition(row, context)
-        if (allowed === false || allowed === null) return false
-        const truth = and(allowed, where(isMasked ? maskRow(policy.fields, row, context) : row, context))
-        return truth === undefined ? 'ask-database' : truth === true
-      })
-    },
-    visibleFields(row, context) {
-      if (!isFit(context)) return 'ask-database'
-      return decidable(() => visibleFields(model, policy.fields, row, context))
-    },
-    mask(row, context) {
-      if (policy.fields.length === 0) return row
-      if (!isFit(context)) return 'ask-database'
-      return decidable(() => {
-        const masked = maskRow(policy.fields, row, context)
-        return policy.fields.some(({ name }) => masked[name] === undefined && row[name] !== undefined) ? 'ask-database' : masked
-      })
-    },
+/** Many plans are alive at once: what they share is not copied, and what is rarely asked for is made when it is. */
+class CompiledPlan implements RowPlan {
+  readonly model: Model
+  readonly #policy: ModelPolicy
+  readonly #where: Condition
+  readonly #whereFields: ReadonlySet<string>
+  readonly #whereReasons: readonly string[]
+  readonly #mayFail: boolean
+  /** `where` reads fields that a policy may show as NULL. */
+  readonly #isMasked: boolean
+  #lastAuth: Auth | undefined
+  #isLastAuthFit = false
+
+  constructor(model: Model, policy: ModelPolicy, where: Condition, notes: PlanNotes) {
+    this.model = model
+    this.#policy = policy
+    this.#where = where
+    this.#whereFields = notes.fields
+    this.#whereReasons = notes.reasons.size === 0 ? NOTHING : [...notes.reasons]
+    this.#mayFail = notes.mayFail || policy.all.mayFail
+    this.#isMasked = policy.fields.some((field) => notes.fields.has(field.name))
   }
+
+  get isLocal(): boolean {
+    return this.#whereReasons.length === 0 && this.#policy.all.reasons.length === 0
+  }
+
+  get reasons(): readonly string[] {
+    return [...new Set([...this.#whereReasons, ...this.#policy.all.reasons])]
+  }
+
+  get fields(): ReadonlySet<string> {
+    return new Set([...this.#whereFields, ...this.#policy.all.fields])
+  }
+
+  get readsNow(): boolean {
+    return this.#policy.all.readsNow
+  }
+
+  get keySets(): readonly KeySetSpec[] {
+    return this.#policy.all.keySets
+  }
+
+  get guardedFields(): ReadonlySet<string> {
+    return this.#policy.all.guardedFields
+  }
+
+  decide(row: StoredRow, context: DecisionContext): Verdict {
+    if (this.#mayFail || !this.#isFit(context)) return 'ask-database'
+    try {
+      const allowed = this.#policy.condition(row, context)
+      if (allowed === false || allowed === null) return false
+      const seen = this.#isMasked ? maskRow(this.#policy.fields, row, context) : row
+      const truth = and(allowed, this.#where(seen, context))
+      return truth === undefined ? 'ask-database' : truth === true
+    } catch (error) {
+      return askIfUndecidable(error)
+    }
+  }
+
+  visibleFields(row: StoredRow, context: DecisionContext): ReadonlySet<string> | 'ask-database' {
+    if (!this.#isFit(context)) return 'ask-database'
+    try {
+      return visibleFields(this.model, this.#policy.fields, row, context)
+    } catch (error) {
+      return askIfUndecidable(error)
+    }
+  }
+
+  mask(row: StoredRow, context: DecisionContext): StoredRow | 'ask-database' {
+    const { fields } = this.#policy
+    if (fields.length === 0) return row
+    if (!this.#isFit(context)) return 'ask-database'
+    try {
+      const masked = maskRow(fields, row, context)
+      return fields.some(({ name }) => masked[name] === undefined && row[name] !== undefined) ? 'ask-database' : masked
+    } catch (error) {
+      return askIfUndecidable(error)
+    }
+  }
+
+  /** Whether all values of an `auth()` can be sent as policies send them. Mostly a plan meets one `auth()` many times. */
+  #isFit(context: DecisionContext): boolean {
+    const { authChecks } = this.#policy.all
+    if (authChecks.length === 0) return true
+    if (this.#lastAuth === context.auth) return this.#isLastAuthFit
+    let isFit = true
+    try {
+      for (const check of authChecks) check(context)
+    } catch (error) {
+      askIfUndecidable(error)
+      isFit = false
+    }
+    this.#lastAuth = context.auth
+    this.#isLastAuthFit = isFit
+    return isFit
+  }
+}
+
+const NOTHING: readonly string[] = []
+
+function askIfUndecidable(error: unknown): 'ask-database' {
+  if (isUndecidable(error)) return 'ask-database'
+  throw error
 }
 
 function visibleFields(
@@ -117,30 +181,6 @@ function visibleFields(
     if (truth !== true) visible.delete(name)
   }
   return visible
-}
-
-/** Whether all values of an `auth()` can be sent as policies send them; looked at once for each. */
-function authFitness(allNotes: readonly PlanNotes[]): (context: DecisionContext) => boolean {
-  const checks = allNotes.flatMap((notes) => notes.authChecks)
-  if (checks.length === 0) return () => true
-  const check = (context: DecisionContext): boolean => decidable(() => checks.forEach((each) => each(context))) !== 'ask-database'
-  const known = new WeakMap<object, boolean>()
-  let ofNobody: boolean | undefined
-  return (context) => {
-    if (context.auth === null) return (ofNobody ??= check(context))
-    let isFit = known.get(context.auth)
-    if (isFit === undefined) known.set(context.auth, (isFit = check(context)))
-    return isFit
-  }
-}
-
-function decidable<Result>(decide: () => Result): Result | 'ask-database' {
-  try {
-    return decide()
-  } catch (error) {
-    if (isUndecidable(error)) return 'ask-database'
-    throw error
-  }
 }
 
 /** What makes rows of a model more than the columns of their table. */

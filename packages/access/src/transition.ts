@@ -1,5 +1,5 @@
 import { Decimal } from 'decimal.js'
-import { rowKey, StoredJson, type StoredRow, type StoredValue } from '@zenstack-live/model'
+import { StoredJson, type StoredRow, type StoredValue } from '@zenstack-live/model'
 import type { DecisionContext } from './decision-context.ts'
 import type { RowPlan, Verdict } from './row-plan.ts'
 
@@ -38,17 +38,21 @@ export function transition(
   if (!is || after === null) return LEAVE
   const [had, has] = [plan.mask(before, contextBefore), plan.mask(after, context)]
   if (had === 'ask-database' || has === 'ask-database') return ASK
-  return update(plan, had, has, rowKey(plan.model, before) !== rowKey(plan.model, after))
+  return update(plan, had, has, isRekeyed(plan, before, after))
+}
+
+function isRekeyed(plan: RowPlan, before: StoredRow, after: StoredRow): boolean {
+  return plan.model.idFields.some((name) => !isSameValue(before[name] ?? null, after[name] ?? null))
 }
 
 function update(plan: RowPlan, had: StoredRow, has: StoredRow, isRekeyed: boolean): Transition {
-  const changed = new Set<string>()
+  let changed: Set<string> | undefined
   for (const name of plan.model.fields.keys()) {
     const [old, now] = [had[name], has[name]]
     if ((old === undefined) !== (now === undefined)) return ASK
-    if (old !== undefined && now !== undefined && !isSameValue(old, now)) changed.add(name)
+    if (old !== undefined && now !== undefined && !isSameValue(old, now)) (changed ??= new Set()).add(name)
   }
-  return changed.size === 0 && !isRekeyed ? NONE : { kind: 'update', changed, isRekeyed }
+  return changed === undefined && !isRekeyed ? NONE : { kind: 'update', changed: changed ?? new Set(), isRekeyed }
 }
 
 /** Whether two stored values show as the same; `1.10` and `1.1` do. */

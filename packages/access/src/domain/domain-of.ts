@@ -24,13 +24,13 @@ export function domainOf(field: Field): Domain | undefined {
     case 'String':
       return textDomain(field)
     case 'Int':
-      return field.columnType === 'int4' ? (INT4) : field.columnType === 'int2' ? (INT2) : undefined
+      return field.columnType === 'int4' ? INT4 : field.columnType === 'int2' ? INT2 : undefined
     case 'BigInt':
       return BIG_INTEGERS
     case 'Float':
       return field.columnType === 'float4' ? SINGLES : DOUBLES
     case 'Decimal':
-      return field.columnType === 'numeric' ? (NUMERICS) : undefined
+      return field.columnType === 'numeric' ? NUMERICS : undefined
     case 'Boolean':
       return BOOLEANS
     case 'DateTime':

@@ -1,5 +1,5 @@
-import type { Field, Model, StoredRow } from '@zenstack-live/model'
-import { keysOfRow, placeOf, type Interest, type InterestBranch, type KeysBranch } from './interest.ts'
+import type { Field, Model, StoredRow, StoredScalar } from '@zenstack-live/model'
+import { keyOfScalar, keysOfRow, placeOf, type Interest, type InterestBranch, type KeysBranch } from './interest.ts'
 import { createRangeTree, type RangeNode, type RangeTree } from './range-tree.ts'
 
 /**
@@ -81,23 +81,32 @@ export function createInterestIndex<Item extends object>(): InterestIndex<Item> 
       for (const part of parts) {
         if ('tree' in part || part.keySet !== keySet || !(part.keys instanceof Set)) continue
         for (const key of removed) if (part.keys.delete(key)) removeKey(part.group, key, item)
-        for (const key of added) if (!part.keys.has(key)) addKey(part.group, key, item), part.keys.add(key)
+        for (const key of added) if (!part.keys.has(key)) (addKey(part.group, key, item), part.keys.add(key))
       }
     },
     match(model, before, after, visit) {
       const index = models.get(model.name)
       lastProbes = 0
       if (index === undefined) return
-      const seen = new Set<Item>()
-      const visitOnce = (item: Item): void => {
-        if (seen.has(item)) return
-        seen.add(item)
-        visit(item)
-      }
+      const visitOnce = once(visit)
       for (const item of index.rest) visitOnce(item)
       for (const group of index.keyGroups.values()) lastProbes += matchKeys(group, before, after, visitOnce)
       for (const group of index.rangeGroups.values()) lastProbes += matchRange(group, before, after, visitOnce)
     },
+  }
+}
+
+/** Most changes find one query: no set is made for it. */
+function once<Item>(visit: (item: Item) => void): (item: Item) => void {
+  let first: Item | undefined
+  let seen: Set<Item> | undefined
+  return (item) => {
+    if (first === undefined) first = item
+    else {
+      if (first === item || seen?.has(item) === true) return
+      ;(seen ??= new Set()).add(item)
+    }
+    visit(item)
   }
 }
 
@@ -142,6 +151,8 @@ function removeKey<Item>(group: KeyGroup<Item>, key: string, item: Item): void {
 }
 
 function matchKeys<Item>(group: KeyGroup<Item>, before: StoredRow | null, after: StoredRow | null, visit: (item: Item) => void): number {
+  const [only] = group.fields
+  if (only !== undefined && group.fields.length === 1 && !group.isList) return matchKey(group, only, before, after, visit)
   let probes = 0
   for (const row of [before, after]) {
     if (row === null) continue
@@ -155,6 +166,28 @@ function matchKeys<Item>(group: KeyGroup<Item>, before: StoredRow | null, after:
       const bucket = group.buckets.get(key)
       if (bucket !== undefined) visitBucket(bucket, visit)
     }
+  }
+  return probes
+}
+
+/** The commonest kind: one field, one value. An update that leaves it alone looks once. */
+function matchKey<Item>(group: KeyGroup<Item>, field: Field, before: StoredRow | null, after: StoredRow | null, visit: (item: Item) => void): number {
+  const [old, now] = [before?.[field.name], after?.[field.name]]
+  if ((before !== null && old === undefined) || (after !== null && now === undefined)) {
+    for (const bucket of group.buckets.values()) visitBucket(bucket, visit)
+    return group.buckets.size
+  }
+  let probes = 0
+  const keys = [
+    before === null ? undefined : keyOfScalar(field, old as StoredScalar),
+    after === null ? undefined : keyOfScalar(field, now as StoredScalar),
+  ]
+  if (keys[0] === keys[1]) keys.pop()
+  for (const key of keys) {
+    if (key === undefined) continue
+    probes++
+    const bucket = group.buckets.get(key)
+    if (bucket !== undefined) visitBucket(bucket, visit)
   }
   return probes
 }

@@ -57,7 +57,9 @@ function interestOf(scope: PolicyScope, expression: Expression, context: Interes
     case '||':
       return anyOf([interestOf(scope, left, context), interestOf(scope, right, context)])
     case '==':
-      return isAuth(left) || isAuth(right) ? ofAuthRow(scope, isAuth(left) ? right : left, context) : ofEquality(compileOperand(scope, left), compileOperand(scope, right), scope, context)
+      return isAuth(left) || isAuth(right)
+        ? ofAuthRow(scope, isAuth(left) ? right : left, context)
+        : ofEquality(compileOperand(scope, left), compileOperand(scope, right), scope, context)
     case '?':
       return ofMembership(scope, expression, context)
     default:
@@ -82,7 +84,8 @@ function ofAuthRow(scope: PolicyScope, other: Expression, context: InterestConte
   const ids = Object.values(scope.data.schema.models[scope.data.schema.authType ?? '']?.fields ?? {}).filter((field) => field.id === true)
   const [id] = ids
   if (id === undefined) return undefined
-  const member: Expression = other.kind === 'member' ? { ...other, members: [...other.members, id.name] } : { kind: 'member', receiver: other, members: [id.name] }
+  const member: Expression =
+    other.kind === 'member' ? { ...other, members: [...other.members, id.name] } : { kind: 'member', receiver: other, members: [id.name] }
   const own: Expression = { kind: 'member', receiver: { kind: 'call', function: 'auth' }, members: [id.name] }
   return ofEquality(compileOperand(scope, member), compileOperand(scope, own), scope, context)
 }

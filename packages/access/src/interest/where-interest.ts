@@ -44,7 +44,11 @@ function costOf(branches: readonly InterestBranch[]): number {
 function interestOfKey(model: Model, key: string, payload: unknown, guarded: ReadonlySet<string>): readonly InterestBranch[] | undefined {
   switch (key) {
     case 'AND':
-      return cheapest(asList(payload).map((member) => interestOfWhere(model, member, guarded)).filter((each) => each !== undefined))
+      return cheapest(
+        asList(payload)
+          .map((member) => interestOfWhere(model, member, guarded))
+          .filter((each) => each !== undefined),
+      )
     case 'OR':
       return interestOfAny(model, payload, guarded)
     default: {
@@ -57,7 +61,9 @@ function interestOfKey(model: Model, key: string, payload: unknown, guarded: Rea
 /** Every member must be found by something. */
 function interestOfAny(model: Model, payload: unknown, guarded: ReadonlySet<string>): readonly InterestBranch[] | undefined {
   const branches: InterestBranch[] = []
-  const members = asList(payload).filter((member) => typeof member !== 'object' || member === null || Object.values(member).some((value) => value !== undefined))
+  const members = asList(payload).filter(
+    (member) => typeof member !== 'object' || member === null || Object.values(member).some((value) => value !== undefined),
+  )
   for (const member of members) {
     const found = interestOfWhere(model, member, guarded)
     if (found === undefined) return undefined

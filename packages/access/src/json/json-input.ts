@@ -18,4 +18,3 @@ function hasMarker(input: unknown): boolean {
 export function isNullMarker(input: unknown): boolean {
   return input instanceof DbNullClass || input instanceof JsonNullClass || input instanceof AnyNullClass
 }
-

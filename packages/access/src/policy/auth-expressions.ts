@@ -75,7 +75,10 @@ export function compileAuthPredicate(scope: PolicyScope, expression: BinaryExpre
 }
 
 /** One context for each item of the list; `null` without a list. */
-function itemsOf(binding: string | undefined, receiverOf: (context: PolicyContext) => unknown): (context: PolicyContext) => readonly PolicyContext[] | null {
+function itemsOf(
+  binding: string | undefined,
+  receiverOf: (context: PolicyContext) => unknown,
+): (context: PolicyContext) => readonly PolicyContext[] | null {
   return (context) => {
     const receiver = receiverOf(context)
     if (!receiver) return null

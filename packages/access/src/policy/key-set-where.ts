@@ -16,13 +16,15 @@ const NO_ROW = { OR: [] }
 
 /** The same meaning in ZenStack's filters; `undefined` for what they cannot say exactly. */
 export function compileKeyWhere(scope: PolicyScope, expression: Expression): KeyWhere | undefined {
-  if (expression.kind === 'binary' && (expression.op === '&&' || expression.op === '||')) return combined(scope, expression.op, expression.left, expression.right)
+  if (expression.kind === 'binary' && (expression.op === '&&' || expression.op === '||'))
+    return combined(scope, expression.op, expression.left, expression.right)
   if (expression.kind === 'binary' && expression.op === '==') {
     const { left, right } = expression
     if (isAuth(left) || isAuth(right)) return authRow(scope, isAuth(left) ? right : left)
     return equality(scope, compileOperand(scope, left), compileOperand(scope, right), mentionsAuth(left) || mentionsAuth(right))
   }
-  if (expression.kind === 'binary' && expression.op === 'in') return inList(compileOperand(scope, expression.left), compileOperand(scope, expression.right))
+  if (expression.kind === 'binary' && expression.op === 'in')
+    return inList(compileOperand(scope, expression.left), compileOperand(scope, expression.right))
   if (expression.kind === 'unary') {
     const operand = compileOperand(scope, expression.operand)
     return isFlag(operand) ? { isBounded: false, of: () => ({ [operand.name]: false }) } : undefined

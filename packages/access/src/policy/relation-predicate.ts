@@ -67,7 +67,14 @@ function reachOf(scope: PolicyScope, left: Expression): Reach | undefined {
   const [first, second, third] = path ?? []
   const relation = first === undefined ? undefined : scope.model.relations.get(first)
   if (relation === undefined || relation.origin !== undefined || third !== undefined) return undefined
-  if (second === undefined) return reachThrough(scope, scope.model, relation, relation.pairs.map((pair) => pair.own), false)
+  if (second === undefined)
+    return reachThrough(
+      scope,
+      scope.model,
+      relation,
+      relation.pairs.map((pair) => pair.own),
+      false,
+    )
   const middle = scope.data.models.get(relation.model)
   const list = middle?.relations.get(second)
   if (middle === undefined || list === undefined || list.origin !== undefined || relation.keyIn !== 'own' || !relation.isEnforced) return undefined

@@ -13,7 +13,17 @@ import type { FilterScope } from './field-filter.ts'
 /** Where a JSON filter looks: the column, or a place in it. `null` is SQL's NULL, `undefined` is not known. */
 export type JsonSource = (row: StoredRow) => JsonItem | null | undefined
 
-export const JSON_KEYS = ['path', 'equals', 'not', 'string_contains', 'string_starts_with', 'string_ends_with', 'array_contains', 'array_starts_with', 'array_ends_with']
+export const JSON_KEYS = [
+  'path',
+  'equals',
+  'not',
+  'string_contains',
+  'string_starts_with',
+  'string_ends_with',
+  'array_contains',
+  'array_starts_with',
+  'array_ends_with',
+]
 
 export interface JsonScope {
   readonly notes: PlanNotes
@@ -94,7 +104,9 @@ export function compileEquals(scope: JsonScope, source: JsonSource, value: unkno
   if (value instanceof JsonNullClass) return overNull(source, false, true)
   if (value instanceof AnyNullClass) return overNull(source, true, true)
   const operand = jsonInput(value)
-  return operand === undefined ? mayFail(scope.notes, `where: a value of "${scope.name}" that jsonb cannot hold`) : over(source, (each) => isSameJson(each, operand.value))
+  return operand === undefined
+    ? mayFail(scope.notes, `where: a value of "${scope.name}" that jsonb cannot hold`)
+    : over(source, (each) => isSameJson(each, operand.value))
 }
 
 function overNull(source: JsonSource, isSqlNullWanted: boolean, isJsonNullWanted: boolean): Condition {
@@ -130,7 +142,13 @@ function compileArray(scope: JsonScope, source: JsonSource, operator: string, va
   }
   return over(source, (each) => {
     // The same function takes the first item of an array and the member "0" of an object.
-    const first = Array.isArray(each) ? (each.length > 0 ? { value: each[0] as unknown } : null) : isJsonObject(each) && Object.hasOwn(each, '0') ? { value: each['0'] } : null
+    const first = Array.isArray(each)
+      ? each.length > 0
+        ? { value: each[0] as unknown }
+        : null
+      : isJsonObject(each) && Object.hasOwn(each, '0')
+        ? { value: each['0'] }
+        : null
     return first === null ? null : isSameJson(first.value, operand.value)
   })
 }

@@ -32,7 +32,14 @@ export function compileTextFilter(scope: TextScope, domain: Domain<string>, sour
   )
 }
 
-function compileOperator(scope: TextScope, domain: Domain<string>, source: TextSource, operator: string, value: unknown, isInsensitive: boolean): Condition {
+function compileOperator(
+  scope: TextScope,
+  domain: Domain<string>,
+  source: TextSource,
+  operator: string,
+  value: unknown,
+  isInsensitive: boolean,
+): Condition {
   if (operator === 'not') return notOf(compileTextFilter(scope, domain, source, value))
   if (value === null) return (row) => (source(row) === undefined ? undefined : source(row) === null)
   const list: unknown[] = Array.isArray(value) ? value : [value]
@@ -42,8 +49,15 @@ function compileOperator(scope: TextScope, domain: Domain<string>, source: TextS
   if (inputs.includes(undefined)) return mayFail(scope.notes, `where: a value of "${scope.name}" that only Postgres can read`)
   if (isInsensitive && scope.lower === undefined) return askDatabase(scope.notes, `where: lower() of "${scope.name}" is that of its collation`)
   const fold = isInsensitive && scope.lower !== undefined ? scope.lower : (text: string): string => text
-  const test = textTest(domain, operator, inputs.map((input) => fold(input ?? '')))
-  if (typeof test === 'string') return test === 'unordered' ? askDatabase(scope.notes, 'where: the order of the default collation') : mayFail(scope.notes, `where: "${operator.slice(0, 40)}"`)
+  const test = textTest(
+    domain,
+    operator,
+    inputs.map((input) => fold(input ?? '')),
+  )
+  if (typeof test === 'string')
+    return test === 'unordered'
+      ? askDatabase(scope.notes, 'where: the order of the default collation')
+      : mayFail(scope.notes, `where: "${operator.slice(0, 40)}"`)
   return (row): Truth => {
     const text = source(row)
     return text === undefined || text === null ? text : test(fold(text))

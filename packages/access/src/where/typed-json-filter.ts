@@ -172,4 +172,3 @@ function rankOf(value: unknown): number | undefined {
   if (isNumber(value)) return 2
   return typeof value === 'boolean' ? 3 : undefined
 }
-
