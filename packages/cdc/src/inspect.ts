@@ -208,6 +208,11 @@ function publicationProblems(target: CaptureTarget, publication: PublicationFact
       cure,
     })
   }
+  for (const table of publication.members.filter(({ isPartial }) => isPartial)) {
+    const message = `The publication ${name} has a row filter or a list of columns for ${tableName(table)}: changes would be missing.`
+    const again = `Run \`ALTER PUBLICATION ${name} DROP TABLE ${sqlName(table)}\`, then \`zenstack-live setup\`.`
+    problems.push({ kind: 'publication_options', severity: 'error', message, cure: again, table: tableName(table) })
+  }
   for (const table of tables.filter(isPublishable)) {
     if (publication.tables.has(tableName(table))) continue
     const message = `The publication ${name} lacks ${tableName(table)}: its changes would be lost.`

@@ -7,6 +7,7 @@ import type { Limits } from '@zenstack-live/protocol'
 import pg from 'pg'
 import { capturedTables } from './captured-tables.ts'
 import { logSink } from './log-sink.ts'
+import { DEFAULT_RETENTION, TRIM_INTERVAL_MS } from './retention.ts'
 
 export interface ZenStackLiveOptions {
   /** A client of the application. Only its schema is read; what a user may see is decided by the clients that `getClient` gives. */
@@ -54,8 +55,6 @@ interface Parts {
   trimming: NodeJS.Timeout | undefined
 }
 
-const DEFAULT_RETENTION: Retention = { maxAgeMs: 24 * 60 * 60_000, maxBytes: 1024 ** 3 }
-const TRIM_INTERVAL_MS = 60_000
 const SECRET_NOTE = 'secret'
 
 const CONSOLE: LiveLogger = {

@@ -84,7 +84,8 @@ export function tableShape(facts: TableFacts): string {
 export async function readPublication(query: Query, name: string): Promise<PublicationFacts | undefined> {
   const [row] = await query(
     `SELECT p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate AS everything, p.pubviaroot AS viaroot, p.puballtables AS alltables,
-       (SELECT json_agg(json_build_array(t.schemaname, t.tablename, coalesce(r.oid::int8, 0)))
+       (SELECT json_agg(json_build_array(t.schemaname, t.tablename, coalesce(r.oid::int8, 0),
+             (to_jsonb(t) ->> 'rowfilter') IS NOT NULL OR (to_jsonb(r) ->> 'prattrs') IS NOT NULL))
           FROM pg_publication_tables t JOIN pg_namespace n ON n.nspname = t.schemaname
           JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename
           LEFT JOIN pg_publication_rel r ON r.prpubid = p.oid AND r.prrelid = c.oid
@@ -93,12 +94,12 @@ export async function readPublication(query: Query, name: string): Promise<Publi
     [name],
   )
   if (row === undefined) return undefined
-  const tables = (row['tables'] ?? []) as [string, string, number][]
+  const tables = (row['tables'] ?? []) as [string, string, number, boolean][]
   return {
     publishesEverything: row['everything'] === true,
     isViaRoot: row['viaroot'] === true,
     isForAllTables: row['alltables'] === true,
-    members: tables.map(([schema, table]) => ({ schema, name: table })),
+    members: tables.map(([schema, table, , isPartial]) => ({ schema, name: table, isPartial })),
     tables: new Map(tables.map(([schema, table, membership]) => [tableName({ schema, name: table }), membership])),
   }
 }
@@ -109,7 +110,8 @@ export interface PublicationFacts {
   /** Changes of partitions come under the name of their root. */
   isViaRoot: boolean
   isForAllTables: boolean
-  members: { schema: string; name: string }[]
+  /** `isPartial`: a row filter or a list of columns leaves something out. */
+  members: { schema: string; name: string; isPartial: boolean }[]
   /** `schema.table` → what the catalog calls its membership, another one after it was left and joined again. */
   tables: ReadonlyMap<string, number>
 }

@@ -1,0 +1,18 @@
+#!/usr/bin/env node
+import { runCommandLine } from './command-line.ts'
+
+const ended = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  // A second signal ends it at once.
+  process.once(signal, () => ended.abort())
+}
+
+process.exitCode = await runCommandLine({
+  args: process.argv.slice(2),
+  env: process.env,
+  directory: process.cwd(),
+  print: (line) => process.stdout.write(`${line}\n`),
+  note: (line) => process.stderr.write(`${line}\n`),
+  signal: ended.signal,
+  hasColors: process.stdout.isTTY && process.env['NO_COLOR'] === undefined,
+})

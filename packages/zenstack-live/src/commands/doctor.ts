@@ -1,0 +1,87 @@
+import { inspectCapture, type CaptureInspection } from '@zenstack-live/cdc'
+import { EXIT_CODES, type Command, type CommandContext } from './command.ts'
+import { captureTarget, readCaptured } from '../capture-target.ts'
+import { inspectLog } from './inspect-log.ts'
+import { parseOptions, readConfig } from './parse-options.ts'
+import { secretFields } from './secret-fields.ts'
+import { createStyle, formatBytes } from './style.ts'
+import type { LoadedConfig } from '../load-config.ts'
+
+/** One finding of the doctor. */
+export interface Finding {
+  severity: 'ok' | 'warning' | 'error'
+  /** What it is about: `postgres`, `schema`, `log`. */
+  area: string
+  message: string
+  cure?: string
+}
+
+export const command: Command = {
+  summary: 'Checks the database, the schema and the change log, and says how to mend what is wrong.',
+  usage: `Usage: zenstack-live doctor [--config <file>] [--json]
+
+Looks at Postgres (wal_level, role, slot, publication, tables), at the schema, and at the
+change log. Changes nothing.
+
+Exit code 0 when all is well, 1 when something is wrong or risky.`,
+  async run(context) {
+    const { values } = parseOptions(context, {})
+    const findings = await examine(await readConfig(context, values.config))
+    const isWell = findings.every(({ severity }) => severity === 'ok')
+    if (values.json) context.print(JSON.stringify({ ok: isWell, findings }))
+    else printFindings(context, findings)
+    return isWell ? EXIT_CODES.ok : EXIT_CODES.problem
+  },
+}
+
+async function examine(config: LoadedConfig): Promise<Finding[]> {
+  const target = captureTarget(config)
+  // The server first: without it there is no schema to hold the tables against.
+  const alone = await inspectCapture({ ...target, tables: [] })
+  if (alone.server === undefined) return [...databaseFindings(alone), ...(await inspectLog(config))]
+  const { data, tables } = await readCaptured(config, target.url)
+  const inspection = await inspectCapture({ ...target, tables })
+  const refused = [...data.models.values()].flatMap((model) => {
+    const { refusal } = model
+    // The tables of the capture are looked at above; here are the models that have none to look at.
+    if (refusal === undefined || tables.some((table) => table.schema === model.table.schema && table.name === model.table.name)) return []
+    const finding: Finding = { severity: 'error', area: 'schema', message: `${model.name} cannot be live (${refusal.reason}).`, cure: refusal.cure }
+    return [finding]
+  })
+  const secrets = secretFields(data, tables)
+  return [
+    ...databaseFindings(inspection),
+    ...(refused.length === 0 ? [{ severity: 'ok', area: 'schema', message: `All ${data.models.size} models can be live.` } as const] : refused),
+    ...secrets,
+    ...(await inspectLog(config)),
+  ]
+}
+
+function databaseFindings({ server, slot, publication, problems }: CaptureInspection): Finding[] {
+  const findings: Finding[] = []
+  const ok = (message: string): number => findings.push({ severity: 'ok', area: 'postgres', message })
+  const has = (kinds: string[]): boolean => problems.some(({ kind }) => kinds.includes(kind))
+  if (server !== undefined) {
+    ok(`Postgres ${server.version}, database "${server.database}", role "${server.user}"${server.isStandby ? ', a standby' : ''}.`)
+    if (!has(['wal_level', 'replication_role', 'server_version'])) ok('Changes can be read: wal_level is logical, and the role may replicate.')
+  }
+  if (publication !== undefined && !has(['publication_table', 'publication_options']))
+    ok(`The publication covers all ${publication.tables.size} tables.`)
+  if (slot !== undefined && !has(['slot_lost', 'slot_foreign'])) {
+    ok(`The slot "${slot.name}" ${slot.isActive ? 'is being read' : 'waits for a capture'}; it holds back ${formatBytes(slot.retainedBytes)} of WAL.`)
+  }
+  return [...findings, ...problems.map(({ severity, message, cure }) => ({ severity, area: 'postgres', message, cure }))]
+}
+
+function printFindings(context: CommandContext, findings: readonly Finding[]): void {
+  const style = createStyle(context.hasColors)
+  const signs = { ok: style.good('✔'), warning: style.caution('!'), error: style.bad('✖') }
+  for (const { severity, message, cure } of findings) {
+    context.print(`${signs[severity]} ${message}`)
+    if (cure !== undefined) context.print(style.dim(`    ${cure}`))
+  }
+  const count = (wanted: string): number => findings.filter(({ severity }) => severity === wanted).length
+  const [errors, warnings] = [count('error'), count('warning')]
+  context.print('')
+  context.print(errors + warnings === 0 ? style.good('All is well.') : style.strong(`${errors} wrong, ${warnings} risky.`))
+}

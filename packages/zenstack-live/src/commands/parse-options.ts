@@ -1,0 +1,26 @@
+import { parseArgs, type ParseArgsConfig } from 'node:util'
+import { loadConfig, type LoadedConfig } from '../load-config.ts'
+import type { CommandContext } from './command.ts'
+
+/** The command line cannot be understood. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+const COMMON = { config: { type: 'string', short: 'c' }, json: { type: 'boolean', default: false } } as const
+
+type Options = NonNullable<ParseArgsConfig['options']>
+type Parsed<O extends Options> = ReturnType<typeof parseArgs<{ args: string[]; options: typeof COMMON & O; allowPositionals: true }>>
+
+/** Reads the arguments of a command: its own options, and `--config` and `--json`, which all of them take. */
+export function parseOptions<const O extends Options>(context: CommandContext, options: O): Parsed<O> {
+  try {
+    return parseArgs({ args: context.args, options: { ...COMMON, ...options }, allowPositionals: true })
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error))
+  }
+}
+
+export function readConfig(context: CommandContext, file: string | undefined): Promise<LoadedConfig> {
+  return loadConfig({ directory: context.directory, file, env: context.env })
+}

@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto'
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
+import { runCommand, type CommandRun } from './support/run-command.ts'
+import { workspaceDatabase, type WorkspaceDatabase } from './support/workspace-database.ts'
+
+let database: WorkspaceDatabase
+let slot: string
+let config: string
+beforeEach(async () => {
+  database = await workspaceDatabase(inject('postgresUrl'))
+  slot = `command_${randomUUID().slice(0, 8)}`
+  config = `slot: '${slot}', exclude: ['Note.secret'], redis: { url: '${inject('redisUrl')}', name: 'command:${slot}' }`
+})
+afterEach(async () => {
+  await database.sql(`SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '${slot}' AND NOT active`)
+  await database.close()
+})
+
+const run = (args: string[]): Promise<CommandRun> => runCommand(args, { config, env: { DATABASE_URL: database.url } })
+
+/** Starts a command that goes on until it is ended. */
+function begin(args: string[]): { line: (isIt: (line: string) => boolean) => Promise<string>; end: () => Promise<CommandRun> } {
+  const ended = new AbortController()
+  const lines: string[] = []
+  let wake: (() => void) | undefined
+  const running = runCommand(args, {
+    config,
+    env: { DATABASE_URL: database.url },
+    signal: ended.signal,
+    onLine: (line) => {
+      lines.push(line)
+      wake?.()
+    },
+  })
+  return {
+    async line(isIt) {
+      for (;;) {
+        const found = lines.find(isIt)
+        if (found !== undefined) return found
+        await new Promise<void>((resolve) => (wake = resolve))
+      }
+    },
+    async end() {
+      ended.abort()
+      return running
+    },
+  }
+}
+
+describe('setup', () => {
+  it('tells what it would do, does it, and then has nothing to do', async () => {
+    const planned = await run(['setup', '--dry-run', '--json'])
+    const { statements } = JSON.parse(planned.lines[0] ?? '') as { statements: string[] }
+    expect(statements).toContain('ALTER TABLE "public"."Task" REPLICA IDENTITY FULL')
+    const done = await run(['setup'])
+    expect(done.lines).toEqual(statements.map((statement) => `✔ ${statement}`))
+    expect((await run(['setup'])).lines).toEqual(['Nothing to do.'])
+  })
+})
+
+describe('slot', () => {
+  it('shows, makes and drops the slot', async () => {
+    expect(await run(['slot'])).toMatchObject({ code: 1, lines: [expect.stringContaining(`no slot "${slot}"`)] })
+    expect(await run(['slot', 'create'])).toMatchObject({ code: 0, lines: [`The slot "${slot}" was made.`] })
+    const shown = await run(['slot', 'show', '--json'])
+    expect(JSON.parse(shown.lines[0] ?? '')).toMatchObject({ name: slot, isActive: false, walStatus: 'reserved', isFailover: true })
+    expect((await run(['slot'])).lines.join('\n')).toMatch(/read by\s+nobody/)
+    expect(await run(['slot', 'drop'])).toMatchObject({ code: 2, notes: [expect.stringContaining('--yes')] })
+    expect(await run(['slot', 'drop', '--yes'])).toMatchObject({ code: 0, lines: [`The slot "${slot}" was dropped.`] })
+    expect(await run(['slot', 'turn'])).toMatchObject({ code: 2 })
+  })
+})
+
+describe('cdc and tail', () => {
+  it('read changes into the log and print them from there', async () => {
+    await run(['setup'])
+    const cdc = begin(['cdc'])
+    await cdc.line((line) => line.includes('Reading changes, epoch 1'))
+    // The one that leads has the slot; nobody can take it away.
+    expect(await run(['slot', 'drop', '--yes'])).toMatchObject({ code: 1, notes: [expect.stringContaining('Stop it first')] })
+    const second = begin(['cdc', '--json'])
+    await second.line((line) => line === '{"kind":"waiting"}')
+    const tail = begin(['tail', '--from', 'start', '--table', 'User', '--values'])
+    const json = begin(['tail', '--json', '--from', 'start'])
+    await database.sql(`INSERT INTO "User" (id, name) VALUES ('ann', 'Ann')`)
+    await database.sql(`UPDATE "User" SET name = 'Anna'`)
+    await database.sql(`DELETE FROM "User"`)
+    expect(await tail.line((line) => line.includes('delete'))).toMatch(
+      /^\d+-1 delete {3}public\.User \{"id":"ann"\} \{"id":"ann","name":"Anna","role":"MEMBER"\}$/,
+    )
+    expect(await tail.line((line) => line.includes('update'))).toMatch(/update {3}public\.User \{"id":"ann"\} \{"name":"Anna"\}$/)
+    const created = JSON.parse(await json.line((line) => line.includes('"op":"c"'))) as { key: unknown; value: { after: unknown } }
+    expect([created.key, created.value.after]).toEqual([{ id: 'ann' }, { id: 'ann', name: 'Ann', role: 'MEMBER' }])
+    expect((await tail.end()).code).toBe(0)
+    expect((await json.end()).code).toBe(0)
+    // The first one ends, the second one goes on.
+    expect((await cdc.end()).lines.at(-1)).toBe('Ended.')
+    await second.line((line) => line.startsWith('{"kind":"leading"'))
+    expect((await second.end()).code).toBe(0)
+    const all = await run(['tail', '--from', 'start', '--no-follow', '--table', 'public.User'])
+    expect(all.lines.map((line) => line.split(' ')[1])).toEqual(['create', 'update', 'delete'])
+  })
+
+  it('say that they need Redis', async () => {
+    config = `slot: '${slot}'`
+    for (const command of ['cdc', 'tail']) expect(await run([command])).toMatchObject({ code: 2, notes: [expect.stringContaining('Set REDIS_URL')] })
+  })
+})
+
+describe('help', () => {
+  it('lists every command, and each explains itself', async () => {
+    const { lines } = await run(['help'])
+    for (const name of ['doctor', 'setup', 'cdc', 'tail', 'slot']) {
+      expect(lines.some((line) => line.startsWith(`  ${name}`))).toBe(true)
+      expect((await run([name, '--help'])).lines[0]).toMatch(new RegExp(`^Usage: zenstack-live ${name}`))
+    }
+    expect(await run([])).toMatchObject({ code: 2 })
+  })
+})
