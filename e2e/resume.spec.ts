@@ -25,7 +25,7 @@ test.describe('a reader that was cut off goes on where it stopped', () => {
     await editWhileAway(demo)
     await redis.start(['--appendonly', 'no'])
     await expectEdits(tandem)
-    await demo.sql(`UPDATE task SET title = 'And it goes on' WHERE id = 'crate'`)
+    await demo.sql(`UPDATE task SET title = 'And it goes on' WHERE id = 'catering'`)
     await expect(tandem.right.card('And it goes on')).toBeVisible()
   })
 

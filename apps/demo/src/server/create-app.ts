@@ -22,9 +22,6 @@ export interface AppOptions {
 
 /** Everything the page talks to: sign-in, ZenStack's reads and writes, the live streams, and the SQL panel. */
 export function createApp({ live, database, databaseUrl, sessions }: AppOptions): Hono {
-  // The browser's own EventSource cannot send headers: for it the token may stand in the address.
-  const tokenOf = (context: Context): string | undefined =>
-    context.req.header('authorization')?.replace(/^Bearer /, '') ?? context.req.query('access_token')
   const getClient = (context: Context): Promise<DemoClient> => database.clientOf(sessions.personOf(tokenOf(context)))
   const app = new Hono()
   app.use('/api/*', onlyThisPage())
@@ -54,6 +51,11 @@ export function createApp({ live, database, databaseUrl, sessions }: AppOptions)
   })
   app.all('/api/*', (context) => context.json({ error: 'There is nothing here.' }, 404))
   return app
+}
+
+/** The browser's own EventSource cannot send headers: for it the token may stand in the address. */
+function tokenOf(context: Context): string | undefined {
+  return context.req.header('authorization')?.replace(/^Bearer /, '') ?? context.req.query('access_token')
 }
 
 function field(body: unknown, name: string): string {
