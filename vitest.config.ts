@@ -7,12 +7,20 @@ const ssr = { resolve: { conditions: [...conditions, 'module', 'node', 'developm
 
 const SERVICE = ['packages/*/test/**/*.service.test.ts', 'packages/*/test/**/*.service.test.tsx', 'examples/**/*.service.test.ts']
 const PROPERTY = ['packages/*/test/**/*.property.test.ts']
+const BROWSER_TYPES = ['packages/{client,react}/test/**/*.test-d.{ts,tsx}']
 const REACT = ['packages/*/test/**/*.test.tsx']
 
 export default defineConfig({
   test: {
     projects: [
-      { ssr, test: { name: 'unit', include: ['packages/*/test/**/*.test.ts', 'scripts/test/**/*.test.ts'], exclude: [...SERVICE, ...PROPERTY, '**/*.packed.test.ts'] } },
+      {
+        ssr,
+        test: {
+          name: 'unit',
+          include: ['packages/*/test/**/*.test.ts', 'scripts/test/**/*.test.ts'],
+          exclude: [...SERVICE, ...PROPERTY, '**/*.packed.test.ts'],
+        },
+      },
       { ssr, test: { name: 'property', include: PROPERTY, testTimeout: 120_000 } },
       { resolve, ssr, test: { name: 'react', include: REACT, exclude: SERVICE, environment: 'happy-dom' } },
       {
@@ -28,13 +36,31 @@ export default defineConfig({
         },
       },
       // What users install: tarballs in empty projects, through npm.
-      { ssr, test: { name: 'packed', include: ['scripts/test/*.packed.test.ts'], globalSetup: ['packages/testing/src/service-setup.ts'], testTimeout: 600_000, hookTimeout: 600_000 } },
+      {
+        ssr,
+        test: {
+          name: 'packed',
+          include: ['scripts/test/*.packed.test.ts'],
+          globalSetup: ['packages/testing/src/service-setup.ts'],
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+        },
+      },
       {
         ssr,
         test: {
           name: 'types',
           include: [],
-          typecheck: { enabled: true, only: true, include: ['packages/*/test/**/*.test-d.ts', 'packages/*/test/**/*.test-d.tsx'] },
+          typecheck: { enabled: true, only: true, include: ['packages/*/test/**/*.test-d.ts'], exclude: BROWSER_TYPES },
+        },
+      },
+      {
+        ssr,
+        test: {
+          name: 'types-browser',
+          include: [],
+          // As an app with a bundler sees them.
+          typecheck: { enabled: true, only: true, tsconfig: './tsconfig.types.json', include: BROWSER_TYPES },
         },
       },
     ],
