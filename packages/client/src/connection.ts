@@ -180,10 +180,7 @@ export class Connection implements LiveStreamOwner {
         void this.#host.refresh().then((isRefreshed) => isCurrent() && this.dispatch({ kind: isRefreshed ? 'refreshed' : 'refresh-failed' }))
         return
       case 'poll':
-        void this.#host.poll().then((code) => {
-          if (!isCurrent()) return
-          this.dispatch(code === undefined ? { kind: 'polled' } : code === 'unauthenticated' ? { kind: 'auth-expired' } : { kind: 'refused', code })
-        })
+        void this.#host.poll().then((code) => isCurrent() && this.dispatch(pollEvent(code)))
     }
   }
 
@@ -296,4 +293,9 @@ export class Connection implements LiveStreamOwner {
 
 function lsnOf(position: string | undefined): Lsn | undefined {
   return position === undefined ? undefined : positionLsn(position)
+}
+
+function pollEvent(code: ErrorCode | undefined): ConnectionEvent {
+  if (code === undefined) return { kind: 'polled' }
+  return code === 'unauthenticated' ? { kind: 'auth-expired' } : { kind: 'refused', code }
 }

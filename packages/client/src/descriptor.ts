@@ -2,7 +2,6 @@ import type { InferExtQueryArgs, InferExtResult, InferOptions, InferSchema } fro
 import type {
   AggregateArgs,
   AggregateResult,
-  ClientContract,
   CountArgs,
   CountResult,
   ExistsArgs,
@@ -119,12 +118,13 @@ type LiveModelsOf<
   ExtQueryArgs extends ExtQueryArgsBase,
   ExtResult extends ExtResultBase<Schema>,
 > = {
-  readonly [Model in GetSlicedModels<Schema, Options> as `${Uncapitalize<Model>}`]: LiveModel<Schema, Model, Options, ExtQueryArgs, ExtResult>
+  readonly [Model in GetSlicedModels<Schema, Options> as Uncapitalize<Model>]: LiveModel<Schema, Model, Options, ExtQueryArgs, ExtResult>
 }
 
-/** `typeof db`, whatever its schema: ZenStack's own hooks accept it in this form. */
-// oxlint-disable-next-line typescript/no-explicit-any -- the contract is invariant in its parameters; nothing narrower takes every client
-export type AnyClient = ClientContract<any, any, any, any, any>
+/** `typeof db`, whatever its schema: of a client the types need no more than that it carries one. */
+export interface AnyClient {
+  readonly $schema: SchemaDef
+}
 
 const OPERATIONS = ['findUnique', 'findFirst', 'findMany', 'exists', 'count', 'aggregate', 'groupBy'] as const satisfies readonly LiveOperation[]
 

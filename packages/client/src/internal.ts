@@ -2,5 +2,6 @@
 export { internals, type LiveClientInternals, type Write } from './create-live-client.ts'
 export { createDescriptors } from './descriptor.ts'
 export { readJson, type JsonRead, type ResumePoint } from './json-read.ts'
-export { LiveStore, wireOf, type AnyDescriptor } from './live-store.ts'
+export { LiveStore } from './live-store.ts'
 export { shareStructure } from './share-structure.ts'
+export { wireOf, type AnyDescriptor } from './wire-of.ts'

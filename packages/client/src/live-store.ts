@@ -1,5 +1,4 @@
 import { LiveError, queryId, positionLsn, type ErrorCode, type Lsn, type QueryId, type RowChange, type WireQuery } from '@zenstack-live/protocol'
-import { serialize } from '@zenstackhq/client-helpers/fetch'
 import { Connection, type ConnectionHost } from './connection.ts'
 import { EMPTY_QUERY_VIEW } from './connection-view.ts'
 import type { LiveChanges, LiveQuery } from './descriptor.ts'
@@ -11,6 +10,8 @@ import type { ClientLimits } from './limits.ts'
 import { isOnline, listenToPage } from './page-events.ts'
 import { dataOf, valueResult } from './query-result.ts'
 import { openTabChannel, type TabChannel } from './tab-channel.ts'
+import { wireOf, type AnyDescriptor } from './wire-of.ts'
+import { withResolvers } from './with-resolvers.ts'
 
 export interface LiveStoreOptions {
   readonly endpoint: string
@@ -36,8 +37,6 @@ interface Watched {
   state: LiveState<unknown> | undefined
   syncedAt: number | undefined
 }
-
-export type AnyDescriptor = LiveQuery<unknown> | LiveChanges<unknown>
 
 /** Keeps every watched query's result right, over one connection. The framework-free heart of the client. */
 export class LiveStore implements ConnectionHost {
@@ -441,37 +440,4 @@ const IDLE: LiveState<unknown> = { isLive: false, liveStatus: 'idle', lastSynced
 
 function errorOf(code: ErrorCode, query: AnyDescriptor): LiveError {
   return new LiveError(code, `The server refused ${query.model}.${query.operation} (${code}). Its log names the reason, docs/protocol.md the cure.`)
-}
-
-const WIRES = new WeakMap<AnyDescriptor, WireQuery>()
-
-/** The query as it travels, made once for each descriptor. */
-export function wireOf(query: AnyDescriptor): WireQuery {
-  let wire = WIRES.get(query)
-  if (wire === undefined) {
-    const { data, meta } = query.args === undefined ? {} : serialize(query.args)
-    wire = {
-      model: query.model,
-      operation: query.operation,
-      ...(data === undefined ? {} : { args: data }),
-      ...(meta === undefined ? {} : { meta }),
-    }
-    WIRES.set(query, wire)
-  }
-  return wire
-}
-
-interface Resolvers<T> {
-  readonly promise: Promise<T>
-  resolve(value: T): void
-  reject(reason: unknown): void
-}
-
-/** `Promise.withResolvers`, for browsers from before 2024. */
-function withResolvers<T>(): Resolvers<T> {
-  let settle: Omit<Resolvers<T>, 'promise'> | undefined
-  const promise = new Promise<T>((resolve, reject) => {
-    settle = { resolve, reject }
-  })
-  return { promise, resolve: (value) => settle?.resolve(value), reject: (reason) => settle?.reject(reason) }
 }

@@ -25,5 +25,5 @@ export function listenToPage(events: PageEvents): () => void {
 
 /** Whether the browser believes there is a network. Elsewhere: yes. */
 export function isOnline(): boolean {
-  return typeof navigator === 'undefined' || navigator.onLine !== false
+  return typeof navigator === 'undefined' || navigator.onLine
 }

@@ -44,9 +44,9 @@ describe('a descriptor has the type that ZenStack answers with', () => {
 describe('what does not fit does not compile', () => {
   it('models, operations, fields and values', () => {
     // @ts-expect-error -- there is no such model
-    live.nothing
+    void live.nothing
     // @ts-expect-error -- writes are not live
-    live.task.create
+    void live.task.create
     // @ts-expect-error -- there is no such field
     live.task.findMany({ where: { nothing: 1 } })
     // @ts-expect-error -- a title is text

@@ -80,13 +80,13 @@ class World {
     const page = Object.assign(this.page, { visibilityState: 'visible' })
     vi.stubGlobal('window', page)
     vi.stubGlobal('document', page)
+    const isOnline = (): boolean => this.isOnline
     vi.stubGlobal('navigator', {
       get onLine(): boolean {
-        return world.isOnline
+        return isOnline()
       },
     })
     vi.stubGlobal('BroadcastChannel', undefined)
-    const world = this
     this.#live = createLiveClient(schema, { endpoint: 'http://edge/live', fetch: this.edge.fetch, identity: () => this.server.identity })
   }
 

@@ -150,7 +150,7 @@ describe('against a real edge', () => {
 
   it('refuses a query that is wrong, and goes on with the others', async () => {
     const live = clientOf('bob')
-    const wrong = watch(live, { model: 'Task', operation: 'findMany', args: { where: { nothing: 1 } } } as LiveQuery<unknown[]>)
+    const wrong = watch(live, { model: 'Task', operation: 'findMany', args: { where: { nothing: 1 } } })
     const right = watch(live, live.space.findMany())
     await right.until((_, state) => state?.isLive === true)
     await wrong.until((_, state) => state?.status === 'error')

@@ -24,21 +24,17 @@ export interface SseDecoder {
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
  */
 export function createSseDecoder(options: { lastEventId?: string; maxBlockChars?: number } = {}): SseDecoder {
-  const maxBlockChars = options.maxBlockChars ?? 64 * 1024 * 1024
-  let rest = ''
+  const { maxBlockChars = 64 * 1024 * 1024 } = options
+  let [rest, event] = ['', '']
   let isFirst = true
-  let lastEventId = options.lastEventId
-  let event = ''
+  let { lastEventId } = options
   let data: string[] = []
   let dataChars = 0
   let retryMs: number | undefined
   let hasFields = false
 
   const readLine = (line: string): void => {
-    const colon = line.indexOf(':')
-    if (colon === 0) return
-    const field = colon < 0 ? line : line.slice(0, colon)
-    const value = colon < 0 ? '' : line.slice(line.charCodeAt(colon + 1) === 32 ? colon + 2 : colon + 1)
+    const [field, value] = splitField(line)
     if (field === 'data') {
       data.push(value)
       dataChars += value.length + 1
@@ -89,6 +85,13 @@ export function createSseDecoder(options: { lastEventId?: string; maxBlockChars?
       return blocks
     },
   }
+}
+
+/** A line's field and value, without one leading space. A comment's field is empty, which no field is called. */
+function splitField(line: string): [field: string, value: string] {
+  const colon = line.indexOf(':')
+  if (colon < 0) return [line, '']
+  return [line.slice(0, colon), line.slice(line.charCodeAt(colon + 1) === 32 ? colon + 2 : colon + 1)]
 }
 
 /** The next line's end: CR, LF or CRLF. A CR at the very end waits for what follows: an LF would belong to it. */

@@ -36,44 +36,38 @@ const operation = fc.oneof(
 const codes = Object.keys(ERROR_CODES) as ErrorCode[]
 
 const frame: fc.Arbitrary<Frame> = fc.oneof(
-  fc
-    .tuple(q, at, fc.nat(), fc.boolean(), fc.array(row, { maxLength: 3 }), meta)
-    .map(([query, entry, part, isLast, rows, notes]): Frame => ({
-      event: 'snapshot',
-      q: query,
-      at: entry,
-      part,
-      isLast,
-      shape: 'rows',
-      rows,
-      ...notes,
-    })),
-  fc
-    .tuple(q, at, json, meta)
-    .map(([query, entry, value, notes]): Frame => ({
-      event: 'snapshot',
-      q: query,
-      at: entry,
-      part: 0,
-      isLast: true,
-      shape: 'value',
-      value,
-      ...notes,
-    })),
+  fc.tuple(q, at, fc.nat(), fc.boolean(), fc.array(row, { maxLength: 3 }), meta).map(([query, entry, part, isLast, rows, notes]): Frame => ({
+    event: 'snapshot',
+    q: query,
+    at: entry,
+    part,
+    isLast,
+    shape: 'rows',
+    rows,
+    ...notes,
+  })),
+  fc.tuple(q, at, json, meta).map(([query, entry, value, notes]): Frame => ({
+    event: 'snapshot',
+    q: query,
+    at: entry,
+    part: 0,
+    isLast: true,
+    shape: 'value',
+    value,
+    ...notes,
+  })),
   fc
     .tuple(q, at, text)
     .map(([query, entry, ticket]): Frame => ({ event: 'ready', q: query, at: entry, engine: 'incremental', shape: 'rows', ticket })),
   fc
     .tuple(q, at, fc.array(operation, { maxLength: 3 }), meta)
     .map(([query, entry, ops, notes]): Frame => ({ event: 'change', q: query, at: entry, ops, ...notes })),
-  fc
-    .tuple(q, at, json)
-    .map(([query, entry, created]): Frame => ({
-      event: 'changes',
-      q: query,
-      at: entry,
-      changes: [{ type: 'created', date: '2026-01-01T00:00:00.000Z', created }],
-    })),
+  fc.tuple(q, at, json).map(([query, entry, created]): Frame => ({
+    event: 'changes',
+    q: query,
+    at: entry,
+    changes: [{ type: 'created', date: '2026-01-01T00:00:00.000Z', created }],
+  })),
   fc.tuple(q, at).map(([query, entry]): Frame => ({ event: 'reset', q: query, at: entry, reason: 'gap' })),
   fc.tuple(q, fc.constantFrom(...codes), text).map(([query, code, message]): Frame => ({ event: 'error', q: query, code, message })),
   fc.constantFrom<Frame>({ event: 'auth-expired' }, { event: 'bye', reason: 'drain' }),

@@ -31,7 +31,7 @@ export interface LiveFlags {
 }
 
 /** TanStack's result; rows that were written here and have not come back yet carry `$optimistic`. */
-export type LiveQueryResult<TData> = UseQueryResult<Optimistic<TData>, DefaultError> & LiveFlags
+export type LiveQueryResult<TData> = UseQueryResult<Optimistic<TData>> & LiveFlags
 
 /** As ZenStack's hooks mark their rows. */
 export type Optimistic<T> = Exclude<ModelQueryResult<T>['data'], undefined>

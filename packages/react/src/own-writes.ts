@@ -71,7 +71,7 @@ export class OwnWrites {
 
   /** Resolves when every answered write has come back. */
   async settled(): Promise<void> {
-    await Promise.all(this.#patches.map(({ answer }) => answer))
+    await Promise.all(this.#patches.flatMap(({ answer }) => answer ?? []))
   }
 
   clear(): void {

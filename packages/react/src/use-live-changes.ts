@@ -8,14 +8,15 @@ import type { Falsy } from './live-query-options.ts'
  * The callback may be a new function in each render.
  */
 export function useLiveChanges<Row>(changes: LiveChanges<Row> | Falsy, onChange: (change: LiveChange<Row>) => void): void {
-  const { bridge, scope } = useLiveContext()
+  const { bridge } = useLiveContext()
   const tell = useEffectEvent(onChange)
   const { store } = bridge.live
   const id = changes ? store.idOf(changes) : undefined
+  // oxlint-disable-next-line react/exhaustive-effect-dependencies -- equal descriptors have equal ids
   useEffect(() => {
     if (!changes) return undefined
     // The wire carries the row as ZenStack serializes it; the descriptor's type says which.
     return store.watchChanges(changes, (change) => tell({ ...change, date: new Date(change.date) } as LiveChange<Row>))
-    // Equal descriptors have equal ids.
-  }, [store, scope, id])
+    // oxlint-disable-next-line react-hooks/exhaustive-deps -- equal descriptors have equal ids
+  }, [store, id])
 }

@@ -10,11 +10,11 @@ export type LiveInfiniteQueryOptions<Row> = Omit<LiveQueryOptions<Row[]>, 'selec
   readonly pageSize?: number
 }
 
-type Row<T> = Optimistic<T[]> extends readonly (infer Shown)[] ? Shown[] : never
+type RowsOf<T> = Optimistic<T[]> extends readonly (infer Shown)[] ? Shown[] : never
 
 export type LiveInfiniteQueryResult<T> = Omit<LiveQueryResult<T[]>, 'data'> & {
   /** The rows seen so far, page by page; `pageParams` are the places they begin at. */
-  readonly data: InfiniteData<Row<T>, number> | undefined
+  readonly data: InfiniteData<RowsOf<T>, number> | undefined
   readonly hasNextPage: boolean
   readonly isFetchingNextPage: boolean
   /** Asks for one page more. What is shown stays until it is there. */
@@ -43,7 +43,7 @@ export function useLiveInfiniteQuery<T>(query: LiveQuery<T[]> | Falsy, options: 
     ...(pages.base === base ? { placeholderData: keepPreviousData } : {}),
   } as LiveQueryOptions<T[]>)
   // Rows are what the hook marked them to be.
-  const rows = result.data as Row<T> | undefined
+  const rows = result.data as RowsOf<T> | undefined
   const shownPages = result.isPlaceholderData ? count - 1 : count
   const hasNextPage = rows !== undefined && rows.length > pageSize * shownPages
   const isFetchingNextPage = result.isPlaceholderData && count > 1

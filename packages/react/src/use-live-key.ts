@@ -23,15 +23,16 @@ export interface LiveKey {
 
 /** Holds a query open while the component is mounted, and says under which key TanStack finds it. */
 export function useLiveKey(query: LiveQuery<unknown>, isEnabled: boolean, isOptimistic: boolean): LiveKey {
-  const { bridge, scope } = useLiveContext()
+  const { bridge } = useLiveContext()
   const queryKey = getQueryKey(query.model, query.operation, query.args, { infinite: false, optimisticUpdate: isOptimistic })
   const hash = hashQueryKey(queryKey)
-  // A descriptor is made anew in each render; the first one of equal ones stands for all.
+  // A descriptor is made anew in each render; the first of equal ones, which have one hash, stands for all.
   const held = useMemo(() => {
     bridge.adopt(query, hash)
     return { query, queryKey, hash }
+    // oxlint-disable-next-line react/memo-dependencies, react-hooks/exhaustive-deps -- `hash` stands for `query` and `queryKey`
   }, [bridge, hash])
-  useEffect(() => (isEnabled ? bridge.hold(held.query, held.queryKey) : undefined), [bridge, scope, held, isEnabled])
+  useEffect(() => (isEnabled ? bridge.hold(held.query, held.queryKey) : undefined), [bridge, held, isEnabled])
   const flags = useLiveFlags(bridge, held.query, held.queryKey, isEnabled)
   const options = useMemo(
     () => ({

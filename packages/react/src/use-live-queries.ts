@@ -20,7 +20,7 @@ import type {
   Subset,
 } from '@zenstackhq/orm'
 import type { GetModels, SchemaDef } from '@zenstackhq/schema'
-import type { AnyClient, LiveQuery } from '@zenstack-live/client'
+import type { AnyClient } from '@zenstack-live/client'
 import { useMemo } from 'react'
 import type { LiveQueryOptions, LiveQueryResult } from './live-query-options.ts'
 import { useLiveInfiniteQuery, type LiveInfiniteQueryOptions, type LiveInfiniteQueryResult } from './use-live-infinite-query.ts'
@@ -122,7 +122,7 @@ type LiveHooksOf<
   ExtQueryArgs extends ExtQueryArgsBase,
   ExtResult extends ExtResultBase<Schema>,
 > = {
-  readonly [Model in GetSlicedModels<Schema, Options> as `${Uncapitalize<Model>}`]: LiveModelHooks<Schema, Model, Options, ExtQueryArgs, ExtResult>
+  readonly [Model in GetSlicedModels<Schema, Options> as Uncapitalize<Model>]: LiveModelHooks<Schema, Model, Options, ExtQueryArgs, ExtResult>
 }
 
 /**
@@ -146,7 +146,7 @@ const OPERATIONS = ['findUnique', 'findFirst', 'findMany', 'exists', 'count', 'a
 function modelHooks(model: string): Record<string, unknown> {
   const hooks: Record<string, unknown> = {
     useInfiniteFindMany: (args?: unknown, options?: LiveInfiniteQueryOptions<unknown>) =>
-      useLiveInfiniteQuery({ model, operation: 'findMany', args } as LiveQuery<unknown[]>, options),
+      useLiveInfiniteQuery({ model, operation: 'findMany', args }, options),
   }
   for (const operation of OPERATIONS) {
     const name = operation.charAt(0).toUpperCase() + operation.slice(1)

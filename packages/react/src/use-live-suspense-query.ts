@@ -1,10 +1,10 @@
-import { useSuspenseQuery, type DefaultError, type UseSuspenseQueryOptions, type UseSuspenseQueryResult } from '@tanstack/react-query'
+import { useSuspenseQuery, type UseSuspenseQueryOptions, type UseSuspenseQueryResult } from '@tanstack/react-query'
 import type { LiveQuery } from '@zenstack-live/client'
 import type { LiveFlags, LiveQueryOptions, Optimistic } from './live-query-options.ts'
 import { joinResults, useLiveKey } from './use-live-key.ts'
 
 export type LiveSuspenseQueryOptions<T, TData = T> = Omit<LiveQueryOptions<T, TData>, 'enabled' | 'throwOnError' | 'placeholderData' | 'subscribed'>
-export type LiveSuspenseQueryResult<TData> = UseSuspenseQueryResult<Optimistic<TData>, DefaultError> & LiveFlags
+export type LiveSuspenseQueryResult<TData> = UseSuspenseQueryResult<Optimistic<TData>> & LiveFlags
 
 /**
  * As {@link useLiveQuery}, but suspends until there is a result and throws to the error boundary when there is none. On a server it reads

@@ -28,16 +28,16 @@ async function openBoard(isOptimistic = true): Promise<Board> {
   const frames: string[] = []
   const board: Partial<Board> = {}
   function List(): ReactElement {
-    const { data } = useLiveQuery(harness.live.task.findMany())
-    const tasks = useClientQueries(schema).task
-    const update = tasks.useUpdate({ optimisticUpdate: isOptimistic })
-    const create = tasks.useCreate({ optimisticUpdate: isOptimistic })
-    const remove = tasks.useDelete({ optimisticUpdate: isOptimistic })
+    const { data: tasks } = useLiveQuery(harness.live.task.findMany())
+    const hooks = useClientQueries(schema).task
+    const update = hooks.useUpdate({ optimisticUpdate: isOptimistic })
+    const create = hooks.useCreate({ optimisticUpdate: isOptimistic })
+    const remove = hooks.useDelete({ optimisticUpdate: isOptimistic })
     board.update = (id, title) => update.mutateAsync({ where: { id }, data: { title } }).catch((error: unknown) => error)
     // Whatever else a task needs does not matter here.
     board.create = (data) => create.mutateAsync({ data } as Parameters<typeof create.mutateAsync>[0]).catch((error: unknown) => error)
     board.remove = (id) => remove.mutateAsync({ where: { id } }).catch((error: unknown) => error)
-    const text = data?.map((task) => `${task.title}${task.$optimistic === true ? '*' : ''}`).join(' ') ?? ''
+    const text = tasks?.map((task) => `${task.title}${task.$optimistic === true ? '*' : ''}`).join(' ') ?? ''
     if (frames.at(-1) !== text) frames.push(text)
     return <p>{text}</p>
   }
