@@ -25,5 +25,7 @@ export function listenToPage(events: PageEvents): () => void {
 
 /** Whether the browser believes there is a network. Elsewhere: yes. */
 export function isOnline(): boolean {
-  return typeof navigator === 'undefined' || navigator.onLine
+  // Node has a navigator that does not know.
+  // oxlint-disable-next-line typescript/no-unnecessary-boolean-literal-compare -- it may be undefined there
+  return typeof navigator === 'undefined' || navigator.onLine !== false
 }

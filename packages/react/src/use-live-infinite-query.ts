@@ -38,11 +38,12 @@ export function useLiveInfiniteQuery<T>(query: LiveQuery<T[]> | Falsy, options: 
   // Another list begins with its first page, in this very render.
   const count = pages.base === base ? pages.count : 1
   // One row more than is shown tells whether there is a next page.
+  // oxlint-disable-next-line typescript/no-unnecessary-type-assertion -- ZenStack's types lose decimal.js where this is linted; with a bundler it is needed
   const result = useLiveQuery<T[]>(query && { ...query, args: { ...args, take: pageSize * count + 1 } }, {
     ...rest,
     ...(pages.base === base ? { placeholderData: keepPreviousData } : {}),
   } as LiveQueryOptions<T[]>)
-  // Rows are what the hook marked them to be.
+  // oxlint-disable-next-line typescript/no-unnecessary-type-assertion -- likewise: rows are what the hook marked them to be
   const rows = result.data as RowsOf<T> | undefined
   const shownPages = result.isPlaceholderData ? count - 1 : count
   const hasNextPage = rows !== undefined && rows.length > pageSize * shownPages
