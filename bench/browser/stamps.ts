@@ -35,11 +35,12 @@ export const stampedFetch = async (url: string, init?: RequestInit): Promise<Res
 
 let unpainted: number[] = []
 const afterPaint = new MessageChannel()
-afterPaint.port1.onmessage = () => {
+afterPaint.port1.addEventListener('message', () => {
   const at = window.clock()
   for (const number of unpainted) window.stamps.paints.push([number, at])
   unpainted = []
-}
+})
+afterPaint.port1.start()
 
 /** The DOM shows this text now. */
 export function stampRender(text: string): void {

@@ -1,21 +1,21 @@
 import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, loadavg, platform, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { chromium, type Page } from '@playwright/test'
 import { startPostgres, startRedis } from '@zenstack-live/testing'
-import { schema } from '@zenstack-live/testing/workspace'
-import { ZenStackClient } from '@zenstackhq/orm'
-import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
-import pg from 'pg'
 import { findBrowser } from '../../scripts/find-browser.ts'
 import { progress, type CommandOptions, type CommandResult } from './command.ts'
 import { buildPage } from './commit-to-browser/build-page.ts'
 import { compareClocks, type ClockOffset } from './commit-to-browser/clock.ts'
+import { fillDatabase } from './commit-to-browser/fill-database.ts'
+import { firstSeen } from './commit-to-browser/first-seen.ts'
 import type { ServerSettings } from './commit-to-browser/server.ts'
 import { takeStamps, waitForPaint } from './commit-to-browser/stamps.ts'
-import { commitTimes, createWriter, taskId, TASKS, type Commit, type Writer } from './commit-to-browser/writer.ts'
+import { commitTimes, createWriter, TASKS, type Commit } from './commit-to-browser/writer.ts'
 import { startLineProcess } from './fan-out/line-process.ts'
+import { cpuMicroseconds } from './fan-out/process-cost.ts'
+import { median } from './fan-out/stage.ts'
 
 /*
  * Postgres, capture, Redis, edge, Chromium, React: how long after a commit does the page have it, and show it?
@@ -24,11 +24,20 @@ import { startLineProcess } from './fan-out/line-process.ts'
  */
 
 const RATES = [50, 200] as const
+/** The rate whose metrics have plain names. */
+const MAIN_RATE = 200
 const DEFAULT_ROUNDS = 3
 const WARM_UP_MS = 2_000
 const ROUND_MS = 8_000
 
 type Latencies = Record<'frame' | 'frameFromCommitTimestamp' | 'render' | 'paint', number[]>
+
+/** All rounds at one rate. */
+interface AtRate {
+  latencies: Latencies
+  /** Processor time of capture and edge for one commit, round by round; empty where it cannot be read. */
+  serverCpuUs: number[]
+}
 
 /** `runs`: rounds at each rate. */
 export async function run({ runs = DEFAULT_ROUNDS }: CommandOptions): Promise<CommandResult> {
@@ -65,19 +74,25 @@ async function measure(settings: ServerSettings, executablePath: string, rounds:
       .locator('[data-live=true] li')
       .nth(TASKS - 1)
       .waitFor()
-    const latencies = new Map<number, Latencies>(RATES.map((rate) => [rate, { frame: [], frameFromCommitTimestamp: [], render: [], paint: [] }]))
+    const all = new Map<number, AtRate>(
+      RATES.map((rate) => [rate, { latencies: { frame: [], frameFromCommitTimestamp: [], render: [], paint: [] }, serverCpuUs: [] }]),
+    )
     let clock: ClockOffset = { ms: 0, errorMs: 0 }
     for (let round = 1; round <= rounds; round++) {
-      for (const [rate, all] of latencies) {
+      for (const [rate, { latencies, serverCpuUs }] of all) {
         clock = await compareClocks(page)
-        const measured = await measureRound(page, writer, settings.databaseUrl, rate, clock)
-        for (const kind of kindsOf(all)) all[kind].push(...measured[kind])
+        await writer.write({ perSecond: rate, durationMs: WARM_UP_MS })
+        const cpuBefore = cpuOf(server.pid)
+        const commits = await writer.write({ perSecond: rate, durationMs: ROUND_MS })
+        const measured = await collect(page, commits, settings.databaseUrl, clock)
+        if (cpuBefore !== undefined) serverCpuUs.push(((cpuOf(server.pid) ?? 0) - cpuBefore) / commits.length)
+        for (const kind of kindsOf(latencies)) latencies[kind].push(...measured[kind])
         progress(
           `round ${round} of ${rounds}, ${rate}/s: frame ${describe(measured.frame)}, render ${describe(measured.render)}, paint ${describe(measured.paint)}`,
         )
       }
     }
-    return resultOf(latencies, clock)
+    return resultOf(all, clock)
   } finally {
     await writer.close()
     await chrome.close()
@@ -85,61 +100,56 @@ async function measure(settings: ServerSettings, executablePath: string, rounds:
   }
 }
 
-async function measureRound(page: Page, writer: Writer, databaseUrl: string, perSecond: number, clock: ClockOffset): Promise<Latencies> {
-  await writer.write({ perSecond, durationMs: WARM_UP_MS })
-  const commits = await writer.write({ perSecond, durationMs: ROUND_MS })
+/** What a round's commits took to arrive. */
+async function collect(page: Page, commits: readonly Commit[], databaseUrl: string, clock: ClockOffset): Promise<Latencies> {
   const last = commits.at(-1)?.number ?? 0
   await waitForPaint(page, last)
   const stamps = await takeStamps(page)
   const committedAt = await commitTimes(databaseUrl, commits)
-  const since = (seen: ReadonlyMap<number, number>, from: (commit: Commit) => number): number[] =>
+  const since = (seen: ReadonlyMap<number, number>, from = ({ answeredAt }: Commit): number => answeredAt): number[] =>
     commits.map((commit) => (seen.get(commit.number) ?? Number.NaN) + clock.ms - from(commit))
-  const answered = ({ answeredAt }: Commit): number => answeredAt
   const frames = firstSeen(stamps.frames)
   return {
-    frame: since(frames, answered),
+    frame: since(frames),
     frameFromCommitTimestamp: since(frames, ({ number }) => committedAt.get(number) ?? Number.NaN),
-    render: since(firstSeen(stamps.renders), answered),
-    paint: since(firstSeen(stamps.paints), answered),
+    render: since(firstSeen(stamps.renders)),
+    paint: since(firstSeen(stamps.paints)),
   }
 }
 
-/** When each write was seen, itself or in a later one of the same task that took its place before it was looked at. */
-function firstSeen(stamps: readonly [number, number][]): ReadonlyMap<number, number> {
-  const seen = new Map<number, number>()
-  for (const [number, at] of stamps.toReversed()) seen.set(number, at)
-  for (let number = Math.max(...seen.keys()); number > 0; number--) {
-    const at = Math.min(seen.get(number) ?? Infinity, seen.get(number + TASKS) ?? Infinity)
-    if (at !== Infinity) seen.set(number, at)
-  }
-  return seen
-}
-
-function resultOf(latencies: ReadonlyMap<number, Latencies>, clock: ClockOffset): CommandResult {
+function resultOf(all: ReadonlyMap<number, AtRate>, clock: ClockOffset): CommandResult {
   const metrics: Record<string, number> = {}
   const peers: Record<string, Record<string, number>> = {}
-  for (const [rate, all] of latencies) {
-    const suffix = rate === 200 ? '' : `At${rate}`
-    for (const kind of kindsOf(all)) {
-      const values = all[kind].filter((value) => !Number.isNaN(value)).toSorted((a, b) => a - b)
-      metrics[`${kind}P50Ms${suffix}`] = percentile(values, 0.5)
-      metrics[`${kind}P99Ms${suffix}`] = percentile(values, 0.99)
+  for (const [rate, { latencies, serverCpuUs }] of all) {
+    const suffix = rate === MAIN_RATE ? '' : `At${rate}`
+    for (const kind of kindsOf(latencies)) {
+      const values = latencies[kind].filter((value) => !Number.isNaN(value)).toSorted((a, b) => a - b)
+      const [p50Ms, p99Ms] = [percentile(values, 0.5), percentile(values, 0.99)]
+      metrics[`${kind}P50Ms${suffix}`] = p50Ms
+      metrics[`${kind}P99Ms${suffix}`] = p99Ms
+      const notSeen = latencies[kind].length - values.length
       peers[`${kind} at ${rate}/s`] = {
-        commits: all[kind].length,
-        notSeen: all[kind].length - values.length,
-        p50Ms: percentile(values, 0.5),
+        commits: latencies[kind].length,
+        notSeen,
+        p50Ms,
         p90Ms: percentile(values, 0.9),
-        p99Ms: percentile(values, 0.99),
+        p99Ms,
         mostMs: values.at(-1) ?? 0,
       }
     }
+    if (serverCpuUs.length > 0) metrics[`serverCpuUsPerCommit${suffix}`] = median(serverCpuUs)
   }
   const notes = [
     'From the answer to COMMIT in the writing process (frameFromCommitTimestamp: from the commit timestamp of Postgres, taken before its WAL is flushed).',
     'frame: the bytes are in the page; render: React has changed the DOM; paint: the picture is on the (headless) screen, 60 a second.',
     `The page's clock differs by ${clock.ms.toFixed(3)} ms ± ${clock.errorMs.toFixed(3)} ms, which is taken out.`,
+    `Load average at the end: ${loadavg()[0]?.toFixed(1)} on ${availableParallelism()} processors.`,
   ]
   return { name: 'commit-to-browser', metrics, peers, notes }
+}
+
+function cpuOf(pid: number): number | undefined {
+  return platform() === 'linux' ? cpuMicroseconds([pid]) : undefined
 }
 
 function kindsOf(latencies: Latencies): (keyof Latencies)[] {
@@ -154,27 +164,4 @@ function percentile(sorted: readonly number[], part: number): number {
 function describe(values: readonly number[]): string {
   const sorted = values.filter((value) => !Number.isNaN(value)).toSorted((a, b) => a - b)
   return `${percentile(sorted, 0.5).toFixed(1)}/${percentile(sorted, 0.99).toFixed(1)} ms`
-}
-
-async function fillDatabase(url: string): Promise<void> {
-  const pool = new pg.Pool({ connectionString: url })
-  const db = new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) })
-  await db.$pushSchema()
-  await db.user.createMany({
-    data: [
-      { id: 'ann', name: 'Ann', role: 'MANAGER' },
-      { id: 'bob', name: 'Bob' },
-    ],
-  })
-  await db.space.create({ data: { id: 'garden', name: 'Garden' } })
-  await db.member.createMany({
-    data: [
-      { spaceId: 'garden', userId: 'ann', role: 'MANAGER' },
-      { spaceId: 'garden', userId: 'bob' },
-    ],
-  })
-  await db.task.createMany({
-    data: Array.from({ length: TASKS }, (_, index) => ({ id: taskId(index), spaceId: 'garden', title: `task ${index}`, ownerId: 'ann', budget: 12 })),
-  })
-  await pool.end()
 }

@@ -36,8 +36,9 @@ export async function run({ runs = DEFAULT_ROUNDS }: CommandOptions): Promise<Co
     if ('missing' in nchan) notes.push(nchan.missing)
     const others = [...senders(directory), ...('missing' in nchan ? [] : [nchan])]
     const small = await withStages(client, [...others, ...edges(postgres, redis, [1, 2])], SIZES[0], (stages) => measureRounds(stages, runs))
+    progress(`${SIZES[0]} connections: ${JSON.stringify({ ...ratiosOf(small, ''), table: tableOf([small]) })}`)
     const large = await withStages(client, [...others, ...edges(postgres, redis, [1])], SIZES[1], (stages) => measureRounds(stages, runs))
-    return { name: 'fan-out', metrics: { ...metricsOf(small, large) }, peers: tableOf(small, large), notes }
+    return { name: 'fan-out', metrics: metricsOf(small, large), peers: tableOf([small, large]), notes }
   } finally {
     await Promise.all([postgres.stop(), redis.stop()])
     rmSync(directory, { recursive: true, force: true })
@@ -80,6 +81,16 @@ async function withStages(
 }
 
 function metricsOf(small: Rounds, large: Rounds): Record<string, number> {
+  return {
+    ...ratiosOf(small, ''),
+    ...ratiosOf(large, String(SIZES[1])),
+    rssPerConnectionKiB: large.stages.find((stage) => stage.name === 'edge')?.residentKiBPerConnection ?? Number.NaN,
+    cpuRatioTwoWorkers: median(small.ratios('edge2Workers', 'edge')),
+  }
+}
+
+/** What our edge costs in units of the others, and of itself. */
+function ratiosOf(rounds: Rounds, suffix: string): Record<string, number> {
   const metrics: Record<string, number> = {}
   for (const [name, peer] of [
     ['ratioToC', 'c'],
@@ -87,20 +98,16 @@ function metricsOf(small: Rounds, large: Rounds): Record<string, number> {
     ['ratioToBetterSse', 'betterSse'],
     ['ratioToNchan', 'nchan'],
   ] as const) {
-    if (!small.stages.some((stage) => stage.name === peer)) continue
-    metrics[name] = median(small.ratios('edge', peer))
-    metrics[`${name}5000`] = median(large.ratios('edge', peer))
+    if (rounds.stages.some((stage) => stage.name === peer)) metrics[name + suffix] = median(rounds.ratios('edge', peer))
   }
-  metrics['coalesced8Ratio'] = median(small.coalescedRatios('edge'))
-  metrics['rssPerConnectionKiB'] = large.stages.find((stage) => stage.name === 'edge')?.residentKiBPerConnection ?? 0
-  metrics['cpuRatioTwoWorkers'] = median(small.ratios('edge2Workers', 'edge'))
-  metrics['ratioToCSpread'] = spread(small.ratios('edge', 'c'))
+  metrics[`ratioToCSpread${suffix}`] = spread(rounds.ratios('edge', 'c'))
+  metrics[`coalesced8Ratio${suffix}`] = median(rounds.coalescedRatios('edge'))
   return metrics
 }
 
-function tableOf(small: Rounds, large: Rounds): Record<string, Record<string, number>> {
+function tableOf(sizes: readonly Rounds[]): Record<string, Record<string, number>> {
   const table: Record<string, Record<string, number>> = {}
-  for (const rounds of [small, large]) {
+  for (const rounds of sizes) {
     for (const stage of rounds.stages) {
       const { connections } = stage
       const row = (table[stage.name] ??= {})

@@ -19,8 +19,10 @@ const SETTLE_MS = 500
 
 /** Resolves when this write, or a later one, is on the screen, and what came along had time to be. */
 export async function waitForPaint(page: Page, last: number): Promise<void> {
-  const isPainted = (number: number): boolean => (globalThis as unknown as PageGlobals).stamps.paints.some(([seen]) => seen >= number)
-  await page.waitForFunction(isPainted, last, { timeout: ARRIVAL_MS, polling: 100 })
+  await page.waitForFunction((number) => (globalThis as unknown as PageGlobals).stamps.paints.some(([seen]) => seen >= number), last, {
+    timeout: ARRIVAL_MS,
+    polling: 100,
+  })
   await page.waitForTimeout(SETTLE_MS)
 }
 

@@ -11,7 +11,7 @@ export interface LineProcess {
 
 export interface LineProcessOptions {
   env?: Record<string, string>
-  /** @defaultValue 120 s: longer than anything takes that goes well */
+  /** @defaultValue 10 minutes: longer than anything takes that goes well, also on a busy machine */
   patienceMs?: number
 }
 
@@ -59,7 +59,7 @@ export function startLineProcess(command: readonly string[], options: LineProces
 
   function hearLater(word: string): Promise<string> {
     return new Promise((resolve, reject) => {
-      const patienceMs = options.patienceMs ?? 120_000
+      const patienceMs = options.patienceMs ?? 600_000
       const timer = setTimeout(
         () => reject(new Error(`${command.join(' ').slice(0, 200)} did not say "${word}" within ${patienceMs} ms.`)),
         patienceMs,

@@ -18,7 +18,7 @@ interface Round {
   together: Segment
 }
 
-const DELIVERIES = 100_000
+const DELIVERIES = 20_000
 const TOGETHER = 8
 
 /** Lets the servers take turns; the first round warms them up and does not count. */
