@@ -14,7 +14,7 @@ const ROOMS: Record<string, readonly string[]> = {
   client: ['protocol'],
   react: ['client', 'protocol'],
   'event-sourcing': [],
-  testing: ['protocol'],
+  testing: ['protocol', 'model', 'cdc'],
 }
 
 /** What a user's app may import; the demo and the examples are users. */

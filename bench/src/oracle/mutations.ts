@@ -1,0 +1,172 @@
+/** One change that makes the deciding code wrong. */
+export interface Mutation {
+  readonly name: string
+  /** Below `packages/access/src`. */
+  readonly file: string
+  readonly find: string
+  readonly replace: string
+}
+
+const mutation = (file: string, name: string, find: string, replace: string): Mutation => ({ name, file, find, replace })
+
+const LOGIC: readonly Mutation[] = [
+  mutation('truth.ts', 'NOT of unknown is true', "typeof truth === 'boolean' ? !truth : truth", '!truth'),
+  mutation('truth.ts', 'unknown AND true is true', 'return a === null || b === null ? null : true', 'return true'),
+  mutation('truth.ts', 'false does not decide AND', 'if (a === false || b === false) return false', 'if (a === false && b === false) return false'),
+  mutation('truth.ts', 'unknown OR false is true', 'return a === null || b === null ? null : false', 'return a === null || b === null'),
+  mutation('truth.ts', 'true does not decide OR', 'if (a === true || b === true) return true', 'if (a === true && b === true) return true'),
+]
+
+const IN = 'where/standard-filter.ts'
+const TEXT = 'where/string-filter.ts'
+const LIST = 'where/list-filter.ts'
+const JSON_FILTER = 'where/json-filter.ts'
+const TYPED = 'where/typed-json-filter.ts'
+
+export const WHERE_MUTATIONS: readonly Mutation[] = [
+  ...LOGIC,
+  mutation('where/compile-where.ts', 'AND is OR', "case 'AND':\n      return allOf(", "case 'AND':\n      return anyOf("),
+  mutation('where/compile-where.ts', 'OR is AND', "case 'OR':\n      return anyOf(", "case 'OR':\n      return allOf("),
+  mutation('where/compile-where.ts', 'NOT of a list is NOR', 'notOf(allOf(list.map', 'notOf(anyOf(list.map'),
+  mutation('where/compile-where.ts', 'NOT of nothing is false', 'list.length === 0 ? TRUE : notOf', 'list.length === 0 ? notOf(TRUE) : notOf'),
+  mutation('where/compile-where.ts', 'empty members count', 'Object.values(member).some((value) => value !== undefined)', 'true'),
+  mutation(IN, 'equals', "(operator === 'equals') return overValue(domain, name, (stored) => domain.equals(stored, first))", "(operator === 'equals') return overValue(domain, name, (stored) => !domain.equals(stored, first))"),
+  mutation(IN, 'not', "if (operator === 'not') return notOf(recurse(value))", "if (operator === 'not') return recurse(value)"),
+  mutation(IN, 'in', "if (operator === 'in') return compileIn(scope, domain, value)", "if (operator === 'in') return notOf(compileIn(scope, domain, value))"),
+  mutation(IN, 'notIn', "if (operator === 'notIn') return notOf(compileIn(scope, domain, value))", "if (operator === 'notIn') return compileIn(scope, domain, value)"),
+  mutation(IN, 'in of nothing', 'if (list.length === 0) return FALSE', 'if (list.length === 0) return TRUE'),
+  mutation(IN, 'lt', 'compare(stored, first) < 0)', 'compare(stored, first) <= 0)'),
+  mutation(IN, 'lte', 'compare(stored, first) <= 0)', 'compare(stored, first) < 0)'),
+  mutation(IN, 'gt', 'compare(stored, first) > 0)', 'compare(stored, first) >= 0)'),
+  mutation(IN, 'gte', 'compare(stored, first) >= 0)\n', 'compare(stored, first) > 0)\n'),
+  mutation(IN, 'between leaves out its end', 'compare(stored, second) <= 0', 'compare(stored, second) < 0'),
+  mutation(IN, 'between leaves out its beginning', 'compare(stored, first) >= 0 && ', 'compare(stored, first) > 0 && '),
+  mutation(IN, 'NULL is a value', 'if (stored === undefined || stored === null) return stored', 'if (stored === undefined || stored === null) return false'),
+  mutation(IN, 'equals null', 'return stored === undefined ? undefined : stored === null', 'return stored === undefined ? undefined : stored !== null'),
+  mutation('where/field-filter.ts', 'null', 'return value === undefined ? undefined : value === null', 'return value === undefined ? undefined : value !== null'),
+  mutation(TEXT, 'contains', 'contains: (text, part) => text.includes(part)', 'contains: (text, part) => text.startsWith(part)'),
+  mutation(TEXT, 'startsWith', 'startsWith: (text, part) => text.startsWith(part)', 'startsWith: (text, part) => text.includes(part)'),
+  mutation(TEXT, 'endsWith', 'endsWith: (text, part) => text.endsWith(part)', 'endsWith: (text, part) => text.includes(part)'),
+  mutation(TEXT, 'mode of equality is ignored', "isInsensitive && operator !== 'not'", 'false'),
+  mutation(TEXT, 'mode of LIKE is ignored', 'if (!isInsensitive) return overValue(asStored', 'if (true) return overValue(asStored'),
+  mutation('domain/lower-case.ts', 'lower() is of ASCII only', 'result += table[character] ?? character', "result += (character < '\\x80' ? table[character] : undefined) ?? character"),
+  mutation('domain/lower-case.ts', "lower() is JavaScript's", 'for (const character of text) result += table[character] ?? character', 'result = text.toLowerCase()'),
+  mutation('domain/code-point-order.ts', 'text is ordered by UTF-16 units', 'unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit', 'unit'),
+  mutation('domain/code-point-order.ts', 'a beginning comes after the whole', 'return a.length - b.length', 'return b.length - a.length'),
+  mutation('domain/text.ts', 'blanks of char(n) count', "return text?.replace(/ +$/, '')", 'return text'),
+  mutation('domain/text.ts', 'uuids keep their case', 'UUID.test(input) ? input.toLowerCase() : undefined', 'UUID.test(input) ? input : undefined'),
+  mutation('domain/number.ts', 'NaN is not itself', 'return Number(Number.isNaN(a)) - Number(Number.isNaN(b))', 'return -1'),
+  mutation('domain/number.ts', 'NaN of numeric comes first', 'return Number(a.isNaN()) - Number(b.isNaN())', 'return Number(b.isNaN()) - Number(a.isNaN())'),
+  mutation('domain/number.ts', 'singles are doubles', 'ofStored: (stored) => Math.fround(stored as number)', 'ofStored: (stored) => stored as number'),
+  mutation('domain/number.ts', 'big integers are doubles', 'ofStored: (stored) => stored as bigint', 'ofStored: (stored) => BigInt(Number(stored))'),
+  mutation('domain/number.ts', 'numeric is a double', 'ofStored: (stored) => stored as Decimal', 'ofStored: (stored) => new Decimal(Number(stored))'),
+  mutation('domain/time.ts', 'microseconds are cut off', 'ofStored: (stored: unknown) => stored as StoredTime', "ofStored: (stored: unknown) => (typeof stored === 'bigint' ? (stored / 1000n) * 1000n : stored) as StoredTime"),
+  mutation('domain/time.ts', 'infinity comes first', "const RANK = { '-infinity': -1, infinity: 1 } as const", "const RANK = { '-infinity': 1, infinity: -1 } as const"),
+  mutation('domain/time.ts', 'a date keeps the time of its parameter', 'ofInput: (input) => midnight(microsecondsOf(input))', 'ofInput: (input) => microsecondsOf(input)'),
+  mutation('domain/domain-of.ts', 'booleans', "ofStored: (stored) => stored as boolean", 'ofStored: (stored) => !stored as boolean'),
+  mutation('domain/domain-of.ts', 'bytes', 'equals: (a, b) => Buffer.compare(a, b) === 0', 'equals: (a, b) => a.length === b.length'),
+  mutation('domain/domain-of.ts', 'members are not mapped to labels', 'labels?.labelOf.get(input) ?? input', "(places.has(input) ? input : labels?.order[0])"),
+  mutation(LIST, 'isEmpty', '(list.length === 0) === isEmptyWanted', '(list.length === 0) !== isEmptyWanted'),
+  mutation(LIST, 'isEmpty of Json and Decimal', "value === true && field.type !== 'Json' && field.type !== 'Decimal'", 'value === true'),
+  mutation(LIST, 'has and hasEvery', 'return (list) => operands.every((operand) => holds(list, operand))', 'return (list) => operands.some((operand) => holds(list, operand))'),
+  mutation(LIST, 'hasSome', 'return (list) => operands.some((operand) => holds(list, operand))', 'return (list) => operands.every((operand) => holds(list, operand))'),
+  mutation(LIST, 'equals of lists looks at the beginning only', 'list.length === operands.length && list.every', 'list.every'),
+  mutation(LIST, 'NULL lists are empty', 'if (list === undefined || list === null) return list', 'if (list === undefined || list === null) return test([])'),
+  mutation(JSON_FILTER, 'JSON equals', 'over(source, (each) => isSameJson(each, operand.value))', 'over(source, (each) => !isSameJson(each, operand.value))'),
+  mutation(JSON_FILTER, 'JSON not', 'notOf(compileEquals(scope, source, value))', 'compileEquals(scope, source, value)'),
+  mutation(JSON_FILTER, 'DbNull is JSON null', 'return overNull(source, true, false)', 'return overNull(source, false, true)'),
+  mutation(JSON_FILTER, 'JsonNull is SQL NULL', 'return overNull(source, false, true)', 'return overNull(source, true, false)'),
+  mutation(JSON_FILTER, 'AnyNull is SQL NULL only', 'return overNull(source, true, true)', 'return overNull(source, true, false)'),
+  mutation(JSON_FILTER, 'string_contains', "if (operator === 'string_contains') return text.includes(wanted)", "if (operator === 'string_contains') return text.startsWith(wanted)"),
+  mutation(JSON_FILTER, 'string_starts_with', '? text.startsWith(wanted) : text.endsWith(wanted)', '? text.includes(wanted) : text.endsWith(wanted)'),
+  mutation(JSON_FILTER, 'string_ends_with', '? text.startsWith(wanted) : text.endsWith(wanted)', '? text.startsWith(wanted) : text.includes(wanted)'),
+  mutation(JSON_FILTER, 'mode of JSON strings', "const isInsensitive = payload['mode'] === 'insensitive'", 'const isInsensitive = false'),
+  mutation(JSON_FILTER, 'JSON strings without escapes', "(scalarText(each) ?? '').slice(1, -1)", 'each'),
+  mutation(JSON_FILTER, 'array_contains', 'return over(source, (each) => containsJson(each, part))', 'return over(source, (each) => isSameJson(each, part))'),
+  mutation(JSON_FILTER, 'array_starts_with', '{ value: each[0] as unknown }', '{ value: each.at(-1) as unknown }'),
+  mutation(JSON_FILTER, 'path', 'const at: JsonSource = place === undefined ? source : atPlace(source, place)', 'const at: JsonSource = source'),
+  mutation('json/json-path.ts', 'paths do not unwrap arrays', 'const holders: unknown[] = Array.isArray(item) ? item : [item]', 'const holders: unknown[] = [item]'),
+  mutation('json/json-path.ts', 'indexes do not wrap', 'const list: unknown[] = Array.isArray(item) ? item : [item]', 'const list: unknown[] = Array.isArray(item) ? item : []'),
+  mutation('json/json-path.ts', 'a star takes the last', 'items.length === 0 ? null : { value: items[0] }', 'items.length === 0 ? null : { value: items.at(-1) }'),
+  mutation('json/json-value.ts', 'JSON arrays are sets', 'a.length === b.length && a.every((item, index) => isSameJson(item, b[index]))', 'a.length === b.length && a.every((item) => b.some((each) => isSameJson(item, each)))'),
+  mutation('json/json-value.ts', 'members may be missing', 'keys.length === Object.keys(b).length && keys.every', 'keys.every'),
+  mutation('json/json-value.ts', 'JSON numbers are doubles', 'return new Decimal(String(a)).cmp(new Decimal(String(b)))', 'return Number(a) - Number(b)'),
+  mutation(TYPED, 'is', 'conditions.push(compileTyped(scope, source, typeDef, is))', 'conditions.push(notOf(compileTyped(scope, source, typeDef, is)))'),
+  mutation(TYPED, 'isNot', 'conditions.push(notOf(compileTyped(scope, source, typeDef, isNot)))', 'conditions.push(compileTyped(scope, source, typeDef, isNot))'),
+  mutation(TYPED, 'quotes at the ends stay', "?.replace(/^\"+|\"+$/g, '')", ''),
+  mutation(TYPED, 'gt of numbers in JSON', 'gt: ([order = 0]) => order > 0', 'gt: ([order = 0]) => order >= 0'),
+  mutation('where/text-filter.ts', 'text in JSON', 'return (text) => text === first', 'return (text) => text !== first'),
+  mutation('model-policy.ts', 'masked fields are seen by filters', 'else masked[name] = null', 'else masked[name] = row[name] ?? null'),
+]
+
+const COMPARISON = 'policy/comparison.ts'
+const KINDS = 'policy/column-kind.ts'
+const FUNCTIONS = 'policy/functions.ts'
+const LISTS = 'policy/list-functions.ts'
+const MEMBERSHIP = 'policy/membership.ts'
+const AUTH = 'policy/auth-expressions.ts'
+const VALUES = 'policy/value-mode.ts'
+
+export const POLICY_MUTATIONS: readonly Mutation[] = [
+  ...LOGIC,
+  mutation(COMPARISON, '==', "'==': (order) => order === 0,\n  '!='", "'==': (order) => order !== 0,\n  '!='"),
+  mutation(COMPARISON, '!=', "'!=': (order) => order !== 0", "'!=': (order) => order === 0"),
+  mutation(COMPARISON, '<', "'<': (order) => order < 0", "'<': (order) => order <= 0"),
+  mutation(COMPARISON, '<=', "'<=': (order) => order <= 0", "'<=': (order) => order < 0"),
+  mutation(COMPARISON, '>', "'>': (order) => order > 0", "'>': (order) => order >= 0"),
+  mutation(COMPARISON, '>=', "'>=': (order) => order >= 0", "'>=': (order) => order > 0"),
+  mutation(COMPARISON, 'sides are not mirrored', "'<': '>', '<=': '>='", "'<': '<', '<=': '<='"),
+  mutation(COMPARISON, '== null is unknown', "if (operator === '==') return (stored) => (stored === undefined ? undefined : stored === null)", "if (operator === '==') return (stored) => (stored === undefined ? undefined : null)"),
+  mutation(COMPARISON, '!= null is unknown', "if (operator === '!=') return (stored) => (stored === undefined ? undefined : stored !== null)", "if (operator === '!=') return (stored) => (stored === undefined ? undefined : null)"),
+  mutation(COMPARISON, 'two columns with NULL', 'if (a === null || b === null) return null\n    return test(', 'if (a === null || b === null) return a === b\n    return test('),
+  mutation(COMPARISON, 'two values with null', "return operator === '==' ? a === b : operator === '!=' ? a !== b : null", 'return null'),
+  mutation(COMPARISON, 'now() is long ago', 'return BigInt(Math.round(now * 1000))', 'return 0n * BigInt(now)'),
+  mutation(KINDS, 'singles are doubles', "isSingle ? (stored) => Math.fround(stored as number) : (stored) => stored", '(stored) => stored'),
+  mutation(KINDS, 'big integers are doubles', "compare: isFloat ? (a, b)", 'compare: true ? (a, b)'),
+  mutation(KINDS, 'microseconds are cut off', "ofStored: (stored) => stored,\n    ofSent(sent) {\n      if (typeof sent !== 'string' || !ISO", "ofStored: (stored) => (typeof stored === 'bigint' ? (stored / 1000n) * 1000n : stored),\n    ofSent(sent) {\n      if (typeof sent !== 'string' || !ISO"),
+  mutation(KINDS, 'a cast char(n) keeps its blanks', 'ofStored: losesBlanks ? (stored) => withoutBlanks(stored as string) : (stored) => stored', 'ofStored: (stored) => stored'),
+  mutation(KINDS, 'members are not mapped to labels', "(labels?.labelOf.get(sent) ?? sent)", 'sent'),
+  mutation('policy/compile-policy.ts', 'all allows must hold', 'anyOf(allows)', 'allOf(allows)'),
+  mutation('policy/compile-policy.ts', 'denies do nothing', '...denies]', ']'),
+  mutation('policy/compile-policy.ts', 'a deny that is NULL denies', 'return truth === undefined ? undefined : truth !== true', 'return truth === undefined ? undefined : truth === false'),
+  mutation('policy/compile-policy.ts', 'all does not cover reading', "if (names.includes('all') || names.includes(operation))", 'if (names.includes(operation))'),
+  mutation('policy/compile-expression.ts', '&& is ||', "case '&&':\n      return allOf(", "case '&&':\n      return anyOf("),
+  mutation('policy/compile-expression.ts', '|| is &&', "case '||':\n      return anyOf(", "case '||':\n      return allOf("),
+  mutation('policy/compile-expression.ts', '!', 'return notOf(compileExpression(scope, expression.operand))', 'return compileExpression(scope, expression.operand)'),
+  mutation(FUNCTIONS, 'contains', 'contains: (text, part) => text.includes(part)', 'contains: (text, part) => text.startsWith(part)'),
+  mutation(FUNCTIONS, 'startsWith', 'startsWith: (text, part) => text.startsWith(part)', 'startsWith: (text, part) => text.includes(part)'),
+  mutation(FUNCTIONS, 'endsWith', 'endsWith: (text, part) => text.endsWith(part)', 'endsWith: (text, part) => text.includes(part)'),
+  mutation(FUNCTIONS, 'case always counts', 'Boolean(caseArg.value)', 'false'),
+  mutation(FUNCTIONS, 'a search that is null finds nothing', "test(lower(text), lower(part ?? ''))", 'part === null ? null : test(lower(text), lower(part))'),
+  mutation(LISTS, 'has and hasEvery', 'isEvery ? wanted.every(isHeld)', 'isEvery ? wanted.some(isHeld)'),
+  mutation(LISTS, 'hasSome', ': wanted.some(isHeld)', ': wanted.every(isHeld)'),
+  mutation(LISTS, 'isEmpty is true of the empty', '.length === 0 ? null : false', '.length === 0'),
+  mutation(MEMBERSHIP, 'NULL in nothing is NULL', 'if (items.length === 0) return false', 'if (items.length === 0) return isNull ? null : false'),
+  mutation(MEMBERSHIP, 'unknown items count for nothing', 'if (item === null) result = null', 'if (item === null) continue'),
+  mutation(MEMBERSHIP, 'in finds nothing', 'else if (equals(item)) return true', 'else if (equals(item)) return false'),
+  mutation(MEMBERSHIP, 'a missing auth() value in a list is NULL', "if (sent === null) return false\n    const list", 'if (sent === null) return null\n    const list'),
+  mutation(MEMBERSHIP, 'a missing auth() value in a column is NULL', 'if (operand === null) return false', 'if (operand === null) return null'),
+  mutation(AUTH, 'auth() == null', "op === '==' ? (_row, context) => !context.auth", "op === '==' ? (_row, context) => Boolean(context.auth)"),
+  mutation(AUTH, 'auth() != owner', "op === '==' ? equals : { kind: 'unary', op: '!', operand: equals }", 'equals'),
+  mutation(AUTH, '? of unrolled lists', "op === '!' ? and(result, truth) : or(result, truth)", 'and(result, truth)'),
+  mutation(AUTH, '! of unrolled lists', "op === '!' ? and(result, truth) : or(result, truth)", 'or(result, truth)'),
+  mutation(AUTH, '^ of unrolled lists', "return op === '^' ? not(result) : result", 'return result'),
+  mutation(AUTH, 'no list is an empty one', 'if (contexts === null) return null', "if (contexts === null) return op !== '?'"),
+  mutation(VALUES, 'value ==', "if (op === '==') return left === right", "if (op === '==') return left !== right"),
+  mutation(VALUES, 'value !=', "if (op === '!=') return left !== right", "if (op === '!=') return left === right"),
+  mutation(VALUES, 'value >', 'return a > b', 'return a >= b'),
+  mutation(VALUES, 'value >=', 'return a >= b', 'return a > b'),
+  mutation(VALUES, 'value !', 'return !evaluateValue(expression.operand, context)', 'return Boolean(evaluateValue(expression.operand, context))'),
+  mutation(VALUES, 'value in', 'Array.isArray(right) ? right.includes(left)', 'Array.isArray(right) ? !right.includes(left)'),
+  mutation(VALUES, 'value &&', 'return left && right', 'return left || right'),
+  mutation(VALUES, 'value ||', 'return left || right', 'return left && right'),
+  mutation(VALUES, 'value ?', "if (expression.op === '?') return list.some", "if (expression.op === '?') return list.every"),
+  mutation(VALUES, 'value ! of lists', "expression.op === '!' ? list.every", "expression.op === '!' ? list.some"),
+  mutation(VALUES, 'value ^', ': !list.some(', ': list.some('),
+  mutation('policy/relation-predicate.ts', 'membership ?', 'return set.has(key) !== isNone', 'return set.has(key) === isNone'),
+  mutation('policy/relation-predicate.ts', 'membership ^', "const isNone = expression.op === '^'", 'const isNone = false'),
+  mutation('policy/relation-predicate.ts', 'membership of no space is false', 'if (key === null) return reach.isThroughRow ? null : isNone', 'if (key === null) return isNone'),
+  mutation('policy/operand.ts', 'casing of currentModel()', 'return text.toLowerCase()', 'return text.toUpperCase()'),
+  mutation('policy/operand.ts', 'currentOperation()', "name === 'currentModel' ? (scope.itemType ?? scope.model.name) : scope.operation", 'scope.model.name'),
+  mutation('model-policy.ts', 'masked fields are seen by filters', 'else masked[name] = null', 'else masked[name] = row[name] ?? null'),
+]
