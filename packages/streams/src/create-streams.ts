@@ -12,7 +12,16 @@ import type { Deliver, ReaderConfig, RetryPolicy } from './reader/reader-config.
 import { runReaderGroup } from './reader/reader-group.ts'
 import type { EventKind, StreamEvent, StreamRow } from './stream-event.ts'
 import { createStreamAdmin, type StreamAdmin } from './stream-admin.ts'
-import type { DeliveryContext, EventFilters, HandleSettings, KindsOf, StreamOptions, StreamSettings } from './stream-options.ts'
+import type {
+  DeliveryContext,
+  EventFilters,
+  HandleSettings,
+  KindsOf,
+  OptionName,
+  StreamOptions,
+  StreamSettings,
+  WithNames,
+} from './stream-options.ts'
 import { wait } from './wait.ts'
 
 export interface StreamsDeps {
@@ -34,15 +43,15 @@ export interface StreamHandle {
   close(): Promise<void>
 }
 
-export interface Streams<Schema extends SchemaDef> {
+export interface Streams<in out Schema extends SchemaDef> {
   /** The events that an id has not acknowledged yet, and those to come. */
-  stream<Model extends GetModels<Schema>, Keys extends keyof StreamOptions<Schema, Model>>(
-    options: Pick<StreamOptions<Schema, Model>, Keys> & { model: Model; id: string },
+  stream<Model extends GetModels<Schema>, Keys extends OptionName>(
+    options: WithNames<Keys> & StreamOptions<Schema, Model>,
   ): LiveStream<StreamEvent<StreamRow<Schema, Model>, KindsOf<Keys>>>
 
   /** Calls the handler with each event, again when it fails, until it succeeds or the event becomes a dead letter. */
-  handle<Model extends GetModels<Schema>, Keys extends keyof StreamOptions<Schema, Model>>(
-    options: Pick<StreamOptions<Schema, Model>, Keys> & { model: Model; id: string },
+  handle<Model extends GetModels<Schema>, Keys extends OptionName>(
+    options: WithNames<Keys> & StreamOptions<Schema, Model>,
     handler: (event: StreamEvent<StreamRow<Schema, Model>, KindsOf<Keys>>, context: DeliveryContext) => unknown,
     settings?: HandleSettings,
   ): StreamHandle

@@ -21,7 +21,9 @@ export type {
   EventFilters,
   HandleSettings,
   KindsOf,
+  OptionName,
   StreamOptions,
   StreamSettings,
   StreamStart,
+  WithNames,
 } from './stream-options.ts'

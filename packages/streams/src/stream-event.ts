@@ -1,11 +1,11 @@
 import type { EntryId } from '@zenstack-live/protocol'
-import type { DefaultModelResult } from '@zenstackhq/orm'
+import type { SimplifiedPlainResult } from '@zenstackhq/orm'
 import type { GetModels, SchemaDef } from '@zenstackhq/schema'
 
 export type EventKind = 'created' | 'updated' | 'deleted'
 
 /** A row as `client.<model>.findMany()` returns it, without what the schema marks `@omit`. */
-export type StreamRow<Schema extends SchemaDef, Model extends GetModels<Schema>> = DefaultModelResult<Schema, Model>
+export type StreamRow<Schema extends SchemaDef, Model extends GetModels<Schema>> = SimplifiedPlainResult<Schema, Model>
 
 /** What every event says about itself. */
 export interface EventFacts {

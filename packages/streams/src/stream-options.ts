@@ -50,8 +50,14 @@ export type StreamOptions<Schema extends SchemaDef, Model extends GetModels<Sche
     WhereInput<Schema, Model>
   >
 
-/** The kinds among the keys of some options. */
-export type KindsOf<Keys> = Extract<Keys, EventKind>
+/** The names of all options. */
+export type OptionName = 'model' | keyof StreamSettings | EventKind
+
+/** Tells which options were given: the type of the events depends on the kinds among them. */
+export type WithNames<Names extends OptionName> = { [Name in Names]: unknown }
+
+/** The kinds among the names of some options. */
+export type KindsOf<Names> = Extract<Names, EventKind>
 
 export interface HandleSettings {
   /** Events handled at the same time by this process, per partition. Those of one row never overlap. @defaultValue 1 */
