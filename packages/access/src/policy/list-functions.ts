@@ -11,6 +11,8 @@ type ListFunction = 'has' | 'hasSome' | 'hasEvery' | 'isEmpty'
 
 /** What a list literal of a type is cast to; columns of other element types make Postgres fail. */
 const ARRAY_TYPES: Record<string, string> = {
+  // A list of nothing has no type of its own.
+  Any: 'text',
   String: 'text',
   Boolean: 'bool',
   Int: 'int4',
