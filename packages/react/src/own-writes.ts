@@ -1,15 +1,18 @@
 import type { Mutation } from '@tanstack/react-query'
 import type { LiveQuery } from '@zenstack-live/client'
-import type { LiveClientInternals, Write } from '@zenstack-live/client/internal'
+import { shareStructure, type LiveClientInternals, type Write } from '@zenstack-live/client/internal'
 import { marshal, serialize } from '@zenstackhq/client-helpers/fetch'
 import { applyPatch, diffResult, isCreatedFrom, isRedundant, isRow, type PatchOperation, type Row, type RowId } from './optimistic-patch.ts'
+
+/** How often a late stream and a failing read are tried before a write is given up. */
+const MAX_ROUNDS = 10
 
 interface Patch {
   readonly owner: Mutation
   operations: PatchOperation[]
   /** Rows of the base when it was made: a row that is not among them came later. */
   readonly known: ReadonlySet<string>
-  answer: Promise<boolean> | undefined
+  answer: Promise<void> | undefined
 }
 
 /** The writes made here that one query shows before the server has brought them. */
@@ -20,6 +23,8 @@ export class OwnWrites {
   readonly #rowId: RowId
   #patches: Patch[] = []
   #base: unknown
+  /** An answer read over HTTP while the stream was late; it holds until the stream brings a newer one. */
+  #read: { readonly over: unknown; readonly data: unknown } | undefined
 
   constructor(live: LiveClientInternals, query: LiveQuery<unknown>, onChange: () => void) {
     this.#live = live
@@ -31,8 +36,10 @@ export class OwnWrites {
   }
 
   /** The base with every write on top that has not come back. */
-  applyTo(base: unknown): unknown {
-    this.#base = base
+  applyTo(streamed: unknown): unknown {
+    this.#base = streamed
+    if (this.#read?.over !== streamed) this.#read = undefined
+    const base = this.#read === undefined ? streamed : this.#read.data
     const operations = this.#patches.flatMap((patch) => this.#remaining(patch, base))
     return operations.length === 0 ? base : applyPatch(base, operations, this.#rowId)
   }
@@ -55,18 +62,19 @@ export class OwnWrites {
   answered(write: Write): void {
     const { lsn } = write
     if (lsn === undefined) return
+    const whenPassed = (): Promise<boolean> => this.#live.store.whenPassed(lsn)
     const patch = this.#patches.find(
       ({ owner, answer }) => answer === undefined && owner.state.status === 'pending' && isWriteOf(write, owner.state.variables),
     )
     if (patch === undefined) return
-    for (const same of this.#patches) if (same.owner === patch.owner) same.answer = this.#live.store.whenPassed(lsn)
+    for (const same of this.#patches) if (same.owner === patch.owner) same.answer = this.#whenShown(whenPassed)
   }
 
   ended(mutation: unknown, isSuccess: boolean): void {
     const mine = this.#patches.filter(({ owner }) => owner === mutation)
     if (mine.length === 0) return
     if (!isSuccess) return this.#drop(mine)
-    void Promise.all(mine.map((patch) => patch.answer ?? this.#whenRedundant(patch))).then(() => this.#drop(mine))
+    void Promise.all(mine.map((patch) => patch.answer ?? this.#whenShown(() => this.#whenRedundant(patch)))).then(() => this.#drop(mine))
   }
 
   /** Resolves when every answered write has come back. */
@@ -76,12 +84,29 @@ export class OwnWrites {
 
   clear(): void {
     this.#patches = []
+    this.#read = undefined
     this.#base = undefined
   }
 
   #drop(patches: readonly Patch[]): void {
     this.#patches = this.#patches.filter((patch) => !patches.includes(patch))
     this.#onChange()
+  }
+
+  /**
+   * Waits for the stream to bring a write; when that takes long, reads the query once over HTTP, which has it too. A write is not taken off the
+   * screen while neither works, within limits.
+   */
+  async #whenShown(whenStreamed: () => Promise<boolean>): Promise<void> {
+    for (let round = 0; round < MAX_ROUNDS && this.#patches.length > 0; round++) {
+      if (await whenStreamed()) return
+      const over = this.#base
+      const read = await this.#live.store.readOnce(this.#query).catch(() => undefined)
+      if (read === undefined) continue
+      // What the stream brought meanwhile is newer.
+      if (over === this.#base) this.#read = { over, data: shareStructure(over, read.data) }
+      return
+    }
   }
 
   /** Without a commit position: until the base says the same by itself, but not for ever. */

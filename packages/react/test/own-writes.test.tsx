@@ -182,6 +182,33 @@ describe('an optimistic write', () => {
   })
 })
 
+describe('a write whose commit the stream is late to bring', () => {
+  it('is read once over HTTP, and stays on the screen while that fails', async () => {
+    const { harness, frames, update } = await openBoard()
+    void update('a', 'A2')
+    await pass()
+    harness.read(0).respond({ data: { id: 'a', title: 'A2' } }, COMMIT(8))
+    await pass(4_100)
+    harness.read(1).respond({ error: { code: 'internal' } }, { status: 500 })
+    await pass(4_100)
+    expect(frames).toEqual(['A B', 'A2* B'])
+    harness.read(2).respond({
+      data: [
+        { id: 'a', title: 'A2' },
+        { id: 'b', title: 'B' },
+      ],
+    })
+    await pass(100)
+    expect(frames).toEqual(['A B', 'A2* B', 'A2 B'])
+    harness.connection(0).send({ event: 'change', q: harness.id(), at: at(8), ops: [{ op: 'update', key: 'a', set: { title: 'A2' } }] })
+    harness.connection(0).send({ event: 'change', q: harness.id(), at: at(9), ops: [{ op: 'update', key: 'b', set: { title: 'B2' } }] })
+    harness.connection(0).endBatch(9)
+    await pass()
+    expect(frames).toEqual(['A B', 'A2* B', 'A2 B', 'A2 B2'])
+    expect(harness.edge.reads).toHaveLength(3)
+  })
+})
+
 describe('a write that is not optimistic', () => {
   it('resolves when the list shows it, and causes no further request', async () => {
     const { harness, frames, update } = await openBoard(false)
