@@ -5,6 +5,7 @@ import { Tandem } from './support/tandem.ts'
 test.describe('one signs out and another signs in', () => {
   test('in one tab: the second never sees a row, key or position of the first', async ({ tandem: { left }, demo }) => {
     await expect(left.card('Plan a surprise toast for Jonas')).toBeVisible()
+    await expect(left.inspector, 'it shows rows').toContainText('surprise')
     await left.signOut()
     await expect(left.cards).toHaveCount(0)
     const rendered = await watchTitles(left.pane)
@@ -12,6 +13,7 @@ test.describe('one signs out and another signs in', () => {
     await expect(left.card('Proofread the wall labels')).toBeVisible()
     await expect(left.pane).not.toContainText('€')
     expect(await rendered()).not.toContain('Plan a surprise toast for Jonas')
+    await expect(left.inspector).not.toContainText('surprise')
     expectNothingOf(demo, 'mara', 'wen')
 
     await demo.sql(

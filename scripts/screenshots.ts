@@ -27,8 +27,9 @@ const SCENES: readonly Scene[] = [
   { name: 'wide-cut', viewport: WIDE, scheme: 'dark', act: cutAndEdit },
   { name: 'wide-sign-in', viewport: WIDE, scheme: 'light', act: ({ right }) => right.signOut() },
   ...(['light', 'dark'] as const).map((scheme): Scene => ({ name: `narrow-${scheme}`, viewport: NARROW, scheme, act: async () => {} })),
+  { name: 'narrow-member', viewport: NARROW, scheme: 'light', act: (tandem) => view(tandem, 'Jonas') },
   { name: 'narrow-task', viewport: NARROW, scheme: 'light', act: ({ left }) => left.openTask('Calibrate the projectors in room three') },
-  { name: 'narrow-sql', viewport: NARROW, scheme: 'dark', act: (tandem) => view(tandem, 'SQL') },
+  { name: 'narrow-sql', viewport: NARROW, scheme: 'dark', act: runSql },
   { name: 'narrow-streams', viewport: NARROW, scheme: 'light', act: (tandem) => view(tandem, 'Streams') },
 ]
 
@@ -50,7 +51,7 @@ async function main(): Promise<void> {
 }
 
 async function shoot(browser: Browser, url: string, { name, viewport, scheme, act }: Scene): Promise<void> {
-  const context = await browser.newContext({ viewport: WIDE, colorScheme: scheme, reducedMotion: 'reduce', deviceScaleFactor: 2 })
+  const context = await browser.newContext({ viewport: WIDE, colorScheme: scheme, reducedMotion: 'reduce', deviceScaleFactor: 1.5 })
   const page = await context.newPage()
   await page.request.post(`${url}/api/reset`)
   const tandem = new Tandem(page)
@@ -86,6 +87,11 @@ async function cutAndEdit(tandem: Tandem): Promise<void> {
   await tandem.right.setCut(true)
   await tandem.runSql(`UPDATE task SET status = 'DONE' WHERE space_id = 'opening' AND status = 'DOING'`)
   await tandem.left.column('Done').getByText('Proofread the wall labels').waitFor()
+}
+
+async function runSql(tandem: Tandem): Promise<void> {
+  await view(tandem, 'SQL')
+  await tandem.runSql(`SELECT id, title, status, budget FROM task WHERE space_id = 'opening' ORDER BY position`)
 }
 
 async function view({ page }: Tandem, name: string): Promise<void> {

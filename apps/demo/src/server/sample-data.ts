@@ -74,7 +74,7 @@ export const COMMENTS = [
   { id: 'c1', task: 'poster', author: 'jonas', body: 'The printer has the paper until Thursday.', minutesAgo: 190 },
   { id: 'c2', task: 'poster', author: 'mara', body: 'Then Thursday it is. A2, not A1.', minutesAgo: 160 },
   { id: 'c3', task: 'projector', author: 'priya', body: 'Two pixels an hour, measured overnight.', minutesAgo: 95 },
-  { id: 'c4', task: 'projector', author: 'wen', body: 'The lender asks that the lamp stays below 40 %.', minutesAgo: 41 },
+  { id: 'c4', task: 'projector', author: 'wen', body: 'The lender asks that the lamp stays below 40 %.', minutesAgo: 41 },
   { id: 'c5', task: 'labels', author: 'wen', body: 'Room two still says “circa”. We know the year.', minutesAgo: 12 },
   { id: 'c6', task: 'type', author: 'tomas', body: 'Whatever it is, please let it have a real italic.', minutesAgo: 320 },
 ] as const

@@ -34,10 +34,12 @@ export function Board({ spaceId, isGone, onOpen }: BoardProps): JSX.Element {
   const move = (taskId: string, status: TaskStatus, beforeId: string | undefined): void => {
     update.mutate({ where: { id: taskId }, data: { status, position: placeBetween(rows, status, taskId, beforeId) } })
   }
+  // Without the space there is nothing to add to: the columns go when the last row has faded.
+  const columns = isGone && present.length === 0 ? [] : STATUSES
   const commentCounts = new Map(comments.data?.map((group) => [group.taskId, group._count]))
   return (
     <div className="board" ref={board}>
-      {STATUSES.map((status) => (
+      {columns.map((status) => (
         <Column
           key={status}
           status={status}

@@ -22,6 +22,8 @@ export function createDesk(name: DeskName, firstPersonId: string): Desk {
   const session = createSessionStore(`tandem.${name}`, firstPersonId)
   const network = createTappedNetwork()
   const notices = createNotices()
+  // The inspector shows rows too: what one person received is not for the next.
+  session.subscribe(() => network.clear())
   // One page holds two people, so that who asks is said with each request: a cookie would make them one.
   const fetchAsPerson: LiveFetch = (url, init) => {
     const headers = new Headers(init?.headers)

@@ -32,13 +32,13 @@ export function describeFrame({ event, data, id }: TappedFrame): string {
   const frame = data as FrameData
   if (frame.ops !== undefined) return frame.ops.map(describeOperation).join(', ')
   if (frame.rows !== undefined) return `${frame.rows.length} ${frame.rows.length === 1 ? 'row' : 'rows'}`
-  if (frame.value !== undefined) return JSON.stringify(frame.value)
+  if (frame.value !== undefined) return `value ${JSON.stringify(frame.value)}`
   if (frame.engine !== undefined) return frame.engine === 'incremental' ? 'decided in memory' : 'asked of the database'
   return frame.code ?? frame.reason ?? ''
 }
 
 function describeOperation({ op, key, set, value }: Operation): string {
-  if (op === 'value') return JSON.stringify(value)
+  if (op === 'value') return `value ${JSON.stringify(value)}`
   const fields = set === undefined ? '' : ` (${Object.keys(set).join(', ')})`
   return `${op} ${key ?? ''}${fields}`.trim()
 }

@@ -48,7 +48,7 @@ function Frame({ frame }: { frame: TappedFrame }): JSX.Element {
   const head = (
     <>
       <time>{clock(frame.time)}</time>
-      <span className="event">{frame.event}</span>
+      <span className="event">{frame.event === 'id' ? 'position' : frame.event}</span>
       <span className="what">{describeFrame(frame)}</span>
       <span className="bytes">{frame.bytes > 0 ? `${frame.bytes} B` : ''}</span>
     </>
