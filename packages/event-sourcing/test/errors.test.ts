@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest'
+import {
+  ConcurrencyError,
+  DuplicateEventError,
+  EVENT_SOURCING_ERROR_CODES,
+  EventSourcingError,
+  EventValidationError,
+  IsolationError,
+  isRetryable,
+} from '../src/index.ts'
+import { toEventSourcingError } from '../src/postgres/database-errors.ts'
+
+describe('the errors', () => {
+  it('know from the table whether trying again can help', () => {
+    for (const [code, { retryable, advice }] of Object.entries(EVENT_SOURCING_ERROR_CODES)) {
+      const error = new EventSourcingError(code as keyof typeof EVENT_SOURCING_ERROR_CODES, 'x')
+      expect([error.code, error.retryable, isRetryable(error)]).toEqual([code, retryable, retryable])
+      expect(code).toMatch(/^[a-z]+(_[a-z]+)*$/)
+      expect(advice).toMatch(/^[A-Z].*\.$/)
+    }
+  })
+
+  it('carry their own names', () => {
+    const errors = [
+      new ConcurrencyError({ id: 'a', type: 'T', position: 1 }),
+      new DuplicateEventError('duplicate_event', 'x'),
+      new IsolationError('serializable'),
+      new EventValidationError('T', []),
+    ]
+    expect(errors.map(({ name }) => name)).toEqual(['ConcurrencyError', 'DuplicateEventError', 'IsolationError', 'EventValidationError'])
+  })
+
+  it('are told by code, also when another copy of the package threw them', () => {
+    expect(isRetryable({ code: 'deadlock', retryable: true })).toBe(true)
+    expect([isRetryable(new Error('x')), isRetryable(null), isRetryable('deadlock')]).toEqual([false, false, false])
+  })
+})
+
+describe('errors of the database', () => {
+  const wrapped = (fields: object): Error => new Error('Failed query', { cause: Object.assign(new Error('inner'), fields) })
+
+  it.each([
+    [{ code: '40P01' }, 'deadlock'],
+    [{ code: '40001' }, 'serialization_failure'],
+    [{ code: '08006' }, 'connection_lost'],
+    [{ code: '57P01' }, 'connection_lost'],
+    [{ code: 'ECONNREFUSED' }, 'connection_lost'],
+    [{ code: 'CONNECTION_CLOSED' }, 'connection_lost'],
+    [{ message: 'Connection terminated unexpectedly' }, 'connection_lost'],
+    [{ code: '23505', detail: 'Key (id)=(a) already exists.' }, 'duplicate_event'],
+    [{ code: '23505', constraint_name: 'events_pkey' }, 'duplicate_event'],
+  ])('%o become %s, wrapped by Drizzle or not', (fields, code) => {
+    expect(toEventSourcingError(wrapped(fields))).toMatchObject({ code })
+    expect(toEventSourcingError(Object.assign(new Error('inner'), fields))).toMatchObject({ code })
+  })
+
+  it('stay what they are where a caller would do nothing else', () => {
+    for (const error of [
+      wrapped({ code: '42P01' }),
+      wrapped({ code: '23505', detail: 'Key (other)=(a) already exists.', constraint: 'other_idx' }),
+      new TypeError('x'),
+      undefined,
+    ]) {
+      expect(toEventSourcingError(error)).toBe(error)
+    }
+  })
+})
