@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import { ChangeLogError, type ChangeLog } from '@zenstack-live/change-log'
 import type { DataModel } from '@zenstack-live/model'
 import type { GetModels, SchemaDef } from '@zenstackhq/schema'
-import { createTailHub, type TailHub } from './hub/tail-hub.ts'
+import { TailHub } from './hub/tail-hub.ts'
 import { createRowExists, type StreamClient } from './filter/stream-client.ts'
 import { STREAM_LIMITS, type StreamLimits } from './limits.ts'
 import { createLiveStream, type LiveStream } from './live-stream.ts'
@@ -68,7 +68,7 @@ export function createStreams<Schema extends SchemaDef>(deps: StreamsDeps): Stre
   const limits: StreamLimits = { ...STREAM_LIMITS, ...deps.limits }
   const { log } = deps
   const exists = createRowExists(deps.client)
-  const hub = createTailHub(log, limits, (after) => requireContinuity(log, after, limits))
+  const hub = new TailHub(log, limits, (after) => requireContinuity(log, after, limits))
   const closed = new AbortController()
   const running = new Set<Promise<void>>()
 
@@ -108,7 +108,7 @@ export function createStreams<Schema extends SchemaDef>(deps: StreamsDeps): Stre
     async close() {
       closed.abort()
       await Promise.all(running)
-      await hub.close()
+      hub.close()
     },
   }
 }

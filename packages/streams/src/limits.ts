@@ -12,6 +12,8 @@ export const STREAM_LIMITS = {
   maxAhead: 1_000,
   /** Pages of the shared tail kept for readers that are a little behind; beyond it they read the log themselves. */
   hubPages: 200,
+  /** Groups of readers that catch up together; beyond it each reads for itself. */
+  hubLanes: 4,
   /** Largest page of the shared tail, and of a reader that catches up. */
   pageEntries: 500,
   /** Deliveries of an event before it becomes a dead letter. */

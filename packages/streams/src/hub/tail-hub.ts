@@ -1,191 +1,194 @@
 import type { ChangeLog } from '@zenstack-live/change-log'
 import { compareEntryIds, type EntryId } from '@zenstack-live/protocol'
 import type { StreamLimits } from '../limits.ts'
+import { PageChain, type PageNode } from './page-chain.ts'
 import { createStreamPage, type StreamPage } from './stream-page.ts'
 
-/**
- * One tail of the log for all readers of this process.
- *
- * ```
- *  log ──tail──► page ─► page ─► page ─► (next)        kept: the newest `hubPages`
- *                         ▲                ▲
- *   reader a little behind┘                └ readers at the head wait here
- *   reader far behind: reads the log itself until it meets the kept pages
- * ```
- */
-export interface TailHub {
-  /** Pages after an id, for ever; the first may begin before it. @throws {ChangeLogError} what the log's tail throws, `log_gap` */
-  follow(after: EntryId, signal: AbortSignal): AsyncGenerator<StreamPage>
-  close(): Promise<void>
-}
+/** Throws when the log no longer holds everything after an id, or waits while it may come back. */
+export type ContinuityCheck = (after: EntryId) => Promise<void>
 
-interface PageNode {
-  page: StreamPage
-  next: PageNode | undefined
-  isForgotten: boolean
-}
-
-interface Tail {
-  /** Where the tail began; readers behind it read the log themselves. */
-  start: EntryId
-  oldest: PageNode | undefined
-  newest: PageNode | undefined
-  count: number
+/** The one tail of the log, and those who wait at its head. */
+interface LiveTail {
+  chain: PageChain
   failure: unknown
   wakers: Set<() => void>
   stop: AbortController
   followers: number
 }
 
-/** What a reader that cannot wait for its log is told. */
-export type CatchUpCheck = (after: EntryId) => Promise<void>
+/** Readers that are behind, and read on together. The one in front fetches. */
+interface CatchUpLane {
+  chain: PageChain
+  fetching: Promise<boolean> | undefined
+  followers: number
+}
 
-/** @param check - throws when the log no longer holds everything after an id */
-export function createTailHub(log: ChangeLog, limits: StreamLimits, check: CatchUpCheck): TailHub {
-  let tail: Promise<Tail> | undefined
-  let opened: Tail | undefined
-  const closed = new AbortController()
+/**
+ * One tail of the log for all readers of this process.
+ *
+ * ```
+ *  log ──tail──► page ─► page ─► page ─► (next)             live: the newest `hubPages` are kept
+ *                         ▲                ▲
+ *   reader a little behind┘                └ readers at the head wait here
+ *
+ *  log ──read──► page ─► page                               catch-up lanes: readers far behind share what they read,
+ *                         ▲ readers after a restart         until they meet the pages of the tail
+ * ```
+ */
+export class TailHub {
+  readonly #log: ChangeLog
+  readonly #limits: StreamLimits
+  readonly #check: ContinuityCheck
+  readonly #closed = new AbortController()
+  readonly #lanes = new Set<CatchUpLane>()
+  #opening: Promise<LiveTail> | undefined
+  #tail: LiveTail | undefined
 
-  const open = async (): Promise<Tail> => {
-    const { newest, beginning } = await log.state()
-    const made: Tail = {
-      start: newest ?? beginning,
-      oldest: undefined,
-      newest: undefined,
-      count: 0,
-      failure: undefined,
-      wakers: new Set(),
-      stop: new AbortController(),
-      followers: 0,
-    }
-    opened = made
-    void run(log, made, AbortSignal.any([made.stop.signal, closed.signal]), limits).finally(() => {
-      if (opened === made) tail = opened = undefined
-    })
-    return made
+  constructor(log: ChangeLog, limits: StreamLimits, check: ContinuityCheck) {
+    this.#log = log
+    this.#limits = limits
+    this.#check = check
   }
-  const current = async (): Promise<Tail> => {
-    tail ??= open()
+
+  /**
+   * Pages after an id, for ever; the first may begin before it.
+   *
+   * @throws {ChangeLogError} what the log's tail and the continuity check throw
+   */
+  async *follow(after: EntryId, until: AbortSignal): AsyncGenerator<StreamPage> {
+    const tail = await this.#join()
+    const signal = AbortSignal.any([until, this.#closed.signal])
+    const place: Place = { cursor: after, node: undefined, lane: undefined }
     try {
-      return await tail
+      await this.#check(after)
+      while (!signal.aborted) {
+        const node = nextOf(place) ?? (tail.chain.reachesBackTo(place.cursor) ? this.#liveNode(place, tail) : await this.#laneNode(place, tail))
+        if (node !== undefined) {
+          place.node = node
+          place.cursor = node.page.last
+          yield node.page
+        } else if (tail.chain.reachesBackTo(place.cursor) && !signal.aborted) await waitForPage(tail, signal)
+      }
+    } finally {
+      leaveLane(place, this.#lanes)
+      this.#leave(tail)
+    }
+  }
+
+  close(): void {
+    this.#closed.abort()
+  }
+
+  #liveNode(place: Place, tail: LiveTail): PageNode | undefined {
+    leaveLane(place, this.#lanes)
+    const node = tail.chain.pageAfter(place.cursor)
+    if (node === undefined && tail.failure !== undefined) throw tail.failure
+    return node
+  }
+
+  /** Of a reader that is too far behind for the tail's pages. */
+  async #laneNode(place: Place, tail: LiveTail): Promise<PageNode | undefined> {
+    if (place.lane === undefined || !place.lane.chain.reachesBackTo(place.cursor)) this.#joinLane(place)
+    const { lane } = place
+    if (lane === undefined) return undefined
+    const node = lane.chain.pageAfter(place.cursor)
+    if (node !== undefined) return node
+    lane.fetching ??= this.#fetch(lane).finally(() => (lane.fetching = undefined))
+    if (await lane.fetching) return lane.chain.pageAfter(place.cursor)
+    // The log holds nothing between the reader and where the tail began.
+    if (compareEntryIds(place.cursor, tail.chain.start) < 0) place.cursor = tail.chain.start
+    return undefined
+  }
+
+  #joinLane(place: Place): void {
+    leaveLane(place, this.#lanes)
+    let lane = [...this.#lanes].find(({ chain }) => chain.reachesBackTo(place.cursor) && compareEntryIds(place.cursor, chain.head) <= 0)
+    if (lane === undefined) {
+      lane = { chain: new PageChain(place.cursor, this.#limits.hubPages), fetching: undefined, followers: 0 }
+      // Beyond the limit each reads for itself.
+      if (this.#lanes.size < this.#limits.hubLanes) this.#lanes.add(lane)
+    }
+    lane.followers++
+    place.lane = lane
+  }
+
+  /** Reads the lane's next page. @returns whether there was one */
+  async #fetch({ chain }: CatchUpLane): Promise<boolean> {
+    const after = chain.head
+    const entries = await this.#log.read(after, { count: this.#limits.pageEntries })
+    await this.#check(after)
+    if (entries.length === 0) return false
+    chain.append(createStreamPage(after, entries))
+    return true
+  }
+
+  async #join(): Promise<LiveTail> {
+    this.#opening ??= this.#open()
+    try {
+      const tail = await this.#opening
+      tail.followers++
+      return tail
     } catch (error) {
-      tail = undefined
+      this.#opening = undefined
       throw error
     }
   }
 
-  return {
-    async *follow(after, signal) {
-      const followed = await current()
-      followed.followers++
-      try {
-        yield* followTail(log, followed, after, AbortSignal.any([signal, closed.signal]), limits, check)
-      } finally {
-        // The last reader puts out the light; who comes now opens a tail of its own.
-        if (--followed.followers === 0) {
-          if (opened === followed) tail = opened = undefined
-          followed.stop.abort()
-        }
+  /** The last reader puts out the light; who comes now opens a tail of its own. */
+  #leave(tail: LiveTail): void {
+    if (--tail.followers > 0) return
+    if (this.#tail === tail) this.#opening = this.#tail = undefined
+    tail.stop.abort()
+  }
+
+  async #open(): Promise<LiveTail> {
+    const { newest, beginning } = await this.#log.state()
+    const chain = new PageChain(newest ?? beginning, this.#limits.hubPages)
+    const tail: LiveTail = { chain, failure: undefined, wakers: new Set(), stop: new AbortController(), followers: 0 }
+    this.#tail = tail
+    void this.#run(tail, AbortSignal.any([tail.stop.signal, this.#closed.signal]))
+    return tail
+  }
+
+  async #run(tail: LiveTail, signal: AbortSignal): Promise<void> {
+    try {
+      for await (const entries of this.#log.tail(tail.chain.head, { signal, count: this.#limits.pageEntries })) {
+        tail.chain.append(createStreamPage(tail.chain.head, entries))
+        wake(tail)
       }
-    },
-    async close() {
-      closed.abort()
-    },
-  }
-}
-
-async function run(log: ChangeLog, tail: Tail, signal: AbortSignal, limits: StreamLimits): Promise<void> {
-  let after = tail.start
-  try {
-    for await (const entries of log.tail(after, { signal, count: limits.pageEntries })) {
-      const page = createStreamPage(after, entries)
-      after = page.last
-      const node: PageNode = { page, next: undefined, isForgotten: false }
-      if (tail.newest === undefined) tail.oldest = node
-      else tail.newest.next = node
-      tail.newest = node
-      if (++tail.count > limits.hubPages) forgetOldest(tail)
-      wake(tail)
+    } catch (error) {
+      tail.failure = error
     }
-  } catch (error) {
-    tail.failure = error
+    tail.failure ??= signal.reason
+    if (this.#tail === tail) this.#opening = this.#tail = undefined
+    wake(tail)
   }
-  tail.failure ??= signal.reason
-  wake(tail)
 }
 
-/** Cut off from its successors, a page that a slow reader still holds does not hold them all. */
-function forgetOldest(tail: Tail): void {
-  const { oldest } = tail
-  if (oldest === undefined) return
-  tail.oldest = oldest.next
-  oldest.next = undefined
-  oldest.isForgotten = true
-  tail.count--
+interface Place {
+  cursor: EntryId
+  node: PageNode | undefined
+  lane: CatchUpLane | undefined
 }
 
-function wake(tail: Tail): void {
-  for (const waker of tail.wakers) waker()
+function nextOf({ node }: Place): PageNode | undefined {
+  return node === undefined || node.isForgotten ? undefined : node.next
+}
+
+function leaveLane(place: Place, lanes: Set<CatchUpLane>): void {
+  const { lane } = place
+  place.lane = undefined
+  if (lane !== undefined && --lane.followers === 0) lanes.delete(lane)
+}
+
+function wake(tail: LiveTail): void {
+  const wakers = [...tail.wakers]
   tail.wakers.clear()
+  for (const waker of wakers) waker()
 }
 
-async function* followTail(
-  log: ChangeLog,
-  tail: Tail,
-  after: EntryId,
-  signal: AbortSignal,
-  limits: StreamLimits,
-  check: CatchUpCheck,
-): AsyncGenerator<StreamPage> {
-  let cursor = after
-  let node: PageNode | undefined
-  await check(cursor)
-  while (!signal.aborted) {
-    if (node?.isForgotten !== true) {
-      const next: PageNode | undefined = node === undefined ? firstNodeAfter(tail, cursor) : node.next
-      if (next !== undefined) {
-        node = next
-        cursor = next.page.last
-        yield next.page
-        continue
-      }
-      if (node !== undefined || isAtHead(tail, cursor)) {
-        if (tail.failure !== undefined) {
-          if (signal.aborted) return
-          throw tail.failure
-        }
-        await waitForPage(tail, signal)
-        continue
-      }
-    }
-    node = undefined
-    const entries = await log.read(cursor, { count: limits.pageEntries })
-    await check(cursor)
-    if (entries.length === 0) {
-      // Nothing lies between it and where the tail began.
-      if (compareEntryIds(cursor, tail.start) < 0) cursor = tail.start
-      continue
-    }
-    const page = createStreamPage(cursor, entries)
-    cursor = page.last
-    yield page
-  }
-}
-
-/** The kept page that holds what follows the id, when none between is missing. */
-function firstNodeAfter(tail: Tail, cursor: EntryId): PageNode | undefined {
-  if (tail.oldest === undefined || compareEntryIds(cursor, tail.oldest.page.after) < 0) return undefined
-  for (let node: PageNode | undefined = tail.oldest; node !== undefined; node = node.next) {
-    if (compareEntryIds(node.page.last, cursor) > 0) return node
-  }
-  return undefined
-}
-
-function isAtHead(tail: Tail, cursor: EntryId): boolean {
-  return compareEntryIds(cursor, tail.newest?.page.last ?? tail.start) >= 0
-}
-
-async function waitForPage(tail: Tail, signal: AbortSignal): Promise<void> {
+async function waitForPage(tail: LiveTail, signal: AbortSignal): Promise<void> {
+  if (tail.failure !== undefined) return
   await new Promise<void>((resolve) => {
     const done = (): void => {
       tail.wakers.delete(done)
