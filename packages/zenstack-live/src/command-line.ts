@@ -8,6 +8,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ command: Command }>>> = 
   cdc: () => import('./commands/cdc.ts'),
   tail: () => import('./commands/tail.ts'),
   slot: () => import('./commands/slot.ts'),
+  edge: () => import('./commands/edge.ts'),
 }
 
 /**

@@ -1,0 +1,37 @@
+import { EXIT_CODES, type Command } from './command.ts'
+import { parseOptions, readConfig, UsageError } from './parse-options.ts'
+import { serveEdge } from '../serve-edge.ts'
+import { createStyle } from './style.ts'
+
+export const command: Command = {
+  summary: 'Serves live queries over HTTP, for the people that `getClient` knows.',
+  usage: `Usage: zenstack-live edge [--port <number>] [--base <path>] [--config <file>] [--json]
+
+  --port   where it listens; PORT, or 4000
+  --base   path of the live queries; /api/live
+
+GET /health answers 200 once queries can be opened. SIGTERM sends every stream elsewhere before it ends.`,
+  async run(context) {
+    const { values } = parseOptions(context, { port: { type: 'string' }, base: { type: 'string' } })
+    const port = readPort(values.port ?? context.env['PORT'])
+    const config = await readConfig(context, values.config)
+    const logger = { info: () => {}, warn: context.note, error: context.note }
+    const edge = await serveEdge(config, {
+      ...(port === undefined ? {} : { port }),
+      ...(values.base === undefined ? {} : { base: values.base }),
+      logger,
+    })
+    const { good } = createStyle(context.hasColors)
+    context.print(values.json ? JSON.stringify({ url: edge.url }) : `${good('✔')} Serving live queries at ${edge.url}${values.base ?? '/api/live'}`)
+    if (!context.signal.aborted) await new Promise((resolve) => context.signal.addEventListener('abort', resolve, { once: true }))
+    await edge.close()
+    return EXIT_CODES.ok
+  },
+}
+
+function readPort(text: string | undefined): number | undefined {
+  if (text === undefined || text === '') return undefined
+  const port = Number(text)
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new UsageError(`"${text}" is not a port. Give a number from 0 to 65535.`)
+  return port
+}

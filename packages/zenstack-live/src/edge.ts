@@ -1,0 +1,1 @@
+export { serveEdge, type ServedEdge, type ServeEdgeOptions } from './serve-edge.ts'
