@@ -52,7 +52,7 @@ const ASKED_TIMES = ['1970-01-01T00:00:00Z', '2024-05-05T10:00:00Z', '2024-05-05
 const HEX = ['', '00', 'ff', '0001', '616263', '80', '0000']
 
 const JSON_TEXTS = [
-  'null', 'true', 'false', '0', '1', '1.0', '-1', '1e2', '100', '9007199254740993', '9007199254740993', '0.1', '"a"', '"A"', '"abc"', '""', '"a\\"b"', '"\\\\"', '"é"', '"null"', '"%"',
+  'null', 'true', 'false', '0', '1', '1.0', '-1', '1e2', '100', '9007199254740993', '9007199254740993', '0.1', '"a"', '"A"', '"abc"', '""', '"a\\"b"', '"\\\\"', '"é"', '"null"', '"%"', '"cab"', '"aBc"', '"bcd"', '"abc"',
   '[]', '[1]', '[1,2]', '[2,1]', '["a"]', '[null]', '[[1]]', '[{"a":1,"b":2}]', '[1,1]', '["a","b","a"]',
   '{}', '{"a":1}', '{"a":"x","b":[1,2]}', '{"b":[1,2],"a":"x"}', '{"a":null}', '{"a":{"b":"deep"}}', '{"0":"zero"}', '{"tags":["x","y"],"n":1.50}', '{"a b":1}', '[{"k":"v"},{"k":"w"}]', '{"a":[{"b":1},{"b":2}]}',
 ]
@@ -142,7 +142,9 @@ export const FIELD_KINDS: readonly FieldKind[] = [
 ]
 
 export const JSON_FILTER_PATHS = JSON_PATHS
-export const JSON_SEARCHES = ['a', 'A', 'b', '"', '\\', '%', '', 'é', 'x', 'ee', 'c']
+/** Parts of the texts, so that searching finds some of them in the middle and some at an end. */
+export const TEXT_PARTS = ['a', 'b', 'c', 'B', 'C', 'é', 'É', '%', '_', '\\', 'i', 'σ', 'Σ', 'bc', 'ab', 'e', '\u{1F600}']
+export const JSON_SEARCHES = ['a', 'A', 'b', 'B', '"', '\\', '%', '', 'é', 'x', 'c', 'ab', 'bc']
 
 export const SHARED_TYPES = `
 enum Mapped { K1 @map('k_one') K2 K3 @map('third one') }

@@ -1,6 +1,6 @@
 import { AnyNull, DbNull, JsonNull } from '@zenstackhq/orm'
 import type { Random } from '../random.ts'
-import { JSON_FILTER_PATHS, JSON_SEARCHES, type FieldKind } from './field-kinds.ts'
+import { JSON_FILTER_PATHS, JSON_SEARCHES, TEXT_PARTS, type FieldKind } from './field-kinds.ts'
 
 export interface GeneratedField {
   readonly name: string
@@ -82,6 +82,10 @@ function operand(random: Random, kind: FieldKind, isOptional: boolean, operator:
       return operators(random, { name: '', kind, isOptional }, use)
     case 'equals':
       return isOptional && random.chance(0.15) ? null : kind.asked(random)
+    case 'contains':
+    case 'startsWith':
+    case 'endsWith':
+      return random.chance(0.7) ? random.pick(TEXT_PARTS) : kind.asked(random)
     default:
       return random.chance(0.02) ? undefined : kind.asked(random)
   }
@@ -96,7 +100,7 @@ function listFilter(random: Random, kind: FieldKind, use: (operator: string) => 
 
 function jsonFilter(random: Random, kind: FieldKind, isOptional: boolean, use: (operator: string) => void): Record<string, unknown> {
   const filter: Record<string, unknown> = {}
-  if (random.chance(0.5)) {
+  if (random.chance(0.4)) {
     use('path')
     filter['path'] = random.pick(JSON_FILTER_PATHS)
   }
@@ -106,7 +110,7 @@ function jsonFilter(random: Random, kind: FieldKind, isOptional: boolean, use: (
     filter[operator] = random.pick(JSON_SEARCHES)
     if (random.chance(0.3)) filter['mode'] = 'insensitive'
   } else if (operator === 'equals' || operator === 'not') {
-    filter[operator] = random.chance(0.15) ? random.pick(isOptional ? [DbNull, JsonNull, AnyNull, null] : [DbNull, JsonNull, AnyNull]) : kind.asked(random)
+    filter[operator] = random.chance(0.25) ? random.pick(isOptional ? [DbNull, JsonNull, AnyNull, AnyNull, null] : [DbNull, JsonNull, AnyNull]) : kind.asked(random)
   } else {
     let value = kind.asked(random)
     while (value === DbNull || value === JsonNull || value === AnyNull) value = kind.asked(random)

@@ -1,0 +1,183 @@
+import { ExpressionUtils as E, type Expression } from '@zenstackhq/schema'
+import { compileRowPlan, type RowPlan } from '@zenstack-live/access'
+import { allow, BY_CODE_POINT, createWorld, type FieldSpec } from './world.ts'
+
+const ORDERED = ['equals', 'in', 'notIn', 'lt', 'lte', 'gt', 'gte', 'between', 'not']
+const TEXT = [...ORDERED, 'contains', 'startsWith', 'endsWith', 'mode']
+const EQUAL = ['equals', 'in', 'notIn', 'not']
+const LISTS = ['equals', 'has', 'hasEvery', 'hasSome', 'isEmpty']
+const JSON_OPERATORS = ['path', 'equals', 'not', 'string_contains', 'string_starts_with', 'string_ends_with', 'array_contains', 'array_starts_with', 'array_ends_with']
+
+type Row = readonly [label: string, field: FieldSpec, operators: readonly string[], value: unknown]
+
+const DATE = new Date('2024-05-05T10:00:00Z')
+const ROWS: readonly Row[] = [
+  ['String (`text`, `varchar`)', { type: 'String', column: 'text' }, TEXT, 'a'],
+  ['String `char(n)`', { type: 'String', column: 'bpchar' }, TEXT, 'a'],
+  ['String `uuid`', { type: 'String', column: 'uuid' }, TEXT, 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'],
+  ['String `citext`, `inet`, `xml`…', { type: 'String', column: 'citext' }, TEXT, 'a'],
+  ['Int', { type: 'Int', column: 'int4' }, ORDERED, 1],
+  ['BigInt', { type: 'BigInt', column: 'int8' }, ORDERED, 1n],
+  ['Float (`float8`, `real`)', { type: 'Float', column: 'float8' }, ORDERED, 1.5],
+  ['Decimal', { type: 'Decimal', column: 'numeric' }, ORDERED, 1.5],
+  ['DateTime (`timestamp`, `timestamptz`, `date`)', { type: 'DateTime', column: 'timestamp' }, ORDERED, DATE],
+  ['DateTime `time`, `timetz`', { type: 'DateTime', column: 'time' }, ORDERED, DATE],
+  ['Boolean', { type: 'Boolean', column: 'bool' }, ['equals', 'not'], true],
+  ['Enum, also `@map`ped', { type: 'Role', column: 'Role' }, EQUAL, 'ADMIN'],
+  ['Bytes', { type: 'Bytes', column: 'bytea' }, EQUAL, new Uint8Array([1])],
+  ['Json (`jsonb`)', { type: 'Json', column: 'jsonb' }, JSON_OPERATORS, 1],
+  ['Json (`json`)', { type: 'Json', column: 'json' }, JSON_OPERATORS, 1],
+  ['typed JSON (`type … @json`)', { type: 'Address', column: 'jsonb' }, ['is', 'isNot', 'city', 'zip', 'tags'], { city: 'a' }],
+  ['String[]', { type: 'String', column: 'text', array: true }, LISTS, 'a'],
+  ['Int[], BigInt[], Float[], Decimal[], Boolean[], DateTime[], Bytes[]', { type: 'Int', column: 'int4', array: true }, LISTS, 1],
+  ['Enum[]', { type: 'Role', column: 'Role', array: true }, LISTS, 'ADMIN'],
+  ['Json[]', { type: 'Json', column: 'jsonb', array: true }, LISTS, 1],
+  ['`uuid[]`, `varchar[]`, `timestamptz[]`', { type: 'String', column: 'uuid', array: true }, LISTS, 'a'],
+]
+
+const ENUMS = { Role: { name: 'Role', values: { ADMIN: 'ADMIN', USER: 'USER' } } }
+const TYPES = { Address: { name: 'Address', fields: { city: { name: 'city', type: 'String' }, zip: { name: 'zip', type: 'Int' }, tags: { name: 'tags', type: 'String', array: true } } } }
+const id: FieldSpec = { type: 'Int', column: 'int4', id: true }
+
+function filterOf(operator: string, isList: boolean, value: unknown): unknown {
+  switch (operator) {
+    case 'in':
+    case 'notIn':
+    case 'hasEvery':
+    case 'hasSome':
+      return { [operator]: [value] }
+    case 'between':
+      return { between: [value, value] }
+    case 'isEmpty':
+      return { isEmpty: true }
+    case 'mode':
+      return { equals: value, mode: 'insensitive' }
+    case 'path':
+      return { path: '$.a', equals: value }
+    case 'city':
+    case 'zip':
+      return { [operator]: operator === 'zip' ? 1 : 'a' }
+    case 'tags':
+      return { tags: { has: 'a' } }
+    default:
+      return { [operator]: isList && operator === 'equals' ? [value] : operator.startsWith('string') ? 'a' : value }
+  }
+}
+
+function verdict(plan: RowPlan): string {
+  if (!plan.isLocal) return `asks (${plan.reasons.map((reason) => reason.replace(/^(where|policy|model): /, '')).join('; ')})`
+  return plan.keySets.length > 0 ? 'memory, by a set of keys' : plan.readsNow ? 'memory, at a moment' : 'memory'
+}
+
+function whereTable(collation = BY_CODE_POINT): string[] {
+  return ROWS.flatMap(([label, field, operators, value]) => {
+    const data = createWorld({ M: { fields: { id, f: field }, attributes: [allow(E.literal(true))] } }, { enums: ENUMS, typeDefs: TYPES, collation } as never)
+    const byVerdict = Map.groupBy(operators, (operator) =>
+      verdict(compileRowPlan(data, { model: 'M', where: { f: filterOf(operator, field.array === true, value) }, isPolicyOn: true })),
+    )
+    return [...byVerdict].map(([said, group]) => `| ${label} | ${group.map((operator) => `\`${operator}\``).join(' ')} | ${said} |`)
+  })
+}
+
+const auth = (member: string): Expression => E.member(E.call('auth'), [member])
+const f = E.field
+
+const POLICIES: readonly (readonly [text: string, expression: Expression])[] = [
+  ['`flag`, `!flag`', f('flag')],
+  ["`title == 'a'`, `!=`", E.binary(f('title'), '==', E.literal('a'))],
+  ['`n < 1`, `<=`, `>`, `>=`', E.binary(f('n'), '<', E.literal(1))],
+  ['`title == null`', E.binary(f('title'), '==', E._null())],
+  ['`n == m` (columns)', E.binary(f('n'), '==', f('m'))],
+  ['`auth() == null`', E.binary(E.call('auth'), '==', E._null())],
+  ['`auth().id == ownerId`', E.binary(auth('id'), '==', f('ownerId'))],
+  ['`auth() == owner`, `owner.id == auth().id` (enforced foreign key)', E.binary(E.call('auth'), '==', f('owner'))],
+  ['`owner == null` (enforced foreign key)', E.binary(f('owner'), '==', E._null())],
+  ["`role == ADMIN`, `role in [ADMIN]`", E.binary(f('role'), 'in', E.array('Role', [E.literal('ADMIN')]))],
+  ["`title in ['a', auth().email]`", E.binary(f('title'), 'in', E.array('String', [E.literal('a'), auth('email')]))],
+  ['`title in auth().names`', E.binary(f('title'), 'in', auth('names'))],
+  ['`auth().email in tags`', E.binary(auth('email'), 'in', f('tags'))],
+  ["`contains(title, 'a')`, `startsWith`, `endsWith`", E.call('contains', [f('title'), E.literal('a')])],
+  ["`contains(title, 'a', true)`", E.call('contains', [f('title'), E.literal('a'), E.literal(true)])],
+  ["`has(tags, 'a')`", E.call('has', [f('tags'), E.literal('a')])],
+  ["`hasSome(tags, ['a'])`, `hasEvery`", E.call('hasSome', [f('tags'), E.array('String', [E.literal('a')])])],
+  ['`isEmpty(tags)`', E.call('isEmpty', [f('tags')])],
+  ['`currentModel()`, `currentOperation()`', E.binary(E.call('currentModel'), '==', E.literal('Doc'))],
+  ['`at < now()`', E.binary(f('at'), '<', E.call('now'))],
+  ["`auth().orgs?[role == 'a']`, `!`, `^`", E.binary(auth('orgs'), '?', E.binary(f('role'), '==', E.literal('a')))],
+  ['`auth().orgs?[id == this.n]`', E.binary(auth('orgs'), '?', E.binary(f('id'), '==', E.member(E._this(), ['n'])))],
+  ['`space.members?[user == auth()]`, `^` (one hop, bound to the identity)', E.binary(E.member(f('space'), ['members']), '?', E.binary(f('user'), '==', E.call('auth')))],
+  ['`space.members![user == auth()]`', E.binary(E.member(f('space'), ['members']), '!', E.binary(f('user'), '==', E.call('auth')))],
+  ["`space.members?[role == 'a']` (not bound)", E.binary(E.member(f('space'), ['members']), '?', E.binary(f('role'), '==', E.literal('a')))],
+  ["`space.name == 'a'` (another table)", E.binary(E.member(f('space'), ['name']), '==', E.literal('a'))],
+  ['`check(space)`', E.call('check', [f('space')])],
+  ['a function of the application', E.call('mine', [f('title')])],
+]
+
+function policyTable(): string[] {
+  return POLICIES.map(([text, expression]) => `| ${text} | ${verdict(compileRowPlan(policyWorld(expression), { model: 'Doc', isPolicyOn: true }))} |`)
+}
+
+function policyWorld(expression: Expression): ReturnType<typeof createWorld> {
+  const text = (optional = true): FieldSpec => ({ type: 'String', column: 'text', optional })
+  const int = (optional = true): FieldSpec => ({ type: 'Int', column: 'int4', optional })
+  const owned = (type: string, field: string): { type: string; relation: { fields: string[]; references: string[] }; optional: boolean } => ({ type, optional: true, relation: { fields: [field], references: ['id'] } })
+  return createWorld(
+    {
+      User: { fields: { id, email: text(), names: { type: 'String', column: 'text', array: true } }, relations: { orgs: { type: 'Member', array: true, relation: { opposite: 'user' } } } },
+      Space: { fields: { id, name: text() }, relations: { members: { type: 'Member', array: true, relation: { opposite: 'space' } } } },
+      Member: { fields: { id, userId: int(), spaceId: int(), role: text() }, relations: { user: owned('User', 'userId'), space: owned('Space', 'spaceId') } },
+      Doc: {
+        fields: {
+          id, title: text(), n: int(), m: int(), ownerId: int(), spaceId: int(), flag: { type: 'Boolean', column: 'bool', optional: true },
+          role: { type: 'Role', column: 'Role', optional: true }, tags: { type: 'String', column: 'text', array: true }, at: { type: 'DateTime', column: 'timestamp', optional: true },
+        },
+        relations: { owner: owned('User', 'ownerId'), space: owned('Space', 'spaceId') },
+        attributes: [allow(expression)],
+      },
+    },
+    { enums: ENUMS, authType: 'User' } as never,
+  )
+}
+
+/** The text of `docs/semantics.md`, asked of the compilers themselves. */
+export function semantics(): string {
+  const icu = whereTable({ provider: 'icu', locale: 'en-US', isDeterministic: true }).filter((line) => line.includes('collation'))
+  return `# What memory decides
+
+ZenStack LIVE keeps a query right in one of two ways. Where the whole decision about a row can be made from the row itself and from
+\`auth()\`, it is made in memory, exactly as Postgres makes it. Everything else is asked of Postgres, through the policy-bound client. This page
+is written by the code that decides (\`vitest run --project unit packages/access/test/semantics.test.ts -u\`); fuzzers compare every line
+of it with ZenStack on Postgres (\`pnpm fuzz where\`, \`pnpm fuzz policy\`).
+
+*memory*: decided for every row. *asks*: left to the database, for the reason given. A filter that ZenStack itself refuses
+is an error in both cases.
+
+## Filters
+
+\`AND\`, \`OR\`, \`NOT\`, \`null\`, \`undefined\` and empty filters are decided in memory, with SQL's three-valued logic. Filters over relations
+are asked, but for \`{ relation: null }\` where the key is in the row. Full-text, fuzzy and computed fields are asked.
+
+| type | operators | |
+|---|---|---|
+${whereTable().join('\n')}
+
+The table is that of a database whose collation orders by code point (\`C\`, \`C.UTF-8\`). With another one, such as ICU's, these are different:
+
+| type | operators | |
+|---|---|---|
+${icu.join('\n')}
+
+Ignoring case is decided with the database's own table of letters, read at start, wherever that works letter by letter (libc and the built-in provider).
+
+## Policies
+
+Rules combine as in ZenStack: one \`@@allow\` must hold and no \`@@deny\`; a deny that is unknown does not deny. Fields with read policies are NULL
+to those who may not read them, for filters and order too. Models that span tables (\`@@delegate\`) are asked.
+
+| expression | |
+|---|---|
+${policyTable().join('\n')}
+
+A value of \`auth()\` that does not fit the type of its field leaves the decision to the database, whatever the policy.
+`
+}
