@@ -36,9 +36,11 @@ describe('the errors', () => {
   })
 })
 
-describe('errors of the database', () => {
-  const wrapped = (fields: object): Error => new Error('Failed query', { cause: Object.assign(new Error('inner'), fields) })
+function wrapped(fields: object): Error {
+  return new Error('Failed query', { cause: Object.assign(new Error('inner'), fields) })
+}
 
+describe('errors of the database', () => {
   it.each([
     [{ code: '40P01' }, 'deadlock'],
     [{ code: '40001' }, 'serialization_failure'],

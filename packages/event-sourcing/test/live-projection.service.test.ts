@@ -8,6 +8,10 @@ import { CART_TYPES, emptyCart, evolveCart, type Cart, type ShopEvent, type Shop
 const created = (cartId: string): ShopInput => ({ type: 'CartCreated', data: { cartId, userId: 'ann' } })
 const added = (cartId: string, productId = 'pen'): ShopInput => ({ type: 'ItemAdded', data: { cartId, productId, quantity: 1 } })
 
+function positionOf(frame: ProjectionFrame<Cart> | undefined): number | undefined {
+  return frame?.kind === 'patch' ? frame.to : frame?.position
+}
+
 describe('a live projection', () => {
   let shop: Shop
   let cartCount = 0
@@ -59,17 +63,16 @@ describe('a live projection', () => {
     const cartId = newCart()
     const total = 120
     let reader = shop.client.live(cartProjection).open()
-    let isWriting = true
+    const written = new AbortController()
     const writing = (async () => {
       for (let count = 0; count < total; count++) {
         const append = (): Promise<unknown> => shop.client.append(added(cartId, `p${count}`), { idempotencyKey: `${cartId}-${count}` })
         await append().catch(append).catch(append)
       }
-      isWriting = false
+      written.abort()
     })()
     const shown: ProjectionFrame<Cart>[] = []
-    const positionOf = (frame: ProjectionFrame<Cart> | undefined): number | undefined => (frame?.kind === 'patch' ? frame.to : frame?.position)
-    for (let cut = 0; (shown.length > 0 && isWriting) || cut === 0; cut++) {
+    for (let cut = 0; (shown.length > 0 && !written.signal.aborted) || cut === 0; cut++) {
       const stop = new AbortController()
       const timer = setTimeout(() => stop.abort(), 30 + cut * 7)
       for await (const frame of reader.watch(cartId, { from: positionOf(shown.at(-1)), signal: stop.signal })) shown.push(frame)
