@@ -77,7 +77,12 @@ function diffRows(shown: readonly unknown[], written: readonly unknown[], rowId:
     if (id === undefined || !isRow(row)) return undefined
     const old = before.get(id)
     before.delete(id)
-    operations.push(old === undefined ? { kind: 'insert', id, row, index } : { kind: 'set', id, fields: changedFields(old, row) })
+    if (old === undefined) {
+      operations.push({ kind: 'insert', id, row, index })
+      continue
+    }
+    const fields = changedFields(old, row)
+    if (Object.keys(fields).length > 0) operations.push({ kind: 'set', id, fields })
   }
   for (const id of before.keys()) operations.push({ kind: 'remove', id })
   return operations

@@ -47,7 +47,8 @@ export class OwnWrites {
   /** Someone wrote into the cache: a mutation that is under way, or nobody whose write could be kept. */
   record(shown: unknown, written: unknown, pending: readonly Mutation[]): void {
     const operations = diffResult(shown, written, this.#rowId)
-    const owner = pending.find(({ state }) => isAbout(state.variables, operations)) ?? pending.at(-1)
+    const exact = pending.findLast(({ state }) => isAbout(state.variables, operations, true))
+    const owner = exact ?? pending.findLast(({ state }) => isAbout(state.variables, operations, false)) ?? pending.at(-1)
     if (owner === undefined || operations.length === 0) return
     const rows = Array.isArray(this.#base) ? this.#base : []
     this.#patches.push({
@@ -149,13 +150,16 @@ function createData(variables: unknown): Row[] {
   return Array.isArray(data) ? data.filter(isRow) : isRow(data) ? [data] : []
 }
 
-/** Whether the operations are what a mutation with these arguments would do. */
-function isAbout(variables: unknown, operations: readonly PatchOperation[]): boolean {
+/** Whether the operations are what a mutation with these arguments would do: to these rows, and, where asked exactly, with these values. */
+function isAbout(variables: unknown, operations: readonly PatchOperation[], isExact: boolean): boolean {
   if (!isRow(variables)) return false
   const where = isRow(variables['where']) ? JSON.stringify(Object.values(variables['where']).map(String)) : undefined
   return operations.some((operation) => {
     if (operation.kind === 'insert') return createData(variables).some((data) => isCreatedFrom(operation.row, data))
-    return operation.kind !== 'replace' && operation.id === where
+    if (operation.kind === 'replace' || operation.id !== where) return false
+    const data = variables['data'] ?? variables['update']
+    if (operation.kind === 'remove') return !isExact || data === undefined
+    return !isExact || (isRow(data) && isCreatedFrom(operation.fields, data))
   })
 }
 

@@ -195,18 +195,19 @@ export class QueryCacheBridge {
     const query = this.#cached(entry)
     if (query === undefined) return
     if (state.data !== undefined) {
-      entry.written = entry.writes.applyTo(state.data)
-      if (query.state.data !== entry.written || query.state.status !== 'success') this.#put(query, entry.written)
+      const shown = entry.writes.applyTo(state.data)
+      // The cache keeps its own objects where ours are equal to them.
+      entry.written = query.state.data === shown && query.state.status === 'success' ? shown : this.#put(query, shown)
     }
     if (state.status === 'error' && query.state.error !== state.error && query.state.fetchStatus === 'idle') {
       query.setState({ status: 'error', error: state.error, errorUpdatedAt: Date.now(), errorUpdateCount: query.state.errorUpdateCount + 1 })
     }
   }
 
-  #put(query: Query, data: unknown): void {
+  #put(query: Query, data: unknown): unknown {
     this.#isWriting = true
     try {
-      query.setData(data, { updatedAt: Date.now(), manual: true })
+      return query.setData(data, { updatedAt: Date.now(), manual: true })
     } finally {
       this.#isWriting = false
     }
