@@ -159,9 +159,9 @@ async function drainDebezium(postgres: PostgresServer, redis: RedisServer, event
     // The clock starts when it begins to write, so that the start of its machine does not count against it.
     const first = await until(async () => (await client.xlen(stream)) > 0 && client.xlen(stream))
     const startMs = performance.now()
-    const cpuStart = cpuSeconds(debezium.pid)
+    const cpuStart = processorSeconds(debezium.pid)
     await until(async () => (await client.xlen(stream)) >= events)
-    const result = drained(events - first, startMs, cpuSeconds(debezium.pid) - cpuStart)
+    const result = drained(events - first, startMs, processorSeconds(debezium.pid) - cpuStart)
     progress(`Debezium Server: ${Math.round(result.eventsPerSecond)} events/s`)
     return result
   } finally {
@@ -236,7 +236,7 @@ async function until<T>(ask: () => Promise<T | false>): Promise<T> {
 }
 
 /** Linux only; 0 elsewhere. */
-function cpuSeconds(pid: number | undefined): number {
+function processorSeconds(pid: number | undefined): number {
   const file = `/proc/${pid ?? 0}/stat`
   if (!existsSync(file)) return Number.NaN
   const fields = readFileSync(file, 'utf8').split(') ')[1]?.split(' ') ?? []

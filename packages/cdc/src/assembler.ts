@@ -59,7 +59,8 @@ export class Assembler {
   readonly #envelope: EnvelopeWriter
   readonly #oldTuple = createTuple()
   readonly #newTuple = createTuple()
-  readonly #changedTables = new Set<string>()
+  /** Tables that changed, and from which LSN on readers may be told. */
+  #changedTables: { name: string; notBefore: Lsn }[] = []
   #previousCommitLsn: string | null
   #isInTransaction = false
   /** Whether the open transaction holds a message of ours: somebody waits for its end. */
@@ -83,7 +84,7 @@ export class Assembler {
 
   /** A change of tables waits for its mark. */
   get hasSchemaChanges(): boolean {
-    return this.#changedTables.size > 0
+    return this.#changedTables.length > 0
   }
 
   /** LSN of the last commit, as decimal text. */
@@ -122,9 +123,13 @@ export class Assembler {
     }
   }
 
-  /** These tables have to be read again: told in front of the next transaction, or by {@link Assembler.takeSchemaMark}. */
-  schemaChanged(tables: Iterable<string>): void {
-    for (const name of tables) this.#changedTables.add(name)
+  /**
+   * These tables have to be read again: told in front of the next transaction, or by {@link Assembler.takeSchemaMark}.
+   *
+   * @param notBefore - the change is somewhere before this LSN, so what is older has to come first
+   */
+  schemaChanged(tables: Iterable<string>, notBefore: Lsn): void {
+    for (const name of tables) this.#changedTables.push({ name, notBefore })
   }
 
   /**
@@ -132,11 +137,12 @@ export class Assembler {
    * the log has already passed: the mark waits.
    */
   takeSchemaMark(lsn: Lsn): AssembledBatch | undefined {
-    if (this.#changedTables.size === 0 || lsn <= this.#options.reachedLsn()) return undefined
-    const tables = [...this.#changedTables].sort()
-    this.#changedTables.clear()
+    if (this.#changedTables.length === 0 || lsn <= this.#options.reachedLsn()) return undefined
+    const tables = [...new Set(this.#changedTables.filter(({ notBefore }) => notBefore <= lsn).map(({ name }) => name))]
+    if (tables.length === 0) return undefined
+    this.#changedTables = this.#changedTables.filter(({ notBefore }) => notBefore > lsn)
     const id = makeEntryId(this.#options.epoch, lsn, 0)
-    const entry: BulkEntry = { kind: 'bulk', id, lsn, xid: 0, isLastOfTransaction: true, reason: 'schema', tables }
+    const entry: BulkEntry = { kind: 'bulk', id, lsn, xid: 0, isLastOfTransaction: true, reason: 'schema', tables: tables.sort() }
     return { batch: { entries: [entry] }, endLsn: lsn, bytes: 0, commitTimeMs: undefined }
   }
 

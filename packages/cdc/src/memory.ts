@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { Shapes } from './schema-watch.ts'
 
 /** What a capture remembers beside the log from one start to the next. */
 export interface CaptureMemory {
@@ -6,8 +7,7 @@ export interface CaptureMemory {
   timeline: number
   /** The last commit at or before a confirmed LSN, both decimal: Debezium's `sequence` goes on from it. */
   confirmed: { lsn: string; previousCommitLsn: string | null } | undefined
-  /** `schema.table` → hash of how its rows look. */
-  shapes: Record<string, string>
+  shapes: Shapes | undefined
 }
 
 /** Reads what {@link formatMemory} wrote; `undefined` for anything else, which is then like a log without memory. */

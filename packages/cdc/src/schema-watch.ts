@@ -6,25 +6,33 @@ import { createTableEncoder, type TableEncoder } from './encode/table-encoder.ts
 import { shapeHash } from './memory.ts'
 import type { RelationMessage } from './pgoutput/messages.ts'
 
-/** What the catalog says of the captured tables, and what of it has changed since it was last looked at. */
+/** How the captured tables looked, by `schema.table`: hashes, to be remembered from one start to the next. */
+export interface Shapes {
+  /** In the catalog. Every change of a column counts, also one that was taken back: it may have changed rows. */
+  catalog: Record<string, string>
+  /** In the stream, which may still be at an older time. */
+  stream: Record<string, string>
+}
+
+/** What the catalog and the stream say of the captured tables, and what of it has changed since they were last looked at. */
 export class SchemaWatch {
   readonly #query: Query
   readonly #captured: ReadonlyMap<string, CapturedTable>
   readonly #publicationName: string
-  readonly #shapes: Record<string, string>
+  readonly #shapes: Shapes
   #facts = new Map<string, TableFacts>()
   #types: Types = new Map()
 
   /** @param shapes - what was remembered from the last start, so that a change in between is noticed */
-  constructor(query: Query, tables: readonly CapturedTable[], publication: string, shapes: Record<string, string> = {}) {
+  constructor(query: Query, tables: readonly CapturedTable[], publication: string, shapes?: Shapes) {
     this.#query = query
     this.#captured = new Map(tables.map((table) => [tableName(table), table]))
     this.#publicationName = publication
-    this.#shapes = { ...shapes }
+    this.#shapes = { catalog: { ...shapes?.catalog }, stream: { ...shapes?.stream } }
   }
 
-  get shapes(): Record<string, string> {
-    return { ...this.#shapes }
+  get shapes(): Shapes {
+    return { catalog: { ...this.#shapes.catalog }, stream: { ...this.#shapes.stream } }
   }
 
   isCaptured(relation: RelationMessage): boolean {
@@ -40,6 +48,11 @@ export class SchemaWatch {
       const column = columns.get(name)
       return column !== undefined && column.typeOid === typeOid && column.typmod === typmod && this.#types.has(typeOid)
     })
+  }
+
+  /** Notes how a relation looks in the stream. @returns whether it looked different before */
+  noticeRelation(relation: RelationMessage): boolean {
+    return noticeShape(this.#shapes.stream, tableName(relation), JSON.stringify(relation))
   }
 
   encoder(relation: RelationMessage): TableEncoder | undefined {
@@ -68,10 +81,14 @@ export class SchemaWatch {
   #notice(name: string, publication: PublicationFacts | undefined): boolean {
     const facts = this.#facts.get(name)
     const membership = publication?.tables.get(name)
-    const shape = shapeHash(facts === undefined ? 'gone' : `${tableShape(facts)} ${membership ?? 'unpublished'}`)
-    const before = this.#shapes[name]
-    this.#shapes[name] = shape
-    // A table that is seen for the first time has no readers yet.
-    return before !== undefined && before !== shape
+    return noticeShape(this.#shapes.catalog, name, facts === undefined ? 'gone' : `${tableShape(facts)} ${membership ?? 'unpublished'}`)
   }
+}
+
+/** A table that is seen for the first time has no readers yet, so nothing has changed for anybody. */
+function noticeShape(shapes: Record<string, string>, name: string, text: string): boolean {
+  const before = shapes[name]
+  const shape = shapeHash(text)
+  shapes[name] = shape
+  return before !== undefined && before !== shape
 }

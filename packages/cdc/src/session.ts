@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { makeEntryId, parseLsn, type Lsn } from '@zenstack-live/protocol'
 import { Assembler, MARK_PREFIX, type AssembledBatch } from './assembler.ts'
-import type { CapturedTable } from './captured-table.ts'
+import { tableName, type CapturedTable } from './captured-table.ts'
 import { createConfirmDelay, type ConfirmDelay, type KeptPoint } from './confirm-delay.ts'
 import type { Query } from './database/query.ts'
 import { createSlot, dropSlot, isSlotLost, readSlot } from './database/slot.ts'
@@ -47,6 +48,8 @@ export interface SessionOptions {
 const OBJECT_IN_USE = '55006'
 /** Pings that a server sends in a row only while it shuts down and waits for us to confirm everything. */
 const SHUTDOWN_PINGS = 5
+/** Longest wait for what is said at the end. */
+const LAST_WORDS_MS = 1_000
 
 interface ServerIdentity {
   systemId: string
@@ -123,8 +126,10 @@ export class CaptureSession {
   }
 
   async close(): Promise<void> {
-    this.#hasEnded = true
     for (const timer of this.#timers) clearInterval(timer)
+    // What the log has kept by now need not come again; but an end that waits for a dead server is no end.
+    if (!this.#hasEnded && this.#timers.length > 0) await Promise.race([this.#tick().catch(() => undefined), sleep(LAST_WORDS_MS, undefined, { ref: false })])
+    this.#hasEnded = true
     this.#writer?.close()
     this.#held = []
     await this.#connection.close()
@@ -164,11 +169,11 @@ export class CaptureSession {
     const isSequenceKnown = memory?.confirmed !== undefined && memory.confirmed.lsn === confirmedLsn.toString()
     this.#confirmed = { lsn: confirmedLsn, lastCommitLsn: isSequenceKnown ? (memory.confirmed?.previousCommitLsn ?? null) : null }
     this.#confirm = createConfirmDelay(this.#confirmed, limits.confirmDelayMs)
-    this.#watch = new SchemaWatch(query, tables, publication, plan.newEpochReason === undefined ? memory?.shapes : {})
-    this.#memory = { systemId: server.systemId, timeline: server.timeline, confirmed: memory?.confirmed, shapes: {} }
+    this.#watch = new SchemaWatch(query, tables, publication, plan.newEpochReason === undefined ? memory?.shapes : undefined)
+    this.#memory = { systemId: server.systemId, timeline: server.timeline, confirmed: memory?.confirmed, shapes: memory?.shapes }
     this.#assembler = this.#makeAssembler(plan.epoch, logLsn, server.database)
     this.#writer = this.#makeWriter(plan.epoch, logLsn)
-    this.#assembler.schemaChanged(await this.#watch.refresh())
+    await this.#lookAtCatalog()
     await this.#remember()
     if (this.#hasEnded) throw new CaptureError('The connection ended while the capture began.')
     this.#timers = [
@@ -232,13 +237,21 @@ export class CaptureSession {
   #relation(relation: RelationMessage): void {
     const watch = this.#watch
     if (watch === undefined) return
-    if (!watch.isCaptured(relation)) this.#encoders.set(relation.oid, undefined)
-    else if (watch.knows(relation)) this.#encoders.set(relation.oid, watch.encoder(relation))
-    else
-      this.#hold(async () => {
-        this.#assembler?.schemaChanged(await watch.refresh(relation.columns.map((column) => column.typeOid)))
-        this.#encoders.set(relation.oid, watch.encoder(relation))
-      })
+    if (!watch.isCaptured(relation)) return void this.#encoders.set(relation.oid, undefined)
+    if (watch.noticeRelation(relation)) this.#assembler?.schemaChanged([tableName(relation)], 0n as Lsn)
+    if (watch.knows(relation)) return void this.#encoders.set(relation.oid, watch.encoder(relation))
+    this.#hold(async () => {
+      await this.#lookAtCatalog(relation.columns.map((column) => column.typeOid))
+      this.#encoders.set(relation.oid, watch.encoder(relation))
+    })
+  }
+
+  /** @returns the tables that look different than before */
+  async #lookAtCatalog(typeOids: readonly number[] = []): Promise<string[]> {
+    const changed = (await this.#watch?.refresh(typeOids)) ?? []
+    // What the catalog shows was committed before this.
+    if (changed.length > 0) this.#assembler?.schemaChanged(changed, await currentLsn(this.#options.query))
+    return changed
   }
 
   /** Lets what comes wait until `work` is done. */
@@ -301,10 +314,7 @@ export class CaptureSession {
     if (this.#hasEnded) return
     this.#connection.sendStatus(this.#receivedLsn, this.#confirmed.lsn, this.#isQuiet)
     this.#isQuiet = true
-    const [row] = await this.#options.query(
-      'SELECT (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END)::text AS lsn',
-    )
-    const lagBytes = parseLsn(String(row?.['lsn'])) - this.keptLsn
+    const lagBytes = (await currentLsn(this.#options.query)) - this.keptLsn
     this.#options.onLag(lagBytes > 0n ? Number(lagBytes) : 0)
   }
 
@@ -320,10 +330,9 @@ export class CaptureSession {
   }
 
   async #reconcile(): Promise<void> {
-    const changed = await this.#watch?.refresh()
-    if (changed === undefined || changed.length === 0 || this.#hasEnded) return
+    const changed = await this.#lookAtCatalog()
+    if (changed.length === 0 || this.#hasEnded) return
     this.#options.onWarning(`${changed.join(', ')} changed in the database; readers read it again.`)
-    this.#assembler?.schemaChanged(changed)
     // On an idle database nothing would come to carry the mark. A standby cannot write, and waits for what its primary writes.
     await this.#options.query('SELECT pg_logical_emit_message(true, $1, $2)', [MARK_PREFIX, '']).catch(() => undefined)
   }
@@ -367,4 +376,10 @@ async function identify(connection: ReplicationConnection): Promise<ServerIdenti
     walLsn: parseLsn(String(row?.['xlogpos'])),
     database: String(row?.['dbname']),
   }
+}
+
+/** Where the server's WAL ends, or, on a standby, how much of it was replayed. */
+async function currentLsn(query: Query): Promise<Lsn> {
+  const [row] = await query('SELECT (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END)::text AS lsn')
+  return parseLsn(String(row?.['lsn']))
 }

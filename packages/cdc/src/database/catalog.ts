@@ -13,6 +13,8 @@ export interface TableFacts {
   persistence: string
   replicaIdentity: string
   columns: ColumnFacts[]
+  /** Which transactions made or changed its columns, dropped ones included. */
+  history: string
   /** Columns of the primary key in its order, or of a unique index where there is none. */
   key: string[]
   hasPrimaryKey: boolean
@@ -34,6 +36,7 @@ SELECT c.oid::int8::text AS oid, n.nspname AS schema, c.relname AS name, c.relki
   c.relreplident::text AS identity,
   (SELECT json_agg(json_build_array(a.attname, a.atttypid::int8, a.atttypmod, a.attnotnull, a.atthasdef) ORDER BY a.attnum)
      FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
+  (SELECT string_agg(a.attnum || ':' || a.xmin, ' ' ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0) AS history,
   (SELECT json_agg(json_build_array(i.indisprimary, (
        SELECT json_agg(a.attname ORDER BY k.place)
          FROM unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, place) JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
@@ -76,8 +79,16 @@ export async function readTypes(query: Query, oids: Iterable<number>): Promise<M
 
 /** What of a table's facts makes rows look different: compared to notice a change. */
 export function tableShape(facts: TableFacts): string {
-  const { oid, columns, key, replicaIdentity, persistence, partitions } = facts
-  return JSON.stringify([oid, persistence, replicaIdentity, key, columns.map((column) => [column.name, column.typeOid, column.typmod]), partitions])
+  const { oid, columns, history, key, replicaIdentity, persistence, partitions } = facts
+  return JSON.stringify([
+    oid,
+    persistence,
+    replicaIdentity,
+    key,
+    history,
+    columns.map((column) => [column.name, column.typeOid, column.typmod]),
+    partitions,
+  ])
 }
 
 /** What a publication covers; `undefined` when there is none of this name. */
@@ -132,6 +143,7 @@ function parseTable(row: Record<string, unknown>): TableFacts {
     kind: String(row['kind']),
     persistence: String(row['persistence']),
     replicaIdentity: String(row['identity']),
+    history: String(row['history']),
     columns: columns.map(([name, typeOid, typmod, isNotNull, hasDefault]) => ({ name, typeOid, typmod, isNotNull, hasDefault })),
     key: keys[0]?.[1] ?? [],
     hasPrimaryKey: keys[0]?.[0] ?? false,

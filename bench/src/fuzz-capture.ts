@@ -1,0 +1,200 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { setUpCapture } from '@zenstack-live/cdc'
+import { openRedisLog, type ChangeLog } from '@zenstack-live/change-log'
+import { startPostgres, startRedis, type PostgresServer, type RedisServer } from '@zenstack-live/testing'
+import pg from 'pg'
+import { foldLog, type FoldedLog, type Reading } from './capture-fuzz/fold-log.ts'
+import { FUZZ_DDL, FUZZ_ROWS, FUZZ_TABLES, randomTransaction } from './capture-fuzz/statements.ts'
+import { readTestDecoding } from './capture-fuzz/test-decoding.ts'
+import { progress, type CommandOptions, type CommandResult } from './command.ts'
+import { createRandom, type Random } from './random.ts'
+
+/*
+ * Random transactions, while the capture, Redis and Postgres are killed at random. In the end the log, applied to empty tables, must equal
+ * the tables; each change must fit the state before it; and a second reading of the same WAL must agree, change by change.
+ *
+ * Every other stretch runs on a Redis that keeps nothing on disk: killed, it comes back empty, and is healed from the slot.
+ */
+
+const ROUNDS_PER_STRETCH = 25
+const CHILD = join(import.meta.dirname, 'capture-fuzz/capture-child.ts')
+
+/** `runs`: rounds, each a few transactions and perhaps a kill. */
+export async function run({ seed = 1, runs = 200, mutate = false }: CommandOptions): Promise<CommandResult & { failed: boolean }> {
+  const random = createRandom(seed)
+  const mismatches: string[] = []
+  const kills = { capture: 0, redis: 0, postgres: 0 }
+  let cases = 0
+  const postgres = await startPostgres({ settings: { wal_writer_delay: '10ms' } })
+  try {
+    for (let round = 0; round < runs; round += ROUNDS_PER_STRETCH) {
+      const isPersistent = (round / ROUNDS_PER_STRETCH) % 2 === 0
+      const redis = await startRedis({ isPersistent })
+      try {
+        const rounds = Math.min(ROUNDS_PER_STRETCH, runs - round)
+        const stretch = await runStretch({ random, postgres, redis, rounds, isPersistent, mutate, kills })
+        cases += stretch.transactions
+        mismatches.push(...stretch.mismatches)
+      } finally {
+        await redis.stop()
+      }
+      progress(`${Math.min(round + ROUNDS_PER_STRETCH, runs)} rounds, ${cases} transactions, ${mismatches.length} mismatches`)
+    }
+  } finally {
+    await postgres.stop()
+  }
+  for (const mismatch of mismatches.slice(0, 20)) progress(mismatch.slice(0, 400))
+  return {
+    name: 'fuzz-capture',
+    metrics: { cases, mismatches: mismatches.length, captureKills: kills.capture, redisKills: kills.redis, postgresKills: kills.postgres },
+    // A broken capture that nobody notices is a broken fuzzer.
+    failed: mutate ? mismatches.length === 0 : mismatches.length > 0,
+  }
+}
+
+interface StretchOptions {
+  random: Random
+  postgres: PostgresServer
+  redis: RedisServer
+  rounds: number
+  isPersistent: boolean
+  mutate: boolean
+  kills: Record<'capture' | 'redis' | 'postgres', number>
+}
+
+async function runStretch(options: StretchOptions): Promise<{ transactions: number; mismatches: string[] }> {
+  const { random, postgres, redis, kills } = options
+  const url = await postgres.createDatabase()
+  const slot = `fuzz_${new URL(url).pathname.slice(1)}`
+  const database = createReconnecting(url)
+  await database.run(FUZZ_DDL)
+  await setUpCapture({ url, slot, tables: FUZZ_TABLES })
+  await database.run(`SELECT pg_create_logical_replication_slot('${slot}_td', 'test_decoding')`)
+  const start = (): ChildProcess =>
+    startChild([url, redis.url, 'fuzz', slot, options.isPersistent ? '0' : '100000000', options.mutate ? 'mutate' : ''])
+  let child = start()
+  for (let round = 0; round < options.rounds; round++) {
+    for (let count = 1 + random.whole(12); count > 0; count--) await database.transaction(randomTransaction(random))
+    const victim = random.pick(['nobody', 'nobody', 'capture', 'capture', 'redis', 'postgres'] as const)
+    if (victim === 'nobody') continue
+    kills[victim]++
+    if (victim === 'capture') {
+      await kill(child)
+      child = start()
+    } else if (victim === 'redis') {
+      await redis.kill()
+      if (random.chance(0.5)) await database.transaction(randomTransaction(random))
+      await redis.start()
+    } else {
+      await postgres.kill()
+      await postgres.start()
+    }
+  }
+  const result = await compare(database, redis, `${slot}_td`)
+  await kill(child)
+  await database.run(`SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name LIKE '${slot}%' AND NOT active`)
+  await database.close()
+  return result
+}
+
+/** What the log, the tables and the second reading disagree about, once they had time to agree. */
+async function compare(database: Reconnecting, redis: RedisServer, slot: string): Promise<{ transactions: number; mismatches: string[] }> {
+  const log = await openRedisLog({ url: redis.url, name: 'fuzz' })
+  try {
+    await waitForLog(database, log)
+    const client = await database.client()
+    const readings = await readTestDecoding(client, slot)
+    const deadline = Date.now() + 10_000
+    for (;;) {
+      const folded = await foldLog(
+        log,
+        FUZZ_TABLES.map(({ name }) => name),
+      )
+      const mismatches = [...folded.misfits, ...(await tableMismatches(client, folded)), ...readingMismatches(folded.readings, readings)]
+      // A change of a table that nothing follows is told by the next look at the catalog.
+      if (mismatches.length === 0 || Date.now() > deadline) return { transactions: folded.transactions, mismatches }
+      await new Promise((resolve) => setTimeout(resolve, 300))
+    }
+  } finally {
+    await log.close()
+  }
+}
+
+async function waitForLog(database: Reconnecting, log: ChangeLog): Promise<void> {
+  const [row] = await database.run(`SELECT pg_logical_emit_message(true, 'zenstack_live', '') - '0/0' AS lsn`)
+  const lsn = BigInt(String(row?.['lsn']))
+  const deadline = Date.now() + 60_000
+  while (((await log.state()).newestLsn ?? 0n) < lsn) {
+    if (Date.now() > deadline) throw new Error('The log does not catch up.')
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
+async function tableMismatches(client: pg.Client, folded: FoldedLog): Promise<string[]> {
+  const mismatches: string[] = []
+  for (const [name, { rows, isPartial }] of folded.tables) {
+    const result = await client.query<{ row: unknown }>(FUZZ_ROWS[name] ?? '')
+    const real = new Set(result.rows.map(({ row }) => JSON.stringify(row)))
+    const known = new Set(rows.values())
+    for (const row of known) if (!real.has(row)) mismatches.push(`${name}: the table has no ${row}`)
+    if (!isPartial) for (const row of real) if (!known.has(row)) mismatches.push(`${name}: the log has no ${row}`)
+  }
+  return mismatches
+}
+
+function readingMismatches(ours: readonly Reading[], theirs: readonly Reading[]): string[] {
+  const [a, b] = [ours, theirs].map((readings) => readings.map((reading) => reading.join(' ')))
+  if (a === undefined || b === undefined) return []
+  const length = Math.max(a.length, b.length)
+  for (let index = 0; index < length; index++) {
+    if (a[index] !== b[index]) return [`change ${index} of ${length}: the log has ${a[index]}, test_decoding has ${b[index]}`]
+  }
+  return []
+}
+
+interface Reconnecting {
+  client(): Promise<pg.Client>
+  run(sql: string): Promise<Record<string, unknown>[]>
+  /** Statements one by one; one that fails ends the transaction. */
+  transaction(statements: readonly string[]): Promise<void>
+  close(): Promise<void>
+}
+
+/** A connection that survives kills of the server. */
+function createReconnecting(url: string): Reconnecting {
+  let open: pg.Client | undefined
+  const client = async (): Promise<pg.Client> => {
+    if (open !== undefined) return open
+    const opened = new pg.Client(url)
+    opened.on('error', () => (open = undefined))
+    opened.on('end', () => (open = undefined))
+    await opened.connect()
+    return (open = opened)
+  }
+  return {
+    client,
+    run: async (sql) => (await (await client()).query<Record<string, unknown>>(sql)).rows,
+    async transaction(statements) {
+      try {
+        const current = await client()
+        for (const statement of statements) await current.query(statement)
+      } catch {
+        await open?.query('ROLLBACK').catch(() => undefined)
+      }
+    },
+    close: async () => open?.end(),
+  }
+}
+
+function startChild(args: string[]): ChildProcess {
+  return fork(CHILD, args, { execArgv: ['--conditions=@zenstack-live/source'], stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = once(child, 'exit')
+  child.kill('SIGKILL')
+  await ended
+}
