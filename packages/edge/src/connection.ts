@@ -4,25 +4,8 @@ import type { EdgeContext } from './edge-context.ts'
 import { frameBytes, idBytes } from './frame-chunks.ts'
 import { queryScope, type Identity } from './identity.ts'
 import { encodePosition, type Place } from './place.ts'
-import { createReader, type ConnectionReader } from './reader.ts'
+import { QueryReader, type ReaderOptions } from './reader.ts'
 import type { Sink } from './sink.ts'
-
-/** One stream to one client, with all its queries. */
-export interface Connection {
-  readonly readers: ReadonlyMap<QueryId, ConnectionReader>
-  readonly identity: Identity
-  readonly phase: ConnectionPhase
-  /** Opens a query, or several: each by its reader's `begin`. */
-  add(q: QueryId, begin: ConnectionReader['begin']): void
-  dispatch(event: ConnectionEvent): void
-  /** Holds everything from a point on, until `getClient` has said who this is now. */
-  doubt(from: Place): void
-  push(block: Buffer): void
-  /** Writes what has been pushed, and moves the reader's id as far as it may go. */
-  flush(): void
-  /** Writes the id if it has moved. */
-  moveId(): void
-}
 
 export interface ConnectionOptions {
   context: EdgeContext
@@ -32,9 +15,9 @@ export interface ConnectionOptions {
   scopeOf(identity: Identity): string
   /** The text of a query, as its id was made from. */
   textOf(q: QueryId): string
-  /** Where it resumes: the first id it repeats until it may send a newer one. */
+  /** Where it resumes: the id it repeats until it may send a newer one. */
   resumedAt: string
-  /** Asks `getClient` again. @throws {LiveError} `unauthenticated` or `auth_expired` when nobody is there any more */
+  /** Asks `getClient` again. @throws {LiveError} when nobody is there any more */
   identify(): Promise<Identity>
   /** Something was pushed, or the id may move: write at the end of this turn. */
   onDirty(connection: Connection): void
@@ -42,37 +25,107 @@ export interface ConnectionOptions {
   onClosed(connection: Connection): void
 }
 
-/** Reconnecting clients spread over this time. */
-const MAX_RETRY_MS = 3_000
+/** Clients that are sent away come back spread over this time. */
 const MIN_RETRY_MS = 500
+const RETRY_SPREAD_MS = 3_000
 
-export function createConnection(options: ConnectionOptions): Connection {
-  const { context, sink } = options
-  const { hub, limits, metrics, wheel } = context
-  const readers = new Map<QueryId, ConnectionReader>()
-  let identity = options.identity
-  let phase: ConnectionPhase = 'flowing'
-  let pending: Buffer[] = []
-  let sentId = options.resumedAt
-  let sentPlace: Place | undefined
-  let heldFrom: Place | undefined
+/** One stream to one client, with all its queries. */
+export class Connection {
+  readonly #options: ConnectionOptions
+  readonly #readers = new Map<QueryId, QueryReader>()
+  #identity: Identity
+  #phase: ConnectionPhase = 'flowing'
+  #pending: Buffer[] = []
+  #sentId: string
+  #sentPlace: Place | undefined
+  #heldFrom: Place | undefined
   /** No id is sent before the log has passed what the snapshots of this connection show. */
-  let horizon = 0n as Lsn
-  let checks = 0
-  let byeReason: ByeFrame['reason'] = 'drain'
-  let cancelTimers: (() => void)[] = []
+  #horizon = 0n as Lsn
+  #byeReason: ByeFrame['reason'] = 'drain'
+  #checks = 0
+  #cancelStall: (() => void) | undefined
+  #cancelTimers: (() => void)[] = []
 
-  const push = (block: Buffer): void => {
-    if (phase === 'closed') return
-    pending.push(block)
-    options.onDirty(connection)
+  constructor(options: ConnectionOptions) {
+    this.#options = options
+    this.#identity = options.identity
+    this.#sentId = options.resumedAt
+    const { limits, wheel } = options.context
+    this.#every(limits.heartbeatIntervalMs, () => this.#write(true))
+    this.#every(limits.identityMaxAgeMs, () => void this.#check())
+    const retire = wheel.after(limits.maxConnectionAgeMs * (1 - Math.random() / 10), () => {
+      this.#byeReason = 'age'
+      this.dispatch('retire')
+    })
+    this.#cancelTimers.push(retire)
+  }
+
+  get identity(): Identity {
+    return this.#identity
+  }
+
+  /** Opens a query: `begin` finds what keeps it live, for whoever the connection belongs to at that time. */
+  add(q: QueryId, begin: ReaderOptions['begin']): void {
+    const { context, textOf } = this.#options
+    const reader = new QueryReader({
+      context,
+      q,
+      begin,
+      push: (block) => this.#push(block),
+      onReady: (horizon) => this.#waitForHorizon(horizon),
+      onFailed: (error) => {
+        if (!ERROR_CODES[errorCodeOf(error)].isRetryable) return
+        // It comes back after a while, and may fare better.
+        this.#byeReason = 'overloaded'
+        setImmediate(() => this.dispatch('retire'))
+      },
+      scope: () => queryScope(context.keys, this.#identity, textOf(q)),
+      isHeld: () => this.#heldFrom !== undefined,
+    })
+    this.#readers.set(q, reader)
+    reader.open()
+  }
+
+  dispatch(event: ConnectionEvent): void {
+    const [next, ...actions] = nextConnectionStep(this.#phase, event)
+    const wasClosed = this.#phase === 'closed'
+    const last = actions.find((action) => action === 'say-bye' || action === 'say-auth-expired')
+    if (last !== undefined) this.#sayLast(last)
+    this.#phase = next
+    for (const action of actions) this.#act(action)
+    this.#watchStall(event)
+    if (next === 'closed' && !wasClosed) this.#close()
+  }
+
+  /** Holds everything from a point on, until `getClient` has said who this is now. */
+  doubt(from: Place): void {
+    this.#heldFrom ??= from
+    this.dispatch('doubt')
+  }
+
+  /** Writes what has been pushed, and moves the reader's id as far as it may go. */
+  flush(): void {
+    this.#write(false)
+  }
+
+  /** Writes the id if it has moved. */
+  moveId(): void {
+    const place = this.#reached()
+    if (place !== undefined && place !== this.#sentPlace) this.#write(true)
+  }
+
+  #push(block: Buffer): void {
+    if (this.#phase === 'closed') return
+    this.#pending.push(block)
+    this.#options.onDirty(this)
   }
 
   /** The furthest point all queries have reached; `undefined` while one of them is not there yet. */
-  const reached = (): Place | undefined => {
-    let place = heldFrom ?? hub.history.head
-    if (context.guards.holdsIds && place.lsn < horizon) return undefined
-    for (const reader of readers.values()) {
+  #reached(): Place | undefined {
+    const { hub, guards } = this.#options.context
+    let place = this.#heldFrom ?? hub.history.head
+    if (guards.holdsIds && place.lsn < this.#horizon) return undefined
+    for (const reader of this.#readers.values()) {
       if (reader.state === 'opening') return undefined
       const behind = reader.live?.behind
       if (behind !== undefined && compareEntryIds(behind.entry, place.entry) < 0) place = behind
@@ -80,175 +133,119 @@ export function createConnection(options: ConnectionOptions): Connection {
     return place
   }
 
-  const flush = (isHeartbeat = false): void => {
-    if (phase !== 'flowing' || (pending.length === 0 && !isHeartbeat)) return
-    const place = reached()
-    if (place !== undefined && place !== sentPlace) {
-      sentPlace = place
-      sentId = encodePosition(context.placeText(place), options.scopeOf(identity))
+  #write(isIdWanted: boolean): void {
+    if (this.#phase !== 'flowing' || (this.#pending.length === 0 && !isIdWanted)) return
+    const { context, sink, scopeOf } = this.#options
+    const place = this.#reached()
+    if (place !== undefined && place !== this.#sentPlace) {
+      this.#sentPlace = place
+      this.#sentId = encodePosition(context.placeText(place), scopeOf(this.#identity))
     }
     // Each write ends in an id, moved or repeated: the client applies what came before it at once.
-    const parts = [...pending, idBytes(sentId)]
-    pending = []
-    metrics.framesSent += parts.length - 1
-    for (const part of parts) metrics.bytesSent += part.length
-    if (!sink.write(parts)) dispatch('full')
+    const parts = this.#pending
+    parts.push(idBytes(this.#sentId))
+    this.#pending = []
+    context.metrics.framesSent += parts.length - 1
+    for (const part of parts) context.metrics.bytesSent += part.length
+    if (!sink.write(parts)) this.dispatch('full')
   }
 
-  let cancelStall = (): void => {}
-
-  const dispatch = (event: ConnectionEvent): void => {
-    const [next, ...actions] = nextConnectionStep(phase, event)
-    const wasClosed = phase === 'closed'
-    if (actions.includes('say-bye') || actions.includes('say-auth-expired')) sayLast(actions)
-    phase = next
-    for (const action of actions) ACT[action]()
-    if (event === 'full') {
-      cancelStall()
-      cancelStall = wheel.after(limits.maxStallMs, () => dispatch('overdue'))
-    } else if (event === 'drained') cancelStall()
-    if (phase === 'closed' && !wasClosed) close()
+  #waitForHorizon(horizon: Lsn): void {
+    const { hub, nudge } = this.#options.context
+    if (horizon > this.#horizon) this.#horizon = horizon
+    if (hub.history.head.lsn >= horizon) return
+    nudge()
+    this.#cancelTimers.push(hub.whenPassed(horizon, () => this.#write(true)))
   }
 
-  const sayLast = (actions: readonly ConnectionAction[]): void => {
-    const frame = actions.includes('say-bye') ? frameBytes({ event: 'bye', reason: byeReason }) : frameBytes({ event: 'auth-expired' })
-    const retry = Buffer.from(encodeRetry(MIN_RETRY_MS + Math.random() * MAX_RETRY_MS), 'latin1')
-    // Held frames are not written: the position before them is repeated.
-    const blocks = phase === 'flowing' ? pending : []
-    pending = []
-    sink.write([...blocks, retry, frame, idBytes(sentId)])
+  #act(action: ConnectionAction): void {
+    switch (action) {
+      case 'hold':
+        this.#heldFrom ??= this.#options.context.hub.history.head
+        for (const reader of this.#readers.values()) reader.hold()
+        return
+      case 'release':
+        return this.#release()
+      case 'check':
+        return void this.#check()
+      case 'reopen':
+        this.#heldFrom = undefined
+        for (const reader of this.#readers.values()) reader.reopen('identity')
+        return
+      case 'end':
+        return this.#options.sink.end()
+      case 'cut':
+        this.#options.context.metrics.slowReadersCut++
+        return this.#options.sink.destroy()
+      case 'say-bye':
+      case 'say-auth-expired':
+        return
+    }
   }
 
-  const release = (): void => {
-    const from = heldFrom
-    heldFrom = undefined
-    if (from !== undefined) for (const reader of readers.values()) reader.release(from)
-    options.onDirty(connection)
+  #release(): void {
+    const from = this.#heldFrom
+    this.#heldFrom = undefined
+    if (from !== undefined) for (const reader of this.#readers.values()) reader.release(from)
+    this.#options.onDirty(this)
   }
 
-  const check = async (): Promise<void> => {
-    metrics.identityChecks++
-    const number = ++checks
+  async #check(): Promise<void> {
+    const { context, identify, onIdentity } = this.#options
+    const number = ++this.#checks
+    context.metrics.identityChecks++
     let next: Identity
     try {
-      next = await options.identify()
-      // A later question knows better.
-      if (number !== checks || phase === 'closed') return
+      next = await identify()
     } catch (error) {
-      if (number !== checks || phase === 'closed') return
+      if (number !== this.#checks || this.#phase === 'closed') return
       context.logger.warn('A stream ended: getClient no longer knows who it belongs to.', { error: String(error) })
-      return dispatch('no-identity')
+      return this.dispatch('no-identity')
     }
-    if (next.key === identity.key) return dispatch('same-identity')
-    const previous = identity
-    identity = next
-    sentPlace = undefined
-    sentId = ''
-    dispatch('other-identity')
-    options.onIdentity(connection, previous)
+    // A later question knows better.
+    if (number !== this.#checks || this.#phase === 'closed') return
+    if (next.key === this.#identity.key) return this.dispatch('same-identity')
+    const previous = this.#identity
+    this.#identity = next
+    this.#sentPlace = undefined
+    this.#sentId = ''
+    onIdentity(this, previous)
+    this.dispatch('other-identity')
   }
 
-  const ACT: Record<ConnectionAction, () => void> = {
-    hold() {
-      heldFrom ??= hub.history.head
-      for (const reader of readers.values()) reader.hold()
-    },
-    release,
-    check: () => void check(),
-    reopen() {
-      heldFrom = undefined
-      for (const reader of readers.values()) reader.reopen('identity')
-    },
-    'say-auth-expired': () => {},
-    'say-bye': () => {},
-    end: () => sink.end(),
-    cut() {
-      metrics.slowReadersCut++
-      sink.destroy()
-    },
+  #sayLast(action: ConnectionAction): void {
+    const frame = action === 'say-bye' ? frameBytes({ event: 'bye', reason: this.#byeReason }) : frameBytes({ event: 'auth-expired' })
+    const retry = Buffer.from(encodeRetry(MIN_RETRY_MS + Math.random() * RETRY_SPREAD_MS), 'latin1')
+    // What is held is not written: the position before it is repeated.
+    const blocks = this.#phase === 'flowing' ? this.#pending : []
+    this.#pending = []
+    this.#options.sink.write([...blocks, retry, frame, idBytes(this.#sentId)])
   }
 
-  const every = (delayMs: () => number, call: () => void): void => {
-    let cancel = wheel.after(delayMs(), function again() {
+  #watchStall(event: ConnectionEvent): void {
+    if (event !== 'full' && event !== 'drained') return
+    this.#cancelStall?.()
+    const { limits, wheel } = this.#options.context
+    this.#cancelStall = event === 'full' ? wheel.after(limits.maxStallMs, () => this.dispatch('overdue')) : undefined
+  }
+
+  #every(intervalMs: number, call: () => void): void {
+    const index = this.#cancelTimers.length
+    const again = (): void => {
+      if (this.#phase === 'closed') return
       call()
-      if (phase !== 'closed') cancel = wheel.after(delayMs(), again)
-    })
-    cancelTimers.push(() => cancel())
+      this.#cancelTimers[index] = this.#options.context.wheel.after(intervalMs, again)
+    }
+    this.#cancelTimers.push(this.#options.context.wheel.after(intervalMs, again))
   }
 
-  const close = (): void => {
-    for (const cancel of cancelTimers) cancel()
-    cancelTimers = []
-    cancelStall()
-    pending = []
-    for (const reader of readers.values()) reader.close()
-    readers.clear()
-    options.onClosed(connection)
+  #close(): void {
+    this.#cancelStall?.()
+    for (const cancel of this.#cancelTimers) cancel()
+    this.#cancelTimers = []
+    this.#pending = []
+    for (const reader of this.#readers.values()) reader.close()
+    this.#readers.clear()
+    this.#options.onClosed(this)
   }
-
-  const connection: Connection = {
-    readers,
-    get identity() {
-      return identity
-    },
-    get phase() {
-      return phase
-    },
-    add(q, begin) {
-      const reader = createReader({
-        context,
-        q,
-        push,
-        begin,
-        onReady(readerHorizon) {
-          if (readerHorizon > horizon) horizon = readerHorizon
-          if (hub.history.head.lsn >= horizon) return
-          context.nudge()
-          cancelTimers.push(hub.whenPassed(readerHorizon, () => wakeUp()))
-        },
-        onFailed(error) {
-          if (!ERROR_CODES[errorCodeOf(error)].isRetryable) return
-          // It comes back after a while, and may fare better.
-          byeReason = 'overloaded'
-          setImmediate(() => dispatch('retire'))
-        },
-        scope: () => queryScope(context.keys, identity, options.textOf(q)),
-        identity: () => identity,
-        isHeld: () => heldFrom !== undefined,
-      })
-      readers.set(q, reader)
-      reader.open()
-    },
-    dispatch,
-    doubt(from) {
-      heldFrom ??= from
-      dispatch('doubt')
-    },
-    push,
-    flush: () => flush(),
-    moveId() {
-      const place = reached()
-      if (place !== undefined && place !== sentPlace) flush(true)
-    },
-  }
-
-  const wakeUp = (): void => {
-    if (phase === 'flowing') flush(true)
-  }
-
-  every(
-    () => limits.heartbeatIntervalMs,
-    () => flush(true),
-  )
-  every(
-    () => limits.identityMaxAgeMs,
-    () => void (phase === 'closed' ? undefined : check()),
-  )
-  cancelTimers.push(
-    wheel.after(limits.maxConnectionAgeMs * (1 - Math.random() / 10), () => {
-      byeReason = 'age'
-      dispatch('retire')
-    }),
-  )
-  return connection
 }

@@ -1,24 +1,20 @@
 import type { ChangeLog } from '@zenstack-live/change-log'
 import { createDataModel, readCatalog, type DataModel } from '@zenstack-live/model'
-import { formatLsn, LIMITS, LiveError, type Limits } from '@zenstack-live/protocol'
+import { formatLsn, LIMITS, type Limits } from '@zenstack-live/protocol'
 import type { SchemaDef } from '@zenstackhq/schema'
 import { createAsker } from './asker.ts'
 import { checkProtection } from './check-protection.ts'
-import { createConnections, type Connections } from './connections.ts'
+import { Connections } from './connections.ts'
 import type { EdgeContext, EdgeLogger } from './edge-context.ts'
-import { createEdgeDatabase } from './edge-database.ts'
-import { errorResponse } from './error-response.ts'
-import { ALL_GUARDS, type Guards } from './guards.ts'
-import { openHub } from './hub.ts'
+import { createEdgeDatabase, type EdgeDatabase } from './edge-database.ts'
 import { createFrameCache } from './frame-cache.ts'
-import { createIdentities, type Identities } from './identity.ts'
-import { answerRead } from './json-read.ts'
-import { createKeys } from './keys.ts'
-import type { LiveClient } from './live-client.ts'
-import { countIn, createMetrics, type Metrics } from './metrics.ts'
-import { parseLiveRequest } from './parse-live-request.ts'
-import { encodePlace, type Place } from './place.ts'
-import type { NodeSide } from './stream-response.ts'
+import { ALL_GUARDS, type Guards } from './guards.ts'
+import { handleRequest, type RequestContext } from './handle-request.ts'
+import { Hub } from './hub.ts'
+import { createIdentities } from './identity.ts'
+import { createKeys, type Keys } from './keys.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
+import { encodePlace, type LogName, type Place } from './place.ts'
 import { createTimerWheel } from './timer-wheel.ts'
 
 export interface EdgeOptions {
@@ -40,17 +36,6 @@ export interface EdgeOptions {
   guards?: Partial<Guards>
 }
 
-export interface RequestContext {
-  /** The URL's path behind the base: `/task/findMany`, or empty. */
-  path: string
-  /** The client that answers for this request's user. Asked again while a stream lasts. */
-  getClient(): Promise<LiveClient> | LiveClient
-  /** Clients with equal keys are set up alike; without one, only those with the very same `$options` are. */
-  clientKey?(client: LiveClient): string
-  /** Lets blocks go to the socket itself. */
-  node?: NodeSide
-}
-
 /** Live queries over HTTP, on one change log and one database. */
 export interface Edge {
   handle(request: Request, context: RequestContext): Promise<Response>
@@ -70,68 +55,13 @@ const NUDGE_AFTER_MS = 5
 
 /** @throws {LiveError} `database_unavailable` or `log_unavailable` when one of them does not answer */
 export async function createEdge(options: EdgeOptions): Promise<Edge> {
-  const limits: Limits = { ...LIMITS, ...options.limits }
-  const logger = options.logger ?? SILENT
-  const metrics = createMetrics()
-  const keys = createKeys(options.secret)
-  const database = createEdgeDatabase({
-    url: options.database.url,
-    schema: options.schema,
-    limits,
-    onError: (error) => logger.warn('A database connection broke.', { error: error.message }),
-  })
-  const data = createDataModel(options.schema, await readCatalog(database.query))
-  const hub = await openHub({
-    log: options.log,
-    data,
-    limits,
-    onError: (error) => logger.error('The change log was interrupted.', { error: String(error) }),
-  })
-  const wheel = createTimerWheel()
-  const texts = new WeakMap<Place, string>()
-  const readNeutralPlugins = options.readNeutralPlugins ?? []
-  const withheld = withheldFields(data, options.exclude ?? [])
-  let nudging: NodeJS.Timeout | undefined
-
-  const context: EdgeContext = {
-    data,
-    hub,
-    database,
-    asker: createAsker({ limits, metrics }),
-    keys,
-    limits,
-    metrics,
-    wheel,
-    guards: { ...ALL_GUARDS, ...options.guards },
-    logger,
-    placeText(place) {
-      const known = texts.get(place)
-      if (known !== undefined) return known
-      const text = encodePlace(keys, hub.log, place)
-      texts.set(place, text)
-      return text
-    },
-    sharedFrame: createFrameCache(metrics),
-    isWithheld: (model, field) => withheld.has(`${model}.${field}`),
-    readNeutralPlugins,
-    nudge() {
-      nudging ??= setTimeout(() => {
-        nudging = undefined
-        database.markNow().catch((error: unknown) => logger.warn('No mark could be written to the write-ahead log.', { error: String(error) }))
-      }, NUDGE_AFTER_MS)
-    },
-  }
-  const identities = createIdentities({
-    data,
-    database,
-    keys,
-    readNeutralPlugins,
-    check: (client) => checkProtection(client, options.dangerouslyAllowUnprotected === true),
-  })
-  const connections = createConnections(context)
-
+  const { context, close } = await openContext(options)
+  const { data, database, keys, hub, metrics, readNeutralPlugins } = context
+  const check = (client: Parameters<typeof checkProtection>[0]): void => checkProtection(client, options.dangerouslyAllowUnprotected === true)
+  const identities = createIdentities({ data, database, keys, readNeutralPlugins, check })
+  const connections = new Connections(context)
   return {
-    handle: (request, requestContext) => handle(context, identities, connections, request, requestContext),
+    handle: (request, requestContext) => handleRequest({ context, identities, connections }, request, requestContext),
     async commitPosition() {
       const lsn = await database.markNow()
       hub.whenPassed(lsn, () => connections.moveIdsSoon())
@@ -141,58 +71,78 @@ export async function createEdge(options: EdgeOptions): Promise<Edge> {
     metrics: () => metrics,
     drain: () => connections.drain(),
     async close() {
-      clearTimeout(nudging)
       connections.close()
-      wheel.close()
-      await hub.close()
-      await database.close()
+      await close()
     },
   }
 }
 
-async function handle(
-  context: EdgeContext,
-  identities: Identities,
-  connections: Connections,
-  request: Request,
-  requestContext: RequestContext,
-): Promise<Response> {
+async function openContext(options: EdgeOptions): Promise<{ context: EdgeContext; close(): Promise<void> }> {
+  const limits: Limits = { ...LIMITS, ...options.limits }
+  const logger = options.logger ?? SILENT
+  const onError = (error: unknown): void => logger.warn('A connection broke; it is made again.', { error: String(error) })
+  const metrics = createMetrics()
+  const keys = createKeys(options.secret)
+  const database = createEdgeDatabase({ url: options.database.url, schema: options.schema, limits, onError })
+  const nudge = createNudge(database, onError)
   try {
-    const modelNamed = (name: string): string | undefined => modelOf(context.data, name)
-    const live = await parseLiveRequest(request, requestContext.path, context.limits, modelNamed)
-    if (live.kind !== 'read' && !connections.hasRoom()) return connections.turnAway()
-    const identify = async () => {
-      const client = await askClient(requestContext)
-      return identities.of(client, requestContext.clientKey?.(client))
+    const data = createDataModel(options.schema, await readCatalog(database.query))
+    const hub = await Hub.open({ log: options.log, data, limits, nudge: nudge.soon, onError })
+    const withheld = withheldFields(data, options.exclude ?? [])
+    const wheel = createTimerWheel()
+    const context: EdgeContext = {
+      data,
+      hub,
+      database,
+      asker: createAsker({ limits, metrics }),
+      keys,
+      limits,
+      metrics,
+      wheel,
+      guards: { ...ALL_GUARDS, ...options.guards },
+      logger,
+      placeText: createPlaceTexts(keys, () => hub.log),
+      sharedFrame: createFrameCache(metrics),
+      isWithheld: (model, field) => withheld.has(`${model}.${field}`),
+      readNeutralPlugins: options.readNeutralPlugins ?? [],
+      nudge: nudge.soon,
     }
-    const identity = await identify()
-    if (live.kind === 'read') return await answerRead(context, identity, live)
-    return connections.open({ live, identity, identify, node: requestContext.node })
+    const close = async (): Promise<void> => {
+      nudge.cancel()
+      wheel.close()
+      await hub.close()
+      await database.close()
+    }
+    return { context, close }
   } catch (error) {
-    const response = errorResponse(error)
-    countIn(context.metrics.refusals, ((await response.clone().json()) as { error: { code: string } }).error.code)
-    context.logger.warn('A live request was refused.', { path: requestContext.path, error: error instanceof Error ? error.message : String(error) })
-    return response
+    await database.close()
+    throw error
   }
 }
 
-async function askClient(requestContext: RequestContext): Promise<LiveClient> {
-  let client: LiveClient | undefined
-  try {
-    client = await requestContext.getClient()
-  } catch (cause) {
-    throw new LiveError('unauthenticated', `getClient failed: ${String(cause)}`, { cause })
+/** Writes a mark to the write-ahead log soon, so that the change log passes what came before it. */
+function createNudge(database: EdgeDatabase, onError: (error: unknown) => void): { soon(): void; cancel(): void } {
+  let timer: NodeJS.Timeout | undefined
+  return {
+    soon() {
+      timer ??= setTimeout(() => {
+        timer = undefined
+        database.markNow().catch(onError)
+      }, NUDGE_AFTER_MS)
+    },
+    cancel: () => clearTimeout(timer),
   }
-  if (client === null || client === undefined) throw new LiveError('unauthenticated', 'getClient returned no client.')
-  return client
 }
 
-/** The schema's model for a name whose first letter may be in lower case, as in URLs. */
-function modelOf(data: DataModel, name: string): string | undefined {
-  if (data.models.has(name)) return name
-  const upper = name.slice(0, 1).toUpperCase() + name.slice(1)
-  if (data.models.has(upper)) return upper
-  return [...data.models.keys()].find((model) => model.slice(0, 1).toLowerCase() + model.slice(1) === name)
+function createPlaceTexts(keys: Keys, log: () => LogName): (place: Place) => string {
+  const texts = new WeakMap<Place, string>()
+  return (place) => {
+    const known = texts.get(place)
+    if (known !== undefined) return known
+    const text = encodePlace(keys, log(), place)
+    texts.set(place, text)
+    return text
+  }
 }
 
 /** What the capture leaves out: excluded fields, and those with `@omit`, but for ids. */

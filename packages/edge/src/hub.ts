@@ -1,18 +1,10 @@
 import type { ChangeLog } from '@zenstack-live/change-log'
 import type { DataModel } from '@zenstack-live/model'
-import {
-  errorCodeOf,
-  FIRST_ENTRY_ID,
-  type ChangeEntry,
-  type EntryId,
-  type Limits,
-  type LogEntry,
-  type Lsn,
-  type ResetReason,
-} from '@zenstack-live/protocol'
+import { errorCodeOf, FIRST_ENTRY_ID, type EntryId, type Limits, type LogEntry, type Lsn, type ResetReason } from '@zenstack-live/protocol'
+import { Assembler } from './assembler.ts'
 import { createHistory, type History } from './history.ts'
 import type { LogName, Place } from './place.ts'
-import { readBulk, readTransaction, type Transaction } from './transaction.ts'
+import type { Transaction } from './transaction.ts'
 
 /** What the hub tells, in the order of the log. */
 export interface HubListener {
@@ -23,152 +15,195 @@ export interface HubListener {
   onReset(reason: ResetReason): void
 }
 
-/** The one reader of the change log in this process. */
-export interface Hub {
-  readonly history: History
-  readonly log: LogName
-  /** Rises when continuity ends: work begun before is worth nothing after. */
-  readonly era: number
-  listen(listener: HubListener): void
-  /** Calls back once the log has passed this place of the write-ahead log; at once when it has. */
-  whenPassed(lsn: Lsn, then: () => void): () => void
-  /** Transactions after a point that memory no longer holds, read from the log; `undefined` when they are not all there. */
-  readBack(after: EntryId): Promise<Transaction[] | undefined>
-  close(): Promise<void>
-}
-
 export interface HubOptions {
   log: ChangeLog
   data: DataModel
   limits: Limits
+  /** Asks that the log pass a place soon, also on an idle database. */
+  nudge(): void
   onError(error: unknown): void
 }
 
 /** How long ago reading begins when a process starts, so that commits not yet visible are known. */
 const LOOK_BACK_MS = 60_000
 const RETRY_MS = 500
+const ZERO = 0n as Lsn
 
-export async function openHub(options: HubOptions): Promise<Hub> {
-  const { log, data, limits } = options
-  const abort = new AbortController()
-  const listeners: HubListener[] = []
-  const waiting = new Map<() => void, Lsn>()
-  let epoch = (await log.state()).epoch
-  let era = 0
-  const start = await startingPlace(log)
-  const history = createHistory(start.place, limits)
-  let assembler = createAssembler(data, start.isMidway)
+/** The one reader of the change log in this process. */
+export class Hub {
+  readonly history: History
+  readonly #options: HubOptions
+  readonly #abort = new AbortController()
+  readonly #listeners: HubListener[] = []
+  readonly #waiting = new Map<() => void, Lsn>()
+  #assembler: Assembler
+  #epoch: number
+  #era = 0
+  #following: Promise<void> | undefined
 
-  const take = (entry: LogEntry): void => {
-    if (entry.kind === 'epoch') {
-      epoch = entry.epoch
-      restart({ entry: entry.id, lsn: entry.lsn }, 'epoch')
-      return
+  private constructor(options: HubOptions, start: { place: Place; isMidway: boolean; epoch: number }) {
+    this.#options = options
+    this.#epoch = start.epoch
+    this.history = createHistory(start.place, options.limits)
+    this.#assembler = new Assembler(options.data, start.isMidway)
+  }
+
+  /** Begins behind the end of the log, reads up to it, and goes on by itself. @throws {ChangeLogError} `log_unavailable` */
+  static async open(options: HubOptions): Promise<Hub> {
+    const { epoch } = await options.log.state()
+    const hub = new Hub(options, { ...(await startingPlace(options.log)), epoch })
+    await hub.#readAhead()
+    hub.#following = hub.#follow()
+    return hub
+  }
+
+  get log(): LogName {
+    return { identity: this.#options.log.identity, epoch: this.#epoch }
+  }
+
+  /** Rises when continuity ends: work begun before is worth nothing after. */
+  get era(): number {
+    return this.#era
+  }
+
+  listen(listener: HubListener): void {
+    this.#listeners.push(listener)
+  }
+
+  /** Calls back once the log has passed this place of the write-ahead log; at once when it has. @returns what takes it back */
+  whenPassed(lsn: Lsn, then: () => void): () => void {
+    if (this.history.head.lsn >= lsn) {
+      then()
+      return () => {}
     }
-    const transaction = assembler(entry, history.head)
-    if (transaction !== undefined) {
-      history.add(transaction)
-      for (const listener of listeners) listener.onTransaction(transaction)
-    } else if (entry.kind === 'progress') history.moveHead(placeAfter(history.head, entry))
-    // The rest of a transaction whose beginning was not read: memory begins behind it.
-    else if (entry.kind === 'change' && entry.isLastOfTransaction) history.restart(placeAfter(history.head, entry))
+    this.#waiting.set(then, lsn)
+    return () => void this.#waiting.delete(then)
   }
 
-  const restart = (place: Place, reason: ResetReason): void => {
-    era++
-    history.restart(place)
-    assembler = createAssembler(data, false)
-    for (const listener of listeners) listener.onReset(reason)
+  /** Resolves when the log has passed a place, which it is helped to do on an idle database. */
+  passed(lsn: Lsn): Promise<void> {
+    if (this.history.head.lsn >= lsn) return Promise.resolve()
+    this.#options.nudge()
+    return new Promise((resolve) => this.whenPassed(lsn, resolve))
   }
 
-  const endBatch = (): void => {
-    for (const listener of listeners) listener.onBatchEnd()
-    for (const [then, lsn] of waiting) {
-      if (history.head.lsn < lsn) continue
-      waiting.delete(then)
+  /**
+   * All transactions from a point up to the head, from memory or the log; `undefined` when they are not all there, or continuity
+   * ended on the way.
+   *
+   * @param use - called with them before the head can move: what is decided there is complete
+   */
+  async since<Result>(entry: EntryId, use: (transactions: Transaction[] | undefined) => Result): Promise<Result> {
+    const known = this.history.after(entry)
+    if (known !== undefined) return use(known)
+    const era = this.#era
+    const head = this.history.head
+    const older = await this.#readBack(entry, head)
+    // The log was read up to the head of then; memory has the rest.
+    const newer = this.history.after(head.entry)
+    return use(older === undefined || newer === undefined || era !== this.#era ? undefined : [...older, ...newer])
+  }
+
+  async close(): Promise<void> {
+    this.#abort.abort()
+    await this.#following?.catch(() => {})
+  }
+
+  #take(entry: LogEntry): void {
+    if (entry.kind === 'epoch') {
+      this.#epoch = entry.epoch
+      return this.#restart({ entry: entry.id, lsn: entry.lsn }, 'epoch')
+    }
+    const taken = this.#assembler.take(entry, this.history.head)
+    if (taken === 'skipped') this.history.restart(placeAfter(this.history.head, entry))
+    else if (taken !== undefined) {
+      this.history.add(taken)
+      for (const listener of this.#listeners) listener.onTransaction(taken)
+    } else if (entry.kind === 'progress') this.history.moveHead(placeAfter(this.history.head, entry))
+  }
+
+  #restart(place: Place, reason: ResetReason): void {
+    this.#era++
+    this.history.restart(place)
+    this.#assembler = new Assembler(this.#options.data, false)
+    for (const listener of this.#listeners) listener.onReset(reason)
+  }
+
+  #endBatch(): void {
+    for (const listener of this.#listeners) listener.onBatchEnd()
+    for (const [then, lsn] of this.#waiting) {
+      if (this.history.head.lsn < lsn) continue
+      this.#waiting.delete(then)
       then()
     }
   }
 
-  const follow = async (): Promise<void> => {
-    while (!abort.signal.aborted) {
+  async #follow(): Promise<void> {
+    const { log, limits, onError } = this.#options
+    const { signal } = this.#abort
+    while (!signal.aborted) {
       try {
-        for await (const entries of log.tail(assembler.resumeAfter(history.head).entry, { signal: abort.signal, count: limits.logReadCount })) {
-          for (const entry of entries) take(entry)
-          endBatch()
+        // An unfinished transaction is read again from its beginning.
+        this.#assembler.forget()
+        for await (const entries of log.tail(this.history.head.entry, { signal, count: limits.logReadCount })) {
+          for (const entry of entries) this.#take(entry)
+          this.#endBatch()
         }
       } catch (error) {
-        if (abort.signal.aborted) return
-        options.onError(error)
-        await recover(error).catch(options.onError)
+        if (signal.aborted) return
+        onError(error)
+        await this.#recover(error).catch(onError)
       }
     }
   }
 
   /** A log that lost its place is begun again at its end; one that did not answer is asked again. */
-  const recover = async (error: unknown): Promise<void> => {
+  async #recover(error: unknown): Promise<void> {
     const code = errorCodeOf(error)
     if (!code.startsWith('log_') || code === 'log_unavailable') return new Promise((resolve) => setTimeout(resolve, RETRY_MS))
-    const state = await log.state()
-    epoch = state.epoch
-    restart({ entry: state.newest ?? FIRST_ENTRY_ID, lsn: state.newestLsn ?? (0n as Lsn) }, 'gap')
-    endBatch()
+    const { epoch, newest, newestLsn } = await this.#options.log.state()
+    this.#epoch = epoch
+    this.#restart({ entry: newest ?? FIRST_ENTRY_ID, lsn: newestLsn ?? ZERO }, 'gap')
+    this.#endBatch()
   }
 
-  await readAhead(log, start.place.entry, limits, take)
-  const following = follow()
-  return {
-    history,
-    get log() {
-      return { identity: log.identity, epoch }
-    },
-    get era() {
-      return era
-    },
-    listen: (listener) => void listeners.push(listener),
-    whenPassed(lsn, then) {
-      if (history.head.lsn >= lsn) {
-        then()
-        return () => {}
+  /** Reads what is there already, so that the first question is not asked with an empty memory. */
+  async #readAhead(): Promise<void> {
+    const { log, limits } = this.#options
+    for (let from = this.history.head.entry; ; ) {
+      const entries = await log.read(from, { count: limits.logReadCount })
+      for (const entry of entries) this.#take(entry)
+      const last = entries.at(-1)
+      if (last === undefined || entries.length < limits.logReadCount) return
+      from = last.id
+    }
+  }
+
+  async #readBack(after: EntryId, head: Place): Promise<Transaction[] | undefined> {
+    const { log, data, limits } = this.#options
+    if ((await log.continuity(after)) !== 'ok') return undefined
+    const assembler = new Assembler(data, false)
+    const transactions: Transaction[] = []
+    let before: Place = { entry: after, lsn: ZERO }
+    let count = 0
+    for (let from = after; ; ) {
+      const entries = await log.read(from, { count: limits.logReadCount, until: head.entry })
+      for (const entry of entries) {
+        if (entry.kind === 'epoch') return undefined
+        const taken = assembler.take(entry, before)
+        if (taken === undefined || taken === 'skipped') continue
+        transactions.push(taken)
+        before = taken.place
       }
-      waiting.set(then, lsn)
-      return () => void waiting.delete(then)
-    },
-    readBack: (after) => readBack(options, after, history.head),
-    async close() {
-      abort.abort()
-      await following.catch(() => {})
-    },
+      count += entries.length
+      const last = entries.at(-1)
+      if (last === undefined || entries.length < limits.logReadCount) break
+      if (count > limits.maxReplayEntries) return undefined
+      from = last.id
+    }
+    // The log may have let go of its oldest entries while they were read.
+    return (await log.continuity(after)) === 'ok' ? transactions : undefined
   }
-}
-
-interface Assembler {
-  (entry: LogEntry, head: Place): Transaction | undefined
-  /** Where to read on after a failure: an unfinished transaction is begun anew. */
-  resumeAfter(head: Place): Place
-}
-
-/** Joins entries to transactions. Begun in the middle of one, it lets that one pass. */
-function createAssembler(data: DataModel, isMidway: boolean): Assembler {
-  let open: ChangeEntry[] = []
-  let isSkipping = isMidway
-  const assemble = (entry: LogEntry, head: Place): Transaction | undefined => {
-    if (entry.kind === 'bulk') return readBulk(entry, head)
-    if (entry.kind !== 'change') return undefined
-    open.push(entry)
-    if (!entry.isLastOfTransaction) return undefined
-    const entries = open
-    open = []
-    if (!isSkipping) return readTransaction(data, entries, head)
-    isSkipping = false
-    return undefined
-  }
-  return Object.assign(assemble, {
-    resumeAfter(head: Place) {
-      open = []
-      return head
-    },
-  })
 }
 
 /** Entries of unknown LSN (Debezium's marks) leave it where it was. */
@@ -177,47 +212,9 @@ function placeAfter(head: Place, entry: { id: EntryId; lsn: Lsn }): Place {
 }
 
 async function startingPlace(log: ChangeLog): Promise<{ place: Place; isMidway: boolean }> {
-  const zero = 0n as Lsn
   const recent = await log.positionAt(Date.now() - LOOK_BACK_MS)
-  if (recent !== undefined) return { place: { entry: recent, lsn: zero }, isMidway: recent !== FIRST_ENTRY_ID }
-  if ((await log.continuity(FIRST_ENTRY_ID)) === 'ok') return { place: { entry: FIRST_ENTRY_ID, lsn: zero }, isMidway: false }
+  if (recent !== undefined) return { place: { entry: recent, lsn: ZERO }, isMidway: recent !== FIRST_ENTRY_ID }
+  if ((await log.continuity(FIRST_ENTRY_ID)) === 'ok') return { place: { entry: FIRST_ENTRY_ID, lsn: ZERO }, isMidway: false }
   const { oldest } = await log.state()
-  return { place: { entry: oldest ?? FIRST_ENTRY_ID, lsn: zero }, isMidway: true }
-}
-
-/** Reads what is there already, so that the first question is not asked with an empty memory. */
-async function readAhead(log: ChangeLog, after: EntryId, limits: Limits, take: (entry: LogEntry) => void): Promise<void> {
-  for (let from = after; ;) {
-    const entries = await log.read(from, { count: limits.logReadCount })
-    for (const entry of entries) take(entry)
-    const last = entries.at(-1)
-    if (last === undefined || entries.length < limits.logReadCount) return
-    from = last.id
-  }
-}
-
-async function readBack(options: HubOptions, after: EntryId, head: Place): Promise<Transaction[] | undefined> {
-  const { log, data, limits } = options
-  if ((await log.continuity(after)) !== 'ok') return undefined
-  const assembler = createAssembler(data, false)
-  const transactions: Transaction[] = []
-  let before: Place = { entry: after, lsn: 0n as Lsn }
-  let count = 0
-  for (let from = after; ;) {
-    const entries = await log.read(from, { count: limits.logReadCount, until: head.entry })
-    for (const entry of entries) {
-      if (entry.kind === 'epoch') return undefined
-      const transaction = assembler(entry, before)
-      if (transaction === undefined) continue
-      transactions.push(transaction)
-      before = transaction.place
-    }
-    count += entries.length
-    const last = entries.at(-1)
-    if (last === undefined || entries.length < limits.logReadCount) break
-    if (count > limits.maxReplayEntries) return undefined
-    from = last.id
-  }
-  // The log may have let go of its oldest entries while they were read.
-  return (await log.continuity(after)) === 'ok' ? transactions : undefined
+  return { place: { entry: oldest ?? FIRST_ENTRY_ID, lsn: ZERO }, isMidway: true }
 }

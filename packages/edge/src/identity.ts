@@ -55,14 +55,16 @@ export function createIdentities(options: {
       const setUp = clientKey === undefined ? `#${numberOf(client.$options)}` : `=${clientKey}`
       const key = `${setUp} ${projection}`
       const bound = await database.bind(client)
+      const authKey = authKeyOf(data, auth)
       const before = known.get(key)
-      if (before !== undefined) return before
+      // Policies may tell people apart by less than their ids; whose row it is still counts.
+      if (before !== undefined) return before.authKey === authKey ? before : { ...before, authKey }
       const identity: Identity = {
         key,
         fingerprint: keys.sign('identity', JSON.stringify([data.fingerprint, projection, clientKey ?? optionsText(client.$options)])),
         client: bound,
         auth,
-        authKey: authKeyOf(data, auth),
+        authKey,
         isSameUser: database.isSameUser(client),
       }
       known.set(key, identity)

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import type { DecisionContext, Interest, InterestContext } from '@zenstack-live/access'
+import type { Interest, InterestContext } from '@zenstack-live/access'
 import { tableKey } from '@zenstack-live/model'
-import { ERROR_CODES, errorCodeOf, type LiveError, type Lsn, type ResetReason, type SnapshotRow } from '@zenstack-live/protocol'
+import { compareEntryIds, type LiveError, type Lsn, type ResetReason, type ResultOperation, type SnapshotRow } from '@zenstack-live/protocol'
 import { rowsOfAnswer } from './answer-rows.ts'
 import type { EdgeContext } from './edge-context.ts'
 import { unseenOf } from './history.ts'
@@ -16,7 +16,7 @@ import type { Place } from './place.ts'
 import type { PlannedQuery } from './plan-query.ts'
 import { changeFrame, snapshotFrames } from './snapshot-frames.ts'
 import { isTicketGoodAt, type Ticket } from './ticket.ts'
-import { netEffects, type Transaction } from './transaction.ts'
+import { netEffects, type RowEffect, type Transaction } from './transaction.ts'
 
 export interface IncrementalOptions {
   context: EdgeContext
@@ -38,188 +38,195 @@ interface Opened {
   horizon: Lsn
 }
 
+/** `unknown`: the rows have to be read again. */
+type Operations = ResultOperation[] | 'unknown'
+
 const MAX_PAUSE_MS = 500
 
 /**
  * A query that memory decides: it holds no rows, only readers. Each change is judged by the row before it and after it; the
  * database is asked once per opening, and again only where memory cannot tell.
  */
-export function createIncrementalQuery(options: IncrementalOptions): LiveQuery {
-  const { context, planned, plan, identity, keySets } = options
-  const { hub, limits, metrics, guards } = context
-  const id = randomBytes(9).toString('base64url')
-  const table = tableKey(plan.rows.model.table)
-  const readers = new Set<Reader>()
-  const opening = new Set<Reader>()
-  let isAsking = false
+export class IncrementalQuery implements LiveQuery {
+  readonly id = randomBytes(9).toString('base64url')
+  readonly engine = 'incremental'
+  readonly behind = undefined
+  readonly tables: ReadonlySet<string>
+  readonly #options: IncrementalOptions
+  readonly #table: string
+  readonly #keySetsById: ReadonlyMap<string, KeySetHolder>
+  readonly #readers = new Set<Reader>()
+  readonly #opening = new Set<Reader>()
+  #isAsking = false
 
-  const byId = new Map(keySets.map((holder) => [holder.spec.id, holder]))
-  const decision = (): DecisionContext => ({ auth: identity.auth, now: Date.now(), keySets: byId })
+  constructor(options: IncrementalOptions) {
+    this.#options = options
+    this.#table = tableKey(options.plan.rows.model.table)
+    this.#keySetsById = new Map(options.keySets.map((holder) => [holder.spec.id, holder]))
+    this.tables = incrementalTables(options.plan)
+  }
 
-  /** The operations that these transactions make, or `unknown` when the rows have to be read again. */
-  const operationsOf = (transactions: readonly Transaction[]): ReturnType<typeof decideEffects> | 'unknown' => {
-    if (transactions.some((one) => one.unknown.has(table))) return 'unknown'
-    const [only] = transactions
-    const effects = transactions.length === 1 && only !== undefined ? only.effects : netEffects(transactions.flatMap((one) => one.effects))
-    metrics.rowsDecided += effects.length
-    return decideEffects(context.keys, planned, plan, effects, decision())
+  get shape(): LiveQuery['shape'] {
+    return this.#options.planned.shape
+  }
+
+  open(reader: Reader): void {
+    this.#readers.add(reader)
+    this.#opening.add(reader)
+    void this.#ask()
+  }
+
+  resume(reader: Reader, ticket: Ticket, from: Place): void {
+    this.#readers.add(reader)
+    if (!isTicketGoodAt(ticket, from)) return this.#waitForAll([reader], 'position')
+    this.#replaySince(reader, ticket, from).catch((error: unknown) => reader.fail(error as LiveError))
+  }
+
+  catchUp(reader: Reader, from: Place): void {
+    const transactions = this.#options.context.hub.history.after(from.entry)
+    if (transactions === undefined) return this.#waitForAll([reader], 'slow')
+    this.#replay(reader, transactions)
+  }
+
+  leave(reader: Reader): void {
+    this.#opening.delete(reader)
+    if (this.#readers.delete(reader) && this.#readers.size === 0) this.#options.onDeserted()
+  }
+
+  onTransaction(transaction: Transaction, effects: readonly RowEffect[], isKeySetChanged: boolean): void {
+    const { context, planned, plan } = this.#options
+    const reason = transaction.unknown.get(this.#table)
+    if (reason !== undefined) return this.#waitForAll(this.#flowing(), reason)
+    if (isKeySetChanged) return this.#waitForAll(this.#flowing())
+    context.metrics.rowsDecided += effects.length
+    const operations = decideEffects(context.keys, planned, plan, effects, this.#decision())
+    if (operations === 'ask-database') return this.#waitForAll(this.#flowing())
+    if (operations.length === 0) return
+    const frame = context.sharedFrame(planned.q, transaction.place, operations)
+    for (const reader of this.#readers) if (reader.isFlowing && !this.#hasSeen(reader, transaction)) reader.push(frame)
+  }
+
+  onReset(reason: ResetReason): void {
+    this.#waitForAll(this.#readers, reason)
+  }
+
+  #hasSeen(reader: Reader, transaction: Transaction): boolean {
+    return this.#options.context.guards.dropsSeen && reader.seen !== undefined && transaction.xid !== 0 && sees(reader.seen, transaction.xid)
+  }
+
+  #flowing(): Reader[] {
+    return [...this.#readers].filter((reader) => reader.isFlowing)
+  }
+
+  #decision(): InterestContext {
+    return { auth: this.#options.identity.auth, now: Date.now(), keySets: this.#keySetsById }
+  }
+
+  /** What these transactions do to the result, taken together. */
+  #operationsOf(transactions: readonly Transaction[]): Operations {
+    const { context, planned, plan, keySets } = this.#options
+    if (transactions.some((one) => one.unknown.has(this.#table)) || keySets.some((holder) => holder.isTouchedBy(transactions))) return 'unknown'
+    const effects = netEffects(transactions.flatMap((one) => one.effects))
+    context.metrics.rowsDecided += effects.length
+    const operations = decideEffects(context.keys, planned, plan, effects, this.#decision())
+    return operations === 'ask-database' ? 'unknown' : operations
   }
 
   /** Readers begin to wait for the whole result. */
-  const waitForAll = (waiting: Iterable<Reader>, reason?: ResetReason): void => {
-    for (const reader of waiting) {
-      if (opening.has(reader)) continue
+  #waitForAll(readers: Iterable<Reader>, reason?: ResetReason): void {
+    for (const reader of readers) {
+      if (this.#opening.has(reader)) continue
       if (reason === undefined) reader.wait()
       else reader.reset(reason)
       reader.isFlowing = false
-      opening.add(reader)
+      this.#opening.add(reader)
     }
-    void ask()
+    void this.#ask()
   }
 
-  const ask = async (): Promise<void> => {
-    if (isAsking || opening.size === 0) return
-    isAsking = true
+  async #ask(): Promise<void> {
+    if (this.#isAsking) return
+    this.#isAsking = true
     try {
-      for (let attempt = 0; opening.size > 0; attempt++) {
-        const opened = await askOnce()
-        if (opened !== undefined) {
-          give(opened)
-          break
-        }
-        await new Promise((resolve) => setTimeout(resolve, Math.min(MAX_PAUSE_MS, 2 ** attempt)))
+      for (let attempt = 0; this.#opening.size > 0; attempt++) {
+        if (!(await this.#askOnce())) await new Promise((resolve) => setTimeout(resolve, Math.min(MAX_PAUSE_MS, 2 ** attempt)))
       }
     } catch (error) {
-      failed(error as LiveError)
+      this.#failed(error as LiveError)
     } finally {
-      isAsking = false
+      this.#isAsking = false
     }
   }
 
-  /** The result joined with what the log already holds; `undefined` when something keeps the two from meeting: ask again. */
-  const askOnce = async (): Promise<Opened | undefined> => {
+  /**
+   * Joins the result with what the log already holds, and gives it. From the answer on nothing waits: a transaction that came
+   * between the joining and the giving would be lost.
+   *
+   * @returns whether that could be done; if not, something keeps the two from meeting, and the database is asked again
+   */
+  async #askOnce(): Promise<boolean> {
+    const { context, planned, identity, keySets } = this.#options
+    const { hub, guards } = context
     await Promise.all(keySets.map((holder) => holder.ready()))
     const { era } = hub
     const start = hub.history.head
     const answer = await context.asker.ask(identity.client, planned.question)
     const result = rowsOfAnswer(context, planned, answer.value, { exactTimes: answer.exactTimes })
-    const from = guards.looksBehind ? (hub.history.firstUnseen(answer.snapshot) ?? start) : hub.history.head
+    const from = guards.looksBehind ? earlier(hub.history.firstUnseen(answer.snapshot), start) : hub.history.head
     const transactions = hub.history.after(from.entry)
-    if (hub.era !== era || transactions === undefined || result.shape === 'value') return undefined
-    const unseen = guards.dropsSeen ? unseenOf(transactions, answer.snapshot) : transactions
-    if (keySets.some((holder) => holder.isTouchedBy(unseen))) return undefined
-    const operations = operationsOf(unseen)
-    if (operations === 'unknown' || operations === 'ask-database') return undefined
-    return { rows: applyOperations([...result.rows], operations), at: hub.history.head, snapshot: answer.snapshot, horizon: answer.horizon }
+    if (hub.era !== era || transactions === undefined || result.shape === 'value') return false
+    const operations = this.#operationsOf(guards.dropsSeen ? unseenOf(transactions, answer.snapshot) : transactions)
+    if (operations === 'unknown' || !keySets.every((holder) => holder.isReady)) return false
+    this.#give({ rows: applyOperations([...result.rows], operations), at: hub.history.head, snapshot: answer.snapshot, horizon: answer.horizon })
+    return true
   }
 
-  const give = (opened: Opened): void => {
-    options.onInterest(query, plan.interestOf(decision() as InterestContext))
-    const frames = snapshotFrames(
-      planned.q,
-      opened.at,
-      { shape: planned.shape === 'row' ? 'row' : 'rows', rows: opened.rows },
-      limits.snapshotRowsPerFrame,
-    )
-    for (const reader of opening) {
-      opening.delete(reader)
+  #give(opened: Opened): void {
+    const { context, planned, plan } = this.#options
+    const shape = planned.shape === 'row' ? 'row' : 'rows'
+    const frames = snapshotFrames(planned.q, opened.at, { shape, rows: opened.rows }, context.limits.snapshotRowsPerFrame)
+    this.#options.onInterest(this, plan.interestOf(this.#decision()))
+    for (const reader of this.#opening) {
+      this.#opening.delete(reader)
       for (const frame of frames) reader.push(frame)
-      countIn(metrics.snapshots, 'opening')
+      countIn(context.metrics.snapshots, 'opening')
       reader.seen = opened.snapshot
       reader.isFlowing = true
-      reader.ready(opened.at, opened.horizon, query)
-      hub.whenPassed(opened.horizon, () => {
+      reader.ready(opened.at, opened.horizon, this)
+      context.hub.whenPassed(opened.horizon, () => {
         if (reader.seen === opened.snapshot) reader.seen = undefined
       })
     }
   }
 
-  const failed = (error: LiveError): void => {
-    const waiting = [...opening]
-    opening.clear()
+  #failed(error: LiveError): void {
+    const waiting = [...this.#opening]
+    this.#opening.clear()
     for (const reader of waiting) reader.fail(error)
-    if (!ERROR_CODES[errorCodeOf(error)].isRetryable) context.logger.warn('A query could not be opened.', { q: planned.q, error: error.message })
-  }
-
-  const open = (reader: Reader): void => {
-    readers.add(reader)
-    opening.add(reader)
-    void ask()
   }
 
   /** Gives what happened since; begins anew where memory cannot tell. */
-  const replay = (reader: Reader, transactions: readonly Transaction[]): void => {
-    const isKeySetTouched = keySets.some((holder) => holder.isTouchedBy(transactions))
-    const operations = isKeySetTouched ? 'unknown' : operationsOf(unseenOf(transactions, reader.seen))
-    if (operations === 'unknown' || operations === 'ask-database') return waitForAll([reader])
+  #replay(reader: Reader, transactions: readonly Transaction[]): void {
+    const { context, planned } = this.#options
+    const operations = this.#operationsOf(unseenOf(transactions, reader.seen))
+    if (operations === 'unknown') return this.#waitForAll([reader])
     reader.isFlowing = true
-    if (operations.length > 0) reader.push(changeFrame(planned.q, hub.history.head, operations))
+    if (operations.length > 0) reader.push(changeFrame(planned.q, context.hub.history.head, operations))
   }
 
-  const resume = async (reader: Reader, ticket: Ticket, from: Place): Promise<void> => {
-    const { era } = hub
-    await Promise.all([...keySets.map((holder) => holder.ready()), passed(context, ticket.horizon)])
-    const head = hub.history.head
-    const known = hub.history.after(from.entry)
-    const missed = known ?? (await hub.readBack(from.entry))
-    // The log was read up to the head of then; memory has the rest.
-    const newer = known === undefined ? hub.history.after(head.entry) : []
-    if (!readers.has(reader)) return
-    if (missed === undefined || newer === undefined || era !== hub.era) return waitForAll([reader], 'gap')
-    options.onInterest(query, plan.interestOf(decision() as InterestContext))
-    replay(reader, [...missed, ...newer])
-    if (reader.isFlowing) reader.ready(hub.history.head, ticket.horizon, query)
+  async #replaySince(reader: Reader, ticket: Ticket, from: Place): Promise<void> {
+    const { context, keySets, plan } = this.#options
+    await Promise.all([...keySets.map((holder) => holder.ready()), context.hub.passed(ticket.horizon)])
+    await context.hub.since(from.entry, (missed) => {
+      if (!this.#readers.has(reader)) return
+      if (missed === undefined) return this.#waitForAll([reader], 'gap')
+      this.#options.onInterest(this, plan.interestOf(this.#decision()))
+      this.#replay(reader, missed)
+      if (reader.isFlowing) reader.ready(context.hub.history.head, ticket.horizon, this)
+    })
   }
-
-  const query: LiveQuery = {
-    id,
-    engine: 'incremental',
-    shape: planned.shape,
-    tables: incrementalTables(plan),
-    behind: undefined,
-    open,
-    resume(reader, ticket, from) {
-      readers.add(reader)
-      if (!isTicketGoodAt(ticket, from)) return waitForAll([reader], 'position')
-      resume(reader, ticket, from).catch((error: unknown) => reader.fail(error as LiveError))
-    },
-    catchUp(reader, from) {
-      const transactions = hub.history.after(from.entry)
-      if (transactions === undefined) return waitForAll([reader], 'slow')
-      replay(reader, transactions)
-    },
-    leave(reader) {
-      opening.delete(reader)
-      if (!readers.delete(reader) || readers.size > 0) return
-      options.onDeserted()
-    },
-    onTransaction(transaction, effects, isKeySetChanged) {
-      if (isKeySetChanged) return waitForAll(flowing(readers))
-      const reason = transaction.unknown.get(table)
-      if (reason !== undefined) return waitForAll(flowing(readers), reason)
-      metrics.rowsDecided += effects.length
-      const operations = decideEffects(context.keys, planned, plan, effects, decision())
-      if (operations === 'ask-database') return waitForAll(flowing(readers))
-      if (operations.length === 0) return
-      const frame = context.sharedFrame(planned.q, transaction.place, operations)
-      for (const reader of readers) {
-        if (!reader.isFlowing) continue
-        if (guards.dropsSeen && reader.seen !== undefined && transaction.xid !== 0 && sees(reader.seen, transaction.xid)) continue
-        reader.push(frame)
-      }
-    },
-    onReset: (reason) => waitForAll(readers, reason),
-  }
-  return query
 }
 
-function flowing(readers: Iterable<Reader>): Reader[] {
-  return [...readers].filter((reader) => reader.isFlowing)
-}
-
-/** Resolves when the log has passed a place, which it is helped to do on an idle database. */
-function passed(context: EdgeContext, horizon: Lsn): Promise<void> {
-  if (context.hub.history.head.lsn >= horizon) return Promise.resolve()
-  context.nudge()
-  return new Promise((resolve) => context.hub.whenPassed(horizon, resolve))
+function earlier(a: Place | undefined, b: Place): Place {
+  return a === undefined || compareEntryIds(a.entry, b.entry) > 0 ? b : a
 }

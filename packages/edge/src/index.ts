@@ -1,6 +1,7 @@
-export { createEdge, type Edge, type EdgeOptions, type RequestContext } from './create-edge.ts'
+export { createEdge, type Edge, type EdgeOptions } from './create-edge.ts'
 export type { EdgeLogger } from './edge-context.ts'
 export { commitPosition, createHonoLiveHandler, withCommitPosition, type HasEdge, type HonoLiveHandlerOptions } from './hono-live-handler.ts'
+export type { RequestContext } from './handle-request.ts'
 export type { LiveClient } from './live-client.ts'
 export type { Metrics } from './metrics.ts'
 export type { NodeSide } from './stream-response.ts'

@@ -5,104 +5,123 @@ import { unseenOf } from './history.ts'
 import type { Identity } from './identity.ts'
 import { netEffects, type RowEffect, type Transaction } from './transaction.ts'
 
+/** The commit that a snapshot could not show will be visible a moment later. */
+const RELOAD_MS = 20
+
 /**
  * The keys that one identity reaches by one membership predicate, kept current from the stream. Read once when the first query
  * needs it; from then on a change of any other table costs no question.
  */
-export interface KeySetHolder {
+export class KeySetHolder {
   readonly spec: KeySetSpec
+  readonly #context: EdgeContext
+  readonly #identity: Identity
+  readonly #table: string
+  #set: KeySet | undefined
+  #loading: Promise<void> | undefined
+
+  constructor(context: EdgeContext, spec: KeySetSpec, identity: Identity) {
+    this.#context = context
+    this.#identity = identity
+    this.spec = spec
+    this.#table = tableKey(spec.model.table)
+  }
+
+  get isReady(): boolean {
+    return this.#set !== undefined
+  }
+
   /** Resolves when the keys are known; asks again when the last try failed. @throws {LiveError} as asking does */
-  ready(): Promise<void>
-  has(key: string): boolean
-  keys(): Iterable<string>
+  ready(): Promise<void> {
+    this.#loading ??= this.#load().catch((error: unknown) => {
+      this.#loading = undefined
+      throw error
+    })
+    return this.#loading
+  }
+
+  has(key: string): boolean {
+    return this.#set?.has(key) ?? false
+  }
+
+  keys(): Iterable<string> {
+    return this.#set?.keys() ?? []
+  }
+
   /** Takes a transaction in. @returns whether the set of keys is another now, or not known any more */
-  take(transaction: Transaction): boolean
+  take(transaction: Transaction): boolean {
+    if (this.#set === undefined || !transaction.tables.has(this.#table)) return false
+    const result = transaction.unknown.has(this.#table) ? 'unknown' : this.#apply(this.#set, transaction.effects)
+    if (result === 'unknown') this.forget()
+    return result !== 'same'
+  }
+
   /** Whether one of these transactions touches rows that stand for this identity. */
-  isTouchedBy(transactions: readonly Transaction[]): boolean
+  isTouchedBy(transactions: readonly Transaction[]): boolean {
+    return transactions.some((one) => {
+      if (!one.tables.has(this.#table)) return false
+      return one.unknown.has(this.#table) || this.#concerning(one.effects).some(({ before, after }) => this.#counts(before) || this.#counts(after))
+    })
+  }
+
   /** The keys are to be read again. */
-  forget(): void
-}
+  forget(): void {
+    this.#set = undefined
+    this.#loading = undefined
+  }
 
-export function createKeySetHolder(context: EdgeContext, spec: KeySetSpec, identity: Identity): KeySetHolder {
-  const { hub } = context
-  const table = tableKey(spec.model.table)
-  let set: KeySet | undefined
-  let loading: Promise<void> | undefined
+  async #load(): Promise<void> {
+    const { hub, asker, database } = this.#context
+    const { spec } = this
+    for (;;) {
+      const { era } = hub
+      const start = hub.history.head
+      const where = spec.where(this.#identity.auth) ?? { OR: [] }
+      const select = Object.fromEntries(spec.selectFields.map((name) => [name, true]))
+      const answer = await asker.ask(database.unprotected(), { model: spec.model.name, operation: 'findMany', args: { where, select } })
+      const set = new KeySet(spec, answer.value as Record<string, unknown>[])
+      const from = hub.history.firstUnseen(answer.snapshot) ?? start
+      const transactions = hub.history.after(from.entry)
+      if (hub.era === era && transactions !== undefined && this.#join(set, unseenOf(transactions, answer.snapshot))) {
+        this.#set = set
+        return
+      }
+      await new Promise((resolve) => setTimeout(resolve, RELOAD_MS))
+    }
+  }
 
-  const decision = (): DecisionContext => ({ auth: identity.auth, now: Date.now() })
-  const concerning = (effects: readonly RowEffect[]): RowEffect[] => effects.filter((effect) => effect.model === spec.model)
-  // Rows count as they are: the rule that asks for them is not held to their own policies.
-  const counts = (row: StoredRow | null): boolean => row !== null && isNotFalse(spec, row, decision())
+  /** Brings a set that was just read up to the head of the log. @returns whether that could be done */
+  #join(set: KeySet, unseen: readonly Transaction[]): boolean {
+    if (unseen.some((one) => one.unknown.has(this.#table))) return false
+    return this.#apply(set, netEffects(unseen.flatMap((one) => one.effects))) !== 'unknown'
+  }
 
-  const apply = (to: KeySet, effects: readonly RowEffect[]): 'same' | 'other' | 'unknown' => {
+  #apply(set: KeySet, effects: readonly RowEffect[]): 'same' | 'other' | 'unknown' {
     let result: 'same' | 'other' = 'same'
-    for (const { before, after } of concerning(effects)) {
-      const change = to.apply(before, after, decision())
+    for (const { before, after } of this.#concerning(effects)) {
+      const change = set.apply(before, after, this.#decision())
       if (change === 'ask-database') return 'unknown'
       if (change.added !== undefined || change.removed !== undefined) result = 'other'
     }
     return result
   }
 
-  const load = async (): Promise<void> => {
-    const { era } = hub
-    const start = hub.history.head
-    const where = spec.where(identity.auth)
-    const answer = await context.asker.ask(context.database.unprotected(), {
-      model: spec.model.name,
-      operation: 'findMany',
-      args: { where: where ?? { OR: [] }, select: Object.fromEntries(spec.selectFields.map((name) => [name, true])) },
-    })
-    const loaded = new KeySet(spec, answer.value as Record<string, unknown>[])
-    const from = hub.history.firstUnseen(answer.snapshot) ?? start
-    const transactions = hub.history.after(from.entry)
-    if (hub.era !== era || transactions === undefined) return load()
-    const unseen = unseenOf(transactions, answer.snapshot)
-    const isUnknown = unseen.some((one) => one.unknown.has(table)) || apply(loaded, netEffects(unseen.flatMap((one) => one.effects))) === 'unknown'
-    if (isUnknown) {
-      await new Promise((resolve) => setTimeout(resolve, RELOAD_MS))
-      return load()
+  #concerning(effects: readonly RowEffect[]): RowEffect[] {
+    return effects.filter((effect) => effect.model === this.spec.model)
+  }
+
+  /** Rows count as they are: the rule that asks for them is not held to their own policies. What cannot be decided may count. */
+  #counts(row: StoredRow | null): boolean {
+    if (row === null) return false
+    try {
+      const truth = this.spec.condition(row, this.#decision())
+      return truth === true || truth === undefined
+    } catch {
+      return true
     }
-    set = loaded
   }
 
-  const forget = (): void => {
-    set = undefined
-    loading = undefined
-  }
-
-  return {
-    spec,
-    ready() {
-      loading ??= load().catch((error: unknown) => {
-        loading = undefined
-        throw error
-      })
-      return loading
-    },
-    has: (key) => set?.has(key) ?? false,
-    keys: () => set?.keys() ?? [],
-    take(transaction) {
-      if (set === undefined || !transaction.tables.has(table)) return false
-      const result = transaction.unknown.has(table) ? 'unknown' : apply(set, transaction.effects)
-      if (result === 'unknown') forget()
-      return result !== 'same'
-    },
-    isTouchedBy: (transactions) =>
-      transactions.some((one) => one.unknown.has(table) || concerning(one.effects).some(({ before, after }) => counts(before) || counts(after))),
-    forget,
-  }
-}
-
-/** The commit that this snapshot could not show will be visible a moment later. */
-const RELOAD_MS = 20
-
-function isNotFalse(spec: KeySetSpec, row: StoredRow, context: DecisionContext): boolean {
-  try {
-    const truth = spec.condition(row, context)
-    return truth === true || truth === undefined
-  } catch {
-    // What cannot be decided may count.
-    return true
+  #decision(): DecisionContext {
+    return { auth: this.#identity.auth, now: Date.now() }
   }
 }

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { compareEntryIds, ERROR_CODES, errorCodeOf, LiveError, type Lsn, type ResetReason } from '@zenstack-live/protocol'
+import { compareEntryIds, ERROR_CODES, errorCodeOf, type LiveError, type Lsn, type ResetReason } from '@zenstack-live/protocol'
 import { rowsOfAnswer } from './answer-rows.ts'
-import type { DatabaseAnswer } from './asker.ts'
 import { diffRows, type AnswerRow } from './diff-rows.ts'
 import type { EdgeContext } from './edge-context.ts'
 import { unseenOf } from './history.ts'
@@ -15,7 +14,7 @@ import { FIRST_REQUERY_STATE, nextRequeryStep, type RequeryEvent } from './reque
 import { isSameValue } from './same-value.ts'
 import { changeFrame, snapshotFrames, type Result } from './snapshot-frames.ts'
 import type { Ticket } from './ticket.ts'
-import { touches, type Transaction } from './transaction.ts'
+import { touches, type RowEffect, type Transaction } from './transaction.ts'
 
 interface Version {
   number: number
@@ -25,211 +24,235 @@ interface Version {
   snapshot: PgSnapshot
 }
 
+export interface RequeryOptions {
+  context: EdgeContext
+  planned: PlannedQuery
+  client: EdgeClient
+  /** Its last reader left. */
+  onDeserted(): void
+}
+
 /** Above this share of the rows, a difference costs more than the whole. */
 const MAX_CHANGED_SHARE = 0.5
+const MIN_CHANGES_FOR_WHOLE = 8
 const NO_HORIZON = 0n as Lsn
 
-/**
- * A query that the database answers anew when something it depends on changes. Its readers share each answer.
- *
- * @param onAnswered - readers have been given something, or may be moved on
- * @param onDeserted - its last reader left
- */
-export function createRequeryQuery(
-  context: EdgeContext,
-  planned: PlannedQuery,
-  client: EdgeClient,
-  onAnswered: (readers: Iterable<Reader>) => void,
-  onDeserted: () => void,
-): LiveQuery {
-  const { hub, limits, metrics, guards } = context
-  const id = randomBytes(9).toString('base64url')
-  const readers = new Set<Reader>()
+/** A query that the database answers anew when something it depends on changes. Its readers share each answer. */
+export class RequeryQuery implements LiveQuery {
+  readonly id = randomBytes(9).toString('base64url')
+  readonly engine = 'requery'
+  readonly #context: EdgeContext
+  readonly #planned: PlannedQuery
+  readonly #client: EdgeClient
+  readonly #onDeserted: () => void
+  readonly #readers = new Set<Reader>()
   /** Those who have nothing yet. */
-  const opening = new Set<Reader>()
-  let version: Version | undefined
-  let versions = 0
+  readonly #opening = new Set<Reader>()
+  #version: Version | undefined
+  #versions = 0
   /** Transactions that the present answer has not seen, oldest first. */
-  let causes: Transaction[] = []
-  let state = FIRST_REQUERY_STATE
-  let lastAskedAtMs = Number.NEGATIVE_INFINITY
-  let cancelTimer = (): void => {}
+  #causes: Transaction[] = []
+  #state = FIRST_REQUERY_STATE
+  #lastAskedAtMs = Number.NEGATIVE_INFINITY
+  #timer: NodeJS.Timeout | undefined
+  #clock: NodeJS.Timeout | undefined
 
-  const step = (event: RequeryEvent): void => {
-    const pauses = { trailingMs: limits.requeryTrailingMs, sinceAskedMs: performance.now() - lastAskedAtMs }
-    const next = nextRequeryStep(state, event, pauses)
-    state = next.state
-    if (next.ask === 'now') void ask()
-    else if (next.ask !== undefined) {
-      cancelTimer()
-      const timer = setTimeout(() => step('time'), next.ask.afterMs)
-      cancelTimer = () => clearTimeout(timer)
+  constructor(options: RequeryOptions) {
+    this.#context = options.context
+    this.#planned = options.planned
+    this.#client = options.client
+    this.#onDeserted = options.onDeserted
+    // Where the time decides, the answer may change by itself.
+    if (options.planned.readsNow) this.#clock = setInterval(() => this.#step('wanted'), options.context.limits.requeryNowMs)
+  }
+
+  get shape(): LiveQuery['shape'] {
+    return this.#planned.shape
+  }
+
+  get tables(): ReadonlySet<string> {
+    return this.#planned.tables
+  }
+
+  get behind(): Place | undefined {
+    return this.#causes[0]?.before
+  }
+
+  open(reader: Reader): void {
+    this.#readers.add(reader)
+    this.#opening.add(reader)
+    const version = this.#version
+    if (version === undefined || this.#causes.length > 0 || this.#state.phase !== 'idle') return this.#step('wanted')
+    // Nothing that concerns it has happened since.
+    version.at = this.#context.hub.history.head
+    this.#giveAll(reader, version)
+  }
+
+  resume(reader: Reader, ticket: Ticket, from: Place): void {
+    this.#readers.add(reader)
+    const version = this.#version
+    if (ticket.follows !== this.id || version === undefined) {
+      this.#continueUntouched(reader, from).catch((error: unknown) => reader.fail(error as LiveError))
+      return
+    }
+    this.#opening.add(reader)
+    // Ids never pass what was not delivered: a reader at this place has every answer up to it.
+    if (compareEntryIds(version.at.entry, from.entry) > 0) this.#giveAll(reader, version)
+    else this.#give(reader, version, [])
+  }
+
+  catchUp(reader: Reader): void {
+    reader.isFlowing = true
+    if (this.#version !== undefined && reader.version !== this.#version.number) this.#giveAll(reader, this.#version)
+  }
+
+  leave(reader: Reader): void {
+    this.#opening.delete(reader)
+    if (!this.#readers.delete(reader) || this.#readers.size > 0) return
+    clearTimeout(this.#timer)
+    clearInterval(this.#clock)
+    this.#onDeserted()
+  }
+
+  onTransaction(transaction: Transaction, _effects: readonly RowEffect[], _isKeySetChanged: boolean): void {
+    const isSeen = this.#version !== undefined && transaction.xid !== 0 && sees(this.#version.snapshot, transaction.xid)
+    if (isSeen && this.#context.guards.dropsSeen) return
+    this.#causes.push(transaction)
+    this.#step('cause')
+  }
+
+  onReset(reason: ResetReason): void {
+    this.#causes = []
+    this.#version = undefined
+    for (const reader of this.#readers) {
+      if (!this.#opening.has(reader)) reader.reset(reason)
+      reader.isFlowing = false
+      this.#opening.add(reader)
+    }
+    this.#step('wanted')
+  }
+
+  #step(event: RequeryEvent): void {
+    const pauses = { trailingMs: this.#context.limits.requeryTrailingMs, sinceAskedMs: performance.now() - this.#lastAskedAtMs }
+    const { state, ask } = nextRequeryStep(this.#state, event, pauses)
+    this.#state = state
+    if (ask === 'now') void this.#ask()
+    else if (ask !== undefined) {
+      clearTimeout(this.#timer)
+      this.#timer = setTimeout(() => this.#step('time'), ask.afterMs)
     }
   }
 
-  const ask = async (): Promise<void> => {
+  async #ask(): Promise<void> {
+    const { hub, asker, metrics } = this.#context
     const { era } = hub
-    const causesBefore = new Set(causes)
-    lastAskedAtMs = performance.now()
-    if (version !== undefined) metrics.requeries++
-    let answer: DatabaseAnswer
-    let result: Result
+    const causesBefore = new Set(this.#causes)
+    this.#lastAskedAtMs = performance.now()
+    if (this.#version !== undefined) metrics.requeries++
     try {
-      answer = await context.asker.ask(client, planned.question)
-      result = rowsOfAnswer(context, planned, answer.value)
+      const answer = await asker.ask(this.#client, this.#planned.question)
+      const result = rowsOfAnswer(this.#context, this.#planned, answer.value)
+      if (hub.era !== era) this.#step('answered-stale')
+      else this.#take(result, answer.snapshot, causesBefore)
     } catch (error) {
-      return void failed(error as LiveError)
+      this.#failed(error as LiveError)
     }
-    if (hub.era !== era) return step('answered-stale')
-    if (readers.size === 0) return step('answered')
-    if (version === undefined && guards.looksBehind) causes = missedBefore(answer.snapshot, causes)
+  }
+
+  #take(result: Result, snapshot: PgSnapshot, causesBefore: ReadonlySet<Transaction>): void {
+    const { guards, metrics, hub } = this.#context
+    const previous = this.#version
+    if (previous === undefined && guards.looksBehind) this.#causes = this.#withMissed(snapshot)
     // Marks without a transaction (schema changes) are answered by what was asked after them.
-    const unseen = causes.filter((cause) => (cause.xid === 0 ? !causesBefore.has(cause) : !sees(answer.snapshot, cause.xid)))
-    if (guards.waitsForCause && version !== undefined && unseen.some((cause) => causesBefore.has(cause))) {
+    const unseen = this.#causes.filter((cause) => (cause.xid === 0 ? !causesBefore.has(cause) : !sees(snapshot, cause.xid)))
+    if (guards.waitsForCause && previous !== undefined && unseen.some((cause) => causesBefore.has(cause))) {
       metrics.requeriesTooEarly++
-      return step('too-early')
+      return this.#step('too-early')
     }
-    causes = guards.waitsForCause ? unseen : []
-    const previous = version
-    version = { number: ++versions, at: causes[0]?.before ?? hub.history.head, result, snapshot: answer.snapshot }
-    deliver(previous, version)
-    step(causes.length === 0 ? 'answered' : 'answered-stale')
+    this.#causes = guards.waitsForCause ? unseen : []
+    this.#version = { number: ++this.#versions, at: this.#causes[0]?.before ?? hub.history.head, result, snapshot }
+    this.#deliver(previous, this.#version)
+    this.#step(this.#causes.length === 0 ? 'answered' : 'answered-stale')
   }
 
-  /** Transactions that were in the log before this query listened, and that its first answer does not show. */
-  const missedBefore = (snapshot: PgSnapshot, known: Transaction[]): Transaction[] => {
-    const from = hub.history.firstUnseen(snapshot)
-    const transactions = from === undefined ? [] : (hub.history.after(from.entry) ?? [])
-    const missed = unseenOf(transactions, snapshot).filter((one) => concerns(one) && !known.includes(one))
-    return [...missed, ...known].sort((a, b) => compareEntryIds(a.place.entry, b.place.entry))
+  /** Causes, with the transactions that were in the log before this query listened, and that its first answer does not show. */
+  #withMissed(snapshot: PgSnapshot): Transaction[] {
+    const { history } = this.#context.hub
+    const from = history.firstUnseen(snapshot)
+    const transactions = from === undefined ? [] : (history.after(from.entry) ?? [])
+    const known = new Set(this.#causes)
+    const missed = unseenOf(transactions, snapshot).filter((one) => touches(one, this.#planned.tables) && !known.has(one))
+    return [...missed, ...this.#causes].sort((a, b) => compareEntryIds(a.place.entry, b.place.entry))
   }
 
-  const failed = (error: LiveError): void => {
-    const isForNow = ERROR_CODES[errorCodeOf(error)].isRetryable && version !== undefined
-    if (isForNow) return step('failed-for-now')
-    step('failed-for-good')
-    for (const reader of readers) reader.fail(error)
-    causes = []
+  #failed(error: LiveError): void {
+    const isForNow = ERROR_CODES[errorCodeOf(error)].isRetryable && this.#version !== undefined
+    this.#step(isForNow ? 'failed-for-now' : 'failed-for-good')
+    if (isForNow) return
+    this.#causes = []
+    for (const reader of this.#readers) reader.fail(error)
   }
 
-  const deliver = (previous: Version | undefined, next: Version): void => {
-    const change = previous === undefined ? undefined : difference(planned, previous, next)
-    const shared: { snapshot?: Buffer[] } = {}
-    for (const reader of readers) {
-      const isOpening = opening.has(reader)
+  #deliver(previous: Version | undefined, next: Version): void {
+    const change = previous === undefined ? 'whole' : difference(this.#planned, previous, next)
+    let whole: Buffer[] | undefined
+    for (const reader of this.#readers) {
+      const isOpening = this.#opening.has(reader)
       if (!reader.isFlowing && !isOpening) continue
-      if (isOpening || previous === undefined || reader.version !== previous.number || change === 'whole') {
-        shared.snapshot ??= snapshotFrames(planned.q, next.at, next.result, limits.snapshotRowsPerFrame)
-        give(reader, next, shared.snapshot)
-      } else {
-        if (change !== undefined) reader.push(change)
-        reader.version = next.number
+      if (isOpening || change === 'whole' || reader.version !== previous?.number) {
+        whole ??= this.#frames(next)
+        this.#give(reader, next, whole)
+        continue
       }
+      if (change !== undefined) reader.push(change)
+      reader.version = next.number
     }
-    onAnswered(readers)
   }
 
-  const give = (reader: Reader, next: Version, frames: readonly Buffer[]): void => {
+  #giveAll(reader: Reader, version: Version): void {
+    this.#give(reader, version, this.#frames(version))
+  }
+
+  #give(reader: Reader, version: Version, frames: readonly Buffer[]): void {
     for (const frame of frames) reader.push(frame)
-    reader.version = next.number
-    if (!opening.delete(reader)) return
-    if (frames.length > 0) countIn(metrics.snapshots, 'opening')
+    reader.version = version.number
+    if (!this.#opening.delete(reader)) return
+    if (frames.length > 0) countIn(this.#context.metrics.snapshots, 'opening')
     reader.isFlowing = true
-    reader.ready(next.at, NO_HORIZON, query)
+    reader.ready(version.at, NO_HORIZON, this)
   }
 
-  const giveVersion = (reader: Reader, next: Version): void => {
-    give(reader, next, snapshotFrames(planned.q, next.at, next.result, limits.snapshotRowsPerFrame))
-    onAnswered([reader])
+  #frames(version: Version): Buffer[] {
+    return snapshotFrames(this.#planned.q, version.at, version.result, this.#context.limits.snapshotRowsPerFrame)
   }
 
-  const concerns = (transaction: Transaction): boolean => touches(transaction, planned.tables)
-  const isCurrent = (): boolean => version !== undefined && causes.length === 0 && state.phase === 'idle'
-
-  const open = (reader: Reader): void => {
-    readers.add(reader)
-    opening.add(reader)
-    if (version !== undefined && isCurrent()) {
-      version = { ...version, at: hub.history.head }
-      giveVersion(reader, version)
-    } else step('wanted')
-  }
-
-  /** From a place elsewhere: goes on when nothing it depends on has changed since, and shows the whole when something does. */
-  const continueUntouched = async (reader: Reader, from: Place): Promise<void> => {
-    const { era } = hub
-    const missed = hub.history.after(from.entry) ?? (await hub.readBack(from.entry))
-    if (!readers.has(reader)) return
-    if (missed === undefined || era !== hub.era) {
-      reader.reset('gap')
-      return open(reader)
-    }
-    // What was read back may have been overtaken; the rest is in memory.
-    const last = missed.at(-1)?.place ?? from
-    const newer = hub.history.after(last.entry) ?? []
-    if (planned.readsNow || [...missed, ...newer].some(concerns)) return open(reader)
-    reader.version = undefined
-    reader.isFlowing = true
-    reader.ready(hub.history.head, NO_HORIZON, query)
-    onAnswered([reader])
-  }
-
-  const query: LiveQuery = {
-    id,
-    engine: 'requery',
-    shape: planned.shape,
-    tables: planned.tables,
-    get behind() {
-      return causes[0]?.before
-    },
-    open,
-    resume(reader: Reader, ticket: Ticket, from: Place) {
-      readers.add(reader)
-      if (ticket.follows !== id || version === undefined) return void continueUntouched(reader, from)
-      opening.add(reader)
-      if (compareEntryIds(version.at.entry, from.entry) > 0) return giveVersion(reader, version)
-      give(reader, version, [])
-      onAnswered([reader])
-    },
-    catchUp(reader) {
+  /** From a place elsewhere: goes on when nothing it depends on has changed since, and shows the whole when something has. */
+  #continueUntouched(reader: Reader, from: Place): Promise<void> {
+    const { hub } = this.#context
+    return hub.since(from.entry, (missed) => {
+      if (!this.#readers.has(reader)) return
+      if (missed === undefined) reader.reset('gap')
+      const isTouched = missed === undefined || this.#planned.readsNow || missed.some((one) => touches(one, this.#planned.tables))
+      if (isTouched) return this.open(reader)
+      reader.version = undefined
       reader.isFlowing = true
-      if (version !== undefined && reader.version !== version.number) giveVersion(reader, version)
-    },
-    leave(reader) {
-      opening.delete(reader)
-      if (!readers.delete(reader) || readers.size > 0) return
-      cancelTimer()
-      onDeserted()
-    },
-    onTransaction(transaction) {
-      if (version !== undefined && guards.dropsSeen && transaction.xid !== 0 && sees(version.snapshot, transaction.xid)) return
-      causes.push(transaction)
-      // Without an answer nobody holds anything that could be wrong, but for those who came with their own.
-      step('cause')
-    },
-    onReset(reason: ResetReason) {
-      causes = []
-      version = undefined
-      for (const reader of readers) {
-        if (reader.isFlowing) reader.reset(reason)
-        reader.isFlowing = false
-        opening.add(reader)
-      }
-      step('wanted')
-    },
+      reader.ready(hub.history.head, NO_HORIZON, this)
+    })
   }
-  return query
 }
 
 /** The change frame between two answers; `undefined` when they are the same, `whole` when the whole is shorter. */
 function difference(planned: PlannedQuery, previous: Version, next: Version): Buffer | 'whole' | undefined {
-  if (next.result.shape === 'value' || previous.result.shape === 'value') {
-    const value = next.result.shape === 'value' ? next.result.value : undefined
-    const old = previous.result.shape === 'value' ? previous.result.value : undefined
-    return isSameValue(old, value) ? undefined : changeFrame(planned.q, next.at, [{ op: 'value', value }])
+  const [old, now] = [previous.result, next.result]
+  if (old.shape === 'value' || now.shape === 'value') {
+    if (old.shape !== now.shape) return 'whole'
+    const value = now.shape === 'value' ? now.value : undefined
+    const before = old.shape === 'value' ? old.value : undefined
+    return isSameValue(before, value) ? undefined : changeFrame(planned.q, next.at, [{ op: 'value', value }])
   }
-  const rows = next.result.rows as AnswerRow[]
-  const operations = diffRows(previous.result.rows as AnswerRow[], rows)
+  // Rows of an answer are records.
+  const operations = diffRows(old.rows as AnswerRow[], now.rows as AnswerRow[])
   if (operations.length === 0) return undefined
-  return operations.length > 8 && operations.length > rows.length * MAX_CHANGED_SHARE ? 'whole' : changeFrame(planned.q, next.at, operations)
+  const isMost = operations.length > MIN_CHANGES_FOR_WHOLE && operations.length > now.rows.length * MAX_CHANGED_SHARE
+  return isMost ? 'whole' : changeFrame(planned.q, next.at, operations)
 }

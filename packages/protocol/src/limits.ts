@@ -42,6 +42,8 @@ export const LIMITS = {
   logBlockMs: 2_000,
   /** A requery waits this long for more causes after the first one ran at once. */
   requeryTrailingMs: 25,
+  /** A query whose policies read `now()` is asked again this often: time alone may change its answer. */
+  requeryNowMs: 1_000,
   /** Requeries running at the same time. */
   maxConcurrentRequeries: 6,
   /** How long a drained process gives its connections. */

@@ -1,0 +1,38 @@
+import type { DataModel } from '@zenstack-live/model'
+import type { ChangeEntry, LogEntry } from '@zenstack-live/protocol'
+import type { Place } from './place.ts'
+import { readBulk, readTransaction, type Transaction } from './transaction.ts'
+
+/** Joins entries of the log to transactions. */
+export class Assembler {
+  readonly #data: DataModel
+  #open: ChangeEntry[] = []
+  /** Begun in the middle of one, it lets that one pass. */
+  #isSkipping: boolean
+
+  constructor(data: DataModel, isMidway: boolean) {
+    this.#data = data
+    this.#isSkipping = isMidway
+  }
+
+  /**
+   * @param head - the point just before the transaction that the entry belongs to
+   * @returns the transaction that the entry completes; `skipped` when its beginning was never read
+   */
+  take(entry: LogEntry, head: Place): Transaction | 'skipped' | undefined {
+    if (entry.kind === 'bulk') return readBulk(entry, head)
+    if (entry.kind !== 'change') return undefined
+    this.#open.push(entry)
+    if (!entry.isLastOfTransaction) return undefined
+    const entries = this.#open
+    this.#open = []
+    if (!this.#isSkipping) return readTransaction(this.#data, entries, head)
+    this.#isSkipping = false
+    return 'skipped'
+  }
+
+  /** An unfinished transaction will be read again. */
+  forget(): void {
+    this.#open = []
+  }
+}

@@ -1,0 +1,68 @@
+import type { DataModel } from '@zenstack-live/model'
+import { errorCodeOf, LiveError } from '@zenstack-live/protocol'
+import type { Connections } from './connections.ts'
+import type { EdgeContext } from './edge-context.ts'
+import { errorResponse } from './error-response.ts'
+import type { Identities, Identity } from './identity.ts'
+import { answerRead } from './json-read.ts'
+import type { LiveClient } from './live-client.ts'
+import { countIn } from './metrics.ts'
+import { parseLiveRequest } from './parse-live-request.ts'
+import type { NodeSide } from './stream-response.ts'
+
+export interface RequestContext {
+  /** The URL's path behind the base: `/task/findMany`, or empty. */
+  path: string
+  /** The client that answers for this request's user. Asked again while a stream lasts. */
+  getClient(): Promise<LiveClient> | LiveClient
+  /** Clients with equal keys are set up alike; without one, only those with the very same `$options` are. */
+  clientKey?(client: LiveClient): string
+  /** Lets blocks go to the socket itself. */
+  node?: NodeSide
+}
+
+export interface EdgeParts {
+  context: EdgeContext
+  identities: Identities
+  connections: Connections
+}
+
+/** Answers one request: with a stream, with `{ data, meta }`, or with the code of what is wrong. */
+export async function handleRequest({ context, identities, connections }: EdgeParts, request: Request, requestContext: RequestContext): Promise<Response> {
+  try {
+    const modelNamed = (name: string): string | undefined => modelOf(context.data, name)
+    const live = await parseLiveRequest(request, requestContext.path, context.limits, modelNamed)
+    if (live.kind !== 'read' && !connections.hasRoom) return connections.turnAway()
+    const identify = async (): Promise<Identity> => {
+      const client = await askClient(requestContext)
+      return identities.of(client, requestContext.clientKey?.(client))
+    }
+    const identity = await identify()
+    if (live.kind === 'read') return await answerRead(context, identity, live)
+    return connections.open({ live, identity, identify, node: requestContext.node })
+  } catch (error) {
+    countIn(context.metrics.refusals, errorCodeOf(error))
+    context.logger.warn('A live request was refused.', { path: requestContext.path, error: error instanceof Error ? error.message : String(error) })
+    return errorResponse(error)
+  }
+}
+
+async function askClient(requestContext: RequestContext): Promise<LiveClient> {
+  let client: LiveClient | undefined
+  try {
+    client = await requestContext.getClient()
+  } catch (cause) {
+    throw new LiveError('unauthenticated', `getClient failed: ${String(cause)}`, { cause })
+  }
+  if (client === null || client === undefined) throw new LiveError('unauthenticated', 'getClient returned no client.')
+  return client
+}
+
+/** The schema's model for a name whose first letter may be in lower case, as in URLs. */
+function modelOf(data: DataModel, name: string): string | undefined {
+  if (data.models.has(name)) return name
+  const upper = name.slice(0, 1).toUpperCase() + name.slice(1)
+  if (data.models.has(upper)) return upper
+  return [...data.models.keys()].find((model) => model.slice(0, 1).toLowerCase() + model.slice(1) === name)
+}
+
