@@ -109,6 +109,7 @@ function checkSize(args: unknown, limits: ArgsLimits): void {
     if (typeof value !== 'object' || value === null || value instanceof Date || value instanceof Uint8Array) continue
     if (depth >= limits.maxArgsDepth) throw tooLarge(`nesting deeper than ${limits.maxArgsDepth}`, 'maxArgsDepth', limits)
     const isList = Array.isArray(value)
+    if (isList && value.length > limits.maxListItems) throw tooLarge(`a list of ${value.length}`, 'maxListItems', limits)
     const keys = Object.keys(value)
     if (keys.length > limits.maxListItems) throw tooLarge(`${keys.length} members`, 'maxListItems', limits)
     for (const key of keys) {

@@ -1,0 +1,59 @@
+import { readDependencies } from '@zenstack-live/access'
+import { ExpressionUtils as E } from '@zenstackhq/schema'
+import { describe, expect, it } from 'vitest'
+import { allow, allowField, createWorld, type FieldSpec } from './support/world.ts'
+
+const id: FieldSpec = { type: 'Int', column: 'int4', id: true }
+const key: FieldSpec = { type: 'Int', column: 'int4', optional: true }
+const to = (type: string, field: string): { type: string; relation: { fields: string[]; references: string[] } } => ({ type, relation: { fields: [field], references: ['id'] } })
+
+const data = createWorld(
+  {
+    User: { fields: { id }, attributes: [allow(E.literal(true))] },
+    Space: {
+      fields: { id },
+      relations: { members: { type: 'Member', array: true, relation: { opposite: 'space' } }, tags: { type: 'Tag', array: true, relation: { opposite: 'spaces' } } },
+      attributes: [allow(E.binary(E.field('members'), '?', E.binary(E.field('user'), '==', E.call('auth'))))],
+    },
+    Member: { fields: { id, userId: key, spaceId: key }, relations: { user: to('User', 'userId'), space: to('Space', 'spaceId') }, attributes: [allow(E.literal(false))] },
+    Tag: { fields: { id }, relations: { spaces: { type: 'Space', array: true, relation: { opposite: 'tags' } } }, attributes: [allow(E.literal(true))] },
+    Task: {
+      fields: { id, spaceId: key, note: { type: 'String', column: 'text', attributes: [allowField(E.binary(E.call('now'), '>', E.field('at')))] }, at: { type: 'DateTime', column: 'timestamp' } },
+      relations: { space: to('Space', 'spaceId') },
+      attributes: [allow(E.call('check', [E.field('space')]))],
+    },
+    Lonely: { fields: { id }, attributes: [allow(E.call('mine', []))] },
+  },
+  { authType: 'User' },
+)
+
+const tables = (query: Omit<Parameters<typeof readDependencies>[1], 'isPolicyOn' | 'operation'>, isPolicyOn = true): string[] =>
+  [...readDependencies(data, { operation: 'findMany', isPolicyOn, ...query }).tables].map((table) => table.replace('public.', '')).sort()
+
+describe('what an answer depends on', () => {
+  it('is its own table and no other, without policies', () => {
+    expect(tables({ model: 'Task', args: { where: { id: 1 } } }, false)).toEqual(['Task'])
+  })
+
+  it('is what its policies read, through check() and predicates', () => {
+    expect(tables({ model: 'Space' })).toEqual(['Member', 'Space', 'User'])
+    expect(tables({ model: 'Task' })).toEqual(['Member', 'Space', 'Task', 'User'])
+  })
+
+  it('is what is included, filtered, ordered and counted by', () => {
+    expect(tables({ model: 'Member', args: { include: { space: { include: { tags: true } } } } }, false)).toEqual(['Member', 'Space', 'Tag', '_SpaceToTag'])
+    expect(tables({ model: 'Task', args: { where: { OR: [{ NOT: { space: { members: { some: { id: 1 } } } } }] } } }, false)).toEqual(['Member', 'Space', 'Task'])
+    expect(tables({ model: 'Task', args: { orderBy: [{ space: { id: 'asc' } }] } }, false)).toEqual(['Space', 'Task'])
+    expect(tables({ model: 'Space', args: { include: { _count: true } } }, false)).toEqual(['Member', 'Space', 'Tag', '_SpaceToTag'])
+    expect(tables({ model: 'Space', args: { select: { _count: { select: { members: true } } } } }, false)).toEqual(['Member', 'Space'])
+  })
+
+  it('is time, when a policy asks for it', () => {
+    expect(readDependencies(data, { model: 'Task', operation: 'findMany', isPolicyOn: true }).readsNow).toBe(true)
+    expect(readDependencies(data, { model: 'Space', operation: 'findMany', isPolicyOn: true }).readsNow).toBe(false)
+  })
+
+  it('is not known, when a function of the application decides', () => {
+    expect(readDependencies(data, { model: 'Lonely', operation: 'findMany', isPolicyOn: true }).unknown).toEqual(['function "mine"'])
+  })
+})
