@@ -5,8 +5,11 @@ import { FIRST_ENTRY_ID, parseChangeEnvelope, type EntryId, type LogEntry } from
 export type Reading = readonly [operation: string, table: string, key: string]
 
 export interface FoldedTable {
-  /** Key to row, both JSON text. */
-  rows: Map<string, string>
+  /**
+   * Key to rows, all JSON text. Between the statements of a transaction, and where a deferred constraint allows it, two rows may have
+   * one key: they swap theirs.
+   */
+  rows: Map<string, string[]>
   /** Told to be read again: rows that no change has touched since then are not known. */
   isPartial: boolean
 }
@@ -17,6 +20,8 @@ export interface FoldedLog {
   /** Changes that do not fit the state before them: repeated, missing or out of order. */
   misfits: string[]
   transactions: number
+  /** Rows of each key that the open transaction changed. */
+  touched: Set<string[]>
 }
 
 /** Applies the whole log to empty tables. */
@@ -26,6 +31,7 @@ export async function foldLog(log: ChangeLog, tableNames: readonly string[]): Pr
     readings: [],
     misfits: [],
     transactions: 0,
+    touched: new Set(),
   }
   let after: EntryId = FIRST_ENTRY_ID
   for (;;) {
@@ -57,11 +63,20 @@ function apply(folded: FoldedLog, entry: LogEntry): void {
   if (op === 't') {
     table.rows.clear()
     table.isPartial = false
+    folded.touched.clear()
     return
   }
-  const known = table.rows.get(key)
-  const fits = op === 'c' ? known === undefined : known === JSON.stringify(before) || (known === undefined && table.isPartial)
-  if (!fits) folded.misfits.push(`${entry.id}: ${op} ${source.table} ${key} does not fit ${known ?? 'no row'}`)
-  if (op === 'd') table.rows.delete(key)
-  else table.rows.set(key, JSON.stringify(after))
+  const rows = table.rows.get(key) ?? []
+  if (op !== 'c') {
+    const at = rows.indexOf(JSON.stringify(before))
+    if (at >= 0) rows.splice(at, 1)
+    else if (!table.isPartial) folded.misfits.push(`${entry.id}: ${op} ${source.table} ${key} does not fit ${rows.join(' and ') || 'no row'}`)
+  }
+  if (op !== 'd') rows.push(JSON.stringify(after))
+  if (rows.length === 0) table.rows.delete(key)
+  else table.rows.set(key, rows)
+  folded.touched.add(rows)
+  if (!entry.isLastOfTransaction) return
+  for (const touched of folded.touched) if (touched.length > 1) folded.misfits.push(`${entry.id}: one key has the rows ${touched.join(' and ')}`)
+  folded.touched.clear()
 }
