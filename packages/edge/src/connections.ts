@@ -143,7 +143,9 @@ export class Connections {
     metrics.connectionsNow++
     metrics.connectionsOpened++
     for (const [q, wire] of wires) {
-      connection.add(q, (reader, isFirst) => this.#begin(reader, connection.identity, wire, isFirst ? this.#resumeOf(reader, request, wire, place) : undefined))
+      connection.add(q, (reader, isFirst) =>
+        this.#begin(reader, connection.identity, wire, isFirst ? this.#resumeOf(reader, request, wire, place) : undefined),
+      )
     }
     if (wires.size === 0) this.#planFlush(connection)
     return connection

@@ -28,7 +28,11 @@ export interface EdgeParts {
 }
 
 /** Answers one request: with a stream, with `{ data, meta }`, or with the code of what is wrong. */
-export async function handleRequest({ context, identities, connections }: EdgeParts, request: Request, requestContext: RequestContext): Promise<Response> {
+export async function handleRequest(
+  { context, identities, connections }: EdgeParts,
+  request: Request,
+  requestContext: RequestContext,
+): Promise<Response> {
   try {
     const modelNamed = (name: string): string | undefined => modelOf(context.data, name)
     const live = await parseLiveRequest(request, requestContext.path, context.limits, modelNamed)
@@ -65,4 +69,3 @@ function modelOf(data: DataModel, name: string): string | undefined {
   if (data.models.has(upper)) return upper
   return [...data.models.keys()].find((model) => model.slice(0, 1).toLowerCase() + model.slice(1) === name)
 }
-

@@ -170,7 +170,7 @@ export class Hub {
   /** Reads what is there already, so that the first question is not asked with an empty memory. */
   async #readAhead(): Promise<void> {
     const { log, limits } = this.#options
-    for (let from = this.history.head.entry; ; ) {
+    for (let from = this.history.head.entry; ;) {
       const entries = await log.read(from, { count: limits.logReadCount })
       for (const entry of entries) this.#take(entry)
       const last = entries.at(-1)
@@ -186,7 +186,7 @@ export class Hub {
     const transactions: Transaction[] = []
     let before: Place = { entry: after, lsn: ZERO }
     let count = 0
-    for (let from = after; ; ) {
+    for (let from = after; ;) {
       const entries = await log.read(from, { count: limits.logReadCount, until: head.entry })
       for (const entry of entries) {
         if (entry.kind === 'epoch') return undefined

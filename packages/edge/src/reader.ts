@@ -127,7 +127,9 @@ export class QueryReader implements Reader {
       this.#live = this.#options.begin(this, isFirst)
     } catch (error) {
       const code = errorCodeOf(error)
-      this.fail(code === 'internal' ? new LiveError('internal', `A query could not be opened: ${String(error)}`, { cause: error }) : (error as LiveError))
+      this.fail(
+        code === 'internal' ? new LiveError('internal', `A query could not be opened: ${String(error)}`, { cause: error }) : (error as LiveError),
+      )
     }
   }
 

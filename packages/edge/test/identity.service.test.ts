@@ -7,6 +7,8 @@ import { createWorkspace, seedWorkspace, type Workspace } from './support/worksp
 const TASKS = wire('Task', 'findMany', { orderBy: { id: 'asc' } })
 const WINDOW = wire('Task', 'findMany', { orderBy: { id: 'asc' }, take: 10 })
 
+const budgets = (stream: TestStream): unknown[] => [TASKS, WINDOW].map(({ q }) => String(stream.query(q).rows[0]?.row['budget']))
+
 describe('a stream whose user changes', () => {
   let workspace: Workspace
   let running: RunningEdge
@@ -41,7 +43,6 @@ describe('a stream whose user changes', () => {
     await stream.until(() => stream.query(TASKS.q).isReady && stream.query(WINDOW.q).isReady, 'ready')
     return stream
   }
-  const budgets = (stream: TestStream): unknown[] => [TASKS, WINDOW].map(({ q }) => String(stream.query(q).rows[0]?.row['budget']))
   const setRole = (role: 'MEMBER' | 'MANAGER'): Promise<unknown> => workspace.db.user.update({ where: { id: 'bob' }, data: { role } })
 
   it('gains and loses fields when the row behind auth() changes, and never sees one too many', async () => {

@@ -4,6 +4,8 @@ import { openStream, wire, type TestStream } from './support/read-stream.ts'
 import { startEdge, type RunningEdge } from './support/start-edge.ts'
 import { createWorkspace, seedWorkspace, type Workspace } from './support/workspace.ts'
 
+const text = (rows: unknown): string => JSON.stringify(serialize(rows))
+
 describe('a query that memory decides', () => {
   let workspace: Workspace
   let running: RunningEdge
@@ -30,7 +32,6 @@ describe('a query that memory decides', () => {
     const crud = Reflect.get(client, query.model.toLowerCase()) as { findMany(args: unknown): Promise<Record<string, unknown>[]> }
     const expected = await crud.findMany(query.args)
     await running.caughtUp()
-    const text = (rows: unknown): string => JSON.stringify(serialize(rows))
     const held = (): unknown[] => of.query(query.q).rows.map(({ row }) => row)
     await of.until(() => text(held()) === text(expected), `${text(expected)} instead of ${text(held())}`)
     expect(of.query(query.q).rows.map(({ row }) => row)).toEqual(expected)
@@ -69,17 +70,12 @@ describe('a query that memory decides', () => {
 
   it('orders by a time to the microsecond, as Postgres does', async () => {
     const notes = wire('Note', 'findMany', { orderBy: { at: 'asc' } })
-    const insert = (body: string, micros: string): Promise<unknown> =>
-      workspace.sql(
-        `INSERT INTO "Note" ("ownerId", body, rank, size, at, "isPublic") VALUES ('bob', $1, 0, 0, '2024-05-05 10:00:00.${micros}', false)`,
-        [body],
-      )
-    await insert('third', '123900')
-    await insert('first', '123100')
+    await insertAt(workspace, 'third', '123900')
+    await insertAt(workspace, 'first', '123100')
     stream = await openStream({ base: running.base, user: 'bob', queries: [notes] })
     await stream.until(() => stream?.query(notes.q).isReady === true, 'ready')
     expect(stream.query(notes.q).engine).toBe('incremental')
-    await insert('second', '123500')
+    await insertAt(workspace, 'second', '123500')
     await shows(stream, notes, 'bob')
     expect(stream.query(notes.q).rows.map(({ row }) => row['body'])).toEqual(['first', 'second', 'third'])
   })
@@ -155,3 +151,11 @@ describe('a query that memory decides', () => {
     await shows(stream, tasks, 'bob')
   })
 })
+
+/** A note of one second, at a microsecond of it. */
+async function insertAt(workspace: Workspace, body: string, micros: string): Promise<void> {
+  await workspace.sql(
+    `INSERT INTO "Note" ("ownerId", body, rank, size, at, "isPublic") VALUES ('bob', $1, 0, 0, '2024-05-05 10:00:00.${micros}', false)`,
+    [body],
+  )
+}

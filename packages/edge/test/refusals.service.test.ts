@@ -13,6 +13,10 @@ import { createWorkspace, seedWorkspace, type Workspace } from './support/worksp
 
 const EVENT_STREAM = { accept: 'text/event-stream' }
 
+const q = (args: unknown): string => `?q=${encodeURIComponent(JSON.stringify(args))}`
+
+const post = (body: string): RequestInit => ({ method: 'POST', body })
+
 describe('what cannot be live', () => {
   let workspace: Workspace
   let running: RunningEdge
@@ -38,8 +42,6 @@ describe('what cannot be live', () => {
     expect(body).toEqual({ error: { code, message: ERROR_CODES[code].sentence } })
     expect(response.status).toBe(ERROR_CODES[code].status)
   }
-  const q = (args: unknown): string => `?q=${encodeURIComponent(JSON.stringify(args))}`
-  const post = (body: string): RequestInit => ({ method: 'POST', body })
 
   it('is said with a status and a code before the stream begins', async () => {
     await expectRefusal('bad_request', '/note')
@@ -128,7 +130,7 @@ describe('what cannot be live', () => {
         proceed({
           ...(args as object),
           where: { AND: [{ NOT: { body: 'deleted' } }, (args as { where?: object } | undefined)?.where ?? {}] },
-        } as typeof args),
+        }),
     })
     const bound = workspace.as({ id: 'bob' }).$use(softDelete)
     client = () => bound

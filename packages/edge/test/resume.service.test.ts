@@ -8,6 +8,12 @@ const WINDOW = wire('Note', 'findMany', { orderBy: { id: 'asc' }, take: 50 })
 const COUNT = wire('Note', 'count')
 const USERS = wire('User', 'count')
 
+const bodies = (stream: TestStream, query = NOTES): unknown[] => stream.query(query.q).rows.map(({ row }) => row['body'])
+
+const events = (stream: TestStream): string[] => stream.frames.map((frame) => frame.event)
+
+const changed = (text: string, at: number): string => text.slice(0, at) + (text[at] === 'A' ? 'B' : 'A') + text.slice(at + 1)
+
 describe('a reader that comes back', () => {
   let workspace: Workspace
   let running: RunningEdge
@@ -32,8 +38,6 @@ describe('a reader that comes back', () => {
     streams.push(stream)
     return stream
   }
-  const bodies = (stream: TestStream, query = NOTES): unknown[] => stream.query(query.q).rows.map(({ row }) => row['body'])
-  const events = (stream: TestStream): string[] => stream.frames.map((frame) => frame.event)
 
   /** Opens, waits for an id that covers all, and is cut. */
   const leaveWith = async (queries = [NOTES, WINDOW, COUNT, USERS], user = 'bob') => {
@@ -110,7 +114,6 @@ describe('a reader that comes back', () => {
     const left = await leaveWith([NOTES])
     const [query] = left.queries
     const ticket = query?.ticket ?? ''
-    const changed = (text: string, at: number): string => text.slice(0, at) + (text[at] === 'A' ? 'B' : 'A') + text.slice(at + 1)
     const bad: [lastEventId: string, ticket: string][] = [
       ['nonsense', ticket],
       [changed(left.lastEventId, 20), ticket],

@@ -121,6 +121,14 @@ describe('a snapshot and the stream behind it', () => {
     return faults
   }
 
+  const fails = async (guards: Partial<Guards>, options: Burst): Promise<Faults> => {
+    for (let attempt = 0; attempt < 8; attempt++) {
+      const faults = await rounds(2, options, guards)
+      if (faults.lost + faults.repeated + faults.regressed > 0) return faults
+    }
+    return { ...NONE }
+  }
+
   const NONE: Faults = { lost: 0, repeated: 0, regressed: 0 }
 
   it('meet without a gap or an overlap while others commit', async () => {
@@ -149,16 +157,8 @@ describe('a snapshot and the stream behind it', () => {
   })
 
   describe('need each guard', () => {
-    const fails = async (guards: Partial<Guards>, options: Burst): Promise<Faults> => {
-      for (let attempt = 0; attempt < 8; attempt++) {
-        const faults = await rounds(2, options, guards)
-        if (faults.lost + faults.repeated + faults.regressed > 0) return faults
-      }
-      return { ...NONE }
-    }
-
     it('what a snapshot shows is dropped from the stream', async () => {
-      const faults = await fails({ dropsSeen: false }, { openings: 14, logDelayMs: 25 })
+      const faults = await fails({ dropsSeen: false }, { openings: 14, logDelayMs: 200 })
       expect(faults.repeated + faults.regressed).toBeGreaterThan(0)
     })
 
@@ -171,7 +171,7 @@ describe('a snapshot and the stream behind it', () => {
     })
 
     it('no id is sent before the log has passed what the snapshot shows', async () => {
-      const faults = await fails({ holdsIds: false }, { openings: 14, isResumed: true, logDelayMs: 25 })
+      const faults = await fails({ holdsIds: false }, { openings: 14, isResumed: true, logDelayMs: 200 })
       expect(faults.repeated + faults.regressed).toBeGreaterThan(0)
     })
   })
