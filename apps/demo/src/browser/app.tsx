@@ -17,18 +17,20 @@ export function App(): JSX.Element {
   return (
     <div className="app" data-view={view} data-dock={isDockOpen ? 'open' : 'closed'}>
       <TopBar isDockOpen={isDockOpen} onDock={() => setDockOpen(!isDockOpen)} />
-      <main className="desks">
+      <main className="page">
         <h1 className="hidden">Tandem: two people, one database</h1>
-        {DESKS.map((desk) => (
-          <Pane key={desk.name} desk={desk} />
-        ))}
+        <div className="desks">
+          {DESKS.map((desk) => (
+            <Pane key={desk.name} desk={desk} />
+          ))}
+        </div>
+        <div className="dock" hidden={!isDockOpen}>
+          <SqlPanel />
+          {DESKS.map((desk) => (
+            <Inspector key={desk.name} desk={desk} />
+          ))}
+        </div>
       </main>
-      <aside className="dock" aria-label="Behind the scenes" hidden={!isDockOpen}>
-        <SqlPanel />
-        {DESKS.map((desk) => (
-          <Inspector key={desk.name} desk={desk} />
-        ))}
-      </aside>
       <NarrowTabs desks={DESKS} view={view} onView={setView} />
     </div>
   )

@@ -9,7 +9,7 @@ interface SheetProps {
 
 /** A panel that slides over one pane and leaves the other usable. Escape closes it and gives the focus back. */
 export function Sheet({ label, onClose, children }: SheetProps): JSX.Element {
-  const sheet = useRef<HTMLElement>(null)
+  const sheet = useRef<HTMLDivElement>(null)
   useEffect(() => {
     const opener = document.activeElement
     sheet.current?.focus({ preventScroll: true })
@@ -20,7 +20,7 @@ export function Sheet({ label, onClose, children }: SheetProps): JSX.Element {
   return (
     <>
       <div className="sheet-shade" onClick={onClose} />
-      <aside
+      <div
         ref={sheet}
         className="sheet"
         role="dialog"
@@ -36,7 +36,7 @@ export function Sheet({ label, onClose, children }: SheetProps): JSX.Element {
           <Icon name="close" />
         </button>
         {children}
-      </aside>
+      </div>
     </>
   )
 }
