@@ -24,7 +24,7 @@ startCapture({
   url,
   slot,
   tables: FUZZ_TABLES,
-  sink: mutation === 'mutate' ? { ...sink, write: async (batches) => (++writes % 20 === 0 ? undefined : sink.write(batches)) } : sink,
+  sink: mutation === 'mutate' ? { ...sink, write: async (batches) => (++writes % 5 === 0 ? undefined : sink.write(batches)) } : sink,
   limits: {
     confirmDelayMs: Number(confirmDelayMs),
     progressIntervalMs: 50,

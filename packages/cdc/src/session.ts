@@ -128,7 +128,8 @@ export class CaptureSession {
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer)
     // What the log has kept by now need not come again; but an end that waits for a dead server is no end.
-    if (!this.#hasEnded && this.#timers.length > 0) await Promise.race([this.#tick().catch(() => undefined), sleep(LAST_WORDS_MS, undefined, { ref: false })])
+    if (!this.#hasEnded && this.#timers.length > 0)
+      await Promise.race([this.#tick().catch(() => undefined), sleep(LAST_WORDS_MS, undefined, { ref: false })])
     this.#hasEnded = true
     this.#writer?.close()
     this.#held = []
