@@ -1,4 +1,13 @@
-import { compileRowPlan, createInterestIndex, interestOfQuery, transition, type Auth, type InterestIndex, type Registration, type RowPlan } from '@zenstack-live/access'
+import {
+  compileRowPlan,
+  createInterestIndex,
+  interestOfQuery,
+  transition,
+  type Auth,
+  type InterestIndex,
+  type Registration,
+  type RowPlan,
+} from '@zenstack-live/access'
 import type { DataModel, Model, StoredRow } from '@zenstack-live/model'
 import { progress, type CommandOptions, type CommandResult } from './command.ts'
 import { matchWorld } from './match/match-world.ts'
@@ -129,7 +138,8 @@ function notIndexable(data: DataModel, model: Model, random: Random): number {
   }
   const changes = Array.from({ length: 500 }, () => changeOf(random, 1000))
   const start = performance.now()
-  for (const { before, after } of changes) index.match(model, before, after, ({ plan, auth }) => void transition(plan, before, after, { auth, now: 0 }))
+  for (const { before, after } of changes)
+    index.match(model, before, after, ({ plan, auth }) => void transition(plan, before, after, { auth, now: 0 }))
   return ((performance.now() - start) * 1000) / changes.length
 }
 

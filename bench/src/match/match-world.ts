@@ -45,16 +45,22 @@ export function matchWorld(): DataModel {
 }
 
 function catalog(): Catalog {
-  const column = (name: string, type: string): CatalogColumn => ({
-    name,
-    type,
-    typmod: -1,
-    isArray: false,
-    isNullable: false,
-    isGenerated: false,
-    ...(type === 'text' ? { collation: 'default' } : {}),
-  })
-  const table = (name: string, columns: readonly CatalogColumn[]): Catalog['tables'][string] => ({
+  const task = [column('id', 'int4'), column('listId', 'int4'), column('title', 'text'), column('ownerId', 'int4'), column('isPrivate', 'bool')]
+  return {
+    serverVersion: 180000,
+    encoding: 'UTF8',
+    timeZone: 'UTC',
+    collations: { default: { provider: 'builtin', locale: 'C.UTF-8', isDeterministic: true, lowerCase: {} } },
+    tables: { 'public.User': table('User', [column('id', 'int4')]), 'public.Task': table('Task', task) },
+  }
+}
+
+function column(name: string, type: string): CatalogColumn {
+  return { name, type, typmod: -1, isArray: false, isNullable: false, isGenerated: false, ...(type === 'text' ? { collation: 'default' } : {}) }
+}
+
+function table(name: string, columns: readonly CatalogColumn[]): Catalog['tables'][string] {
+  return {
     schema: 'public',
     name,
     kind: 'table',
@@ -64,13 +70,5 @@ function catalog(): Catalog {
     hasRowSecurity: false,
     columns: Object.fromEntries(columns.map((each) => [each.name, each])),
     foreignKeys: [],
-  })
-  const task = [column('id', 'int4'), column('listId', 'int4'), column('title', 'text'), column('ownerId', 'int4'), column('isPrivate', 'bool')]
-  return {
-    serverVersion: 180000,
-    encoding: 'UTF8',
-    timeZone: 'UTC',
-    collations: { default: { provider: 'builtin', locale: 'C.UTF-8', isDeterministic: true, lowerCase: {} } },
-    tables: { 'public.User': table('User', [column('id', 'int4')]), 'public.Task': table('Task', task) },
   }
 }

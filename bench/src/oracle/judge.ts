@@ -1,9 +1,12 @@
-import type { RowPlan } from '@zenstack-live/access'
+import type { compileRowPlan, KeySet, KeySets, RowPlan } from '@zenstack-live/access'
+import { Decimal } from 'decimal.js'
 import type { DataModel, StoredRow } from '@zenstack-live/model'
-import type { KeySets } from '@zenstack-live/access'
 
 /** What the fuzzers use of `@zenstack-live/access`; mutants have the same shape. */
-export type Access = Pick<typeof import('@zenstack-live/access'), 'compileRowPlan' | 'KeySet'>
+export interface Access {
+  readonly compileRowPlan: typeof compileRowPlan
+  readonly KeySet: typeof KeySet
+}
 
 /** One question that the database has answered, and the rows it was asked about. */
 export interface Case {
@@ -40,7 +43,10 @@ export function judge(access: Access, question: Case): Judgement {
     else {
       judgement.decided++
       const expected = question.expected === 'error' ? 'error' : question.expected.has(key)
-      if (verdict !== expected) judgement.mismatches.push(`${question.title} row ${key}: ZenStack ${String(expected)}, memory ${String(verdict)}\n    ${describeRow(row, plan)}`)
+      if (verdict !== expected)
+        judgement.mismatches.push(
+          `${question.title} row ${key}: ZenStack ${String(expected)}, memory ${String(verdict)}\n    ${describeRow(row, plan)}`,
+        )
     }
   }
   return judgement
@@ -59,9 +65,11 @@ export function show(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(show).join(', ')}]`
   if (typeof value === 'object' && value !== null) {
     if ('text' in value && typeof value.text === 'string') return `json(${value.text})`
-    if ('toFixed' in value) return `Decimal(${String(value as { toFixed(): string })})`
+    if (Decimal.isDecimal(value)) return `Decimal(${value.toString()})`
     if (Object.getPrototypeOf(value) !== Object.prototype) return value.constructor.name
-    return `{ ${Object.entries(value).map(([name, each]) => `${name}: ${show(each)}`).join(', ')} }`
+    return `{ ${Object.entries(value)
+      .map(([name, each]) => `${name}: ${show(each)}`)
+      .join(', ')} }`
   }
   return String(value)
 }

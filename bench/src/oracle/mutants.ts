@@ -51,12 +51,17 @@ function registerMutations(mutations: readonly Mutation[]): { deregister(): void
       const mutant = at.searchParams.get('mutant')
       const mutation = mutant === null ? undefined : mutations[Number(mutant)]
       if (mutation === undefined || !at.pathname.endsWith(`/packages/access/src/${mutation.file}`)) return next(url, context)
-      return { format: 'module-typescript', shortCircuit: true, source: mutated(readFileSync(fileURLToPath(at.origin === 'null' ? `file://${at.pathname}` : at), 'utf8'), mutation) }
+      return {
+        format: 'module-typescript',
+        shortCircuit: true,
+        source: mutated(readFileSync(fileURLToPath(at.origin === 'null' ? `file://${at.pathname}` : at), 'utf8'), mutation),
+      }
     },
   })
 }
 
 function mutated(source: string, mutation: Mutation): string {
-  if (!source.includes(mutation.find)) throw new Error(`Mutation "${mutation.name}" finds nothing in ${mutation.file}: the code has changed, change the mutation too.`)
+  if (!source.includes(mutation.find))
+    throw new Error(`Mutation "${mutation.name}" finds nothing in ${mutation.file}: the code has changed, change the mutation too.`)
   return source.replace(mutation.find, mutation.replace)
 }

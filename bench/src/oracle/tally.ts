@@ -62,7 +62,9 @@ export async function summarize(
 ): Promise<CommandResult & { failed: boolean; coverage: Record<string, string>; uncovered: string[] }> {
   const uncovered = required.filter((use) => (tally.casesByUse.get(use) ?? 0) === 0)
   const survivors = kept === undefined ? undefined : await survivingMutants(kept, kind)
-  const coverage = Object.fromEntries([...tally.casesByUse].sort(([a], [b]) => (a < b ? -1 : 1)).map(([use, count]) => [use, `${tally.decidedByUse.get(use) ?? 0}/${count}`]))
+  const coverage = Object.fromEntries(
+    [...tally.casesByUse].sort(([a], [b]) => (a < b ? -1 : 1)).map(([use, count]) => [use, `${tally.decidedByUse.get(use) ?? 0}/${count}`]),
+  )
   return {
     name,
     metrics: {

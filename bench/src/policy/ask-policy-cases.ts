@@ -1,4 +1,4 @@
-import { KeySet, validateArgs, type KeySetSpec, type RowPlan } from '@zenstack-live/access'
+import { compileRowPlan, validateArgs, type KeySet, type KeySetSpec, type RowPlan } from '@zenstack-live/access'
 import type { DataModel, StoredRow } from '@zenstack-live/model'
 import type { RawRow } from '@zenstack-live/protocol'
 import type { SchemaDef } from '@zenstackhq/schema'
@@ -7,7 +7,22 @@ import { show, type Access, type Case } from '../oracle/judge.ts'
 import { HEAD_LINES, loadSchema, openOracle, rowsOf, SchemaProblem, type Client, type Oracle } from '@zenstack-live/testing/oracle'
 import type { Random } from '../random.ts'
 import { generatePolicy, type GeneratedPolicy } from './generate-policy.ts'
-import { AUTHS, cell, DOC_COLUMNS, DOC_SCALARS, docRelations, MEMBER_COLUMNS, MEMBER_FIELDS, MEMBERS, SHARED_MODELS, SPACE_COLUMNS, SPACE_FIELDS, SPACES, USER_FIELDS, USERS } from './world.ts'
+import {
+  AUTHS,
+  cell,
+  DOC_COLUMNS,
+  DOC_SCALARS,
+  docRelations,
+  MEMBER_COLUMNS,
+  MEMBER_FIELDS,
+  MEMBERS,
+  SHARED_MODELS,
+  SPACE_COLUMNS,
+  SPACE_FIELDS,
+  SPACES,
+  USER_FIELDS,
+  USERS,
+} from './world.ts'
 
 const ROWS = 80
 const DOCS_PER_SCHEMA = 36
@@ -96,7 +111,11 @@ function zmodelOf(docs: readonly Doc[], spaceRule: string): string {
   const relations = docs.map((doc) => docRelations(doc.name))
   const models = docs.map((doc, index) => {
     const scalars = DOC_SCALARS.split('\n')
-      .map((line) => (doc.fieldPolicy !== undefined && line.trim().startsWith(`${doc.fieldPolicy.field} `) ? `${line} @allow('read', ${doc.fieldPolicy.rule.text})` : line))
+      .map((line) =>
+        doc.fieldPolicy !== undefined && line.trim().startsWith(`${doc.fieldPolicy.field} `)
+          ? `${line} @allow('read', ${doc.fieldPolicy.rule.text})`
+          : line,
+      )
       .join('\n')
     return `model ${doc.name} {${scalars}${relations[index]?.own ?? ''}\n${doc.lines.join('\n')}\n  @@map('doc')\n}`
   })
@@ -110,26 +129,46 @@ function zmodelOf(docs: readonly Doc[], spaceRule: string): string {
 }
 
 async function fillWorld(random: Random, oracle: Oracle): Promise<void> {
-  await oracle.insert('"user"', ['id', 'level', 'name'], USERS.map((id) => [id, id === '3' ? null : id, id === '1' ? 'a' : 'b']))
+  await oracle.insert(
+    '"user"',
+    ['id', 'level', 'name'],
+    USERS.map((id) => [id, id === '3' ? null : id, id === '1' ? 'a' : 'b']),
+  )
   await oracle.insert('"space"', SPACE_COLUMNS, SPACES)
   await oracle.insert('"member"', MEMBER_COLUMNS, MEMBERS)
   const columns = ['id', ...DOC_COLUMNS.map(([name]) => name), 'parentId']
-  const rows = Array.from({ length: ROWS }, (_, index) => [String(index), ...DOC_COLUMNS.map((column) => cell(random, column)), index > 3 && random.chance(0.5) ? String(random.whole(index)) : null])
+  const rows = Array.from({ length: ROWS }, (_, index) => [
+    String(index),
+    ...DOC_COLUMNS.map((column) => cell(random, column)),
+    index > 3 && random.chance(0.5) ? String(random.whole(index)) : null,
+  ])
   await oracle.insert('"doc"', columns, rows)
 }
 
 type Finder = Record<string, { findMany(args: unknown): Promise<Record<string, unknown>[]> }>
 
-async function ask(random: Random, client: Client, data: DataModel, doc: Doc, auth: (typeof AUTHS)[number], rows: Case['rows'], memberRows: readonly StoredRow[]): Promise<Case> {
+async function ask(
+  random: Random,
+  client: Client,
+  data: DataModel,
+  doc: Doc,
+  auth: (typeof AUTHS)[number],
+  rows: Case['rows'],
+  memberRows: readonly StoredRow[],
+): Promise<Case> {
   const masked = doc.fieldPolicy?.field
   const isMasked = masked !== undefined && masked !== 'tags' && random.chance(0.6)
-  const given = isMasked ? { [masked]: random.pick<unknown>([null, { not: null }, MASKED_VALUES[masked]]) } : random.chance(0.15) ? { n: { gte: 1 } } : {}
+  const given = isMasked
+    ? { [masked]: random.pick<unknown>([null, { not: null }, MASKED_VALUES[masked]]) }
+    : random.chance(0.15)
+      ? { n: { gte: 1 } }
+      : {}
   const where = (validateArgs(client, doc.name, 'findMany', { where: given }) as { where: unknown }).where
   const sets = await loadKeySets(client, data, doc.name, auth)
   const now = Date.now()
   let expected: Case['expected']
   try {
-    const finder = client.$setAuth((auth ?? undefined) as never) as unknown as Finder
+    const finder = client.$setAuth(auth ?? undefined) as unknown as Finder
     expected = new Set(((await finder[doc.name]?.findMany({ where: given, select: { id: true } })) ?? []).map((record) => String(record['id'])))
   } catch {
     expected = 'error'
@@ -151,8 +190,12 @@ async function ask(random: Random, client: Client, data: DataModel, doc: Doc, au
 const MASKED_VALUES: Record<string, unknown> = { title: 'a', n: { gt: 0 }, role: 'ADMIN', at: { gt: '2024-05-05T10:00:00Z' }, d: 1 }
 
 /** Loads what `KeySetSpec.where` says, as the edge does. */
-async function loadKeySets(client: Client, data: DataModel, model: string, auth: (typeof AUTHS)[number]): Promise<ReadonlyMap<string, readonly Record<string, unknown>[]>> {
-  const { compileRowPlan } = await import('@zenstack-live/access')
+async function loadKeySets(
+  client: Client,
+  data: DataModel,
+  model: string,
+  auth: (typeof AUTHS)[number],
+): Promise<ReadonlyMap<string, readonly Record<string, unknown>[]>> {
   const bare = client.$unuseAll() as unknown as Finder
   const loaded = new Map<string, readonly Record<string, unknown>[]>()
   for (const spec of compileRowPlan(data, { model, isPolicyOn: true }).keySets) {
@@ -164,7 +207,13 @@ async function loadKeySets(client: Client, data: DataModel, model: string, auth:
 }
 
 /** Half of the sets come from the database, half from the stream: both ways must give the same. */
-function keySetsOf(access: Access, plan: RowPlan, loaded: ReadonlyMap<string, readonly Record<string, unknown>[]>, memberRows: readonly StoredRow[], auth: (typeof AUTHS)[number]): Map<string, KeySet> {
+function keySetsOf(
+  access: Access,
+  plan: RowPlan,
+  loaded: ReadonlyMap<string, readonly Record<string, unknown>[]>,
+  memberRows: readonly StoredRow[],
+  auth: (typeof AUTHS)[number],
+): Map<string, KeySet> {
   const sets = new Map<string, KeySet>()
   for (const spec of plan.keySets) {
     const records = loaded.get(spec.id)
@@ -172,7 +221,9 @@ function keySetsOf(access: Access, plan: RowPlan, loaded: ReadonlyMap<string, re
     const fromStream = streamed(access, spec, memberRows, auth)
     const fromDatabase = new access.KeySet(spec, records)
     if ([...fromStream.keys()].sort().join() !== [...fromDatabase.keys()].sort().join()) {
-      throw new Error(`Key set ${spec.id} as ${show(auth)}: the stream gives ${[...fromStream.keys()].join()}, the database ${[...fromDatabase.keys()].join()}`)
+      throw new Error(
+        `Key set ${spec.id} as ${show(auth)}: the stream gives ${[...fromStream.keys()].join()}, the database ${[...fromDatabase.keys()].join()}`,
+      )
     }
     sets.set(spec.id, fromDatabase)
   }

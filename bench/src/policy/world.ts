@@ -100,7 +100,16 @@ export function docRelations(name: string): { own: string; user: string; space: 
 
 const TEXTS = ['', 'a', 'A', 'abc', 'aBc', 'a%c', '_', '\\', 'é', 'É', 'ADMIN', 'K1', 'İ', 'Doc0', 'read', '\u{1F600}']
 const UUIDS = ['a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '00000000-0000-0000-0000-000000000000']
-const TIMES = ['2024-05-05 10:00:00', '2024-05-05 10:00:00.123', '2024-05-05 10:00:00.123456', '2124-01-01 00:00:00', '1969-12-31 23:59:59.999999', 'infinity', '-infinity', '2024-05-05 00:00:00']
+const TIMES = [
+  '2024-05-05 10:00:00',
+  '2024-05-05 10:00:00.123',
+  '2024-05-05 10:00:00.123456',
+  '2124-01-01 00:00:00',
+  '1969-12-31 23:59:59.999999',
+  'infinity',
+  '-infinity',
+  '2024-05-05 00:00:00',
+]
 const INTS = ['0', '1', '2', '3', '-1', '100']
 const FLOATS = ['0', '1', '1.5', '0.1', '3.3', 'NaN', 'Infinity', '-1']
 const LABELS = ['k_one', 'K2', 'third one']
@@ -144,7 +153,9 @@ export const DOC_COLUMNS: readonly Column[] = [
 export function cell(random: Random, [, values, isList, isRequired]: Column): string | null {
   if (isRequired !== true && random.chance(0.22)) return null
   if (isList !== true) return random.pick(values)
-  const items = Array.from({ length: random.whole(4) }, () => (random.chance(0.08) ? 'NULL' : `"${random.pick(values).replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`))
+  const items = Array.from({ length: random.whole(4) }, () =>
+    random.chance(0.08) ? 'NULL' : `"${random.pick(values).replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`,
+  )
   return `{${items.join()}}`
 }
 
@@ -209,6 +220,16 @@ export const AUTHS: readonly (Readonly<Record<string, unknown>> | null)[] = [
     roles: [],
     memberships: [],
   },
-  { id: 3, email: 'É', role: 'GUEST', kind: 'K2', level: 0, memberships: [{ id: 5, spaceId: 3, level: 0, note: 'A', active: true }], names: ['A', 'é'], nums: [3], roles: ['USER', 'GUEST'] },
+  {
+    id: 3,
+    email: 'É',
+    role: 'GUEST',
+    kind: 'K2',
+    level: 0,
+    memberships: [{ id: 5, spaceId: 3, level: 0, note: 'A', active: true }],
+    names: ['A', 'é'],
+    nums: [3],
+    roles: ['USER', 'GUEST'],
+  },
   { id: 99, active: null, memberships: null, level: 2, since: new Date('2030-01-01T00:00:00Z'), name: '_' },
 ]

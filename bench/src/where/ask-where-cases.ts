@@ -74,7 +74,11 @@ async function fill(random: Random, oracle: Oracle, schema: SchemaDef, model: Ge
   const ids = model.idKind === 'composite' ? ['a', 'B B'] : ['id']
   const columns = [...ids, ...model.fields.map((field) => mappedColumn(definition.fields[field.name]) ?? field.name)]
   const rows = Array.from({ length: ROWS }, (_, index) => [
-    ...(model.idKind === 'composite' ? [String(index % 5), `b${index}`] : model.idKind.startsWith('String') ? [`id ${index}`] : [String(model.idKind.startsWith('BigInt') ? 9007199254740990n + BigInt(index) : index)]),
+    ...(model.idKind === 'composite'
+      ? [String(index % 5), `b${index}`]
+      : model.idKind.startsWith('String')
+        ? [`id ${index}`]
+        : [String(model.idKind.startsWith('BigInt') ? 9007199254740990n + BigInt(index) : index)]),
     ...model.fields.map((field) => ((field.isOptional || field.kind.isList === true) && random.chance(0.2) ? null : field.kind.stored(random))),
   ])
   await oracle.insert(tableOf(schema, definition), columns, rows)
@@ -99,10 +103,11 @@ async function checkPresentation(client: Client, data: DataModel, model: string,
       const record = presentRow(plan.model, masked)
       presented.set(keyOf(record), show(record))
     }
-    const bound = client.$setAuth((auth ?? undefined) as never) as unknown as Finder
+    const bound = client.$setAuth(auth ?? undefined) as unknown as Finder
     for (const record of (await bound[model]?.findMany({})) ?? []) {
       const mine = presented.get(keyOf(record))
-      if (mine !== show(record)) throw new Error(`A row of ${model} is presented as\n  ${mine ?? 'nothing'}\nwhere ZenStack returns\n  ${show(record)}`)
+      if (mine !== show(record))
+        throw new Error(`A row of ${model} is presented as\n  ${mine ?? 'nothing'}\nwhere ZenStack returns\n  ${show(record)}`)
     }
   }
 }
@@ -121,14 +126,18 @@ async function ask(random: Random, client: Client, data: DataModel, model: Gener
     if (error instanceof AccessError) return undefined
     throw error
   }
-  const bound = client.$setAuth((auth ?? undefined) as never) as unknown as Finder
+  const bound = client.$setAuth(auth ?? undefined) as unknown as Finder
   const known = data.models.get(model.name)
   if (known === undefined) return undefined
   let expected: Case['expected']
   const select = Object.fromEntries(known.idFields.map((field) => [field, true]))
   try {
     const records = (await bound[model.name]?.findMany({ where: given, select })) ?? []
-    expected = new Set(records.map((record) => (known.idFields.length === 1 ? String(record[known.idFields[0] ?? '']) : JSON.stringify(known.idFields.map((field) => String(record[field]))))))
+    expected = new Set(
+      records.map((record) =>
+        known.idFields.length === 1 ? String(record[known.idFields[0] ?? '']) : JSON.stringify(known.idFields.map((field) => String(record[field]))),
+      ),
+    )
   } catch {
     expected = 'error'
   }

@@ -31,7 +31,11 @@ function group(random: Random, fields: readonly GeneratedField[], depth: number,
   if (depth === 0) return where
   const combinator = random.pick(['AND', 'OR', 'NOT', 'OR', 'NOT'])
   uses.push(`logical.${combinator}`)
-  const members = Array.from({ length: random.whole(4) }, () => (random.chance(0.12) ? random.pick<object>([{}, { [random.pick(fields).name]: undefined }, { OR: [] }, { AND: [] }]) : group(random, fields, depth - 1, uses)))
+  const members = Array.from({ length: random.whole(4) }, () =>
+    random.chance(0.12)
+      ? random.pick<object>([{}, { [random.pick(fields).name]: undefined }, { OR: [] }, { AND: [] }])
+      : group(random, fields, depth - 1, uses),
+  )
   where[combinator] = combinator === 'OR' || random.chance(0.6) ? members : (members[0] ?? {})
   return where
 }
@@ -98,19 +102,50 @@ function listFilter(random: Random, kind: FieldKind, use: (operator: string) => 
   return { [operator]: operator === 'has' ? kind.asked(random) : Array.from({ length: random.whole(4) }, () => kind.asked(random)) }
 }
 
+/** Questions whose answers differ by a single rule, which random values seldom meet. */
+const TELLING_JSON: readonly Record<string, unknown>[] = [
+  { array_contains: 1 },
+  { array_contains: ['a'] },
+  { array_contains: { a: 1 } },
+  { path: '$[*]', equals: 1 },
+  { path: '$.b[*]', equals: 1 },
+  { path: '$.tags[*]', equals: 'x' },
+  { equals: [2, 1] },
+  { equals: [1, 2] },
+  { equals: 9007199254740992 },
+  { equals: 1 },
+]
+
 function jsonFilter(random: Random, kind: FieldKind, isOptional: boolean, use: (operator: string) => void): Record<string, unknown> {
+  if (random.chance(0.25)) {
+    const telling = random.pick(TELLING_JSON)
+    for (const operator of Object.keys(telling)) use(operator)
+    return telling
+  }
   const filter: Record<string, unknown> = {}
   if (random.chance(0.4)) {
     use('path')
     filter['path'] = random.pick(JSON_FILTER_PATHS)
   }
-  const operator = random.pick(['equals', 'equals', 'not', 'string_contains', 'string_starts_with', 'string_ends_with', 'array_contains', 'array_starts_with', 'array_ends_with'])
+  const operator = random.pick([
+    'equals',
+    'equals',
+    'not',
+    'string_contains',
+    'string_starts_with',
+    'string_ends_with',
+    'array_contains',
+    'array_starts_with',
+    'array_ends_with',
+  ])
   use(operator)
   if (operator.startsWith('string')) {
     filter[operator] = random.pick(JSON_SEARCHES)
     if (random.chance(0.3)) filter['mode'] = 'insensitive'
   } else if (operator === 'equals' || operator === 'not') {
-    filter[operator] = random.chance(0.25) ? random.pick(isOptional ? [DbNull, JsonNull, AnyNull, AnyNull, null] : [DbNull, JsonNull, AnyNull]) : kind.asked(random)
+    filter[operator] = random.chance(0.25)
+      ? random.pick(isOptional ? [DbNull, JsonNull, AnyNull, AnyNull, null] : [DbNull, JsonNull, AnyNull])
+      : kind.asked(random)
   } else {
     let value = kind.asked(random)
     while (value === DbNull || value === JsonNull || value === AnyNull) value = kind.asked(random)
@@ -125,7 +160,22 @@ function typedFilter(random: Random, kind: FieldKind, isOptional: boolean, use: 
   if (operator === 'plain') return jsonFilter(random, kind, isOptional, () => undefined)
   const fields = (): Record<string, unknown> => {
     const choices: [string, unknown][] = [
-      ['city', random.pick<unknown>(['Paris', 'paris', '', 'é', null, { contains: 'a' }, { not: 'Paris' }, { in: ['Paris', ''] }, { startsWith: 'p', mode: 'insensitive' }, { equals: null }, { not: null }])],
+      [
+        'city',
+        random.pick<unknown>([
+          'Paris',
+          'paris',
+          '',
+          'é',
+          null,
+          { contains: 'a' },
+          { not: 'Paris' },
+          { in: ['Paris', ''] },
+          { startsWith: 'p', mode: 'insensitive' },
+          { equals: null },
+          { not: null },
+        ]),
+      ],
       ['zip', random.pick<unknown>([7, 8, null, { gt: 7 }, { not: 7 }, { in: [7] }])],
       ['active', random.pick<unknown>([true, false, null, { not: true }])],
       ['kind', random.pick<unknown>(['P1', 'P2', { not: 'P1' }])],

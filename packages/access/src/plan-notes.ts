@@ -1,3 +1,4 @@
+import type { StoredRow } from '@zenstack-live/model'
 import { ASK, type Condition } from './condition.ts'
 import type { KeySetSpec } from './key-set.ts'
 import type { PolicyContext } from './policy/policy-scope.ts'
@@ -12,6 +13,8 @@ export interface PlanNotes {
   readonly authPaths: Set<string>
   readonly keySets: Map<string, KeySetSpec>
   readsNow: boolean
+  /** Times that `now()` is compared with: when it passes one of them, the answer can change. Microseconds; `undefined` for none. */
+  readonly instants: Instant[]
   /** The whole query may fail in the database, whatever this row is. */
   mayFail: boolean
   /**
@@ -21,10 +24,21 @@ export interface PlanNotes {
   readonly authChecks: AuthCheck[]
 }
 
+export type Instant = (row: StoredRow, context: PolicyContext) => bigint | undefined
+
 export type AuthCheck = (context: PolicyContext) => void
 
 export function createPlanNotes(): PlanNotes {
-  return { fields: new Set(), reasons: new Set(), authPaths: new Set(), keySets: new Map(), readsNow: false, mayFail: false, authChecks: [] }
+  return {
+    fields: new Set(),
+    reasons: new Set(),
+    authPaths: new Set(),
+    keySets: new Map(),
+    readsNow: false,
+    instants: [],
+    mayFail: false,
+    authChecks: [],
+  }
 }
 
 /** A condition that only the database can decide. */

@@ -31,6 +31,11 @@ export interface RowPlan {
   decide(row: StoredRow, context: DecisionContext): Verdict
   /** Fields whose values this identity may read; the others it gets as `null`. */
   visibleFields(row: StoredRow, context: DecisionContext): ReadonlySet<string> | 'ask-database'
+  /**
+   * The next moment, in milliseconds since 1970, at which `now()` alone can change the answer or the visible fields of this row;
+   * `undefined` when there is none. Only for a plan that `isLocal`.
+   */
+  nextChange(row: StoredRow, context: DecisionContext): number | undefined
   /** The row as this identity may read it, unreadable values NULL: for `presentRow` and `SortPlan.sortKey`. */
   mask(row: StoredRow, context: DecisionContext): StoredRow | 'ask-database'
 }
@@ -141,6 +146,19 @@ class CompiledPlan implements RowPlan {
     } catch (error) {
       return askIfUndecidable(error)
     }
+  }
+
+  nextChange(row: StoredRow, context: DecisionContext): number | undefined {
+    if (!this.#isFit(context)) return undefined
+    const now = BigInt(Math.round(context.now * 1000))
+    let next: bigint | undefined
+    for (const instantOf of this.#policy.all.instants) {
+      const instant = instantOf(row, context)
+      // Both reaching a moment and leaving it behind can turn a comparison.
+      if (instant !== undefined && instant >= now && (next === undefined || instant < next)) next = instant
+    }
+    if (next === undefined) return undefined
+    return next === now ? Math.floor(context.now) + 1 : Number((next + 999n) / 1000n)
   }
 
   /** Whether all values of an `auth()` can be sent as policies send them. Mostly a plan meets one `auth()` many times. */

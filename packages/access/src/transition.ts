@@ -38,10 +38,10 @@ export function transition(
   if (!is || after === null) return LEAVE
   const [had, has] = [plan.mask(before, contextBefore), plan.mask(after, context)]
   if (had === 'ask-database' || has === 'ask-database') return ASK
-  return update(plan, had, has, isRekeyed(plan, before, after))
+  return update(plan, had, has, hasOtherKey(plan, before, after))
 }
 
-function isRekeyed(plan: RowPlan, before: StoredRow, after: StoredRow): boolean {
+function hasOtherKey(plan: RowPlan, before: StoredRow, after: StoredRow): boolean {
   return plan.model.idFields.some((name) => !isSameValue(before[name] ?? null, after[name] ?? null))
 }
 

@@ -30,7 +30,7 @@ function zmodel(): string {
 }
 
 async function fromZenStack(model: string, where: unknown, reader: Reader): Promise<Answer> {
-  const client = oracle.client(schema).$setAuth((READERS[reader] ?? undefined) as never) as unknown as Finder
+  const client = oracle.client(schema).$setAuth(READERS[reader] ?? undefined) as unknown as Finder
   try {
     return ((await client[model]?.findMany({ where, select: { id: true }, orderBy: { id: 'asc' } })) ?? []).map(({ id }) => id)
   } catch {
@@ -41,18 +41,43 @@ async function fromZenStack(model: string, where: unknown, reader: Reader): Prom
 /** What memory says of each row, the others left to the database. */
 function fromMemory(model: string, where: unknown, reader: Reader, keySets: ReadonlyMap<string, KeySet>): { yes: number[]; asked: number[] } {
   const plan = compileRowPlan(data, { model, where, isPolicyOn: true })
-  const verdicts = rowsOf(data, model, changes).map(({ key, row }) => [Number(key), plan.decide(row, { auth: READERS[reader], now: Date.now(), keySets })] as const)
-  const having = (verdict: unknown): number[] => verdicts.filter((each) => each[1] === verdict).map(([id]) => id).sort((a, b) => a - b)
+  const verdicts = rowsOf(data, model, changes).map(
+    ({ key, row }) => [Number(key), plan.decide(row, { auth: READERS[reader], now: Date.now(), keySets })] as const,
+  )
+  const having = (verdict: unknown): number[] =>
+    verdicts
+      .filter((each) => each[1] === verdict)
+      .map(([id]) => id)
+      .sort((a, b) => a - b)
   return { yes: having(true), asked: having('ask-database') }
 }
 
 beforeAll(async () => {
   schema = await loadSchema(zmodel())
-  oracle = await openOracle(await createDatabase(inject('postgresUrl')), await loadSchema(`${MODELS.replace('$USER', 'facts Fact[]').replace('$SPACE', 'facts Fact[]')}
-    model Fact {${FACT_FIELDS} owner User? @relation(fields: [ownerId], references: [id]) space Space? @relation(fields: [spaceId], references: [id]) @@map('fact') }`))
-  await oracle.insert('fact_user', ['id', 'level'], [['1', '3'], ['2', '1'], ['99', null]])
+  oracle = await openOracle(
+    await createDatabase(inject('postgresUrl')),
+    await loadSchema(`${MODELS.replace('$USER', 'facts Fact[]').replace('$SPACE', 'facts Fact[]')}
+    model Fact {${FACT_FIELDS} owner User? @relation(fields: [ownerId], references: [id]) space Space? @relation(fields: [spaceId], references: [id]) @@map('fact') }`),
+  )
+  await oracle.insert(
+    'fact_user',
+    ['id', 'level'],
+    [
+      ['1', '3'],
+      ['2', '1'],
+      ['99', null],
+    ],
+  )
   await oracle.insert('fact_space', ['id'], [['1'], ['2']])
-  await oracle.insert('fact_member', ['id', 'userId', 'spaceId'], [['1', '1', '1'], ['2', '2', '2'], ['3', null, '2']])
+  await oracle.insert(
+    'fact_member',
+    ['id', 'userId', 'spaceId'],
+    [
+      ['1', '1', '1'],
+      ['2', '2', '2'],
+      ['3', null, '2'],
+    ],
+  )
   await oracle.insert('fact', FACT_COLUMNS, FACT_ROWS)
   changes = (await oracle.capture())('public.fact')
   data = await oracle.dataModel(schema)

@@ -13,7 +13,10 @@ describe('an identity', () => {
       User: { fields: { id } },
       Task: {
         fields: { id, secret: { type: 'String', column: 'text', attributes: [allowField(E.binary(member('role'), '==', E.literal('boss')))] } },
-        attributes: [allow(E.binary(member('orgs'), '?', E.binary(E.field('id'), '==', E.member(E._this(), ['id'])))), allow(E.binary(E.call('auth'), '==', E._this()))],
+        attributes: [
+          allow(E.binary(member('orgs'), '?', E.binary(E.field('id'), '==', E.member(E._this(), ['id'])))),
+          allow(E.binary(E.call('auth'), '==', E._this())),
+        ],
       },
     },
     { authType: 'User' },
@@ -27,7 +30,9 @@ describe('an identity', () => {
 
   it('is the same text for the same projection, and another for another type', () => {
     expect(authText(data, { role: 'a', id: 1, token: 1 })).toBe(authText(data, { id: 1, token: 2, role: 'a' }))
-    const texts = [1, '1', 1n, true, null, [1], ['1'], { a: 1 }, new Date(1), new Decimal(1), new Uint8Array([1]), -0, 0].map((value) => authText(data, { id: value }))
+    const texts = [1, '1', 1n, true, null, [1], ['1'], { a: 1 }, new Date(1), new Decimal(1), new Uint8Array([1]), -0, 0].map((value) =>
+      authText(data, { id: value }),
+    )
     expect(new Set([...texts, authText(data, null), authText(data, {})]).size).toBe(texts.length + 2)
   })
 
@@ -47,7 +52,11 @@ describe('the options of a client', () => {
   })
 
   it('do not, when another plugin may, unless it was declared neutral', () => {
-    expect(clientFacts({ plugins: [policy, { id: 'soft-delete' }] })).toEqual({ hasPolicyPlugin: true, isIncrementalAllowed: false, reasons: ['plugin "soft-delete"'] })
+    expect(clientFacts({ plugins: [policy, { id: 'soft-delete' }] })).toEqual({
+      hasPolicyPlugin: true,
+      isIncrementalAllowed: false,
+      reasons: ['plugin "soft-delete"'],
+    })
     expect(clientFacts({ plugins: [policy, { id: 'audit' }] }, { readNeutralPlugins: ['audit'] }).isIncrementalAllowed).toBe(true)
   })
 

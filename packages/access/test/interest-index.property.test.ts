@@ -1,6 +1,6 @@
 import { createInterestIndex, interestOfQuery, compileRowPlan, type Registration } from '@zenstack-live/access'
 import { ExpressionUtils as E } from '@zenstackhq/schema'
-import type { StoredRow } from '@zenstack-live/model'
+import type { Model, StoredRow } from '@zenstack-live/model'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { allow, createWorld } from './support/world.ts'
@@ -18,8 +18,12 @@ const data = createWorld({
     attributes: [allow(E.literal(true))],
   },
 })
-const model = data.models.get('Task')
-if (model === undefined) throw new Error('no model')
+function taskModel(): Model {
+  const model = data.models.get('Task')
+  if (model === undefined) throw new Error('The world has no tasks.')
+  return model
+}
+const model = taskModel()
 
 const small = fc.integer({ min: 0, max: 4 })
 const word = fc.constantFrom('a', 'b', 'c')
@@ -57,53 +61,65 @@ const row: fc.Arbitrary<StoredRow> = fc.record({
   isDone: optional(fc.boolean()),
 })
 
+function probesAt(size: number): number {
+  const index = createInterestIndex<object>()
+  for (let place = 0; place < size; place++)
+    index.add(model, interestOfQuery(data, { model: 'Task', where: { listId: place, isDone: false }, isPolicyOn: true }), {})
+  let found = 0
+  index.match(
+    model,
+    { id: 1, listId: 7, title: null, n: null, tags: null, isDone: false },
+    { id: 1, listId: 8, title: null, n: null, tags: null, isDone: false },
+    () => found++,
+  )
+  expect(found).toBe(2)
+  return index.lastProbes
+}
+
 describe('the interest index', () => {
   it('finds every query that a change concerns, each once, whatever came and went before', () => {
     fc.assert(
-      fc.property(fc.array(fc.tuple(where, fc.boolean()), { minLength: 1, maxLength: 12 }), fc.array(fc.tuple(optional(row), optional(row)), { minLength: 1, maxLength: 6 }), (queries, changes) => {
-        const index = createInterestIndex<object>()
-        const kept: { item: object; filter: object; registration: Registration<object> }[] = []
-        for (const [filter, isRemoved] of queries) {
-          const item = {}
-          const registration = index.add(model, interestOfQuery(data, { model: 'Task', where: filter, isPolicyOn: true }), item)
-          if (isRemoved) index.remove(registration)
-          else kept.push({ item, filter, registration })
-        }
-        expect(index.size).toBe(kept.length)
-        for (const [before, after] of changes) {
-          const found: object[] = []
-          index.match(model, before, after, (item) => void found.push(item))
-          expect(new Set(found).size).toBe(found.length)
-          for (const { item, filter } of kept) {
-            const plan = compileRowPlan(data, { model: 'Task', where: filter, isPolicyOn: true })
-            const concerns = [before, after].some((each) => each !== null && plan.decide(each, { auth: null, now: 0 }) === true)
-            if (concerns) expect(found).toContain(item)
+      fc.property(
+        fc.array(fc.tuple(where, fc.boolean()), { minLength: 1, maxLength: 12 }),
+        fc.array(fc.tuple(optional(row), optional(row)), { minLength: 1, maxLength: 6 }),
+        (queries, changes) => {
+          const index = createInterestIndex<object>()
+          const kept: { item: object; filter: object; registration: Registration<object> }[] = []
+          for (const [filter, isRemoved] of queries) {
+            const item = {}
+            const registration = index.add(model, interestOfQuery(data, { model: 'Task', where: filter, isPolicyOn: true }), item)
+            if (isRemoved) index.remove(registration)
+            else kept.push({ item, filter, registration })
           }
-        }
-        for (const { registration } of kept) index.remove(registration)
-        const left: object[] = []
-        for (const [before, after] of changes) index.match(model, before, after, (item) => void left.push(item))
-        expect(left).toEqual([])
-      }),
+          expect(index.size).toBe(kept.length)
+          for (const [before, after] of changes) {
+            const found: object[] = []
+            index.match(model, before, after, (item) => void found.push(item))
+            expect(new Set(found).size).toBe(found.length)
+            for (const { item, filter } of kept) {
+              const plan = compileRowPlan(data, { model: 'Task', where: filter, isPolicyOn: true })
+              const concerns = [before, after].some((each) => each !== null && plan.decide(each, { auth: null, now: 0 }) === true)
+              if (concerns) expect(found).toContain(item)
+            }
+          }
+          for (const { registration } of kept) index.remove(registration)
+          const left: object[] = []
+          for (const [before, after] of changes) index.match(model, before, after, (item) => void left.push(item))
+          expect(left).toEqual([])
+        },
+      ),
       { numRuns: 400 },
     )
   })
 
   it('looks at a constant number of places, however many queries are open', () => {
-    const probesAt = (size: number): number => {
-      const index = createInterestIndex<object>()
-      for (let place = 0; place < size; place++) index.add(model, interestOfQuery(data, { model: 'Task', where: { listId: place, isDone: false }, isPolicyOn: true }), {})
-      let found = 0
-      index.match(model, { id: 1, listId: 7, title: null, n: null, tags: null, isDone: false }, { id: 1, listId: 8, title: null, n: null, tags: null, isDone: false }, () => found++)
-      expect(found).toBe(2)
-      return index.lastProbes
-    }
     expect(probesAt(10_000)).toBe(probesAt(10))
   })
 
   it('finds ranges in logarithmic time', () => {
     const index = createInterestIndex<object>()
-    for (let place = 0; place < 4096; place++) index.add(model, interestOfQuery(data, { model: 'Task', where: { n: { between: [place, place + 0.5] } }, isPolicyOn: true }), {})
+    for (let place = 0; place < 4096; place++)
+      index.add(model, interestOfQuery(data, { model: 'Task', where: { n: { between: [place, place + 0.5] } }, isPolicyOn: true }), {})
     let found = 0
     index.match(model, null, { id: 1, listId: null, title: null, n: 2000.25, tags: null, isDone: null }, () => found++)
     expect(found).toBe(1)

@@ -5,20 +5,39 @@ import { allow, allowField, createWorld, type FieldSpec } from './support/world.
 
 const id: FieldSpec = { type: 'Int', column: 'int4', id: true }
 const key: FieldSpec = { type: 'Int', column: 'int4', optional: true }
-const to = (type: string, field: string): { type: string; relation: { fields: string[]; references: string[] } } => ({ type, relation: { fields: [field], references: ['id'] } })
+const to = (type: string, field: string): { type: string; relation: { fields: string[]; references: string[] } } => ({
+  type,
+  relation: { fields: [field], references: ['id'] },
+})
 
 const data = createWorld(
   {
     User: { fields: { id }, attributes: [allow(E.literal(true))] },
     Space: {
       fields: { id },
-      relations: { members: { type: 'Member', array: true, relation: { opposite: 'space' } }, tags: { type: 'Tag', array: true, relation: { opposite: 'spaces' } } },
+      relations: {
+        members: { type: 'Member', array: true, relation: { opposite: 'space' } },
+        tags: { type: 'Tag', array: true, relation: { opposite: 'spaces' } },
+      },
       attributes: [allow(E.binary(E.field('members'), '?', E.binary(E.field('user'), '==', E.call('auth'))))],
     },
-    Member: { fields: { id, userId: key, spaceId: key }, relations: { user: to('User', 'userId'), space: to('Space', 'spaceId') }, attributes: [allow(E.literal(false))] },
-    Tag: { fields: { id }, relations: { spaces: { type: 'Space', array: true, relation: { opposite: 'tags' } } }, attributes: [allow(E.literal(true))] },
+    Member: {
+      fields: { id, userId: key, spaceId: key },
+      relations: { user: to('User', 'userId'), space: to('Space', 'spaceId') },
+      attributes: [allow(E.literal(false))],
+    },
+    Tag: {
+      fields: { id },
+      relations: { spaces: { type: 'Space', array: true, relation: { opposite: 'tags' } } },
+      attributes: [allow(E.literal(true))],
+    },
     Task: {
-      fields: { id, spaceId: key, note: { type: 'String', column: 'text', attributes: [allowField(E.binary(E.call('now'), '>', E.field('at')))] }, at: { type: 'DateTime', column: 'timestamp' } },
+      fields: {
+        id,
+        spaceId: key,
+        note: { type: 'String', column: 'text', attributes: [allowField(E.binary(E.call('now'), '>', E.field('at')))] },
+        at: { type: 'DateTime', column: 'timestamp' },
+      },
       relations: { space: to('Space', 'spaceId') },
       attributes: [allow(E.call('check', [E.field('space')]))],
     },
@@ -41,8 +60,17 @@ describe('what an answer depends on', () => {
   })
 
   it('is what is included, filtered, ordered and counted by', () => {
-    expect(tables({ model: 'Member', args: { include: { space: { include: { tags: true } } } } }, false)).toEqual(['Member', 'Space', 'Tag', '_SpaceToTag'])
-    expect(tables({ model: 'Task', args: { where: { OR: [{ NOT: { space: { members: { some: { id: 1 } } } } }] } } }, false)).toEqual(['Member', 'Space', 'Task'])
+    expect(tables({ model: 'Member', args: { include: { space: { include: { tags: true } } } } }, false)).toEqual([
+      'Member',
+      'Space',
+      'Tag',
+      '_SpaceToTag',
+    ])
+    expect(tables({ model: 'Task', args: { where: { OR: [{ NOT: { space: { members: { some: { id: 1 } } } } }] } } }, false)).toEqual([
+      'Member',
+      'Space',
+      'Task',
+    ])
     expect(tables({ model: 'Task', args: { orderBy: [{ space: { id: 'asc' } }] } }, false)).toEqual(['Space', 'Task'])
     expect(tables({ model: 'Space', args: { include: { _count: true } } }, false)).toEqual(['Member', 'Space', 'Tag', '_SpaceToTag'])
     expect(tables({ model: 'Space', args: { select: { _count: { select: { members: true } } } } }, false)).toEqual(['Member', 'Space'])

@@ -46,7 +46,10 @@ describe('the order of rows', () => {
       await oracle.insert(
         '"Row"',
         ['id', ...names],
-        Array.from({ length: 60 }, (_, index) => [String(index), ...names.map((name, place) => VALUES[name]?.[(index * (place + 3) + (index >> 2)) % (VALUES[name]?.length ?? 1)] ?? null)]),
+        Array.from({ length: 60 }, (_, index) => [
+          String(index),
+          ...names.map((name, place) => VALUES[name]?.[(index * (place + 3) + (index >> 2)) % (VALUES[name]?.length ?? 1)] ?? null),
+        ]),
       )
       const data = await oracle.dataModel(schema)
       const rows = rowsOf(data, 'Row', (await oracle.capture())('public.Row'))
@@ -65,7 +68,10 @@ describe('the order of rows', () => {
         const expected = (await client.row.findMany({ orderBy: sort.orderBy, select: { id: true } })).map(({ id }) => id)
         const keyed = rows.map(({ key, row }) => ({ id: Number(key), sort: sort.sortKey(row) ?? '' }))
         keyed.sort((a, b) => (a.sort < b.sort ? -1 : a.sort > b.sort ? 1 : 0))
-        expect(keyed.map(({ id }) => id), JSON.stringify(orderBy)).toEqual(expected)
+        expect(
+          keyed.map(({ id }) => id),
+          JSON.stringify(orderBy),
+        ).toEqual(expected)
       }
       for (const orderBy of [{ tags: 'asc' }, { js: 'asc' }, { nope: 'asc' }]) expect(compileSort(data, 'Row', orderBy)).toBe('ask-database')
     } finally {

@@ -61,7 +61,11 @@ describe('a change of a row', () => {
   })
 
   it('shows a field that becomes readable as changed', () => {
-    expect(transition(plan, { ...row, ownerId: 2 }, row, as(1))).toEqual({ kind: 'update', changed: new Set(['ownerId', 'salary']), isRekeyed: false })
+    expect(transition(plan, { ...row, ownerId: 2 }, row, as(1))).toEqual({
+      kind: 'update',
+      changed: new Set(['ownerId', 'salary']),
+      isRekeyed: false,
+    })
   })
 
   it('asks the database when a value it depends on is not known', () => {

@@ -4,11 +4,25 @@ import { describe, expect, it } from 'vitest'
 import { createWorld } from './support/world.ts'
 
 const { schema } = createWorld({
-  Post: { fields: { id: { type: 'Int', column: 'int4', id: true }, title: { type: 'String', column: 'text' }, at: { type: 'DateTime', column: 'timestamp' } } },
+  Post: {
+    fields: {
+      id: { type: 'Int', column: 'int4', id: true },
+      title: { type: 'String', column: 'text' },
+      at: { type: 'DateTime', column: 'timestamp' },
+    },
+  },
   Secret: { fields: { id: { type: 'Int', column: 'int4', id: true } } },
 })
 const limits = { maxArgsDepth: 8, maxListItems: 5, maxStringChars: 10 }
-const client = { $schema: schema, $options: { slicing: { excludedModels: ['Secret'], models: { post: { excludedOperations: ['count'], fields: { title: { excludedFilterKinds: ['Like'] } } } } } } }
+const client = {
+  $schema: schema,
+  $options: {
+    slicing: {
+      excludedModels: ['Secret'],
+      models: { post: { excludedOperations: ['count'], fields: { title: { excludedFilterKinds: ['Like'] } } } },
+    },
+  },
+}
 
 function codeOf(model: string, operation: string, args: unknown): string {
   try {

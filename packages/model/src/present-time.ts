@@ -39,7 +39,9 @@ function textOfDate(time: StoredTime): string {
 function textOfTimestamp(time: StoredTime): string {
   if (typeof time !== 'bigint') return time
   const { date, clock, suffix } = calendar(time)
-  const fraction = String(((time % 1_000_000n) + 1_000_000n) % 1_000_000n).padStart(6, '0').replace(/0+$/, '')
+  const fraction = String(((time % 1_000_000n) + 1_000_000n) % 1_000_000n)
+    .padStart(6, '0')
+    .replace(/0+$/, '')
   return `${date} ${clock}${fraction === '' ? '' : `.${fraction}`}${suffix}`
 }
 
@@ -47,10 +49,13 @@ function textOfTimestamp(time: StoredTime): string {
 function calendar(time: bigint): { date: string; clock: string; suffix: string } {
   const at = new Date(Number(floorToMilliseconds(time)))
   const year = at.getUTCFullYear()
-  const pad = (value: number, width = 2): string => String(value).padStart(width, '0')
   return {
     date: `${pad(year > 0 ? year : 1 - year, 4)}-${pad(at.getUTCMonth() + 1)}-${pad(at.getUTCDate())}`,
     clock: `${pad(at.getUTCHours())}:${pad(at.getUTCMinutes())}:${pad(at.getUTCSeconds())}`,
     suffix: year > 0 ? '' : ' BC',
   }
+}
+
+function pad(value: number, width = 2): string {
+  return String(value).padStart(width, '0')
 }

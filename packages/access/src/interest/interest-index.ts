@@ -81,7 +81,11 @@ export function createInterestIndex<Item extends object>(): InterestIndex<Item> 
       for (const part of parts) {
         if ('tree' in part || part.keySet !== keySet || !(part.keys instanceof Set)) continue
         for (const key of removed) if (part.keys.delete(key)) removeKey(part.group, key, item)
-        for (const key of added) if (!part.keys.has(key)) (addKey(part.group, key, item), part.keys.add(key))
+        for (const key of added) {
+          if (part.keys.has(key)) continue
+          part.keys.add(key)
+          addKey(part.group, key, item)
+        }
       }
     },
     match(model, before, after, visit) {

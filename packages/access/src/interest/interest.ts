@@ -41,7 +41,9 @@ export function keyOfScalar(field: Field, value: StoredScalar): string {
   if (typeof value === 'string') return field.columnType === 'bpchar' ? (withoutBlanks(value) ?? '') : value
   if (typeof value === 'number') return String(field.columnType === 'float4' ? Math.fround(value) : value === 0 ? 0 : value)
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
-  return value instanceof Decimal && value.isZero() ? '0' : String(value as bigint | boolean | Decimal)
+  // The two zeros of numeric are one value.
+  if (value instanceof Decimal) return value.isZero() ? '0' : value.toString()
+  return typeof value === 'object' ? value.text : String(value)
 }
 
 /** The keys under which a row is looked up in these fields; `undefined` when a value is not known. */

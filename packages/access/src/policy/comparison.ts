@@ -144,21 +144,30 @@ function withNow(scope: PolicyScope, side: Operand, operator: ComparisonOperator
   if (side.kind === 'now') return () => test(0)
   if (side.kind === 'value') {
     const nullTest = nullCheck(operator)
-    return constant(scope, (context) => {
+    const kind = columnKindOfInstant(scope.data)
+    const instantOf = (context: PolicyContext): unknown => {
       const sent = side.read(context)
-      if (sent === null) return nullTest(1)
-      const kind = columnKindOfInstant(scope.data)
-      return test(kind.compare(kind.ofSent(single(sent)), nowOf(context.now)))
+      return sent === null ? null : kind.ofSent(single(sent))
+    }
+    scope.notes.instants.push((_row, context) => asInstant(instantOf(context)))
+    return constant(scope, (context) => {
+      const instant = instantOf(context)
+      return instant === null ? nullTest(1) : test(kind.compare(instant, nowOf(context.now)))
     })
   }
   const kind = side.kind === 'column' ? columnKind(scope.data, side.field, true) : undefined
   // A `timestamp` beside `now()` is read in the session's time zone.
   if (side.kind !== 'column' || kind?.family !== 'time' || !isUtc(scope.data))
     return askDatabase(scope.notes, 'policy: now() in the time zone of the session')
+  scope.notes.instants.push((row) => asInstant(side.read(row)))
   return (row, context) => {
     const stored = side.read(row)
     return stored === undefined || stored === null ? stored : test(kind.compare(stored, nowOf(context.now)))
   }
+}
+
+function asInstant(value: unknown): bigint | undefined {
+  return typeof value === 'bigint' ? value : undefined
 }
 
 function nowOf(now: number): bigint {

@@ -1,5 +1,5 @@
 import { AnyNullClass, DbNullClass, JsonNullClass } from '@zenstackhq/orm'
-import { StoredJson, type Field, type StoredRow } from '@zenstack-live/model'
+import type { Field, StoredJson, StoredRow } from '@zenstack-live/model'
 import { allOf, FALSE, notOf, TRUE, type Condition } from '../condition.ts'
 import { lowerCaseOf } from '../domain/lower-case.ts'
 import { textInput } from '../domain/text.ts'

@@ -35,21 +35,22 @@ export function compileStringFilter(scope: FilterScope, payload: unknown): Condi
 }
 
 /** Both sides through `lower()`; a `char(n)` loses its blanks on the way. */
-function insensitive(scope: FilterScope, domain: Domain): Domain | undefined {
+function insensitive(scope: FilterScope, domain: Domain): Domain<string> | undefined {
   const { collation, columnType } = scope.field
   const lower = lowerCaseOf(collation)
   const plain = plainText(collation)
   if (lower === undefined || plain === undefined || columnType === 'uuid') return undefined
   const isPadded = columnType === 'bpchar'
   return {
-    ...(domain.compare === undefined ? {} : { compare: plain.compare }),
+    ...(domain.compare === undefined || plain.compare === undefined ? {} : { compare: plain.compare }),
     equals: (a, b) => a === b,
     ofInput(input) {
       const text = textInput(input)
       return text === undefined ? undefined : lower(text)
     },
-    ofStored: (stored) => lower((isPadded ? withoutBlanks(stored as string) : (stored as string)) ?? ''),
-  } as Domain
+    // String columns hold strings.
+    ofStored: (stored) => lower(isPadded ? (withoutBlanks(stored as string) ?? '') : (stored as string)),
+  }
 }
 
 /** `LIKE` with its special characters escaped is a plain search for a part. */

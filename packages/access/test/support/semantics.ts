@@ -6,7 +6,17 @@ const ORDERED = ['equals', 'in', 'notIn', 'lt', 'lte', 'gt', 'gte', 'between', '
 const TEXT = [...ORDERED, 'contains', 'startsWith', 'endsWith', 'mode']
 const EQUAL = ['equals', 'in', 'notIn', 'not']
 const LISTS = ['equals', 'has', 'hasEvery', 'hasSome', 'isEmpty']
-const JSON_OPERATORS = ['path', 'equals', 'not', 'string_contains', 'string_starts_with', 'string_ends_with', 'array_contains', 'array_starts_with', 'array_ends_with']
+const JSON_OPERATORS = [
+  'path',
+  'equals',
+  'not',
+  'string_contains',
+  'string_starts_with',
+  'string_ends_with',
+  'array_contains',
+  'array_starts_with',
+  'array_ends_with',
+]
 
 type Row = readonly [label: string, field: FieldSpec, operators: readonly string[], value: unknown]
 
@@ -36,7 +46,12 @@ const ROWS: readonly Row[] = [
 ]
 
 const ENUMS = { Role: { name: 'Role', values: { ADMIN: 'ADMIN', USER: 'USER' } } }
-const TYPES = { Address: { name: 'Address', fields: { city: { name: 'city', type: 'String' }, zip: { name: 'zip', type: 'Int' }, tags: { name: 'tags', type: 'String', array: true } } } }
+const TYPES = {
+  Address: {
+    name: 'Address',
+    fields: { city: { name: 'city', type: 'String' }, zip: { name: 'zip', type: 'Int' }, tags: { name: 'tags', type: 'String', array: true } },
+  },
+}
 const id: FieldSpec = { type: 'Int', column: 'int4', id: true }
 
 function filterOf(operator: string, isList: boolean, value: unknown): unknown {
@@ -71,7 +86,14 @@ function verdict(plan: RowPlan): string {
 
 function whereTable(collation = BY_CODE_POINT): string[] {
   return ROWS.flatMap(([label, field, operators, value]) => {
-    const data = createWorld({ M: { fields: { id, f: field }, attributes: [allow(E.literal(true))] } }, { enums: ENUMS, typeDefs: TYPES, collation } as never)
+    const data = createWorld(
+      { M: { fields: { id, f: field }, attributes: [allow(E.literal(true))] } },
+      {
+        enums: ENUMS,
+        typeDefs: TYPES,
+        collation,
+      },
+    )
     const byVerdict = Map.groupBy(operators, (operator) =>
       verdict(compileRowPlan(data, { model: 'M', where: { f: filterOf(operator, field.array === true, value) }, isPolicyOn: true })),
     )
@@ -92,7 +114,7 @@ const POLICIES: readonly (readonly [text: string, expression: Expression])[] = [
   ['`auth().id == ownerId`', E.binary(auth('id'), '==', f('ownerId'))],
   ['`auth() == owner`, `owner.id == auth().id` (enforced foreign key)', E.binary(E.call('auth'), '==', f('owner'))],
   ['`owner == null` (enforced foreign key)', E.binary(f('owner'), '==', E._null())],
-  ["`role == ADMIN`, `role in [ADMIN]`", E.binary(f('role'), 'in', E.array('Role', [E.literal('ADMIN')]))],
+  ['`role == ADMIN`, `role in [ADMIN]`', E.binary(f('role'), 'in', E.array('Role', [E.literal('ADMIN')]))],
   ["`title in ['a', auth().email]`", E.binary(f('title'), 'in', E.array('String', [E.literal('a'), auth('email')]))],
   ['`title in auth().names`', E.binary(f('title'), 'in', auth('names'))],
   ['`auth().email in tags`', E.binary(auth('email'), 'in', f('tags'))],
@@ -105,7 +127,10 @@ const POLICIES: readonly (readonly [text: string, expression: Expression])[] = [
   ['`at < now()`', E.binary(f('at'), '<', E.call('now'))],
   ["`auth().orgs?[role == 'a']`, `!`, `^`", E.binary(auth('orgs'), '?', E.binary(f('role'), '==', E.literal('a')))],
   ['`auth().orgs?[id == this.n]`', E.binary(auth('orgs'), '?', E.binary(f('id'), '==', E.member(E._this(), ['n'])))],
-  ['`space.members?[user == auth()]`, `^` (one hop, bound to the identity)', E.binary(E.member(f('space'), ['members']), '?', E.binary(f('user'), '==', E.call('auth')))],
+  [
+    '`space.members?[user == auth()]`, `^` (one hop, bound to the identity)',
+    E.binary(E.member(f('space'), ['members']), '?', E.binary(f('user'), '==', E.call('auth'))),
+  ],
   ['`space.members![user == auth()]`', E.binary(E.member(f('space'), ['members']), '!', E.binary(f('user'), '==', E.call('auth')))],
   ["`space.members?[role == 'a']` (not bound)", E.binary(E.member(f('space'), ['members']), '?', E.binary(f('role'), '==', E.literal('a')))],
   ["`space.name == 'a'` (another table)", E.binary(E.member(f('space'), ['name']), '==', E.literal('a'))],
@@ -114,28 +139,47 @@ const POLICIES: readonly (readonly [text: string, expression: Expression])[] = [
 ]
 
 function policyTable(): string[] {
-  return POLICIES.map(([text, expression]) => `| ${text} | ${verdict(compileRowPlan(policyWorld(expression), { model: 'Doc', isPolicyOn: true }))} |`)
+  return POLICIES.map(([said, expression]) => `| ${said} | ${verdict(compileRowPlan(policyWorld(expression), { model: 'Doc', isPolicyOn: true }))} |`)
 }
 
+const text = (): FieldSpec => ({ type: 'String', column: 'text', optional: true })
+const int = (): FieldSpec => ({ type: 'Int', column: 'int4', optional: true })
+const owned = (type: string, field: string): { type: string; relation: { fields: string[]; references: string[] }; optional: boolean } => ({
+  type,
+  optional: true,
+  relation: { fields: [field], references: ['id'] },
+})
+
 function policyWorld(expression: Expression): ReturnType<typeof createWorld> {
-  const text = (optional = true): FieldSpec => ({ type: 'String', column: 'text', optional })
-  const int = (optional = true): FieldSpec => ({ type: 'Int', column: 'int4', optional })
-  const owned = (type: string, field: string): { type: string; relation: { fields: string[]; references: string[] }; optional: boolean } => ({ type, optional: true, relation: { fields: [field], references: ['id'] } })
   return createWorld(
     {
-      User: { fields: { id, email: text(), names: { type: 'String', column: 'text', array: true } }, relations: { orgs: { type: 'Member', array: true, relation: { opposite: 'user' } } } },
+      User: {
+        fields: { id, email: text(), names: { type: 'String', column: 'text', array: true } },
+        relations: { orgs: { type: 'Member', array: true, relation: { opposite: 'user' } } },
+      },
       Space: { fields: { id, name: text() }, relations: { members: { type: 'Member', array: true, relation: { opposite: 'space' } } } },
-      Member: { fields: { id, userId: int(), spaceId: int(), role: text() }, relations: { user: owned('User', 'userId'), space: owned('Space', 'spaceId') } },
+      Member: {
+        fields: { id, userId: int(), spaceId: int(), role: text() },
+        relations: { user: owned('User', 'userId'), space: owned('Space', 'spaceId') },
+      },
       Doc: {
         fields: {
-          id, title: text(), n: int(), m: int(), ownerId: int(), spaceId: int(), flag: { type: 'Boolean', column: 'bool', optional: true },
-          role: { type: 'Role', column: 'Role', optional: true }, tags: { type: 'String', column: 'text', array: true }, at: { type: 'DateTime', column: 'timestamp', optional: true },
+          id,
+          title: text(),
+          n: int(),
+          m: int(),
+          ownerId: int(),
+          spaceId: int(),
+          flag: { type: 'Boolean', column: 'bool', optional: true },
+          role: { type: 'Role', column: 'Role', optional: true },
+          tags: { type: 'String', column: 'text', array: true },
+          at: { type: 'DateTime', column: 'timestamp', optional: true },
         },
         relations: { owner: owned('User', 'ownerId'), space: owned('Space', 'spaceId') },
         attributes: [allow(expression)],
       },
     },
-    { enums: ENUMS, authType: 'User' } as never,
+    { enums: ENUMS, authType: 'User' },
   )
 }
 

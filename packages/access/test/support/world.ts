@@ -25,7 +25,10 @@ export const BY_CODE_POINT: Collation = {
 }
 
 /** A schema and the database it would live in, without either. */
-export function createWorld(models: Record<string, ModelSpec>, options: Partial<SchemaDef> & { collation?: Collation; timeZone?: string } = {}): DataModel {
+export function createWorld(
+  models: Record<string, ModelSpec>,
+  options: Partial<SchemaDef> & { collation?: Collation; timeZone?: string } = {},
+): DataModel {
   const schema: SchemaDef = {
     provider: { type: 'postgresql' },
     plugins: {},
@@ -36,7 +39,13 @@ export function createWorld(models: Record<string, ModelSpec>, options: Partial<
 }
 
 export function allow(condition: Expression, operation = 'read'): AttributeApplication {
-  return { name: '@@allow', args: [{ name: 'operation', value: E.literal(operation) }, { name: 'condition', value: condition }] }
+  return {
+    name: '@@allow',
+    args: [
+      { name: 'operation', value: E.literal(operation) },
+      { name: 'condition', value: condition },
+    ],
+  }
 }
 
 export function deny(condition: Expression): AttributeApplication {
@@ -61,7 +70,9 @@ function modelDef(name: string, spec: ModelSpec): ModelDef {
     },
   ])
   const relations = Object.entries(spec.relations ?? {}).map(([field, definition]): [string, FieldDef] => [field, { name: field, ...definition }])
-  const idFields = Object.entries(spec.fields).filter(([, field]) => field.id === true).map(([field]) => field)
+  const idFields = Object.entries(spec.fields)
+    .filter(([, field]) => field.id === true)
+    .map(([field]) => field)
   return {
     name,
     fields: Object.fromEntries([...scalars, ...relations]),
@@ -84,7 +95,9 @@ function catalogOf(schema: SchemaDef, models: Record<string, ModelSpec>, collati
       hasRowSecurity: false,
       columns: Object.fromEntries(Object.entries(spec.fields).map(([field, each]) => [field, columnOf(schema, field, each)])),
       foreignKeys: Object.values(spec.relations ?? {}).flatMap(({ type, relation }): CatalogTable['foreignKeys'] =>
-        relation?.fields === undefined ? [] : [{ columns: [...relation.fields], referencedTable: `public.${type}`, referencedColumns: [...(relation.references ?? [])] }],
+        relation?.fields === undefined
+          ? []
+          : [{ columns: [...relation.fields], referencedTable: `public.${type}`, referencedColumns: [...(relation.references ?? [])] }],
       ),
     }
   }

@@ -53,7 +53,9 @@ export function columnOf(field: FieldDef): string {
 
 function createTable(schema: SchemaDef, model: ModelDef): string[] {
   const table = tableOf(schema, model)
-  const fields = Object.values(model.fields).filter((field) => field.relation === undefined && field.computed !== true && field.type !== 'Unsupported')
+  const fields = Object.values(model.fields).filter(
+    (field) => field.relation === undefined && field.computed !== true && field.type !== 'Unsupported',
+  )
   const columns = fields
     .filter((field) => field.originModel === undefined || field.id === true)
     .map((field) => {

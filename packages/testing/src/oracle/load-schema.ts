@@ -38,7 +38,7 @@ export async function loadSchema(models: string): Promise<SchemaDef> {
     const policyModel = join(dirname(createRequire(import.meta.url).resolve('@zenstackhq/plugin-policy')), '..', 'plugin.zmodel')
     const loaded = await loadDocument(file, [policyModel])
     if (!loaded.success) throw new SchemaProblem(loaded.errors.map(String))
-    await new TsSchemaGenerator().generate(loaded.model, { outDir: folder } as Parameters<TsSchemaGenerator['generate']>[1])
+    await new TsSchemaGenerator().generate(loaded.model, { outDir: folder })
     return evaluate(readFileSync(join(folder, 'schema.ts'), 'utf8'))
   } finally {
     rmSync(folder, { recursive: true, force: true })

@@ -44,7 +44,8 @@ export async function openOracle(url: string, schema: SchemaDef): Promise<Oracle
       return (table) => capture.take(table)
     },
     client: (given) => new ZenStackClient(given, { dialect: new PostgresDialect({ pool }) } as never).$use(new PolicyPlugin()) as unknown as Client,
-    dataModel: async (given) => createDataModel(given, await readCatalog(async (sql, parameters) => (await pool.query(sql, parameters)).rows as Record<string, unknown>[])),
+    dataModel: async (given) =>
+      createDataModel(given, await readCatalog(async (sql, parameters) => (await pool.query(sql, parameters)).rows as Record<string, unknown>[])),
     async close() {
       await capture.close()
       await pool.query(`SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = current_database() AND NOT active`)

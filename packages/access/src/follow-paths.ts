@@ -1,0 +1,80 @@
+import type { DataModel, Model, Relation } from '@zenstack-live/model'
+import type { Expression } from '@zenstackhq/schema'
+import { isAuth } from './policy/operand.ts'
+
+type See = (model: Model, relation?: Relation) => void
+type Member = Extract<Expression, { kind: 'member' }>
+
+interface Place {
+  readonly data: DataModel
+  readonly see: See
+  /** The model whose policy it is: `this`. */
+  readonly outer: string
+  /** The model that bare fields belong to; `undefined` inside lists of `auth()`, whose items are no rows. */
+  readonly self: string | undefined
+  readonly bindings: ReadonlyMap<string, string | undefined>
+}
+
+/** Calls `see` for every model that the paths of a policy's expression lead to. */
+export function followPaths(data: DataModel, modelName: string, expression: Expression, see: See): void {
+  follow({ data, see, outer: modelName, self: modelName, bindings: new Map() }, expression)
+}
+
+function follow(place: Place, expression: Expression): void {
+  switch (expression.kind) {
+    case 'field':
+      walkPath(place, place.self, [expression.field])
+      break
+    case 'member':
+      followMember(place, expression)
+      break
+    case 'unary':
+      follow(place, expression.operand)
+      break
+    case 'array':
+      for (const item of expression.items) follow(place, item)
+      break
+    case 'call':
+      for (const arg of expression.args ?? []) follow(place, arg)
+      break
+    case 'binary': {
+      follow(place, expression.left)
+      const { op, left, binding } = expression
+      const self = op === '?' || op === '!' || op === '^' ? targetOf(place, left) : place.self
+      const bindings = binding === undefined ? place.bindings : new Map(place.bindings).set(binding, self)
+      follow({ ...place, self, bindings }, expression.right)
+      break
+    }
+    default:
+  }
+}
+
+/** The model that a predicate's items are rows of. */
+function targetOf(place: Place, left: Expression): string | undefined {
+  if (left.kind === 'field') return walkPath(place, place.self, [left.field])
+  return left.kind === 'member' ? followMember(place, left) : undefined
+}
+
+function followMember(place: Place, { receiver, members }: Member): string | undefined {
+  if (isAuth(receiver)) return undefined
+  if (receiver.kind === 'this') return walkPath(place, place.outer, members)
+  if (receiver.kind === 'binding') return walkPath(place, place.bindings.get(receiver.name), members)
+  return receiver.kind === 'field' ? walkPath(place, place.self, [receiver.field, ...members]) : undefined
+}
+
+function walkPath({ data, see }: Place, from: string | undefined, path: readonly string[]): string | undefined {
+  let current = from
+  for (const name of path) {
+    const relation = current === undefined ? undefined : data.models.get(current)?.relations.get(name)
+    if (relation === undefined) {
+      const origin = current === undefined ? undefined : data.schema.models[current]?.fields[name]?.originModel
+      const base = origin === undefined ? undefined : data.models.get(origin)
+      if (base !== undefined) see(base)
+      return undefined
+    }
+    current = relation.model
+    const model = data.models.get(current)
+    if (model !== undefined) see(model, relation)
+  }
+  return current
+}

@@ -1,0 +1,87 @@
+import { compileRowPlan } from '@zenstack-live/access'
+import { ExpressionUtils as E } from '@zenstackhq/schema'
+import { describe, expect, it } from 'vitest'
+import { allow, allowField, createWorld, deny } from './support/world.ts'
+
+const id = { type: 'Int', column: 'int4', id: true } as const
+const at = { type: 'DateTime', column: 'timestamp', optional: true } as const
+const us = (text: string): bigint => BigInt(Date.parse(text)) * 1000n
+const isPast = E.binary(E.field('at'), '<', E.call('now'))
+
+describe('a plan that asks for the time', () => {
+  const plan = compileRowPlan(createWorld({ Task: { fields: { id, at }, attributes: [allow(isPast)] } }), { model: 'Task', isPolicyOn: true })
+  const context = (text: string): { auth: null; now: number } => ({ auth: null, now: Date.parse(text) })
+
+  it('is exact at a moment', () => {
+    const row = { id: 1, at: us('2024-05-05T10:00:00Z') + 1n }
+    expect(plan.readsNow).toBe(true)
+    expect(plan.decide(row, context('2024-05-05T10:00:00.000Z'))).toBe(false)
+    expect(plan.decide(row, context('2024-05-05T10:00:00.001Z'))).toBe(true)
+  })
+
+  it('knows the next moment at which its answer can change', () => {
+    const row = { id: 1, at: us('2024-05-05T10:00:00Z') + 1n }
+    expect(plan.nextChange(row, context('2024-01-01T00:00:00Z'))).toBe(Date.parse('2024-05-05T10:00:00.001Z'))
+    expect(plan.nextChange(row, context('2025-01-01T00:00:00Z'))).toBeUndefined()
+    expect(plan.nextChange({ id: 1, at: null }, context('2024-01-01T00:00:00Z'))).toBeUndefined()
+    const exact = { id: 1, at: us('2024-05-05T10:00:00Z') }
+    expect(plan.nextChange(exact, context('2024-05-05T10:00:00Z'))).toBe(Date.parse('2024-05-05T10:00:00.001Z'))
+    expect(plan.decide(exact, context('2024-05-05T10:00:00.001Z'))).toBe(true)
+  })
+
+  it('leaves the time zone of a session that is not UTC to the database', () => {
+    const world = createWorld({ Task: { fields: { id, at }, attributes: [allow(isPast)] } }, { timeZone: 'Europe/Paris' })
+    const elsewhere = compileRowPlan(world, { model: 'Task', isPolicyOn: true })
+    expect(elsewhere.isLocal).toBe(false)
+    expect(elsewhere.decide({ id: 1, at: us('2024-05-05T10:00:00Z') }, context('2025-01-01T00:00:00Z'))).toBe('ask-database')
+  })
+})
+
+describe('a plan', () => {
+  const text = { type: 'String', column: 'text', optional: true } as const
+  const isBoss = E.binary(E.member(E.call('auth'), ['role']), '==', E.literal('boss'))
+  const data = createWorld(
+    {
+      User: { fields: { id, role: text } },
+      Task: {
+        fields: { id, note: text, secret: { ...text, attributes: [allowField(isBoss)] } },
+        attributes: [allow(E.literal(true)), deny(E.binary(E.field('note'), '==', E.literal('hidden')))],
+      },
+    },
+    { authType: 'User' },
+  )
+  const boss = { auth: { id: 1, role: 'boss' }, now: 0 }
+  const other = { auth: { id: 2, role: 'none' }, now: 0 }
+  const row = { id: 1, note: 'n', secret: 's' }
+
+  it('filters by what the reader may read: a hidden value is NULL', () => {
+    const bySecret = compileRowPlan(data, { model: 'Task', where: { secret: 's' }, isPolicyOn: true })
+    const byNull = compileRowPlan(data, { model: 'Task', where: { secret: null }, isPolicyOn: true })
+    expect([bySecret.decide(row, boss), bySecret.decide(row, other)]).toEqual([true, false])
+    expect([byNull.decide(row, boss), byNull.decide(row, other)]).toEqual([false, true])
+  })
+
+  it('says which fields a reader may read, and shows the row so', () => {
+    const plan = compileRowPlan(data, { model: 'Task', isPolicyOn: true })
+    expect([...plan.guardedFields]).toEqual(['secret'])
+    expect(plan.visibleFields(row, other)).toEqual(new Set(['id', 'note']))
+    expect(plan.mask(row, other)).toEqual({ id: 1, note: 'n', secret: null })
+    expect(plan.mask(row, boss)).toBe(row)
+  })
+
+  it('asks the database about a field that the change does not say, only where it matters', () => {
+    const plan = compileRowPlan(data, { model: 'Task', where: { id: 2 }, isPolicyOn: true })
+    expect(plan.decide({ id: 1, secret: 's' }, boss)).toBe(false)
+    expect(plan.decide({ id: 2, secret: 's' }, boss)).toBe('ask-database')
+  })
+
+  it('lets everything through without the policy plugin', () => {
+    const plan = compileRowPlan(data, { model: 'Task', isPolicyOn: false })
+    expect(plan.decide({ ...row, note: 'hidden' }, other)).toBe(true)
+    expect(plan.mask(row, other)).toBe(row)
+  })
+
+  it('refuses a model that does not exist', () => {
+    expect(() => compileRowPlan(data, { model: 'Nope', isPolicyOn: true })).toThrow(/no model "Nope"/)
+  })
+})
