@@ -1,8 +1,7 @@
 import { RPCApiHandler } from '@zenstackhq/server/api'
 import { createHonoHandler } from '@zenstackhq/server/hono'
 import { Hono, type Context } from 'hono'
-import type { ZenStackLive } from 'zenstack-live'
-import { commitPosition, createHonoLiveHandler } from 'zenstack-live/hono'
+import { commitPosition, createHonoLiveHandler, type HasEdge } from 'zenstack-live/hono'
 import { schema, type SchemaType } from '../../schema/generated/schema.ts'
 import type { Database, DemoClient } from './database.ts'
 import { onlyThisPage } from './only-this-page.ts'
@@ -14,7 +13,7 @@ import type { Sessions } from './sessions.ts'
 const MAX_SQL_CHARS = 20_000
 
 export interface AppOptions {
-  live: ZenStackLive
+  live: HasEdge
   database: Database
   databaseUrl: string
   sessions: Sessions
