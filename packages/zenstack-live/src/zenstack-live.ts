@@ -4,14 +4,20 @@ import { openEmbeddedLog, openRedisLog, type ChangeLog, type Retention } from '@
 import { createEdge, type Edge, type EdgeLogger, type LiveClient } from '@zenstack-live/edge'
 import { createDataModel, readCatalog, type DataModel } from '@zenstack-live/model'
 import type { Limits } from '@zenstack-live/protocol'
+import { createStreams, type StreamClient, type Streams } from '@zenstack-live/streams'
+import type { SchemaDef } from '@zenstackhq/schema'
 import pg from 'pg'
 import { capturedTables } from './captured-tables.ts'
+import { deferStreams, type StreamCalls, type UntypedStreamCalls } from './defer-streams.ts'
 import { logSink } from './log-sink.ts'
 import { DEFAULT_RETENTION, TRIM_INTERVAL_MS } from './retention.ts'
 
-export interface ZenStackLiveOptions {
-  /** A client of the application. Only its schema is read; what a user may see is decided by the clients that `getClient` gives. */
-  client: LiveClient
+/** Any `ClientContract` of the schema. An edge that runs no streams needs no more than the schema. */
+export type ApplicationClient<Schema extends SchemaDef> = LiveClient & { readonly $schema: Schema; $unuseAll?(): unknown }
+
+export interface ZenStackLiveOptions<Schema extends SchemaDef = SchemaDef> {
+  /** A client of the application: its schema, and what backend streams ask. What a user may see is decided by the clients that `getClient` gives. */
+  client: ApplicationClient<Schema>
   /** Where the change log lives. Without it, in a file of this process (`directory`), which no other process can share. */
   redis?: { url: string; /** @defaultValue `zenstack:changes` */ name?: string }
   /** A direct connection, never a pooler's. @defaultValue `DATABASE_URL` */
@@ -51,6 +57,7 @@ export interface LiveLogger extends EdgeLogger {
 interface Parts {
   log: ChangeLog
   edge: Edge
+  streams: Streams<SchemaDef> | undefined
   capture: Capture | undefined
   trimming: NodeJS.Timeout | undefined
 }
@@ -70,15 +77,28 @@ const CONSOLE: LiveLogger = {
  * const live = new ZenStackLive({ client: db, redis: { url: 'redis://localhost:6379' } })
  * app.use('/api/live/*', createHonoLiveHandler({ live, getClient }))
  */
-export class ZenStackLive {
-  readonly #options: ZenStackLiveOptions
+// Without a schema named, any: one that is typed by its client must fit wherever just "a ZenStackLive" is asked for.
+// oxlint-disable-next-line typescript/no-explicit-any
+export class ZenStackLive<in out Schema extends SchemaDef = any> {
+  /**
+   * The changes of a model, durably: `for await (const event of live.stream({ model: 'User', id: 'welcome', created: {} }))`.
+   * Asking for the next event acknowledges the last; what was not acknowledged comes again, in this process or another.
+   */
+  readonly stream: StreamCalls<Schema>['stream']
+  /** The same with a handler: concurrent, in order per row, with retries and dead letters. */
+  readonly handle: StreamCalls<Schema>['handle']
+  readonly #options: ZenStackLiveOptions<Schema>
   readonly #logger: LiveLogger
   #parts: Promise<Parts> | undefined
   #isClosed = false
 
-  constructor(options: ZenStackLiveOptions) {
+  constructor(options: ZenStackLiveOptions<Schema>) {
     this.#options = options
     this.#logger = options.logger ?? CONSOLE
+    // The types are those of the client's schema; inside, streams know none.
+    const { stream, handle } = deferStreams(() => this.#streams()) as unknown as StreamCalls<Schema>
+    this.stream = stream
+    this.handle = handle
   }
 
   /**
@@ -118,6 +138,8 @@ export class ZenStackLive {
     this.#parts = undefined
     if (parts === undefined) return
     clearInterval(parts.trimming)
+    // Before the log that they save their places in.
+    await parts.streams?.close()
     await parts.edge.drain()
     await parts.edge.close()
     await parts.capture?.close()
@@ -158,12 +180,25 @@ export class ZenStackLive {
         ...(options.dangerouslyAllowUnprotected === undefined ? {} : { dangerouslyAllowUnprotected: options.dangerouslyAllowUnprotected }),
         ...(options.readNeutralPlugins === undefined ? {} : { readNeutralPlugins: options.readNeutralPlugins }),
       })
-      return { log, edge, capture, trimming: capture === undefined ? undefined : this.#trimAtIntervals(log) }
+      return { log, edge, capture, streams: undefined, trimming: capture === undefined ? undefined : this.#trimAtIntervals(log) }
     } catch (error) {
       await capture?.close()
       await log.close()
       throw error
     }
+  }
+
+  async #streams(): Promise<UntypedStreamCalls> {
+    const { client } = this.#options
+    if (client.$unuseAll === undefined) throw new TypeError('Backend streams need the ZenStack client itself: new ZenStackLive({ client: db }).')
+    const parts = await this.#open()
+    parts.streams ??= createStreams<SchemaDef>({
+      log: parts.log,
+      dataModel: () => readDataModel(client, databaseUrl(this.#options)),
+      client: client as StreamClient,
+      onWarning: (message) => this.#logger.warn(message),
+    })
+    return parts.streams as unknown as UntypedStreamCalls
   }
 
   async #capture(log: ChangeLog, url: string, tables: ReturnType<typeof capturedTables>): Promise<Capture> {
@@ -205,21 +240,21 @@ export class ZenStackLive {
   }
 }
 
-function databaseUrl(options: ZenStackLiveOptions): string {
+function databaseUrl(options: Pick<ZenStackLiveOptions, 'database'>): string {
   const url = options.database?.url ?? process.env['DATABASE_URL']
   if (url === undefined || url === '')
     throw new TypeError('Give `database: { url }`, or set DATABASE_URL: ZenStack LIVE needs a connection of its own.')
   return url
 }
 
-async function openLog(options: ZenStackLiveOptions, logger: LiveLogger): Promise<ChangeLog> {
+async function openLog(options: Pick<ZenStackLiveOptions, 'redis' | 'directory'>, logger: LiveLogger): Promise<ChangeLog> {
   if (options.redis === undefined) return openEmbeddedLog({ directory: options.directory ?? '.zenstack-live' })
   const { url, name } = options.redis
   return openRedisLog({ url, ...(name === undefined ? {} : { name }), onWarning: (message) => logger.warn(message) })
 }
 
 /** The schema against its database. */
-async function readDataModel(client: LiveClient, url: string): Promise<DataModel> {
+async function readDataModel(client: Pick<LiveClient, '$schema'>, url: string): Promise<DataModel> {
   const connection = new pg.Client({ connectionString: url, application_name: 'zenstack-live' })
   await connection.connect()
   try {

@@ -20,7 +20,12 @@ function createClient(url: string) {
 }
 
 /** Follows a stream and gives its text so far. */
-function follow(response: Response): { text(): string; lastId(): string | undefined; until(found: (text: string) => boolean): Promise<void>; close(): Promise<void> } {
+function follow(response: Response): {
+  text(): string
+  lastId(): string | undefined
+  until(found: (text: string) => boolean): Promise<void>
+  close(): Promise<void>
+} {
   const reader = (response.body ?? new ReadableStream<Uint8Array>()).getReader()
   const decoder = new TextDecoder()
   const sse = createSseDecoder()

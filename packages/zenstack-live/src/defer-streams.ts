@@ -1,0 +1,45 @@
+import type { HandleSettings, LiveStream, StreamHandle, Streams } from '@zenstack-live/streams'
+import type { SchemaDef } from '@zenstackhq/schema'
+
+/** The part of {@link Streams} that an application calls. */
+export type StreamCalls<Schema extends SchemaDef> = Pick<Streams<Schema>, 'stream' | 'handle'>
+
+/** The same without the types of a schema, which cost the compiler much and are of no use inside. */
+export interface UntypedStreamCalls {
+  stream(options: object): LiveStream<unknown>
+  handle(options: object, handler: (...call: never[]) => unknown, settings?: HandleSettings): StreamHandle
+}
+
+/** Streams that can be asked for before the log is open: they open it when their loop begins. */
+export function deferStreams(open: () => Promise<UntypedStreamCalls>): UntypedStreamCalls {
+  return {
+    stream: (options) => deferStream(async () => (await open()).stream(options)),
+    handle: (options, handler, settings) => deferHandle(async () => (await open()).handle(options, handler, settings)),
+  }
+}
+
+function deferStream<Event>(open: () => Promise<LiveStream<Event>>): LiveStream<Event> {
+  let opened: Promise<LiveStream<Event>> | undefined
+  const stream = (): Promise<LiveStream<Event>> => (opened ??= open())
+  return {
+    async *[Symbol.asyncIterator]() {
+      yield* await stream()
+      return undefined
+    },
+    batches: (maxEvents) => ({
+      async *[Symbol.asyncIterator]() {
+        yield* (await stream()).batches(maxEvents)
+        return undefined
+      },
+    }),
+    close: async () => (await opened)?.close(),
+  }
+}
+
+function deferHandle(open: () => Promise<StreamHandle>): StreamHandle {
+  const opened = open()
+  const ended = opened.then((handle) => handle.ended)
+  // Whoever waits for the end is told; nobody has to.
+  ended.catch(() => {})
+  return { ended, close: async () => (await opened).close() }
+}
