@@ -3,6 +3,7 @@ import { Connection } from './connection.ts'
 import type { EdgeContext } from './edge-context.ts'
 import { frameBytes } from './frame-chunks.ts'
 import { queryScope, type Identity } from './identity.ts'
+import type { SettledIdentity } from './identity-changes.ts'
 import { LiveQueries } from './live-queries.ts'
 import type { LiveQuery } from './live-query.ts'
 import type { LiveRequest } from './parse-live-request.ts'
@@ -16,7 +17,7 @@ import type { Transaction } from './transaction.ts'
 
 export interface OpenRequest {
   live: LiveRequest
-  identity: Identity
+  settled: SettledIdentity
   /** Asks `getClient` again. */
   identify(): Promise<Identity>
   node: NodeSide | undefined
@@ -75,7 +76,7 @@ export class Connections {
   /** @throws {LiveError} when the one query of a `GET` cannot be live: there a status says it */
   open(request: OpenRequest): Response {
     const [only] = request.live.queries
-    if (request.live.kind === 'stream-one' && only !== undefined) planQuery(this.#context, request.identity, only)
+    if (request.live.kind === 'stream-one' && only !== undefined) planQuery(this.#context, request.settled.identity, only)
     return streamResponse(request.node, (sink, listen) => {
       const connection = this.#start(request, sink)
       listen({ onRoom: () => connection.dispatch('drained'), onGone: () => connection.dispatch('gone') })
@@ -115,8 +116,9 @@ export class Connections {
   }
 
   #start(request: OpenRequest, sink: Sink): Connection {
-    const { live, identity } = request
-    const { keys, hub, metrics } = this.#context
+    const { live } = request
+    const { identity } = request.settled
+    const { keys, hub, metrics, identityChanges } = this.#context
     const wires = new Map<QueryId, WireQuery>(live.queries.map((wire) => [queryId(wire), wire]))
     const [only] = live.kind === 'stream-one' ? live.queries : []
     const scopeOf = (of: Identity): string => (only === undefined ? of.fingerprint : queryScope(keys, of, queryText(only)))
@@ -148,6 +150,8 @@ export class Connections {
       )
     }
     if (wires.size === 0) this.#planFlush(connection)
+    // Between the answer of `getClient` and now.
+    if (identityChanges.isOutdated(request.settled)) connection.doubt(hub.history.head)
     return connection
   }
 
@@ -162,9 +166,9 @@ export class Connections {
   }
 
   /** What a query goes on from. What it came with and is worth nothing here is answered with a reset. */
-  #resumeOf(reader: QueryReader, { live, identity }: OpenRequest, wire: WireQuery, place: Place | undefined): Resume | undefined {
+  #resumeOf(reader: QueryReader, { live, settled }: OpenRequest, wire: WireQuery, place: Place | undefined): Resume | undefined {
     if (live.lastEventId === undefined) return undefined
-    const scope = queryScope(this.#context.keys, identity, queryText(wire))
+    const scope = queryScope(this.#context.keys, settled.identity, queryText(wire))
     // On GET the position itself is bound to the query; its ids only ever left behind the horizon.
     const ofPosition = place === undefined ? undefined : { scope, entry: place.entry, horizon: place.lsn, follows: '' }
     const ofTicket = wire.ticket === undefined ? undefined : parseTicket(this.#context.keys, scope, wire.ticket)
@@ -176,15 +180,9 @@ export class Connections {
 
   /** Whoever the transaction may have made another is held before anything of it is given to them. */
   #doubtIdentities(transaction: Transaction): void {
-    const { data } = this.#context
-    const model = data.schema.authType === undefined ? undefined : data.models.get(data.schema.authType)
-    if (model === undefined || this.#byAuthKey.size === 0) return
-    const table = `${model.table.schema}.${model.table.name}`
-    if (!transaction.tables.has(table)) return
-    if (transaction.unknown.has(table)) for (const connection of this.#all) connection.doubt(transaction.before)
-    for (const { model: changed, key } of transaction.effects) {
-      if (changed === model) for (const connection of this.#byAuthKey.get(key) ?? []) connection.doubt(transaction.before)
-    }
+    const keys = this.#context.identityChanges.note(transaction)
+    if (keys === 'all') for (const connection of this.#all) connection.doubt(transaction.before)
+    else for (const key of keys) for (const connection of this.#byAuthKey.get(key) ?? []) connection.doubt(transaction.before)
   }
 
   #planFlush(connection: Connection): void {

@@ -11,6 +11,7 @@ import { createFrameCache } from './frame-cache.ts'
 import { ALL_GUARDS, type Guards } from './guards.ts'
 import { handleRequest, type RequestContext } from './handle-request.ts'
 import { Hub } from './hub.ts'
+import { IdentityChanges } from './identity-changes.ts'
 import { createIdentities } from './identity.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
@@ -90,10 +91,12 @@ async function openContext(options: EdgeOptions): Promise<{ context: EdgeContext
     const hub = await Hub.open({ log: options.log, data, limits, nudge: nudge.soon, onError })
     const withheld = withheldFields(data, options.exclude ?? [])
     const wheel = createTimerWheel()
+    const identityChanges = new IdentityChanges(data, database)
     const context: EdgeContext = {
       data,
       hub,
       database,
+      identityChanges,
       asker: createAsker({ limits, metrics }),
       keys,
       limits,
@@ -109,6 +112,7 @@ async function openContext(options: EdgeOptions): Promise<{ context: EdgeContext
     }
     const close = async (): Promise<void> => {
       nudge.cancel()
+      identityChanges.close()
       wheel.close()
       await hub.close()
       await database.close()

@@ -4,6 +4,7 @@ import type { Asker } from './asker.ts'
 import type { EdgeDatabase } from './edge-database.ts'
 import type { Guards } from './guards.ts'
 import type { Hub } from './hub.ts'
+import type { IdentityChanges } from './identity-changes.ts'
 import type { Keys } from './keys.ts'
 import type { Metrics } from './metrics.ts'
 import type { Place } from './place.ts'
@@ -21,6 +22,7 @@ export interface EdgeContext {
   readonly hub: Hub
   readonly database: EdgeDatabase
   readonly asker: Asker
+  readonly identityChanges: IdentityChanges
   readonly keys: Keys
   readonly limits: Limits
   readonly metrics: Metrics

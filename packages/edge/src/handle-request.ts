@@ -5,6 +5,7 @@ import type { EdgeContext } from './edge-context.ts'
 import { errorResponse } from './error-response.ts'
 import type { Identities, Identity } from './identity.ts'
 import { answerRead } from './json-read.ts'
+import type { SettledIdentity } from './identity-changes.ts'
 import type { LiveClient } from './live-client.ts'
 import { countIn } from './metrics.ts'
 import { parseLiveRequest } from './parse-live-request.ts'
@@ -41,9 +42,10 @@ export async function handleRequest(
       const client = await askClient(requestContext)
       return identities.of(client, requestContext.clientKey?.(client))
     }
-    const identity = await identify()
-    if (live.kind === 'read') return await answerRead(context, identity, live)
-    return connections.open({ live, identity, identify, node: requestContext.node })
+    const settle = (): Promise<SettledIdentity> => context.identityChanges.settle(identify)
+    const settled = await settle()
+    if (live.kind === 'read') return await answerRead(context, settled.identity, live)
+    return connections.open({ live, settled, identify: async () => (await settle()).identity, node: requestContext.node })
   } catch (error) {
     countIn(context.metrics.refusals, errorCodeOf(error))
     context.logger.warn('A live request was refused.', { path: requestContext.path, error: error instanceof Error ? error.message : String(error) })

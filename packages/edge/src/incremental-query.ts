@@ -216,7 +216,7 @@ export class IncrementalQuery implements LiveQuery {
 
   async #replaySince(reader: Reader, ticket: Ticket, from: Place): Promise<void> {
     const { context, keySets, plan } = this.#options
-    await Promise.all([...keySets.map((holder) => holder.ready()), context.hub.passed(ticket.horizon)])
+    await Promise.all([...keySets.map((holder) => holder.ready()), context.hub.passed(ticket.horizon), context.hub.passed(from.lsn)])
     await context.hub.since(from.entry, (missed) => {
       if (!this.#readers.has(reader)) return
       if (missed === undefined) return this.#waitForAll([reader], 'gap')

@@ -227,9 +227,10 @@ export class RequeryQuery implements LiveQuery {
   }
 
   /** From a place elsewhere: goes on when nothing it depends on has changed since, and shows the whole when something has. */
-  #continueUntouched(reader: Reader, from: Place): Promise<void> {
+  async #continueUntouched(reader: Reader, from: Place): Promise<void> {
     const { hub } = this.#context
-    return hub.since(from.entry, (missed) => {
+    await hub.passed(from.lsn)
+    await hub.since(from.entry, (missed) => {
       if (!this.#readers.has(reader)) return
       if (missed === undefined) reader.reset('gap')
       const isTouched = missed === undefined || this.#planned.readsNow || missed.some((one) => touches(one, this.#planned.tables))
