@@ -6,7 +6,7 @@ import { progress } from '../command.ts'
 import { show, type Access, type Case } from '../oracle/judge.ts'
 import { HEAD_LINES, loadSchema, openOracle, rowsOf, SchemaProblem, type Client, type Oracle } from '@zenstack-live/testing/oracle'
 import type { Random } from '../random.ts'
-import { generatePolicy, type GeneratedPolicy } from './generate-policy.ts'
+import { generateConstruct, generatePolicy, type GeneratedPolicy } from './generate-policy.ts'
 import {
   AUTHS,
   cell,
@@ -24,7 +24,7 @@ import {
   USERS,
 } from './world.ts'
 
-const ROWS = 80
+const ROWS = 40
 const DOCS_PER_SCHEMA = 36
 const SCHEMAS_PER_WORLD = 5
 
@@ -44,14 +44,22 @@ export async function* askPolicyCases(random: Random, url: string): AsyncGenerat
     await fillWorld(random, oracle)
     const take = await oracle.capture()
     const [docs, members] = [take('public.doc'), take('public.member')]
-    for (let index = 0; index < SCHEMAS_PER_WORLD; index++) yield* askSchema(random, oracle, docs, members)
+    // Most schemas go through the constructs one by one; the others mix them.
+    for (let index = 0; index < SCHEMAS_PER_WORLD; index++)
+      yield* askSchema(random, oracle, docs, members, index < 3 ? index * DOCS_PER_SCHEMA : undefined)
   } finally {
     await oracle.close()
   }
 }
 
-async function* askSchema(random: Random, oracle: Oracle, docs: readonly RawRow[], members: readonly RawRow[]): AsyncGenerator<Case> {
-  const { schema, accepted } = await acceptedSchema(random)
+async function* askSchema(
+  random: Random,
+  oracle: Oracle,
+  docs: readonly RawRow[],
+  members: readonly RawRow[],
+  firstConstruct: number | undefined,
+): AsyncGenerator<Case> {
+  const { schema, accepted } = await acceptedSchema(random, firstConstruct)
   const data = await oracle.dataModel(schema)
   const memberRows = rowsOf(data, 'Member', members).map(({ row }) => row)
   for (const doc of accepted) {
@@ -61,8 +69,8 @@ async function* askSchema(random: Random, oracle: Oracle, docs: readonly RawRow[
 }
 
 /** Policies are random text: what ZenStack's language refuses is left out. */
-async function acceptedSchema(random: Random): Promise<{ schema: SchemaDef; accepted: readonly Doc[] }> {
-  let docs = Array.from({ length: DOCS_PER_SCHEMA }, (_, index) => generateDoc(random, index))
+async function acceptedSchema(random: Random, firstConstruct: number | undefined): Promise<{ schema: SchemaDef; accepted: readonly Doc[] }> {
+  let docs = Array.from({ length: DOCS_PER_SCHEMA }, (_, index) => generateDoc(random, index, firstConstruct))
   const spaceRule = `  @@allow('read', ${random.pick(['true', 'archived', 'owner == auth()', 'members?[user == auth()]', "name == 'one'"])})`
   for (;;) {
     const text = zmodelOf(docs, spaceRule)
@@ -88,8 +96,13 @@ function modelAt(lines: readonly string[], line: number): string {
   return ''
 }
 
-function generateDoc(random: Random, index: number): Doc {
+function generateDoc(random: Random, index: number, firstConstruct: number | undefined): Doc {
   const uses: string[] = []
+  if (firstConstruct !== undefined) {
+    const policy = generateConstruct(random, firstConstruct + index)
+    const line = `  @@allow('${random.pick(['read', policy.text.includes('children') ? 'read' : 'all'])}', ${policy.text})`
+    return { name: `Doc${index}`, lines: [line], uses: policy.uses, text: line }
+  }
   const rule = (kind: string): string => {
     const policy = generatePolicy(random)
     uses.push(...policy.uses)

@@ -237,6 +237,16 @@ function thisPredicate(random: Random): string {
   ])
 }
 
+/** One construct alone, by its number: with all numbers, all of them. Now and then negated. */
+export function generateConstruct(random: Random, number: number): GeneratedPolicy {
+  const uses: string[] = []
+  const names = Object.keys(CONDITIONS)
+  const name = names[number % names.length] ?? ''
+  const text = CONDITIONS[name]?.(random, (construct) => void uses.push(construct), 0) ?? 'false'
+  const isNegated = random.chance(0.3)
+  return { text: isNegated ? `!(${text})` : text, uses: [name, ...(isNegated ? ['not'] : []), ...uses] }
+}
+
 /** A random condition; some are single constructs, so that each meets every row by itself. */
 export function generatePolicy(random: Random): GeneratedPolicy {
   const uses: string[] = []

@@ -85,6 +85,8 @@ function operand(random: Random, kind: FieldKind, isOptional: boolean, operator:
       if (random.chance(0.5) || kind.type === 'Bytes') return kind.asked(random)
       return operators(random, { name: '', kind, isOptional }, use)
     case 'equals':
+      // More digits than a double has.
+      if (kind.type === 'Decimal' && random.chance(0.3)) return '123456789012345678901234567890.123456789'
       return isOptional && random.chance(0.15) ? null : kind.asked(random)
     case 'contains':
     case 'startsWith':
@@ -114,10 +116,16 @@ const TELLING_JSON: readonly Record<string, unknown>[] = [
   { equals: [1, 2] },
   { equals: 9007199254740992 },
   { equals: 1 },
+  { equals: JsonNull },
+  { not: JsonNull },
+  { string_contains: '"' },
+  { string_ends_with: 'c' },
+  { array_starts_with: 1 },
+  { array_starts_with: 2 },
 ]
 
 function jsonFilter(random: Random, kind: FieldKind, isOptional: boolean, use: (operator: string) => void): Record<string, unknown> {
-  if (random.chance(0.25)) {
+  if (random.chance(0.35)) {
     const telling = random.pick(TELLING_JSON)
     for (const operator of Object.keys(telling)) use(operator)
     return telling
