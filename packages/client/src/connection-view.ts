@@ -49,6 +49,8 @@ export class ConnectionInbox {
   #view: ConnectionView
   #buffer: (ChangeFrame | ChangesFrame)[] = []
   #parts = new Map<QueryId, SnapshotFrame[]>()
+  /** Places that `ready` named. They count from the end of the batch on: a replay before it in the batch carries the same entry. */
+  readonly #readyAt = new Map<QueryId, EntryId>()
 
   constructor(view: ConnectionView) {
     this.#view = view
@@ -111,6 +113,11 @@ export class ConnectionInbox {
       if (result !== query.result) changed.add(frame.q)
     }
     this.#buffer = []
+    for (const [id, at] of this.#readyAt) {
+      const query = queries.get(id)
+      if (query !== undefined && (query.at === undefined || compareEntryIds(at, query.at) > 0)) queries.set(id, { ...query, at })
+    }
+    this.#readyAt.clear()
     // An empty id: nothing can be resumed yet, some query is still opening.
     this.#view = { queries, position: position === '' ? undefined : position }
     return { changed, events }
@@ -140,10 +147,10 @@ export class ConnectionInbox {
     this.#parts.delete(frame.q)
     const previous = this.#view.queries.get(frame.q) ?? EMPTY_QUERY_VIEW
     const view = parts?.at(-1)?.isLast === true ? snapshotView(previous, parts) : previous
-    const isAhead = view.at === undefined || compareEntryIds(frame.at, view.at) > 0
+    this.#readyAt.set(frame.q, frame.at)
     this.#set(frame.q, {
       result: view.result ?? emptyResult(frame.shape),
-      at: isAhead ? frame.at : view.at,
+      at: view.at,
       ticket: frame.ticket,
       engine: frame.engine,
       isReady: true,
@@ -156,6 +163,7 @@ export class ConnectionInbox {
     this.#buffer = this.#buffer.filter((buffered) => frame.q !== undefined && buffered.q !== frame.q)
     for (const id of ids) {
       this.#parts.delete(id)
+      this.#readyAt.delete(id)
       const query = this.#view.queries.get(id)
       // What is shown stays until the new snapshot is whole.
       if (query !== undefined) this.#set(id, { ...query, at: undefined, ticket: undefined, isReady: false })

@@ -154,6 +154,24 @@ describe('a live client', () => {
     ])
   })
 
+  it('takes a replay that comes before the ready that names its end', async () => {
+    const live = client()
+    let shown: unknown
+    live.subscribe(live.task.findMany(), ({ data }) => (shown = data?.map(({ id }) => id)))
+    await tick(10)
+    const q = only(connection(0).ids)
+    connection(0).send(...snapshot(q, 5, [{ id: 'a' }]))
+    connection(0).endBatch(5)
+    await tick()
+    connection(0).cut()
+    await tick(600)
+    connection(1).send({ event: 'change', q, at: at(7, 1), ops: [{ op: 'enter', key: 'b', row: { id: 'b' }, sort: 'b' }] })
+    connection(1).send({ event: 'ready', q, at: at(7, 1), engine: 'incremental', shape: 'rows', ticket: 't2' })
+    connection(1).endBatch(7)
+    await tick()
+    expect(shown).toEqual(['a', 'b'])
+  })
+
   it('opens a changed set before it closes the old one', async () => {
     const live = client()
     live.subscribe(live.task.findMany(), () => {})

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { createLiveClient, type LiveClientOptions, type LiveQuery, type LiveState } from '@zenstack-live/client'
 import { schema } from '@zenstack-live/testing/workspace'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
@@ -41,7 +42,7 @@ function watch<T>(live: ReturnType<typeof clientOf>, query: LiveQuery<T>): Watch
     },
     until: (condition) =>
       new Promise((resolve, reject) => {
-        const timer = setTimeout(() => reject(new Error(`Waited in vain; last: ${JSON.stringify(states.at(-1))}`)), 15_000)
+        const timer = setTimeout(() => reject(new Error(`Waited in vain; last: ${inspect(states.at(-1), { depth: 4 })}`)), 15_000)
         const look = (): void => {
           if (!condition(states.at(-1)?.data, states.at(-1))) return
           clearTimeout(timer)

@@ -96,8 +96,12 @@ export class ModelServer {
       stream.queries.set(q, query)
       const canResume = from !== undefined && !isStubborn && query.ticket === this.#ticket(query)
       if (canResume && (isIncremental(query) || this.#isUntouched(query, from, stream.cursor))) {
-        connection.send(ready(q, query, isIncremental(query) ? from : stream.cursor, this.#ticket(query)))
-        if (isIncremental(query)) connection.send(...this.#netEffects(q, query, from, stream.cursor))
+        // A replay may come before the `ready` that names its end, or after one that names its beginning.
+        const replay = isIncremental(query) ? this.#netEffects(q, query, from, stream.cursor) : []
+        const isReplayFirst = behind % 2 === 0
+        if (isReplayFirst) connection.send(...replay)
+        connection.send(ready(q, query, isReplayFirst ? stream.cursor : from, this.#ticket(query), isReplayFirst ? 1 : 0))
+        if (!isReplayFirst) connection.send(...replay)
       } else connection.send(...this.#snapshot(q, query, stream.cursor))
     }
     this.#end(connection, stream)
@@ -189,11 +193,11 @@ const at = (version: number, index = 1): EntryId => parseEntryId(`${version + 1}
 
 const isIncremental = (query: WireQuery): boolean => query.operation === 'findMany' && !JSON.stringify(query.args ?? {}).includes('take')
 
-function ready(q: QueryId, query: WireQuery, version: number, ticket: string): Frame {
+function ready(q: QueryId, query: WireQuery, version: number, ticket: string, index = 0): Frame {
   return {
     event: 'ready',
     q,
-    at: at(version, 0),
+    at: at(version, index),
     engine: isIncremental(query) ? 'incremental' : 'requery',
     shape: query.operation === 'count' ? 'value' : 'rows',
     ticket,
