@@ -2,7 +2,7 @@
  * When each numbered write was seen in this page: its bytes by the code that reads the stream, its text in the DOM, the picture
  * on the screen. Times are milliseconds since 1970, to a few microseconds.
  */
-export interface Stamps {
+interface Stamps {
   frames: [number: number, at: number][]
   renders: [number: number, at: number][]
   paints: [number: number, at: number][]

@@ -12,7 +12,7 @@ export interface LoadClient {
   stop(): Promise<void>
 }
 
-export interface Tally {
+interface Tally {
   events: number
   bytes: number
   reads: number

@@ -26,7 +26,7 @@ export interface RunningPeer {
 /** The end of a response's head: enough for servers that register a connection before they answer. */
 export const END_OF_HEAD = '\r\n\r\n'
 
-export const PLAIN_REQUEST = ['GET / HTTP/1.1', 'Host: 127.0.0.1', 'Accept: text/event-stream', '', ''].join('\r\n')
+const PLAIN_REQUEST = ['GET / HTTP/1.1', 'Host: 127.0.0.1', 'Accept: text/event-stream', '', ''].join('\r\n')
 
 /** How the project's Node runs one of its programs here. */
 export function nodeCommand(file: string, flags: readonly string[] = []): string[] {

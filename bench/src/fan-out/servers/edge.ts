@@ -1,4 +1,4 @@
-import cluster from 'node:cluster'
+import cluster, { type Worker } from 'node:cluster'
 import { serve } from '@hono/node-server'
 import { schema } from '@zenstack-live/testing/workspace'
 import { ZenStackClient } from '@zenstackhq/orm'
@@ -44,7 +44,13 @@ function startWorkers(): void {
       if (collected.length % workers.length === 0) say('gathered')
     })
   }
-  serveCommands({ collect: () => workers.forEach((worker) => worker.send('collect')), stop: () => cluster.disconnect() })
+  serveCommands({ collect: () => workers.forEach((worker) => worker.send('collect')), stop: () => endAll(workers) })
+}
+
+async function endAll(workers: readonly Worker[]): Promise<void> {
+  const ends = workers.map((worker) => new Promise((resolve) => worker.process.once('exit', resolve)))
+  for (const worker of workers) worker.process.kill()
+  await Promise.all(ends)
 }
 
 async function startWorker(): Promise<void> {
