@@ -172,7 +172,7 @@ export class Assembler {
 
   #insert(buffer: Buffer, at: number, lsn: string): void {
     const encoder = this.#options.encoderOf(buffer.readUInt32BE(at))
-    if (encoder === undefined) return
+    if (encoder === undefined || this.#isLeftOut(encoder)) return
     const tuple = this.#newTuple
     readTuple(buffer, at + 5, tuple)
     this.#change(encoder, 'c', encoder.key(tuple), lsn, `"before":null,"after":${encoder.row(tuple)}`, encoder.excluded(tuple))
@@ -180,7 +180,7 @@ export class Assembler {
 
   #update(buffer: Buffer, at: number, lsn: string): void {
     const encoder = this.#options.encoderOf(buffer.readUInt32BE(at))
-    if (encoder === undefined) return
+    if (encoder === undefined || this.#isLeftOut(encoder)) return
     const tag = buffer[at + 4]
     const isFull = tag === TAG_OLD
     const hasOld = isFull || tag === TAG_KEY
@@ -201,7 +201,7 @@ export class Assembler {
 
   #delete(buffer: Buffer, at: number, lsn: string): void {
     const encoder = this.#options.encoderOf(buffer.readUInt32BE(at))
-    if (encoder === undefined) return
+    if (encoder === undefined || this.#isLeftOut(encoder)) return
     const old = this.#oldTuple
     readTuple(buffer, at + 5, old)
     const before = buffer[at + 4] === TAG_OLD ? encoder.row(old) : encoder.identityRow(old)
@@ -229,6 +229,12 @@ export class Assembler {
     const rows = `"message":{"prefix":${name},"content":"${content.toString('base64')}"}`
     this.#push(`{"prefix":${name}}`, this.#envelope.write('m', '"schema":"","table":""', lsn.toString(), rows))
     if (!isTransactional) this.#commit(lsn as Lsn)
+  }
+
+  /** A row of a transaction that is already too large only counts by its table. */
+  #isLeftOut(encoder: TableEncoder): boolean {
+    if (this.#isTooLarge) this.#tables.add(encoder.tableName)
+    return this.#isTooLarge
   }
 
   #change(encoder: TableEncoder, operation: 'c' | 'u' | 'd' | 't', key: string | null, lsn: string, rows: string, excluded?: string): void {

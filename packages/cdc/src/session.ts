@@ -141,7 +141,7 @@ export class CaptureSession {
       await this.#connection.start(this.#options.slot, this.#options.publication, {
         onMessage: (chunk, offset, startLsn) => this.#receive(chunk, offset, startLsn),
         onKeepalive: (endLsn, isReplyRequested) => this.#keepalive(endLsn, isReplyRequested),
-        onEnd: (error) => this.#fail(error),
+        onEnd: (error) => this.#fail(explained(error, this.#options)),
       })
       return true
     } catch (error) {
@@ -366,6 +366,20 @@ async function takeSlot({ query, slot: name, onWarning }: SessionOptions): Promi
   }
   await createSlot(query, name)
   return true
+}
+
+/** Changes from a time before the publication was there cannot be read, whatever is done now. */
+function explained(error: Error, { publication, slot }: SessionOptions): Error {
+  if (!/publication .* does not exist/.test(error.message)) return error
+  return CaptureError.of(
+    {
+      kind: 'publication_missing',
+      severity: 'error',
+      message: `The slot "${slot}" holds changes from before the publication "${publication}" was made.`,
+      cure: 'Run `zenstack-live slot drop --yes`, then `zenstack-live setup`: a new epoch begins, and readers start anew.',
+    },
+    { cause: error },
+  )
 }
 
 /** @see https://www.postgresql.org/docs/current/protocol-replication.html#PROTOCOL-REPLICATION-IDENTIFY-SYSTEM */

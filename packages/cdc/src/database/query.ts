@@ -17,10 +17,11 @@ export function createDatabase(url: string): Database {
   let last: Promise<unknown> = Promise.resolve()
   const open = async (): Promise<pg.Client> => {
     const client = new pg.Client({
-      ...withSettings(url, ['search_path=pg_catalog']),
+      // The server gives up first, so that nothing goes on there that nobody waits for.
+      ...withSettings(url, ['search_path=pg_catalog', `statement_timeout=${CAPTURE_LIMITS.databaseTimeoutMs}`]),
       application_name: 'zenstack-live',
       connectionTimeoutMillis: CAPTURE_LIMITS.databaseTimeoutMs,
-      query_timeout: CAPTURE_LIMITS.databaseTimeoutMs,
+      query_timeout: CAPTURE_LIMITS.databaseTimeoutMs * 2,
     })
     // The next question opens another one.
     client.on('error', () => (opening = undefined))
@@ -36,8 +37,16 @@ export function createDatabase(url: string): Database {
       opening = undefined
       throw error
     })
-    const result = await client.query<Row>(sql, [...parameters])
-    return result.rows
+    try {
+      return (await client.query<Row>(sql, [...parameters])).rows
+    } catch (error) {
+      // Without a code it is not the server's answer: the connection is stuck or gone.
+      if (!(error instanceof Error && 'code' in error)) {
+        opening = undefined
+        client.end().catch(() => undefined)
+      }
+      throw error
+    }
   }
   return {
     query(sql, parameters = []) {

@@ -64,8 +64,23 @@ export function isSlotLost(slot: SlotFacts): boolean {
 export async function createSlot(query: Query, name: string): Promise<void> {
   const [row] = await query(`SELECT current_setting('server_version_num')::int AS version, pg_is_in_recovery() AS standby`)
   const canFailOver = Number(row?.['version']) >= 170_000 && row?.['standby'] === false
-  await query(`SELECT pg_create_logical_replication_slot($1, 'pgoutput', false, false${canFailOver ? ', true' : ''})`, [name])
+  try {
+    await query(`SELECT pg_create_logical_replication_slot($1, 'pgoutput', false, false${canFailOver ? ', true' : ''})`, [name])
+  } catch (cause) {
+    if (!(cause instanceof Error && 'code' in cause && cause.code === QUERY_CANCELED)) throw cause
+    throw CaptureError.of(
+      {
+        kind: 'slot_missing',
+        severity: 'error',
+        message: `The slot "${name}" cannot be made while older transactions are open.`,
+        cure: 'Look for them with `SELECT pid, xact_start, query FROM pg_stat_activity WHERE xact_start IS NOT NULL ORDER BY xact_start`, and end them.',
+      },
+      { cause },
+    )
+  }
 }
+
+const QUERY_CANCELED = '57014'
 
 /** Gives back what the slot holds. The change log begins a new epoch when capture starts again. */
 export async function dropSlot(query: Query, name: string): Promise<void> {
