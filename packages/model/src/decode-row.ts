@@ -13,10 +13,19 @@ const LONG_NUMBER = /\d{16}/
  */
 export function parseExactChange(text: string): ChangeEnvelope {
   const envelope = parseChangeEnvelope(text)
-  if (!LONG_NUMBER.test(text)) return envelope
+  if (!LONG_NUMBER.test(rowsPart(text))) return envelope
   const exact = JSON.parse(text, exactInteger) as ChangeEnvelope | { payload: ChangeEnvelope }
   const { before, after } = 'payload' in exact ? exact.payload : exact
   return { ...envelope, before, after }
+}
+
+/**
+ * The text up to `source`, whose nanoseconds are long numbers in every change: reading each one exactly for them took seven times
+ * as long (44 against 6 µs). Inside strings the quotes of such a name are escaped, so the last one is the envelope's own.
+ */
+function rowsPart(text: string): string {
+  const source = text.lastIndexOf('"source":{')
+  return source > text.lastIndexOf('"after":') ? text.slice(0, source) : text
 }
 
 /**
