@@ -16,7 +16,7 @@ export interface ModelPolicy {
 }
 
 /** The same for every plan of a model, so made once. */
-export interface PolicySummary {
+interface PolicySummary {
   readonly reasons: readonly string[]
   readonly fields: ReadonlySet<string>
   readonly guardedFields: ReadonlySet<string>

@@ -25,7 +25,7 @@ export function presentTime(field: Field, time: StoredTime): unknown {
 }
 
 /** Milliseconds, towards the past. */
-export function floorToMilliseconds(microseconds: bigint): bigint {
+function floorToMilliseconds(microseconds: bigint): bigint {
   const rest = microseconds % 1000n
   return (microseconds - rest) / 1000n - (rest < 0n ? 1n : 0n)
 }

@@ -35,7 +35,7 @@ const TIMES = {
 }
 
 /** A Date, or text that one is made of, as microseconds. */
-export function microsecondsOf(input: unknown): bigint | undefined {
+function microsecondsOf(input: unknown): bigint | undefined {
   const ms = input instanceof Date ? input.getTime() : typeof input === 'string' ? new Date(input).getTime() : NaN
   return ms >= FIRST_MS && ms <= LAST_MS ? BigInt(ms) * 1000n : undefined
 }

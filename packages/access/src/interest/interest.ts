@@ -23,7 +23,7 @@ export interface KeysBranch {
 }
 
 /** Rows whose field lies between two values, both included; `null` is no bound. */
-export interface RangeBranch {
+interface RangeBranch {
   readonly kind: 'range'
   readonly field: string
   readonly low: number | null

@@ -15,7 +15,7 @@ export type Operand =
 export type ColumnOperand = Extract<Operand, { kind: 'column' }>
 export type ValueOperand = Extract<Operand, { kind: 'value' }>
 
-export function unknownOperand(reason: string, mayFail = false): Operand {
+function unknownOperand(reason: string, mayFail = false): Operand {
   return { kind: 'unknown', reason, mayFail }
 }
 
@@ -58,7 +58,7 @@ function columnOf(scope: PolicyScope, model: Model, name: string): Operand {
 }
 
 /** A referenced field of a to-one relation whose key is here and enforced: the key itself, when all of it is there. */
-export function relatedColumn(scope: PolicyScope, relation: Relation, member: string): Operand {
+function relatedColumn(scope: PolicyScope, relation: Relation, member: string): Operand {
   // Within one table ZenStack's subquery loses the row it is asked about.
   if (relation.model === scope.model.name) return unknownOperand(`policy: "${relation.name}" is in its own table`, true)
   const related = scope.data.models.get(relation.model)?.fields.get(member)

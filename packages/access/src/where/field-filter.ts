@@ -29,7 +29,7 @@ export function compileFieldFilter(scope: FilterScope, payload: unknown): Condit
   return field.type === 'String' ? compileStringFilter(scope, payload) : compileStandardFilter(scope, domain, payload)
 }
 
-export function isNull(name: string): Condition {
+function isNull(name: string): Condition {
   return (row) => {
     const value = row[name]
     return value === undefined ? undefined : value === null

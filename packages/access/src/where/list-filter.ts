@@ -48,7 +48,7 @@ function listTest(operator: string, domain: Domain, operands: readonly unknown[]
   }
 }
 
-export function overList(name: string, test: ListTest): Condition {
+function overList(name: string, test: ListTest): Condition {
   return (row) => {
     const list = row[name]
     if (list === undefined || list === null) return list

@@ -47,7 +47,7 @@ export function tableOf(schema: SchemaDef, model: ModelDef): string {
   return `"${schemaName}"."${mapped(model.attributes) ?? model.name}"`
 }
 
-export function columnOf(field: FieldDef): string {
+function columnOf(field: FieldDef): string {
   return mapped(field.attributes) ?? field.name
 }
 
