@@ -170,6 +170,8 @@ export class Connection {
         return void this.#check()
       case 'reopen':
         this.#heldFrom = undefined
+        // What was opened or replayed while it was in doubt was made for the one it no longer is.
+        this.#pending = []
         for (const reader of this.#readers.values()) reader.reopen('identity')
         return
       case 'end':

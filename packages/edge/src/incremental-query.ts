@@ -205,12 +205,17 @@ export class IncrementalQuery implements LiveQuery {
     for (const reader of waiting) reader.fail(error)
   }
 
-  /** Gives what happened since; begins anew where memory cannot tell. */
-  #replay(reader: Reader, transactions: readonly Transaction[]): void {
+  /**
+   * Gives what happened since; begins anew where memory cannot tell.
+   *
+   * @param onGoingOn - called before anything is given, when it need not begin anew
+   */
+  #replay(reader: Reader, transactions: readonly Transaction[], onGoingOn: () => void = () => {}): void {
     const { context, planned } = this.#options
     const operations = this.#operationsOf(unseenOf(transactions, reader.seen))
     if (operations === 'unknown') return this.#waitForAll([reader])
     reader.isFlowing = true
+    onGoingOn()
     if (operations.length > 0) reader.push(changeFrame(planned.q, context.hub.history.head, operations))
   }
 
@@ -221,8 +226,7 @@ export class IncrementalQuery implements LiveQuery {
       if (!this.#readers.has(reader)) return
       if (missed === undefined) return this.#waitForAll([reader], 'gap')
       this.#options.onInterest(this, plan.interestOf(this.#decision()))
-      this.#replay(reader, missed)
-      if (reader.isFlowing) reader.ready(context.hub.history.head, ticket.horizon, this)
+      this.#replay(reader, missed, () => reader.ready(from, ticket.horizon, this))
     })
   }
 }

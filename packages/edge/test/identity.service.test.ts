@@ -63,6 +63,32 @@ describe('a stream whose user changes', () => {
     expect(stream.text).not.toMatch(/4712|4713/)
   })
 
+  it('gives nothing that was made for the one before, when it opens or resumes while the row changes', async () => {
+    await setRole('MANAGER')
+    await running.caughtUp()
+    const manager = await opened()
+    await manager.until(() => (manager.lastEventId ?? '') !== '', 'an id')
+    manager.close()
+    const queries = [TASKS, WINDOW].map((query) => ({ ...query, ticket: manager.query(query.q).ticket ?? '' }))
+    const values: string[] = []
+    for (let round = 0; round < 20; round++) {
+      await setRole('MANAGER')
+      const value = String(5_000_000 + round)
+      values.push(value)
+      const demotion = workspace.db.$transaction(async (tx) => {
+        await tx.user.update({ where: { id: 'bob' }, data: { role: 'MEMBER' } })
+        await tx.task.update({ where: { id: 't1' }, data: { budget: value } })
+      })
+      const stream = await openStream({ base: running.base, queries, lastEventId: manager.lastEventId ?? '' })
+      streams.push(stream)
+      await demotion
+      await running.caughtUp()
+      await stream.until(() => budgets(stream).join() === 'null,null', 'the member to see no budget')
+      for (const secret of values) expect(stream.text).not.toContain(secret)
+    }
+    await workspace.db.task.update({ where: { id: 't1' }, data: { budget: 4713 } })
+  })
+
   it('goes on where it was when the row changed, but not the identity', async () => {
     const stream = await opened()
     const before = stream.frames.length

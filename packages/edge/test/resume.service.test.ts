@@ -62,7 +62,7 @@ describe('a reader that comes back', () => {
     await stream.until(() => stream.query(COUNT.q).value === bodies(stream).length, 'the count')
     // Decided in memory: a change; asked again, because touched: a snapshot; untouched: nothing.
     const ofQuery = (q: string): string[] => stream.frames.flatMap((frame) => ('q' in frame && frame.q === q ? [frame.event] : []))
-    expect(ofQuery(NOTES.q)).toEqual(['change', 'ready'])
+    expect(ofQuery(NOTES.q)).toEqual(['ready', 'change'])
     expect(ofQuery(WINDOW.q)).toEqual(['snapshot', 'ready'])
     expect(ofQuery(USERS.q)).toEqual(['ready'])
     expect(running.edge.metrics().databaseQueries).toBe(2)
