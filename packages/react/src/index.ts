@@ -1,4 +1,4 @@
-export { LiveProvider, type LiveProviderProps } from './live-provider.tsx'
+export { LiveProvider, type LiveProviderProps } from './live-provider.ts'
 export type { Falsy, LiveFlags, LiveQueryOptions, LiveQueryResult } from './live-query-options.ts'
 export { liveHydration, prefetchLiveQuery, type PrefetchOptions } from './prefetch-live-query.ts'
 export { useLiveChanges } from './use-live-changes.ts'

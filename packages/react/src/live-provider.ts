@@ -1,5 +1,5 @@
 import { useQueryClient } from '@tanstack/react-query'
-import { useEffect, useMemo, useReducer, type ReactElement, type ReactNode } from 'react'
+import { createElement, useEffect, useMemo, useReducer, type ReactElement, type ReactNode } from 'react'
 import { LiveContext } from './live-context.ts'
 import { bridgeOf, type AnyLiveClient } from './query-cache-bridge.ts'
 
@@ -25,5 +25,6 @@ export function LiveProvider({ client, children }: LiveProviderProps): ReactElem
   // The person may have changed since the last render: what was theirs is cleared here, before any hook below reads it.
   const scope = bridge.enterScope()
   const value = useMemo(() => ({ bridge, scope }), [bridge, scope])
-  return <LiveContext value={value}>{children}</LiveContext>
+  // Not as JSX: sources also run unbuilt, and Node reads no .tsx.
+  return createElement(LiveContext, { value }, children)
 }
