@@ -119,6 +119,8 @@ const TELLING_JSON: readonly Record<string, unknown>[] = [
   { equals: JsonNull },
   { not: JsonNull },
   { string_contains: '"' },
+  { string_contains: '\\' },
+  { string_starts_with: 'b' },
   { string_ends_with: 'c' },
   { array_starts_with: 1 },
   { array_starts_with: 2 },

@@ -8,10 +8,10 @@ const at = { type: 'DateTime', column: 'timestamp', optional: true } as const
 const us = (text: string): bigint => BigInt(Date.parse(text)) * 1000n
 const isPast = E.binary(E.field('at'), '<', E.call('now'))
 
+const context = (text: string): { auth: null; now: number } => ({ auth: null, now: Date.parse(text) })
+
 describe('a plan that asks for the time', () => {
   const plan = compileRowPlan(createWorld({ Task: { fields: { id, at }, attributes: [allow(isPast)] } }), { model: 'Task', isPolicyOn: true })
-  const context = (text: string): { auth: null; now: number } => ({ auth: null, now: Date.parse(text) })
-
   it('is exact at a moment', () => {
     const row = { id: 1, at: us('2024-05-05T10:00:00Z') + 1n }
     expect(plan.readsNow).toBe(true)
