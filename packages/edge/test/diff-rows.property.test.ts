@@ -1,0 +1,45 @@
+import fc from 'fast-check'
+import type { ResultOperation } from '@zenstack-live/protocol'
+import { describe, expect, it } from 'vitest'
+import { diffRows, type AnswerRow } from '../src/diff-rows.ts'
+
+const rows = fc.uniqueArray(
+  fc.record({ key: fc.constantFrom(...'abcdefghij'), row: fc.record({ n: fc.nat(2), at: fc.date({ noInvalidDate: true }) }) }),
+  {
+    selector: ({ key }) => key,
+  },
+)
+
+describe('the difference of two answers', () => {
+  it('makes the second of the first, however they differ', () => {
+    fc.assert(
+      fc.property(rows, rows, (before, after) => {
+        expect(apply(before, diffRows(before, after))).toEqual(after)
+      }),
+    )
+  })
+
+  it('is nothing between equal answers', () => {
+    fc.assert(
+      fc.property(rows, (answer) => {
+        expect(diffRows(answer, structuredClone(answer))).toEqual([])
+      }),
+    )
+  })
+})
+
+/** As the protocol says: in order, each index in the list as it stands. */
+function apply(before: readonly AnswerRow[], operations: readonly ResultOperation[]): AnswerRow[] {
+  let list = [...before]
+  for (const operation of operations) {
+    if (operation.op === 'value') continue
+    const { key } = operation
+    const old = list.find((row) => row.key === key)
+    const index = 'index' in operation && operation.index !== undefined ? operation.index : list.findIndex((row) => row.key === key)
+    list = list.filter((row) => row.key !== key)
+    if (operation.op === 'leave') continue
+    const row = operation.op === 'enter' ? (operation.row as AnswerRow['row']) : { ...old?.row, ...(operation.op === 'update' ? operation.set : {}) }
+    list.splice(index, 0, { key, row })
+  }
+  return list
+}
