@@ -13,7 +13,9 @@ function Tasks() {
   return (
     <main>
       <h1>Tasks {isLive ? '🔴' : '…'}</h1>
-      {tasks?.map((task) => <p key={task.id}>{task.title}</p>)}
+      {tasks?.map((task) => (
+        <p key={task.id}>{task.title}</p>
+      ))}
       <button onClick={() => createTask({ data: { title: 'Water the plants', ownerId: user } })}>Add</button>
     </main>
   )
