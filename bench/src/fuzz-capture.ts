@@ -137,7 +137,7 @@ async function tableMismatches(client: pg.Client, folded: FoldedLog): Promise<st
   for (const [name, { rows, isPartial }] of folded.tables) {
     const result = await client.query<{ row: unknown }>(FUZZ_ROWS[name] ?? '')
     const real = new Set(result.rows.map(({ row }) => JSON.stringify(row)))
-    const known = new Set(rows.values())
+    const known = new Set([...rows.values()].flat())
     for (const row of known) if (!real.has(row)) mismatches.push(`${name}: the table has no ${row}`)
     if (!isPartial) for (const row of real) if (!known.has(row)) mismatches.push(`${name}: the log has no ${row}`)
   }
