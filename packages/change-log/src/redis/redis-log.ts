@@ -255,10 +255,14 @@ class RedisLog implements ChangeLog {
   }
 
   async #newestLsn(): Promise<Lsn | undefined> {
-    const raw = parseEntries(await this.#redis.xrevrange(this.#keys.stream, '+', '-', 'COUNT', 50)).toReversed()
-    const debezium = createDebeziumReader(this.#limits.debeziumTransactions)
-    const entries = [...decodeEntries(raw, debezium), ...debezium.flush()]
-    return entries.findLast((entry) => entry.lsn > 0n)?.lsn
+    // The newest entry knows it, unless Debezium writes heartbeats and tombstones behind it.
+    for (const count of [1, 50]) {
+      const raw = parseEntries(await this.#redis.xrevrange(this.#keys.stream, '+', '-', 'COUNT', count)).toReversed()
+      const debezium = createDebeziumReader(this.#limits.debeziumTransactions)
+      const lsn = [...decodeEntries(raw, debezium), ...debezium.flush()].findLast((entry) => entry.lsn > 0n)?.lsn
+      if (lsn !== undefined) return lsn
+    }
+    return undefined
   }
 
   async #samples(): Promise<LogSample[]> {

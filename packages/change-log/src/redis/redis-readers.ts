@@ -1,4 +1,5 @@
 import { parseEntryId } from '@zenstack-live/protocol'
+import { optionalEntryId } from '../entry-id-parts.ts'
 import type { DeadLetter, DurableReaders, ReaderInfo } from '../durable-readers.ts'
 import { ChangeLogError } from '../errors.ts'
 import { fencedMessage } from '../fenced-message.ts'
@@ -68,6 +69,16 @@ redis.call('HDEL', KEYS[1], ARGV[1])
 return 1
 `)
 
+// KEYS: readers. ARGV: what the keys of readers and of their dead letters begin with: all of them lie in the slot of KEYS[1].
+const LIST = createScript(`${NOW}
+local rows = {}
+for _, id in ipairs(redis.call('SMEMBERS', KEYS[1])) do
+  local fields = redis.call('HMGET', ARGV[1] .. id, 'owner', 'until', 'cursor', 'state', 'fence', 'savedAt')
+  rows[#rows + 1] = {id, fields, redis.call('HLEN', ARGV[2] .. id), ms(now)}
+end
+return rows
+`)
+
 /** Cursors and leases in Redis, each change one script and so one step, timed by the server's clock. */
 export function createRedisReaders(redis: RedisClient, keys: LogKeys): DurableReaders {
   const run = async (doing: string, ...call: Parameters<typeof runScript> extends [unknown, ...infer Rest] ? Rest : never): Promise<unknown> => {
@@ -95,12 +106,8 @@ export function createRedisReaders(redis: RedisClient, keys: LogKeys): DurableRe
       await run('releasing a reader', RELEASE, [keys.reader(lease.id)], [lease.fence])
     },
     async list() {
-      try {
-        const ids = (await redis.smembers(keys.readers)).sort()
-        return await Promise.all(ids.map((id) => readerInfo(redis, keys, id)))
-      } catch (cause) {
-        throw redisError(cause, 'listing readers')
-      }
+      const reply = await run('listing readers', LIST, [keys.readers], [keys.reader(''), keys.deadLetters('')])
+      return parseReaders(reply)
     },
     async drop(id) {
       return (await run('dropping a reader', DROP, [keys.reader(id), keys.deadLetters(id), keys.readers], [id])) === 1
@@ -121,17 +128,18 @@ export function createRedisReaders(redis: RedisClient, keys: LogKeys): DurableRe
   }
 }
 
-async function readerInfo(redis: RedisClient, keys: LogKeys, id: string): Promise<ReaderInfo> {
-  const [fields, deadLetters, time] = await Promise.all([redis.hgetall(keys.reader(id)), redis.hlen(keys.deadLetters(id)), redis.time()])
-  const nowMs = Number(time[0]) * 1000 + Number(time[1]) / 1000
-  const savedAt = fields['savedAt']
-  return {
-    id,
-    cursor: fields['cursor'] === undefined ? undefined : parseEntryId(fields['cursor']),
-    state: fields['state'],
-    owner: Number(fields['until'] ?? 0) > nowMs ? fields['owner'] : undefined,
-    fence: Number(fields['fence'] ?? 0),
-    deadLetters,
-    savedAtMs: savedAt === undefined ? undefined : Number(savedAt),
-  }
+function parseReaders(reply: unknown): ReaderInfo[] {
+  const rows = (Array.isArray(reply) ? (reply as unknown[][]) : []).map(([id, fields, letters, nowMs]) => {
+    const [owner, until, cursor, state, fence, savedAt] = fields as (string | null)[]
+    return {
+      id: String(id),
+      cursor: optionalEntryId(cursor),
+      state: state ?? undefined,
+      owner: Number(until ?? 0) > Number(nowMs) ? (owner ?? undefined) : undefined,
+      fence: Number(fence ?? 0),
+      deadLetters: Number(letters),
+      savedAtMs: savedAt === null || savedAt === undefined ? undefined : Number(savedAt),
+    }
+  })
+  return rows.sort((a, b) => (a.id < b.id ? -1 : 1))
 }

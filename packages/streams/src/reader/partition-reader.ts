@@ -46,6 +46,8 @@ export class PartitionReader {
   readonly #timers = new Set<NodeJS.Timeout>()
   #matcher: Matcher | undefined
   #isReplaying = false
+  // Asked for every change: a composite signal works its answer out anew each time.
+  #isStopping = false
   #wakeFeed: (() => void) | undefined
   #wakeIdle: (() => void) | undefined
   #end: ReaderEnd = 'stopped'
@@ -60,6 +62,8 @@ export class PartitionReader {
     if (saved === undefined) this.#progress.notBeforeMs = place.notBeforeMs
     this.#schedule = new Schedule(config.concurrency, config.retries !== undefined)
     this.#signal = AbortSignal.any([config.signal, this.#stop.signal])
+    this.#signal.addEventListener('abort', () => (this.#isStopping = true), { once: true })
+    this.#isStopping = this.#signal.aborted
     this.#saver = new Saver({
       log: config.log,
       lease,
@@ -79,7 +83,7 @@ export class PartitionReader {
       await this.#feed()
       return this.#end
     } catch (error) {
-      if (this.#signal.aborted && !(error instanceof StreamGapError)) return this.#end
+      if (this.#isStopping && !(error instanceof StreamGapError)) return this.#end
       throw error
     } finally {
       await this.#finish(renewal)
@@ -126,14 +130,14 @@ export class PartitionReader {
 
   async #feed(): Promise<void> {
     const { hub, limits } = this.#config
-    while (!this.#signal.aborted) {
+    while (!this.#isStopping) {
       try {
         for await (const page of hub.follow(this.#progress.scanned, this.#signal)) {
           await this.#takePage(page)
-          if (this.#signal.aborted) return
+          if (this.#isStopping) return
         }
       } catch (error) {
-        if (this.#signal.aborted) return
+        if (this.#isStopping) return
         const reason = gapReason(error)
         if (reason !== undefined) await this.#gap(reason, error)
         else if (errorCodeOf(error) === 'log_unavailable') await wait(Math.min(limits.standbyPollMs, 500), this.#signal)
@@ -152,7 +156,7 @@ export class PartitionReader {
       for (; mark < marks.length && isBefore(marks[mark], change); mark++) await this.#takeMark(marks[mark])
       const taking = this.#takeChange(change)
       if (taking !== undefined) await taking
-      if (this.#signal.aborted) return
+      if (this.#isStopping) return
     }
     for (; mark < marks.length; mark++) await this.#takeMark(marks[mark])
     this.#progress.scan(page.last)
@@ -206,14 +210,14 @@ export class PartitionReader {
 
   async #roomAhead(): Promise<void> {
     // Half of it, so that the feed does not stop and go with every event.
-    while (this.#progress.ahead > this.#config.limits.maxAhead / 2 && !this.#signal.aborted) {
+    while (this.#progress.ahead > this.#config.limits.maxAhead / 2 && !this.#isStopping) {
       this.#saver.request(0)
       await new Promise<void>((resolve) => (this.#wakeFeed = resolve))
     }
   }
 
   #pump(): void {
-    if (this.#signal.aborted) return
+    if (this.#isStopping) return
     for (let event = this.#schedule.take(); event !== undefined; event = this.#schedule.take()) {
       const taken = event
       if (this.#config.retries !== undefined) {
@@ -225,7 +229,7 @@ export class PartitionReader {
   }
 
   async #deliver(event: PendingEvent): Promise<void> {
-    if (this.#signal.aborted) {
+    if (this.#isStopping) {
       this.#progress.uncount(event.position)
       this.#schedule.postpone(event)
       this.#wake()
@@ -319,7 +323,7 @@ export class PartitionReader {
   /** What came before the gap is finished first; then the place moves behind it, when someone has taken care of it. */
   async #announce(gap: StreamGap): Promise<void> {
     await this.#drained()
-    if (this.#signal.aborted) return
+    if (this.#isStopping) return
     if (this.#config.onGap === undefined) throw new StreamGapError(gap)
     await this.#config.onGap(gap)
     this.#progress.log = this.#config.log.identity
@@ -334,7 +338,7 @@ export class PartitionReader {
 
   /** Resolves when nothing is unfinished, or, once the reader ends, when nothing runs. */
   async #drained(): Promise<void> {
-    while (this.#signal.aborted ? this.#schedule.running > 0 : this.#schedule.size > 0) {
+    while (this.#isStopping ? this.#schedule.running > 0 : this.#schedule.size > 0) {
       await new Promise<void>((resolve) => (this.#wakeIdle = resolve))
     }
   }

@@ -14,7 +14,13 @@ import { findStart, recordsOfOtherSplit } from './start-place.ts'
  */
 export async function runReaderGroup(config: ReaderConfig): Promise<void> {
   const stop = new AbortController()
-  const group: Group = { config: { ...config, signal: AbortSignal.any([config.signal, stop.signal]) }, readers: new Map(), failure: undefined, stop }
+  const group: Group = {
+    config: { ...config, signal: AbortSignal.any([config.signal, stop.signal]) },
+    readers: new Map(),
+    failure: undefined,
+    isOtherSplitForgotten: false,
+    stop,
+  }
   while (!group.config.signal.aborted) {
     try {
       await takeShare(group)
@@ -37,6 +43,7 @@ interface Group {
   config: ReaderConfig
   readers: Map<number, { reader: PartitionReader; ended: Promise<void> }>
   failure: { error: unknown } | undefined
+  isOtherSplitForgotten: boolean
   stop: AbortController
 }
 
@@ -51,7 +58,7 @@ async function takeShare(group: Group): Promise<void> {
     const index = (offset + step) % config.partitions
     if (!readers.has(index)) await tryPartition(group, index)
   }
-  if (readers.size > 0) await forgetOtherSplit(config)
+  if (readers.size > 0 && !group.isOtherSplitForgotten) group.isOtherSplitForgotten = await forgetOtherSplit(config)
 }
 
 async function tryPartition(group: Group, index: number): Promise<void> {
@@ -86,14 +93,20 @@ async function shareOf({ id, owner, partitions, leaseMs, log }: ReaderConfig): P
   return fairShare(partitions, members.length - gone.length)
 }
 
-/** Once every part of the present split has its place, the records of an earlier one are let go; they would hold back retention. */
-async function forgetOtherSplit({ id, partitions, log }: ReaderConfig): Promise<void> {
+/**
+ * Once every part of the present split has its place, the records of an earlier one are let go: they would hold back retention.
+ *
+ * @returns whether there are none any more
+ */
+async function forgetOtherSplit({ id, partitions, log }: ReaderConfig): Promise<boolean> {
   const readers = await log.readers.list()
-  const others = recordsOfOtherSplit(readers, id, partitions).filter(({ owner }) => owner === undefined)
-  if (others.length === 0) return
+  const others = recordsOfOtherSplit(readers, id, partitions)
+  if (others.length === 0) return true
   const placed = readers.filter((reader) => {
     const name = parsePartitionName(reader.id)
     return name?.id === id && name.partitions === partitions && reader.cursor !== undefined
   })
-  if (placed.length === partitions) await Promise.all(others.map((other) => log.readers.drop(other.id)))
+  if (placed.length < partitions || others.some(({ owner }) => owner !== undefined)) return false
+  await Promise.all(others.map((other) => log.readers.drop(other.id)))
+  return true
 }

@@ -1,0 +1,110 @@
+import { openRedisLog, type ChangeLog } from '@zenstack-live/change-log'
+import { compareEntryIds, type EntryId } from '@zenstack-live/protocol'
+import { createStreams, type Streams } from '@zenstack-live/streams'
+import { startPostgres, startRedis } from '@zenstack-live/testing'
+import type { schema } from '@zenstack-live/testing/workspace'
+import { progress, type CommandOptions, type CommandResult } from './command.ts'
+import { openNoteDatabase, writeNotes } from './streams/note-log.ts'
+
+/*
+ * A backlog of created notes in Redis, read by durable streams of one process: handled one by one, 32 at a time, in a loop, and passed
+ * over by filters that match none of them. Handlers do nothing: what is measured is delivery, with its counts and places in Redis.
+ */
+
+type NoteStreams = Streams<typeof schema>
+interface Measured extends Record<string, number> {
+  perSecond: number
+  cpuMicrosPerEvent: number
+}
+
+/** `runs`: notes in the log. */
+export async function run({ runs = 100_000 }: CommandOptions): Promise<CommandResult> {
+  const [postgres, redis] = await Promise.all([startPostgres(), startRedis()])
+  try {
+    const database = await openNoteDatabase(postgres.url)
+    const log = await openRedisLog({ url: redis.url })
+    progress(`writing ${runs} notes into the log`)
+    await writeNotes(log, 1, runs)
+    const measure = async (name: string, work: (streams: NoteStreams) => Promise<number>): Promise<Measured> => {
+      const streams = createStreams<typeof schema>({ log, client: database.client, dataModel: () => database.data })
+      const [startedAt, cpu] = [performance.now(), process.cpuUsage()]
+      const events = await work(streams)
+      const seconds = (performance.now() - startedAt) / 1000
+      const { user, system } = process.cpuUsage(cpu)
+      await streams.close()
+      const measured = { perSecond: events / seconds, cpuMicrosPerEvent: (user + system) / events }
+      progress(`${name}: ${Math.round(measured.perSecond)}/s`)
+      return measured
+    }
+    const few = Math.min(runs, 20_000)
+    const peers = {
+      'handle, concurrency 1': await measure('handle, concurrency 1', (streams) => handleUntil(streams, 'one', few, 1)),
+      'handle, concurrency 32': await measure('handle, concurrency 32', (streams) => handleUntil(streams, 'many', runs, 32)),
+      'for await': await measure('for await', (streams) => loopUntil(streams, runs)),
+      'skipped, 1 id': await measure('skipped, 1 id', (streams) => skip(streams, log, 1, runs)),
+      'skipped, 10 ids': await measure('skipped, 10 ids', (streams) => skip(streams, log, 10, runs)),
+      'skipped, 100 ids': await measure('skipped, 100 ids', (streams) => skip(streams, log, 100, runs)),
+      'skipped, other table, 100 ids': await measure('skipped, other table, 100 ids', (streams) => skip(streams, log, 100, runs, 'Task')),
+    }
+    await log.close()
+    await database.close()
+    return {
+      name: 'streams',
+      metrics: {
+        matchingPerSecond1: peers['handle, concurrency 1'].perSecond,
+        matchingPerSecond32: peers['handle, concurrency 32'].perSecond,
+        skippedPerSecond: peers['skipped, 1 id'].perSecond,
+        skippedPerSecond100Ids: peers['skipped, 100 ids'].perSecond,
+      },
+      peers,
+      notes: ['Rates count entries of the log, each once, however many ids look at it. Redis and Postgres share the cores.'],
+    }
+  } finally {
+    await Promise.all([postgres.stop(), redis.stop()])
+  }
+}
+
+async function handleUntil(streams: NoteStreams, id: string, events: number, concurrency: number): Promise<number> {
+  let handled = 0
+  let done: (() => void) | undefined
+  const finished = new Promise<void>((resolve) => (done = resolve))
+  const handle = streams.handle(
+    { model: 'Note', id, start: 'beginning', created: {} },
+    () => {
+      if (++handled === events) done?.()
+    },
+    { concurrency },
+  )
+  await finished
+  const counted = handled
+  void handle.close()
+  return counted
+}
+
+async function loopUntil(streams: NoteStreams, events: number): Promise<number> {
+  let count = 0
+  for await (const event of streams.stream({ model: 'Note', id: 'loop', start: 'beginning', created: {} }))
+    if (event.key !== '' && ++count === events) break
+  return count
+}
+
+/** Resolves when every id has passed all entries, by the places they keep. */
+async function skip(streams: NoteStreams, log: ChangeLog, ids: number, events: number, model: 'Note' | 'Task' = 'Note'): Promise<number> {
+  const { newest } = await log.state()
+  const names = Array.from({ length: ids }, (_, index) => `skip-${model}-${ids}-${index}`)
+  for (const [index, id] of names.entries()) {
+    if (model === 'Task') streams.handle({ model, id, start: 'beginning', created: {} }, () => undefined)
+    else streams.handle({ model, id, start: 'beginning', created: { rank: { lt: -index } } }, () => undefined)
+  }
+  if (newest === undefined) return 0
+  while (!(await havePassed(log, names, newest))) await new Promise((resolve) => setTimeout(resolve, 50))
+  return events
+}
+
+async function havePassed(log: ChangeLog, names: readonly string[], newest: EntryId): Promise<boolean> {
+  const places = new Map((await log.readers.list()).map(({ id, cursor }) => [id, cursor]))
+  return names.every((name) => {
+    const cursor = places.get(name)
+    return cursor !== undefined && compareEntryIds(cursor, newest) >= 0
+  })
+}
