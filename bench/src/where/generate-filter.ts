@@ -120,6 +120,7 @@ const TELLING_JSON: readonly Record<string, unknown>[] = [
   { not: JsonNull },
   { string_contains: '"' },
   { string_contains: '\\' },
+  { string_contains: 'BC', mode: 'insensitive' },
   { string_starts_with: 'b' },
   { string_ends_with: 'c' },
   { array_starts_with: 1 },
@@ -129,7 +130,7 @@ const TELLING_JSON: readonly Record<string, unknown>[] = [
 function jsonFilter(random: Random, kind: FieldKind, isOptional: boolean, use: (operator: string) => void): Record<string, unknown> {
   if (random.chance(0.35)) {
     const telling = random.pick(TELLING_JSON)
-    for (const operator of Object.keys(telling)) use(operator)
+    for (const operator of Object.keys(telling)) if (kind.operators.includes(operator)) use(operator)
     return telling
   }
   const filter: Record<string, unknown> = {}
