@@ -39,8 +39,8 @@ export function createDebeziumReader(maxTransactions: number): DebeziumReader {
     feed({ id, fields }) {
       const message = parseMessage(id, fields)
       if (message.kind === 'end') {
-        const last = release(true)
-        return last.length > 0 ? last : quiet(id)
+        // A resend may repeat the end of an earlier transaction in the middle of this one.
+        return held?.xid === message.xid ? release(true) : quiet(id)
       }
       if (message.kind === 'idle') return [...release(true), ...quiet(id)]
       if (message.kind === 'none') return quiet(id)
@@ -70,7 +70,7 @@ interface ChangeMessage {
   order: number | undefined
 }
 
-type Message = ChangeMessage | { kind: 'end' } | { kind: 'idle' } | { kind: 'none' }
+type Message = ChangeMessage | { kind: 'end'; xid: number } | { kind: 'idle' } | { kind: 'none' }
 
 function parseMessage(id: EntryId, fields: readonly string[]): Message {
   const { key, value } = keyAndValue(fields)
@@ -81,7 +81,8 @@ function parseMessage(id: EntryId, fields: readonly string[]): Message {
     throw new ChangeLogError('log_unsupported', `Entry ${id} is a CloudEvents message. Set "debezium.format.value=json".`)
   }
   const { status, op, source } = body
-  if (typeof status === 'string') return { kind: status === 'END' ? 'end' : 'none' }
+  // A transaction is named `<txId>:<LSN>`.
+  if (typeof status === 'string') return status === 'END' ? { kind: 'end', xid: Number.parseInt(String(body['id']), 10) >>> 0 } : { kind: 'none' }
   // A heartbeat is sent between transactions.
   if (typeof op !== 'string' || !isObject(source)) return { kind: typeof body['ts_ms'] === 'number' ? 'idle' : 'none' }
   if (op === 'm') return { kind: 'none' }
