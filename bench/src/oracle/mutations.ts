@@ -285,7 +285,7 @@ export const POLICY_MUTATIONS: readonly Mutation[] = [
     'ofStored: losesBlanks ? (stored) => withoutBlanks(stored as string) : (stored) => stored',
     'ofStored: (stored) => stored',
   ),
-  mutation(KINDS, 'members are not mapped to labels', '(labels?.labelOf.get(sent) ?? sent)', 'sent'),
+  mutation(KINDS, 'members are not mapped to labels', '(labels?.labelOf.get(sent) ?? sent)', '(labels?.order[0] ?? sent)'),
   mutation('policy/compile-policy.ts', 'all allows must hold', 'anyOf(allows)', 'allOf(allows)'),
   mutation('policy/compile-policy.ts', 'denies do nothing', '...denies]', ']'),
   mutation(
