@@ -91,13 +91,19 @@ async function openContext(options: EdgeOptions): Promise<{ context: EdgeContext
     const hub = await Hub.open({ log: options.log, data, limits, nudge: nudge.soon, onError })
     const withheld = withheldFields(data, options.exclude ?? [])
     const wheel = createTimerWheel()
+    const asker = createAsker({ limits, metrics })
     const identityChanges = new IdentityChanges(data, database)
     const context: EdgeContext = {
       data,
       hub,
       database,
       identityChanges,
-      asker: createAsker({ limits, metrics }),
+      asker,
+      async ask(client, question) {
+        const answer = await asker.ask(client, question)
+        if (identityChanges.decidesAnswers) await hub.passed(answer.horizon)
+        return answer
+      },
       keys,
       limits,
       metrics,

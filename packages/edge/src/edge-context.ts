@@ -1,11 +1,12 @@
 import type { DataModel } from '@zenstack-live/model'
 import type { Limits, QueryId, ResultOperation } from '@zenstack-live/protocol'
-import type { Asker } from './asker.ts'
+import type { Asker, DatabaseAnswer, Question } from './asker.ts'
 import type { EdgeDatabase } from './edge-database.ts'
 import type { Guards } from './guards.ts'
 import type { Hub } from './hub.ts'
 import type { IdentityChanges } from './identity-changes.ts'
 import type { Keys } from './keys.ts'
+import type { EdgeClient } from './live-client.ts'
 import type { Metrics } from './metrics.ts'
 import type { Place } from './place.ts'
 import type { TimerWheel } from './timer-wheel.ts'
@@ -36,6 +37,8 @@ export interface EdgeContext {
   /** Whether a field's values are kept out of the log. */
   isWithheld(model: string, field: string): boolean
   readonly readNeutralPlugins: readonly string[]
+  /** Asks the database; the answer counts for whoever the identity still is when this resolves. @throws {LiveError} as both do */
+  ask(client: EdgeClient, question: Question): Promise<DatabaseAnswer>
   /** Asks that the log pass a place soon, also on an idle database. */
   nudge(): void
 }

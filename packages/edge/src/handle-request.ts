@@ -43,8 +43,15 @@ export async function handleRequest(
       return identities.of(client, requestContext.clientKey?.(client))
     }
     const settle = (): Promise<SettledIdentity> => context.identityChanges.settle(identify)
-    const settled = await settle()
-    if (live.kind === 'read') return await answerRead(context, settled.identity, live)
+    let settled = await settle()
+    if (live.kind === 'read') {
+      for (;;) {
+        const response = await answerRead(context, settled.identity, live)
+        if (!context.identityChanges.isOutdated(settled)) return response
+        // Made for whom it no longer is.
+        settled = await settle()
+      }
+    }
     return connections.open({ live, settled, identify: async () => (await settle()).identity, node: requestContext.node })
   } catch (error) {
     countIn(context.metrics.refusals, errorCodeOf(error))

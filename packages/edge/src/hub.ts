@@ -1,6 +1,16 @@
 import type { ChangeLog } from '@zenstack-live/change-log'
 import type { DataModel } from '@zenstack-live/model'
-import { errorCodeOf, FIRST_ENTRY_ID, type EntryId, type Limits, type LogEntry, type Lsn, type ResetReason } from '@zenstack-live/protocol'
+import {
+  errorCodeOf,
+  FIRST_ENTRY_ID,
+  formatLsn,
+  LiveError,
+  type EntryId,
+  type Limits,
+  type LogEntry,
+  type Lsn,
+  type ResetReason,
+} from '@zenstack-live/protocol'
 import { Assembler } from './assembler.ts'
 import { createHistory, type History } from './history.ts'
 import type { LogName, Place } from './place.ts'
@@ -80,11 +90,30 @@ export class Hub {
     return () => void this.#waiting.delete(then)
   }
 
-  /** Resolves when the log has passed a place, which it is helped to do on an idle database. */
+  /**
+   * Resolves when the log has passed a place, which it is helped to do on an idle database.
+   *
+   * @throws {LiveError} `log_unavailable` when that takes longer than `databaseTimeoutMs`: the capture stands still
+   */
   passed(lsn: Lsn): Promise<void> {
     if (this.history.head.lsn >= lsn) return Promise.resolve()
-    this.#options.nudge()
-    return new Promise((resolve) => this.whenPassed(lsn, resolve))
+    const { nudge, limits } = this.#options
+    nudge()
+    return new Promise((resolve, reject) => {
+      const giveUp = setTimeout(() => {
+        cancel()
+        reject(
+          new LiveError(
+            'log_unavailable',
+            `The change log has not reached ${formatLsn(lsn)} in ${limits.databaseTimeoutMs} ms. Is a capture running?`,
+          ),
+        )
+      }, limits.databaseTimeoutMs)
+      const cancel = this.whenPassed(lsn, () => {
+        clearTimeout(giveUp)
+        resolve()
+      })
+    })
   }
 
   /**

@@ -1,3 +1,4 @@
+import { authMembers } from '@zenstack-live/access'
 import type { DataModel, Model } from '@zenstack-live/model'
 import type { EdgeDatabase } from './edge-database.ts'
 import type { Identity } from './identity.ts'
@@ -31,6 +32,11 @@ export class IdentityChanges {
   readonly #table: string | undefined
   readonly #database: EdgeDatabase
   readonly #changes = new Map<string, RowChange>()
+  /**
+   * Policies read more of `auth()` than who it is. Then an answer of the database counts only when the log has passed what it
+   * shows: a change of the row behind `auth()` that it shows has come by then, and put the identity it was made for in doubt.
+   */
+  readonly decidesAnswers: boolean
   #clock = 0
   #isClosed = false
 
@@ -38,6 +44,8 @@ export class IdentityChanges {
     this.#model = data.schema.authType === undefined ? undefined : data.models.get(data.schema.authType)
     this.#table = this.#model === undefined ? undefined : `${this.#model.table.schema}.${this.#model.table.name}`
     this.#database = database
+    const { names, isWhole } = authMembers(data)
+    this.decidesAnswers = this.#model !== undefined && (isWhole || [...names].some((name) => this.#model?.idFields.includes(name) !== true))
   }
 
   /** Takes a transaction in. @returns whose rows it changed; `all` when that cannot be told */

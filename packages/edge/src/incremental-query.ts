@@ -170,7 +170,7 @@ export class IncrementalQuery implements LiveQuery {
     await Promise.all(keySets.map((holder) => holder.ready()))
     const { era } = hub
     const start = hub.history.head
-    const answer = await context.asker.ask(identity.client, planned.question)
+    const answer = await context.ask(identity.client, planned.question)
     const result = rowsOfAnswer(context, planned, answer.value, { exactTimes: answer.exactTimes })
     const from = guards.looksBehind ? earlier(hub.history.firstUnseen(answer.snapshot), start) : hub.history.head
     const transactions = hub.history.after(from.entry)

@@ -18,7 +18,7 @@ export async function answerRead(context: EdgeContext, identity: Identity, live:
   if (wire === undefined) throw new TypeError('A read has one query.')
   const planned = planQuery(context, identity, wire)
   const start = context.hub.history.head
-  const answer = await context.asker.ask(identity.client, planned.question)
+  const answer = await context.ask(identity.client, planned.question)
   const result = rowsOfAnswer(context, planned, answer.value)
   const place = context.hub.history.firstUnseen(answer.snapshot) ?? start
   const scope = queryScope(context.keys, identity, planned.text)

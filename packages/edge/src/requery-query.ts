@@ -144,13 +144,13 @@ export class RequeryQuery implements LiveQuery {
   }
 
   async #ask(): Promise<void> {
-    const { hub, asker, metrics } = this.#context
+    const { hub, metrics } = this.#context
     const { era } = hub
     const causesBefore = new Set(this.#causes)
     this.#lastAskedAtMs = performance.now()
     if (this.#version !== undefined) metrics.requeries++
     try {
-      const answer = await asker.ask(this.#client, this.#planned.question)
+      const answer = await this.#context.ask(this.#client, this.#planned.question)
       const result = rowsOfAnswer(this.#context, this.#planned, answer.value)
       if (hub.era !== era) this.#step('answered-stale')
       else this.#take(result, answer.snapshot, causesBefore)
