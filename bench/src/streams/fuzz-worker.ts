@@ -31,7 +31,7 @@ function write(id: string): (event: StreamEvent<Note, 'created' | 'updated'>) =>
     const { after } = beforeAfter(event)
     // Some take a moment, so that others of their row wait.
     if (after.rank % 7 === 0) await new Promise((resolve) => setTimeout(resolve, 1))
-    if (job.isMutated && ++handled % 500 === 0) return
+    if (job.isMutated && ++handled % 50 === 0) return
     appendFileSync(job.outFile, `${process.hrtime.bigint()} ${id} ${event.key} ${after.rank}\n`)
   }
 }

@@ -16,6 +16,7 @@ export interface NoteDatabase {
 /** The workspace's tables, for their types: the notes themselves are written into the log. */
 export async function openNoteDatabase(serverUrl: string): Promise<NoteDatabase> {
   const pool = new pg.Pool({ connectionString: await createDatabase(serverUrl), max: 4 })
+  pool.on('error', () => undefined)
   const client = openClient(pool)
   await client.$pushSchema()
   for (const table of Object.keys(schema.models)) await pool.query(`ALTER TABLE "${table}" REPLICA IDENTITY FULL`)

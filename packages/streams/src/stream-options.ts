@@ -30,20 +30,20 @@ export interface StreamSettings {
   /** Names the reader. It keeps its place under this name: across restarts, processes and changed filters. */
   id: string
   /** @defaultValue `'now'` */
-  start?: StreamStart
+  start?: StreamStart | undefined
   /**
    * Splits the id by row key into this many parts that different processes own at the same time. The order of events of one row is
    * kept, that between rows is not. Changing the number repeats some events.
    *
    * @defaultValue 1
    */
-  partitions?: number
+  partitions?: number | undefined
   /** Ends the stream: what runs is finished, the place is kept. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
   /** Called when changes are gone, instead of `StreamGapError`; when it resolves, the stream goes on behind the gap. */
-  onGap?: (gap: StreamGap) => void | Promise<void>
+  onGap?: ((gap: StreamGap) => void | Promise<void>) | undefined
   /** How long this process may be silent before another one takes over. @defaultValue 10 s */
-  leaseMs?: number
+  leaseMs?: number | undefined
 }
 
 export type StreamOptions<Schema extends SchemaDef, Model extends GetModels<Schema>> = StreamSettings & { model: Model } & EventFilters<
@@ -61,13 +61,13 @@ export type KindsOf<Names> = Extract<Names, EventKind>
 
 export interface HandleSettings {
   /** Events handled at the same time by this process, per partition. Those of one row never overlap. @defaultValue 1 */
-  concurrency?: number
+  concurrency?: number | undefined
   /** Deliveries, the first included, before an event becomes a dead letter. @defaultValue 5 */
-  maxDeliveries?: number
+  maxDeliveries?: number | undefined
   /** Pause before the next delivery; `deliveries` counts those that failed. @defaultValue 500 ms, doubled each time, at most 60 s, with jitter */
-  backoff?: (deliveries: number) => number
+  backoff?: ((deliveries: number) => number) | undefined
   /** Told of every delivery that failed. */
-  onFailure?: (failure: DeliveryFailure) => void
+  onFailure?: ((failure: DeliveryFailure) => void) | undefined
 }
 
 export interface DeliveryFailure {

@@ -1,0 +1,23 @@
+import { ZenStackClient } from '@zenstackhq/orm'
+import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
+import pg from 'pg'
+import { ZenStackLive } from 'zenstack-live'
+import { schema } from './generated/schema.ts'
+
+export type Database = ReturnType<typeof openDatabase>
+export type Live = ZenStackLive<typeof schema>
+
+export function openDatabase(url: string) {
+  return new ZenStackClient(schema, { dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: url }) }) })
+}
+
+/** Without `redis`, the log lives in a file of this process: right for one process, and for development. */
+export function openLive(db: Database, options: { databaseUrl: string; redisUrl?: string; directory?: string }): Live {
+  const { databaseUrl, redisUrl, directory } = options
+  return new ZenStackLive({
+    client: db,
+    database: { url: databaseUrl },
+    ...(redisUrl === undefined ? {} : { redis: { url: redisUrl }, setUp: true }),
+    ...(directory === undefined ? {} : { directory }),
+  })
+}
