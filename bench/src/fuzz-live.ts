@@ -87,7 +87,13 @@ async function addReadable(world: LiveWorld, readable: Map<UserId, Set<string>>)
   await Promise.all(
     USERS.map(async (user) => {
       const client = await world.clientOf(user)
-      const all = await Promise.all([client.user.findMany(), client.space.findMany(), client.task.findMany(), client.comment.findMany(), client.note.findMany()])
+      const all = await Promise.all([
+        client.user.findMany(),
+        client.space.findMany(),
+        client.task.findMany(),
+        client.comment.findMany(),
+        client.note.findMany(),
+      ])
       for (const token of textOf(all).match(TOKEN) ?? []) readable.get(user)?.add(token)
     }),
   )
@@ -154,7 +160,9 @@ async function compareAll(world: LiveWorld, watchers: readonly Watcher[]): Promi
   const different = (): Watcher['queries'] => [...expected].filter(([one, text]) => textOf(one.shown()) !== text).map(([one]) => one)
   while (different().length > 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 20))
   for (const one of different()) {
-    progress(`MISMATCH ${JSON.stringify(one.query)}\n  expected ${expected.get(one)?.slice(0, 2_000)}\n  shown    ${textOf(one.shown()).slice(0, 2_000)}`)
+    progress(
+      `MISMATCH ${JSON.stringify(one.query)}\n  expected ${expected.get(one)?.slice(0, 2_000)}\n  shown    ${textOf(one.shown()).slice(0, 2_000)}`,
+    )
   }
   return { cases: expected.size, mismatches: different().length }
 }

@@ -34,30 +34,56 @@ const taskWhere = (random: Random): Record<string, unknown> =>
     { status: { not: 'DONE' } },
   ])
 
-const noteOrder = (random: Random): unknown => random.pick([[{ id: 'asc' }], [{ rank: 'desc' }, { id: 'asc' }], [{ secret: 'asc' }, { id: 'asc' }], [{ at: 'asc' }, { id: 'desc' }]])
-const taskOrder = (random: Random): unknown => random.pick([[{ id: 'asc' }], [{ dueAt: { sort: 'desc', nulls: 'last' } }, { id: 'asc' }], [{ status: 'asc' }, { title: 'desc' }, { id: 'asc' }]])
+const noteOrder = (random: Random): unknown =>
+  random.pick([[{ id: 'asc' }], [{ rank: 'desc' }, { id: 'asc' }], [{ secret: 'asc' }, { id: 'asc' }], [{ at: 'asc' }, { id: 'desc' }]])
+const taskOrder = (random: Random): unknown =>
+  random.pick([[{ id: 'asc' }], [{ dueAt: { sort: 'desc', nulls: 'last' } }, { id: 'asc' }], [{ status: 'asc' }, { title: 'desc' }, { id: 'asc' }]])
 
 /** Every list is asked in a total order: what the database leaves open cannot be compared. */
 const QUERIES: readonly Make[] = [
   (random) => ({ model: 'note', operation: 'findMany', args: { where: noteWhere(random), orderBy: noteOrder(random) } }),
-  (random) => ({ model: 'note', operation: 'findMany', args: { where: noteWhere(random), orderBy: [{ id: 'desc' }], select: { id: true, body: true } } }),
+  (random) => ({
+    model: 'note',
+    operation: 'findMany',
+    args: { where: noteWhere(random), orderBy: [{ id: 'desc' }], select: { id: true, body: true } },
+  }),
   (random) => ({ model: 'note', operation: 'findMany', args: { where: noteWhere(random), orderBy: noteOrder(random), omit: { secret: true } } }),
   (random) => ({ model: 'note', operation: 'findMany', args: { orderBy: noteOrder(random), skip: random.whole(2), take: 2 } }),
   () => ({ model: 'note', operation: 'findMany', args: { orderBy: [{ rank: 'asc' }, { id: 'asc' }], select: { body: true, rank: true } } }),
   (random) => ({ model: 'note', operation: 'findUnique', args: { where: { id: 1 + random.whole(6) } } }),
   (random) => ({ model: 'note', operation: 'findFirst', args: { where: noteWhere(random), orderBy: [{ rank: 'desc' }, { id: 'asc' }] } }),
   (random) => ({ model: 'note', operation: 'count', args: { where: noteWhere(random) } }),
-  (random) => ({ model: 'note', operation: 'aggregate', args: { where: noteWhere(random), _sum: { rank: true }, _max: { score: true }, _count: true } }),
+  (random) => ({
+    model: 'note',
+    operation: 'aggregate',
+    args: { where: noteWhere(random), _sum: { rank: true }, _max: { score: true }, _count: true },
+  }),
   () => ({ model: 'note', operation: 'groupBy', args: { by: ['rank'], _count: true, orderBy: { rank: 'asc' } } }),
   (random) => ({ model: 'note', operation: 'exists', args: { where: noteWhere(random) } }),
   (random) => ({ model: 'task', operation: 'findMany', args: { where: taskWhere(random), orderBy: taskOrder(random) } }),
-  (random) => ({ model: 'task', operation: 'findMany', args: { where: taskWhere(random), orderBy: [{ id: 'asc' }], select: { id: true, title: true, budget: true } } }),
-  () => ({ model: 'task', operation: 'findMany', args: { orderBy: [{ id: 'asc' }], include: { assignee: true, comments: { orderBy: { id: 'asc' } } } } }),
-  (random) => ({ model: 'task', operation: 'findMany', args: { where: { assignee: { name: { startsWith: 'tok' } }, ...taskWhere(random) }, orderBy: [{ id: 'asc' }] } }),
+  (random) => ({
+    model: 'task',
+    operation: 'findMany',
+    args: { where: taskWhere(random), orderBy: [{ id: 'asc' }], select: { id: true, title: true, budget: true } },
+  }),
+  () => ({
+    model: 'task',
+    operation: 'findMany',
+    args: { orderBy: [{ id: 'asc' }], include: { assignee: true, comments: { orderBy: { id: 'asc' } } } },
+  }),
+  (random) => ({
+    model: 'task',
+    operation: 'findMany',
+    args: { where: { assignee: { name: { startsWith: 'tok' } }, ...taskWhere(random) }, orderBy: [{ id: 'asc' }] },
+  }),
   (random) => ({ model: 'task', operation: 'findUnique', args: { where: { id: `t${1 + random.whole(6)}` } } }),
   (random) => ({ model: 'task', operation: 'count', args: { where: taskWhere(random) } }),
   () => ({ model: 'comment', operation: 'findMany', args: { orderBy: [{ id: 'asc' }] } }),
-  () => ({ model: 'space', operation: 'findMany', args: { orderBy: [{ id: 'asc' }], include: { members: { orderBy: [{ userId: 'asc' }] }, _count: { select: { tasks: true } } } } }),
+  () => ({
+    model: 'space',
+    operation: 'findMany',
+    args: { orderBy: [{ id: 'asc' }], include: { members: { orderBy: [{ userId: 'asc' }] }, _count: { select: { tasks: true } } } },
+  }),
   () => ({ model: 'space', operation: 'findMany', args: { orderBy: [{ id: 'asc' }] } }),
   () => ({ model: 'member', operation: 'findMany', args: { orderBy: [{ spaceId: 'asc' }, { userId: 'asc' }] } }),
   () => ({ model: 'user', operation: 'findMany', args: { orderBy: [{ id: 'asc' }] } }),

@@ -25,9 +25,17 @@ type Db = Pick<LiveWorld['db'], 'user' | 'space' | 'member' | 'task' | 'comment'
 export async function fill(world: LiveWorld, tokens: Tokens): Promise<void> {
   await world.sql('TRUNCATE "Comment", "Task", "Member", "Space", "Note", "User" CASCADE')
   const { db } = world
-  await db.user.createMany({ data: USERS.map((id) => ({ id, name: tokens.next(), role: id === 'ann' ? ('MANAGER' as const) : ('MEMBER' as const) })) })
+  await db.user.createMany({
+    data: USERS.map((id) => ({ id, name: tokens.next(), role: id === 'ann' ? ('MANAGER' as const) : ('MEMBER' as const) })),
+  })
   await db.space.createMany({ data: SPACES.map((id) => ({ id, name: tokens.next() })) })
-  await db.member.createMany({ data: [{ spaceId: 'garden', userId: 'ann' }, { spaceId: 'garden', userId: 'bob' }, { spaceId: 'roof', userId: 'cay' }] })
+  await db.member.createMany({
+    data: [
+      { spaceId: 'garden', userId: 'ann' },
+      { spaceId: 'garden', userId: 'bob' },
+      { spaceId: 'roof', userId: 'cay' },
+    ],
+  })
 }
 
 /** One commit: one to three changes of any table. */
@@ -79,7 +87,12 @@ const changeTask: Write = (db, random, tokens) => {
 const touchTask: Write = (db, random, tokens) =>
   db.task.updateMany({
     where: { id: random.pick(TASKS) },
-    data: random.pick([{ budget: tokens.nextNumber() }, { title: tokens.next() }, { isPrivate: random.chance(0.5) }, { spaceId: random.pick(SPACES) }]),
+    data: random.pick([
+      { budget: tokens.nextNumber() },
+      { title: tokens.next() },
+      { isPrivate: random.chance(0.5) },
+      { spaceId: random.pick(SPACES) },
+    ]),
   })
 
 const renameTask: Write = async (db, random) => {
@@ -101,7 +114,8 @@ const changeMember: Write = async (db, random) => {
   return isThere ? db.member.deleteMany({ where: key }) : db.member.create({ data: key })
 }
 
-const changeRole: Write = (db, random) => db.user.update({ where: { id: random.pick(USERS) }, data: { role: random.pick(['MEMBER', 'MANAGER'] as const) } })
+const changeRole: Write = (db, random) =>
+  db.user.update({ where: { id: random.pick(USERS) }, data: { role: random.pick(['MEMBER', 'MANAGER'] as const) } })
 const renameUser: Write = (db, random, tokens) => db.user.update({ where: { id: random.pick(USERS) }, data: { name: tokens.next() } })
 
 const WRITES: readonly Write[] = [
