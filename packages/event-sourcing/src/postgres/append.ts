@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { ConcurrencyError, EventSourcingError, IsolationError, type ConflictingEvent } from '../errors.ts'
+import { EventSourcingError, IsolationError, type ConflictingEvent } from '../errors.ts'
 import type { AppendOutcome, AppendRequest, NewEvent, StoredEvent } from '../store.ts'
 import type { TableInfo } from '../table-config.ts'
 import { appendFunctionName } from './append-function.ts'
@@ -64,10 +64,6 @@ function parseOutcome(result: Row, events: readonly NewEvent[]): AppendOutcome {
 
 export function parseConflict(row: Row): ConflictingEvent {
   return { id: parseText(row['id'], 'id'), type: parseText(row['type'], 'type'), position: parseNumber(row['position'], 'position') }
-}
-
-export function conflictError(outcome: Extract<AppendOutcome, { kind: 'conflict' }>): ConcurrencyError {
-  return new ConcurrencyError(outcome.conflicting)
 }
 
 function appendedFromRow(event: NewEvent, row: unknown): StoredEvent {
