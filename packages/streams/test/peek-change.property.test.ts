@@ -1,0 +1,26 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { peekChange } from '../src/hub/peek-change.ts'
+
+describe('peeking into a change', () => {
+  it('finds table and operation, whatever the rows hold', () => {
+    const nasty = fc.oneof(
+      fc.string(),
+      fc.constantFrom('"source":{', '"table":"x"', '{"source":{"schema":"a","table":"b"},"op":"d"}', '\\"source\\":{"table":"'),
+    )
+    const row = fc.option(fc.dictionary(nasty, nasty))
+    const name = fc.stringMatching(/^[A-Za-z_ $]{1,20}$/)
+    fc.assert(
+      fc.property(row, row, name, name, fc.constantFrom('c', 'u', 'd', 't', 'r'), (before, after, schema, table, op) => {
+        const text = JSON.stringify({ before, after, source: { version: '3', ts_ms: 1, schema, table, txId: 1 }, transaction: null, op, ts_ms: 1 })
+        expect(peekChange(text)).toEqual({ table: `${schema}.${table}`, op })
+      }),
+    )
+  })
+
+  it('gives up on names that JSON escapes, and on other shapes', () => {
+    expect(peekChange(JSON.stringify({ source: { schema: 'public', table: 'a"b' }, op: 'c' }))).toBeUndefined()
+    expect(peekChange('{"op":"c","source":{"schema":"public","table":"a"}}')).toBeUndefined()
+    expect(peekChange('{}')).toBeUndefined()
+  })
+})
