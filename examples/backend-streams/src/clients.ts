@@ -12,12 +12,14 @@ export function openDatabase(url: string) {
 }
 
 /** Without `redis`, the log lives in a file of this process: right for one process, and for development. */
-export function openLive(db: Database, options: { databaseUrl: string; redisUrl?: string; directory?: string }): Live {
-  const { databaseUrl, redisUrl, directory } = options
+export function openLive(db: Database, options: { databaseUrl: string; redisUrl?: string; directory?: string; slot?: string }): Live {
+  const { databaseUrl, redisUrl, directory, slot } = options
   return new ZenStackLive({
     client: db,
     database: { url: databaseUrl },
     ...(redisUrl === undefined ? {} : { redis: { url: redisUrl }, setUp: true }),
     ...(directory === undefined ? {} : { directory }),
+    // Slots belong to the whole server: two applications on one server need two names.
+    ...(slot === undefined ? {} : { slot, publication: slot }),
   })
 }

@@ -20,7 +20,7 @@ it('moves from consumer groups on per-table streams without losing an event', as
   await db.$pushSchema()
   const redis = new Redis(redisUrl)
   // Step 1: the new capture runs beside the old one.
-  const live = openLive(db, { databaseUrl, directory })
+  const live = openLive(db, { databaseUrl, directory, slot: 'example_migrate' })
   await live.ready()
   const stopDebezium = await debezium(live, redis)
   await redis.xgroup('CREATE', STREAM, GROUP, '0', 'MKSTREAM')

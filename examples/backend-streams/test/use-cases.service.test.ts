@@ -22,7 +22,7 @@ beforeAll(async () => {
   databaseUrl = await createDatabase(serverUrl)
   db = openDatabase(databaseUrl)
   await db.$pushSchema()
-  live = openLive(db, { databaseUrl, directory })
+  live = openLive(db, { databaseUrl, directory, slot: 'example_use_cases' })
   await live.ready()
 })
 afterAll(async () => {
