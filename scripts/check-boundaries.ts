@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Which rooms a room may know, through their public exports. Data flows left to right; so do imports. */
@@ -71,15 +71,11 @@ function isRoom(specifier: string): boolean {
 }
 
 function sourceFiles(folder: string): string[] {
-  let entries
-  try {
-    entries = readdirSync(folder, { recursive: true, withFileTypes: true })
-  } catch {
-    return []
-  }
-  return entries
-    .filter(
-      (entry) => entry.isFile() && /\.tsx?$/.test(entry.name) && !entry.parentPath.includes('node_modules') && !entry.parentPath.includes('/dist'),
-    )
-    .map((entry) => join(entry.parentPath, entry.name))
+  if (!existsSync(folder)) return []
+  // Walked by hand: node_modules is a maze of links.
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) return ['node_modules', 'dist', 'test'].includes(entry.name) ? [] : sourceFiles(path)
+    return /\.tsx?$/.test(entry.name) ? [path] : []
+  })
 }

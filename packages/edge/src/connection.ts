@@ -34,6 +34,8 @@ export class Connection {
   readonly #options: ConnectionOptions
   readonly #readers = new Map<QueryId, QueryReader>()
   #identity: Identity
+  /** What positions are bound to. Signed once per identity: per write it was over a third of what a delivery costs. */
+  #scope: string
   #phase: ConnectionPhase = 'flowing'
   #pending: Buffer[] = []
   #sentId: string
@@ -49,6 +51,7 @@ export class Connection {
   constructor(options: ConnectionOptions) {
     this.#options = options
     this.#identity = options.identity
+    this.#scope = options.scopeOf(options.identity)
     this.#sentId = options.resumedAt
     const { limits, wheel } = options.context
     this.#every(limits.heartbeatIntervalMs, () => this.#write(true))
@@ -135,11 +138,11 @@ export class Connection {
 
   #write(isIdWanted: boolean): void {
     if (this.#phase !== 'flowing' || (this.#pending.length === 0 && !isIdWanted)) return
-    const { context, sink, scopeOf } = this.#options
+    const { context, sink } = this.#options
     const place = this.#reached()
     if (place !== undefined && place !== this.#sentPlace) {
       this.#sentPlace = place
-      this.#sentId = encodePosition(context.placeText(place), scopeOf(this.#identity))
+      this.#sentId = encodePosition(context.placeText(place), this.#scope)
     }
     // Each write ends in an id, moved or repeated: the client applies what came before it at once.
     const parts = this.#pending
@@ -209,6 +212,7 @@ export class Connection {
     if (next.key === this.#identity.key) return this.dispatch('same-identity')
     const previous = this.#identity
     this.#identity = next
+    this.#scope = this.#options.scopeOf(next)
     this.#sentPlace = undefined
     this.#sentId = ''
     onIdentity(this, previous)
