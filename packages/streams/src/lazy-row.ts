@@ -11,13 +11,23 @@ export function lazyRowsOf(model: Model): (raw: RawRow) => StoredRow {
   return rowOf
 }
 
+// Symbols, because fields may have any name.
+const RAW = Symbol('raw')
+const DECODED = Symbol('decoded')
+
+interface LazyFields {
+  [RAW]: RawRow
+  [DECODED]: Record<string, StoredValue | undefined>
+}
+
 const made = new WeakMap<Model, (raw: RawRow) => StoredRow>()
 
 function createLazyRows(model: Model): (raw: RawRow) => StoredRow {
   class LazyRow {
-    readonly raw: RawRow
+    readonly [RAW]: RawRow
+    readonly [DECODED]: Record<string, StoredValue | undefined> = {}
     constructor(raw: RawRow) {
-      this.raw = raw
+      this[RAW] = raw
     }
   }
   for (const field of model.fields.values()) defineField(LazyRow.prototype, model, field)
@@ -26,11 +36,14 @@ function createLazyRows(model: Model): (raw: RawRow) => StoredRow {
 }
 
 function defineField(prototype: object, model: Model, field: Field): void {
-  const alone: Model = { ...model, fields: new Map([[field.name, field]]), fieldsByColumn: new Map([[field.column, field]]) }
-  Object.defineProperty(prototype, field.name, {
-    get(this: { raw: RawRow }): StoredValue | undefined {
-      const value = decodeRow(alone, this.raw)[field.name]
-      Object.defineProperty(this, field.name, { value, enumerable: true })
+  const { name } = field
+  const alone: Model = { ...model, fields: new Map([[name, field]]), fieldsByColumn: new Map([[field.column, field]]) }
+  Object.defineProperty(prototype, name, {
+    get(this: LazyFields): StoredValue | undefined {
+      const known = this[DECODED][name]
+      if (known !== undefined) return known
+      const value = decodeRow(alone, this[RAW])[name]
+      this[DECODED][name] = value
       return value
     },
   })
