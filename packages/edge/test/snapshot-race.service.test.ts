@@ -157,22 +157,34 @@ describe('a snapshot and the stream behind it', () => {
   })
 
   describe('need each guard', () => {
-    it('what a snapshot shows is dropped from the stream', async () => {
-      const faults = await fails({ dropsSeen: false }, { openings: 14, logDelayMs: 200 })
-      expect(faults.repeated + faults.regressed).toBeGreaterThan(0)
+    // A race is lost with some probability, less on a busy machine: it is run until it was.
+    const MAX_ATTEMPTS = 10
+    const faultsOf = async (
+      guards: Parameters<typeof fails>[0],
+      scenario: Parameters<typeof fails>[1],
+      count: (faults: Awaited<ReturnType<typeof fails>>) => number,
+    ): Promise<number> => {
+      let faults = 0
+      for (let attempt = 0; attempt < MAX_ATTEMPTS && faults === 0; attempt++) faults = count(await fails(guards, scenario))
+      return faults
+    }
+
+    it('what a snapshot shows is dropped from the stream', { timeout: 300_000 }, async () => {
+      const scenario = { openings: 14, logDelayMs: 200 }
+      expect(await faultsOf({ dropsSeen: false }, scenario, ({ repeated, regressed }) => repeated + regressed)).toBeGreaterThan(0)
     })
 
-    it('what the log holds already, but the snapshot does not show, is told', async () => {
-      expect((await fails({ looksBehind: false }, { openings: 12, isStalled: true })).lost).toBeGreaterThan(0)
+    it('what the log holds already, but the snapshot does not show, is told', { timeout: 300_000 }, async () => {
+      expect(await faultsOf({ looksBehind: false }, { openings: 12, isStalled: true }, ({ lost }) => lost)).toBeGreaterThan(0)
     })
 
-    it('an answer counts only when it saw its cause', async () => {
-      expect((await fails({ waitsForCause: false }, { openings: 12, isStalled: true })).lost).toBeGreaterThan(0)
+    it('an answer counts only when it saw its cause', { timeout: 300_000 }, async () => {
+      expect(await faultsOf({ waitsForCause: false }, { openings: 12, isStalled: true }, ({ lost }) => lost)).toBeGreaterThan(0)
     })
 
-    it('no id is sent before the log has passed what the snapshot shows', async () => {
-      const faults = await fails({ holdsIds: false }, { openings: 14, isResumed: true, logDelayMs: 200 })
-      expect(faults.repeated + faults.regressed).toBeGreaterThan(0)
+    it('no id is sent before the log has passed what the snapshot shows', { timeout: 300_000 }, async () => {
+      const scenario = { openings: 14, isResumed: true, logDelayMs: 200 }
+      expect(await faultsOf({ holdsIds: false }, scenario, ({ repeated, regressed }) => repeated + regressed)).toBeGreaterThan(0)
     })
   })
 })
