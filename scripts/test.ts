@@ -41,7 +41,12 @@ async function runEndToEnd(): Promise<Counts> {
   if (browser.path === undefined) return { ...NO_COUNTS, skipped: [`every browser test: ${browser.cure}`] }
   say(`Browser: ${browser.path} (${browser.origin})`)
   const report = join(reports, 'e2e.json')
-  await run('playwright', ['test', '--reporter=list,json'], { CHROMIUM_PATH: browser.path, PLAYWRIGHT_JSON_OUTPUT_NAME: report })
+  await run('playwright', ['test', '--reporter=list,json'], {
+    CHROMIUM_PATH: browser.path,
+    PLAYWRIGHT_JSON_OUTPUT_NAME: report,
+    // Playwright loads the specs by itself: it has to find unbuilt packages too.
+    NODE_OPTIONS: '--conditions=@zenstack-live/source',
+  })
   return readPlaywrightReport(report)
 }
 

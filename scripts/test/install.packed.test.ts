@@ -2,9 +2,9 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createDatabase, freePort } from '@zenstack-live/testing'
+import { freePort, startPostgres } from '@zenstack-live/testing'
 import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { packAll, root, run } from './pack.ts'
 
 const NODE_VERSIONS = ['22.18.0', '24']
@@ -92,7 +92,9 @@ describe('what users install', () => {
 
   for (const version of NODE_VERSIONS) {
     it(`receives a row that plain SQL inserted, on Node ${version}`, async () => {
-      const databaseUrl = await createDatabase(inject('postgresUrl'))
+      // A server of its own: slots belong to the whole server, and the app takes the default one.
+      const postgres = await startPostgres()
+      const databaseUrl = await postgres.createDatabase()
       const sql = new pg.Client(databaseUrl)
       await sql.connect()
       await sql.query(TABLE)
@@ -110,6 +112,7 @@ describe('what users install', () => {
       } finally {
         await Promise.all([subscriber.end(), server.end()])
         await sql.end()
+        await postgres.stop()
       }
     })
   }
