@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { findBrowser } from './find-browser.ts'
 import { addCounts, NO_COUNTS, readPlaywrightReport, readVitestReport, summaryLine, type Counts } from './test-report.ts'
 
-const VITEST_PROJECTS = ['unit', 'types', 'property', 'react', 'service', 'packed']
-const GROUPS = [...VITEST_PROJECTS, 'e2e']
+const VITEST_GROUPS = ['unit', 'types', 'property', 'react', 'service', 'packed']
+const GROUPS = [...VITEST_GROUPS, 'e2e']
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const reports = join(root, '.cache', `test-reports-${process.pid}`)
@@ -30,9 +30,22 @@ if (counts.skipped.length > 0) say(`\nNot run:\n${counts.skipped.map((title) => 
 say(`\n${summaryLine(counts)}`)
 process.exit(counts.failed === 0 ? 0 : 1)
 
-async function runVitest(project: string): Promise<Counts> {
-  const report = join(reports, `${project}.json`)
-  await run('vitest', ['run', '--project', project, '--reporter=dot', '--reporter=json', `--outputFile.json=${report}`], {})
+async function runVitest(group: string): Promise<Counts> {
+  const report = join(reports, `${group}.json`)
+  // `types` stands for two projects: as Node sees the packages, and as an app with a bundler does.
+  await run(
+    'vitest',
+    [
+      'run',
+      '--project',
+      group,
+      ...(group === 'types' ? ['--project', 'types-browser'] : []),
+      '--reporter=dot',
+      '--reporter=json',
+      `--outputFile.json=${report}`,
+    ],
+    {},
+  )
   return readVitestReport(report)
 }
 
