@@ -28,7 +28,8 @@ export interface CatalogTable {
   kind: 'table' | 'partitioned' | 'partition' | 'view' | 'foreign' | 'other'
   persistence: 'permanent' | 'unlogged' | 'temporary'
   replicaIdentity: 'default' | 'nothing' | 'full' | 'index'
-  primaryKey: string[]
+  /** Columns that tell rows apart, and are never NULL: of the primary key first, then of unique indexes. */
+  uniqueKeys: string[][]
   /** Native row-level security is on: what Postgres shows depends on its role, not only on ZenStack's policies. */
   hasRowSecurity: boolean
   columns: Record<string, CatalogColumn>

@@ -49,8 +49,8 @@ function createModel(schema: SchemaDef, catalog: Catalog, definition: ModelDef, 
   const refusal =
     refusalOfView(definition, table) ??
     refusalOfTable(catalog, table) ??
-    refusalOfKey(definition) ??
-    fields.map((field) => refusalOfField(field, catalogTable)).find((each) => each !== undefined)
+    fields.map((field) => refusalOfField(field, catalogTable)).find((each) => each !== undefined) ??
+    refusalOfKey(definition, fields, catalogTable)
   return {
     kind: 'model',
     name: definition.name,
@@ -122,10 +122,23 @@ function refusalOfView(definition: ModelDef, table: { schema: string; name: stri
     : undefined
 }
 
-function refusalOfKey(definition: ModelDef): Refusal | undefined {
-  return definition.idFields.length === 0
-    ? { reason: 'no_key', message: `Model "${definition.name}" has no key: its rows cannot be told apart.`, cure: 'Add @id or @@id to the model.' }
-    : undefined
+function refusalOfKey(definition: ModelDef, fields: readonly Field[], table: CatalogTable | undefined): Refusal | undefined {
+  if (definition.idFields.length === 0) {
+    return {
+      reason: 'no_key',
+      message: `Model "${definition.name}" has no key: its rows cannot be told apart.`,
+      cure: 'Add @id or @@id to the model.',
+    }
+  }
+  const key = fields.filter((field) => definition.idFields.includes(field.name)).map((field) => field.column)
+  // What only the schema says is unique, two rows may share.
+  if (table === undefined || table.uniqueKeys.some((columns) => columns.every((column) => key.includes(column)))) return undefined
+  const columns = key.map((column) => `"${column}"`).join(', ')
+  return {
+    reason: 'no_key',
+    message: `Table "${table.schema}"."${table.name}" has no unique index on the key of model "${definition.name}": its rows cannot be told apart.`,
+    cure: `ALTER TABLE "${table.schema}"."${table.name}" ADD PRIMARY KEY (${columns})`,
+  }
 }
 
 function refusalOfField(field: Field, table: CatalogTable | undefined): Refusal | undefined {

@@ -18,9 +18,11 @@ const DATABASE = `
 const TABLES = `
   SELECT n.nspname AS schema, c.relname AS name, c.relkind::text AS kind, c.relpersistence::text AS persistence,
     c.relreplident::text AS identity, c.relispartition AS "isPartition", c.relrowsecurity AS "hasRowSecurity",
-    (SELECT coalesce(json_agg(a.attname ORDER BY k.place), '[]') FROM pg_index i
-      CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place)
-      JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum WHERE i.indrelid = c.oid AND i.indisprimary) AS key,
+    (SELECT coalesce(json_agg(k.columns ORDER BY i.indisprimary DESC, i.indexrelid), '[]') FROM pg_index i
+      CROSS JOIN LATERAL (SELECT json_agg(a.attname ORDER BY p.place) AS columns, bool_and(a.attnotnull) AS "areRequired"
+        FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS p(attnum, place)
+        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = p.attnum WHERE p.place <= i.indnkeyatts) AS k
+      WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL AND k."areRequired") AS "uniqueKeys",
     (SELECT coalesce(json_agg(json_build_object('referenced', rn.nspname || '.' || r.relname,
         'columns', (SELECT json_agg(a.attname ORDER BY k.place) FROM unnest(f.conkey) WITH ORDINALITY AS k(attnum, place)
           JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.attnum),
@@ -81,7 +83,7 @@ function addTable(catalog: Catalog, row: Record<string, unknown>): void {
     kind: row['isPartition'] === true ? 'partition' : (KINDS[text(row['kind'])] ?? 'other'),
     persistence: PERSISTENCE[text(row['persistence'])] ?? 'temporary',
     replicaIdentity: IDENTITIES[text(row['identity'])] ?? 'nothing',
-    primaryKey: json(row['key']) as string[],
+    uniqueKeys: json(row['uniqueKeys']) as string[][],
     hasRowSecurity: row['hasRowSecurity'] === true,
     columns: {},
     foreignKeys: (json(row['foreignKeys']) as { columns: string[]; referenced: string; referencedColumns: string[] }[]).map((key) => ({

@@ -85,6 +85,7 @@ describe('a schema against its database', () => {
   it.each([
     ['replica_identity', 'ALTER TABLE "User" REPLICA IDENTITY DEFAULT', 'ALTER TABLE "User" REPLICA IDENTITY FULL'],
     ['unlogged', 'ALTER TABLE "_labels" SET UNLOGGED', 'ALTER TABLE "_labels" SET LOGGED'],
+    ['no_key', 'ALTER TABLE "my things" DROP CONSTRAINT "my things_pkey"', 'ALTER TABLE "my things" ADD PRIMARY KEY (a, "B b")'],
     ['missing_column', 'ALTER TABLE "my things" RENAME COLUMN big TO gone', 'ALTER TABLE "my things" RENAME COLUMN gone TO big'],
     ['column_type', 'ALTER TABLE "my things" ALTER COLUMN big TYPE text', 'ALTER TABLE "my things" ALTER COLUMN big TYPE bigint USING big::bigint'],
   ])('refuses a table by name: %s', async (reason, breaking, mending) => {

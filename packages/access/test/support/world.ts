@@ -91,7 +91,7 @@ function catalogOf(schema: SchemaDef, models: Record<string, ModelSpec>, collati
       kind: 'table',
       persistence: 'permanent',
       replicaIdentity: 'full',
-      primaryKey: schema.models[name]?.idFields.slice() ?? [],
+      uniqueKeys: [schema.models[name]?.idFields.slice() ?? []],
       hasRowSecurity: false,
       columns: Object.fromEntries(Object.entries(spec.fields).map(([field, each]) => [field, columnOf(schema, field, each)])),
       foreignKeys: Object.values(spec.relations ?? {}).flatMap(({ type, relation }): CatalogTable['foreignKeys'] =>

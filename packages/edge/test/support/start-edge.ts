@@ -16,6 +16,7 @@ export interface RunningEdge {
   base: string
   app: Hono
   /** Resolves when the log has all that was committed. */
+  readonly publication: string
   caughtUp(): Promise<void>
   /** Ends the edge and its server, and starts others on the same log. */
   restart(options?: Partial<EdgeOptions>): Promise<void>
@@ -74,6 +75,7 @@ export async function startEdge(
     log,
     base: server.base,
     app,
+    publication: slot,
     caughtUp: () => capture.caughtUp(),
     async restart(extra = {}) {
       await edge.close()
