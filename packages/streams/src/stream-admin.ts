@@ -80,7 +80,12 @@ export function createStreamAdmin(log: ChangeLog): StreamAdmin {
       return removed.filter(Boolean).length
     },
     async drop(id) {
-      const dropped = await Promise.all((await partsOf(id)).map((part) => readers.drop(part.id)))
+      const dropped = await Promise.all(
+        (await partsOf(id)).map(async (part) => {
+          await readers.drop(replayName(part.id))
+          return readers.drop(part.id)
+        }),
+      )
       return dropped.some(Boolean)
     },
   }

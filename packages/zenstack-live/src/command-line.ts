@@ -9,6 +9,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ command: Command }>>> = 
   tail: () => import('./commands/tail.ts'),
   slot: () => import('./commands/slot.ts'),
   edge: () => import('./commands/edge.ts'),
+  streams: () => import('./commands/streams.ts'),
 }
 
 /**

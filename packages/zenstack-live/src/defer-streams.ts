@@ -1,4 +1,4 @@
-import type { HandleSettings, LiveStream, StreamHandle, Streams } from '@zenstack-live/streams'
+import type { HandleSettings, LiveStream, StreamAdmin, StreamHandle, Streams } from '@zenstack-live/streams'
 import type { SchemaDef } from '@zenstackhq/schema'
 
 /** The part of {@link Streams} that an application calls. */
@@ -15,6 +15,17 @@ export function deferStreams(open: () => Promise<UntypedStreamCalls>): UntypedSt
   return {
     stream: (options) => deferStream(async () => (await open()).stream(options)),
     handle: (options, handler, settings) => deferHandle(async () => (await open()).handle(options, handler, settings)),
+  }
+}
+
+/** The same for what operators do with streams. */
+export function deferAdmin(open: () => Promise<StreamAdmin>): StreamAdmin {
+  return {
+    list: async () => (await open()).list(),
+    deadLetters: async (id) => (await open()).deadLetters(id),
+    replay: async (id, position) => (await open()).replay(id, position),
+    discard: async (id, position) => (await open()).discard(id, position),
+    drop: async (id) => (await open()).drop(id),
   }
 }
 

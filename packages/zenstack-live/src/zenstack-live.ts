@@ -4,11 +4,11 @@ import { openEmbeddedLog, openRedisLog, type ChangeLog, type Retention } from '@
 import { createEdge, type Edge, type EdgeLogger, type LiveClient } from '@zenstack-live/edge'
 import { createDataModel, readCatalog, type DataModel } from '@zenstack-live/model'
 import type { Limits } from '@zenstack-live/protocol'
-import { createStreams, type StreamClient, type Streams } from '@zenstack-live/streams'
+import { createStreamAdmin, createStreams, type StreamAdmin, type StreamClient, type Streams } from '@zenstack-live/streams'
 import type { SchemaDef } from '@zenstackhq/schema'
 import pg from 'pg'
 import { capturedTables } from './captured-tables.ts'
-import { deferStreams, type StreamCalls, type UntypedStreamCalls } from './defer-streams.ts'
+import { deferAdmin, deferStreams, type StreamCalls, type UntypedStreamCalls } from './defer-streams.ts'
 import { logSink } from './log-sink.ts'
 import { DEFAULT_RETENTION, TRIM_INTERVAL_MS } from './retention.ts'
 
@@ -87,6 +87,8 @@ export class ZenStackLive<in out Schema extends SchemaDef = any> {
   readonly stream: StreamCalls<Schema>['stream']
   /** The same with a handler: concurrent, in order per row, with retries and dead letters. */
   readonly handle: StreamCalls<Schema>['handle']
+  /** Ids with their places, owners and dead letters; what `zenstack-live streams` shows. */
+  readonly streams: StreamAdmin
   readonly #options: ZenStackLiveOptions<Schema>
   readonly #logger: LiveLogger
   #parts: Promise<Parts> | undefined
@@ -99,6 +101,7 @@ export class ZenStackLive<in out Schema extends SchemaDef = any> {
     const { stream, handle } = deferStreams(() => this.#streams()) as unknown as StreamCalls<Schema>
     this.stream = stream
     this.handle = handle
+    this.streams = deferAdmin(async () => createStreamAdmin(await this.log()))
   }
 
   /**
