@@ -166,7 +166,7 @@ describe('what cannot be live', () => {
       `ALTER PUBLICATION ${edge.publication} DROP TABLE "Note"; ALTER TABLE "Note" SET UNLOGGED`,
       `ALTER TABLE "Note" SET LOGGED; ALTER PUBLICATION ${edge.publication} ADD TABLE "Note"`,
     )
-    await refused('ALTER TABLE "Note" DROP CONSTRAINT "Note_pkey"', 'ALTER TABLE "Note" ADD PRIMARY KEY (id)')
+    await refused('ALTER TABLE "Note" DROP CONSTRAINT "unique_Note_id"', 'ALTER TABLE "Note" ADD PRIMARY KEY (id)')
     await other.sql('ALTER TABLE "Note" ENABLE ROW LEVEL SECURITY')
     await edge.restart()
     const query = wire('Note', 'findMany')
