@@ -66,7 +66,7 @@ function table(name: string, columns: readonly CatalogColumn[]): Catalog['tables
     kind: 'table',
     persistence: 'permanent',
     replicaIdentity: 'full',
-    primaryKey: ['id'],
+    uniqueKeys: [['id']],
     hasRowSecurity: false,
     columns: Object.fromEntries(columns.map((each) => [each.name, each])),
     foreignKeys: [],
