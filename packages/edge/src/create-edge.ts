@@ -16,6 +16,7 @@ import { createIdentities } from './identity.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { encodePlace, type LogName, type Place } from './place.ts'
+import { Projections, type LiveProjections } from './projections.ts'
 import { createTimerWheel } from './timer-wheel.ts'
 
 export interface EdgeOptions {
@@ -33,6 +34,8 @@ export interface EdgeOptions {
   readNeutralPlugins?: readonly string[]
   /** Fields, as `model.field`, whose values never reach the log. */
   exclude?: readonly string[]
+  /** What `{base}/$projections/{name}/{id}` shows, by name. */
+  projections?: LiveProjections
   /** @internal For tests only. */
   guards?: Partial<Guards>
 }
@@ -61,18 +64,25 @@ export async function createEdge(options: EdgeOptions): Promise<Edge> {
   const check = (client: Parameters<typeof checkProtection>[0]): void => checkProtection(client, options.dangerouslyAllowUnprotected === true)
   const identities = createIdentities({ data, database, keys, readNeutralPlugins, check })
   const connections = new Connections(context)
+  const projections = new Projections(context, options.projections ?? {})
   return {
-    handle: (request, requestContext) => handleRequest({ context, identities, connections }, request, requestContext),
+    handle: (request, requestContext) => handleRequest({ context, identities, connections, projections }, request, requestContext),
     async commitPosition() {
       const lsn = await database.markNow()
       hub.whenPassed(lsn, () => connections.moveIdsSoon())
       return formatLsn(lsn)
     },
-    refreshIdentity: (id) => connections.refreshIdentity(id),
+    refreshIdentity(id) {
+      connections.refreshIdentity(id)
+      projections.refreshIdentity(id)
+    },
     metrics: () => metrics,
-    drain: () => connections.drain(),
+    async drain() {
+      await Promise.all([connections.drain(), projections.close()])
+    },
     async close() {
       connections.close()
+      await projections.close()
       await close()
     },
   }

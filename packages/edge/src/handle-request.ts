@@ -9,6 +9,8 @@ import type { SettledIdentity } from './identity-changes.ts'
 import type { LiveClient } from './live-client.ts'
 import { countIn } from './metrics.ts'
 import { parseLiveRequest } from './parse-live-request.ts'
+import { isProjectionPath } from './projection-request.ts'
+import type { Projections } from './projections.ts'
 import type { NodeSide } from './stream-response.ts'
 
 export interface RequestContext {
@@ -26,23 +28,25 @@ export interface EdgeParts {
   context: EdgeContext
   identities: Identities
   connections: Connections
+  projections: Projections
 }
 
 /** Answers one request: with a stream, with `{ data, meta }`, or with the code of what is wrong. */
 export async function handleRequest(
-  { context, identities, connections }: EdgeParts,
+  { context, identities, connections, projections }: EdgeParts,
   request: Request,
   requestContext: RequestContext,
 ): Promise<Response> {
   try {
-    const modelNamed = (name: string): string | undefined => modelOf(context.data, name)
-    const live = await parseLiveRequest(request, requestContext.path, context.limits, modelNamed)
-    if (live.kind !== 'read' && !connections.hasRoom) return connections.turnAway()
     const identify = async (): Promise<Identity> => {
       const client = await askClient(requestContext)
       return identities.of(client, requestContext.clientKey?.(client))
     }
     const settle = (): Promise<SettledIdentity> => context.identityChanges.settle(identify)
+    const { path, node } = requestContext
+    if (isProjectionPath(path)) return await projections.answer({ request, path, settle, node, turnAway: () => connections.turnAway() })
+    const live = await parseLiveRequest(request, path, context.limits, (name) => modelOf(context.data, name))
+    if (live.kind !== 'read' && !connections.hasRoom) return connections.turnAway()
     let settled = await settle()
     if (live.kind === 'read') {
       for (;;) {
@@ -52,7 +56,7 @@ export async function handleRequest(
         settled = await settle()
       }
     }
-    return connections.open({ live, settled, identify: async () => (await settle()).identity, node: requestContext.node })
+    return connections.open({ live, settled, identify: async () => (await settle()).identity, node })
   } catch (error) {
     countIn(context.metrics.refusals, errorCodeOf(error))
     context.logger.warn('A live request was refused.', { path: requestContext.path, error: error instanceof Error ? error.message : String(error) })

@@ -4,4 +4,5 @@ export { commitPosition, createHonoLiveHandler, withCommitPosition, type HasEdge
 export type { RequestContext } from './handle-request.ts'
 export type { LiveClient } from './live-client.ts'
 export type { Metrics } from './metrics.ts'
+export type { LiveProjection, LiveProjections } from './projections.ts'
 export type { NodeSide } from './stream-response.ts'

@@ -24,9 +24,18 @@ export type {
 } from './frame.ts'
 export type { JsonAnswer, JsonResume } from './json-answer.ts'
 export { LIMITS, type Limits } from './limits.ts'
+export type { JsonPatchOperation, LiveProjectionReader, LiveProjectionSource, ProjectionFrame, StopSignal } from './live-projection.ts'
 export type { BulkEntry, ChangeEntry, EpochEntry, LogBatch, LogEntry, ProgressEntry } from './log-entry.ts'
 export { formatLsn, parseLsn, type Lsn } from './lsn.ts'
 export { positionLsn } from './position-lsn.ts'
+export {
+  decodeProjectionFrame,
+  encodeProjectionFrame,
+  type ProjectionAnswer,
+  type ProjectionPatchFrame,
+  type ProjectionSnapshotFrame,
+  type ProjectionStreamFrame,
+} from './projection-frame.ts'
 export { LIVE_OPERATIONS, queryId, queryText, type Encoded, type LiveOperation, type LiveRequestBody, type QueryId, type WireQuery } from './query.ts'
 export { createSseDecoder, type SseBlock, type SseDecoder } from './sse-decoder.ts'
 export {

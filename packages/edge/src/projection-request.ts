@@ -1,0 +1,47 @@
+import { LAST_EVENT_ID_HEADER, LAST_EVENT_ID_PARAMETER, PROJECTIONS_SEGMENT, ProtocolError, type Limits } from '@zenstack-live/protocol'
+
+/** What a request for a projection asks for, checked in form only. */
+export interface ProjectionRequest {
+  readonly name: string
+  readonly id: string
+  readonly isStream: boolean
+  readonly lastEventId: string | undefined
+}
+
+const PREFIX = `/${PROJECTIONS_SEGMENT}/`
+
+/** @param path - behind the base */
+export function isProjectionPath(path: string): boolean {
+  return path.startsWith(PREFIX) || path.startsWith(`/${encodeURIComponent(PROJECTIONS_SEGMENT)}/`)
+}
+
+/**
+ * Reads `GET {base}/$projections/{name}/{id}`.
+ *
+ * @throws {ProtocolError} `bad_request`, `bad_position`, `too_large`
+ */
+export function parseProjectionRequest(request: Request, path: string, limits: Limits): ProjectionRequest {
+  // An id may hold slashes: routers differ in whether they leave them encoded.
+  const [, , name = '', ...id] = path.split('/')
+  if (request.method !== 'GET' || name === '' || id.join('/') === '')
+    throw new ProtocolError('bad_request', `${request.method} "${path.slice(0, 200)}" is not GET ${PROJECTIONS_SEGMENT}/{name}/{id}.`)
+  const read = { name: decode(name), id: decode(id.join('/')) }
+  if (read.id.length > limits.maxStringChars)
+    throw new ProtocolError('too_large', `The projection's id has ${read.id.length} characters; maxStringChars is ${limits.maxStringChars}.`)
+  const lastEventId = request.headers.get(LAST_EVENT_ID_HEADER) ?? new URL(request.url).searchParams.get(LAST_EVENT_ID_PARAMETER)
+  if (lastEventId !== null && lastEventId.length > limits.maxPositionBytes)
+    throw new ProtocolError('bad_position', `The position has ${lastEventId.length} characters.`)
+  return {
+    ...read,
+    isStream: request.headers.get('accept')?.includes('text/event-stream') ?? false,
+    lastEventId: lastEventId === null || lastEventId === '' ? undefined : lastEventId,
+  }
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch (cause) {
+    throw new ProtocolError('bad_request', `"${text.slice(0, 200)}" is not a part of a URL.`, { cause })
+  }
+}
