@@ -1,14 +1,11 @@
-import type { EntryId, LogEntry } from '@zenstack-live/protocol'
+import { compareEntryIds, type EntryId, type LogEntry } from '@zenstack-live/protocol'
 import { createAppendOrder } from '../append-order.ts'
-import { storeEntry } from '../entry-codec.ts'
 import { ChangeLogError } from '../errors.ts'
 import type { ChangeLogLimits } from '../limits.ts'
 
-/** Entries that travel in one command. */
+/** Entries that travel in one command. Their ids rise. */
 export interface AppendUnit {
   entries: LogEntry[]
-  /** Id, header, key and value of each, one after the other. */
-  args: string[]
   /** The entry that must already be there (marks may get lost without harm); `undefined` when this process has kept none yet. */
   previous: EntryId | undefined
 }
@@ -111,19 +108,18 @@ function lastWithContent(unit: AppendUnit): EntryId | undefined {
 }
 
 function takeUnit(waiting: Request[], limits: ChangeLogLimits, previous: EntryId | undefined): Batch {
-  const unit: AppendUnit = { entries: [], args: [], previous }
+  const unit: AppendUnit = { entries: [], previous }
   const [requests, finished]: [Request[], Request[]] = [[], []]
   let chars = 0
-  while (waiting[0] !== undefined && unit.entries.length < limits.appendEntries && chars < limits.appendChars) {
+  const hasRoom = (): boolean => unit.entries.length < limits.appendEntries && chars < limits.appendChars
+  while (waiting[0] !== undefined && hasRoom() && isNext(unit, waiting[0])) {
     const request = waiting[0]
     requests.push(request)
-    while (request.taken < request.entries.length && unit.entries.length < limits.appendEntries && chars < limits.appendChars) {
+    while (request.taken < request.entries.length && hasRoom()) {
       const entry = request.entries[request.taken++]
       if (entry === undefined) break
-      const { header, key, value } = storeEntry(entry)
       unit.entries.push(entry)
-      unit.args.push(entry.id, header, key, value)
-      chars += header.length + key.length + value.length
+      chars += charsOf(entry)
     }
     if (request.taken < request.entries.length) break
     waiting.shift()
@@ -131,3 +127,16 @@ function takeUnit(waiting: Request[], limits: ChangeLogLimits, previous: EntryId
   }
   return { unit, requests, finished }
 }
+
+/** A repeat begins a unit of its own: within one, ids rise. */
+function isNext({ entries }: AppendUnit, request: Request): boolean {
+  const [last, next] = [entries.at(-1), request.entries[request.taken]]
+  return last === undefined || next === undefined || compareEntryIds(last.id, next.id) < 0
+}
+
+function charsOf(entry: LogEntry): number {
+  return entry.kind === 'change' ? entry.value.length + (entry.key?.length ?? 0) + HEADER_CHARS : HEADER_CHARS
+}
+
+/** An id and a header, about. */
+const HEADER_CHARS = 64

@@ -4,7 +4,7 @@ import { createScript } from './redis-connection.ts'
  * Keeps a run of entries, all or none, in one step of the server.
  *
  * KEYS: stream, meta, samples. ARGV: identity, id that must already be there (or ''), sample interval in ms, sample entries,
- * then id, header, key and value of each entry. Answers one of
+ * then id, header, key and value of each entry, ids rising. Answers one of
  *
  * ```
  *  ok         <entries kept>
@@ -38,20 +38,23 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
   end
 end
 if ARGV[2] ~= '' and less(newest, ARGV[2]) then return {'lost_tail', newest} end
-local kept = 0
-for i = 5, #ARGV, 4 do
-  local id, header = ARGV[i], ARGV[i + 1]
-  if less(newest, id) then
-    redis.call('XADD', KEYS[1], id, 'h', header, 'key', ARGV[i + 2], 'value', ARGV[i + 3])
-    newest = id
+local stream, argv, call, kept = KEYS[1], ARGV, redis.call, 0
+-- Ids rise within a call, so beyond the first that is new nothing needs to be compared: that is nearly always the first.
+local isNew = false
+for i = 5, #argv, 4 do
+  local id, header = argv[i], argv[i + 1]
+  isNew = isNew or less(newest, id)
+  if isNew then
+    call('XADD', stream, id, 'h', header, 'key', argv[i + 2], 'value', argv[i + 3])
     kept = kept + 1
   elseif string.sub(header, 1, 2) ~= 'p:' then
-    local there = redis.call('XRANGE', KEYS[1], id, id)
+    local there = call('XRANGE', stream, id, id)
     local present = there[1] and there[1][2][1] == 'h' and there[1][2][2] or ''
     local isTrimmed = #there == 0 and meta[4] and not less(meta[4], id)
     if present ~= header and not isTrimmed then return {'conflict', id, present} end
   end
 end
+if kept > 0 then newest = argv[#argv - 3] end
 -- Samples are where the log may be cut, so they stand between transactions.
 local header = ARGV[#ARGV - 2]
 if kept > 0 and (string.sub(header, 1, 2) ~= 'c:' or string.sub(header, -2) == ':1') then

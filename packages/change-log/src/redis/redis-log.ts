@@ -4,12 +4,13 @@ import type { ChangeLog, Continuity, LogState, ReadOptions, Retention, TailOptio
 import { checkContinuity } from '../check-continuity.ts'
 import { chooseCut, type LogSample } from '../choose-cut.ts'
 import { conflictError } from '../continuity-error.ts'
-import { restoreEntry } from '../entry-codec.ts'
+import { restoreEntry, storeEntry } from '../entry-codec.ts'
 import { optionalEntryId } from '../entry-id-parts.ts'
 import { ChangeLogError } from '../errors.ts'
 import { CHANGE_LOG_LIMITS, type ChangeLogLimits } from '../limits.ts'
 import { createAppendQueue, type AppendQueue, type AppendUnit } from './append-queue.ts'
-import { APPEND, SAMPLE, TRIM } from './append-script.ts'
+import { createAppendSender, type AppendSender } from './append-command.ts'
+import { SAMPLE, TRIM } from './append-script.ts'
 import { createDebeziumReader, type DebeziumReader } from './debezium-reader.ts'
 import { inspectRedis } from './inspect-redis.ts'
 import { connectForBlocking, connectForCommands, runScript, type RedisClient } from './redis-connection.ts'
@@ -56,6 +57,7 @@ class RedisLog implements ChangeLog {
   readonly #options: RedisLogOptions
   readonly #limits: ChangeLogLimits
   readonly #queue: AppendQueue
+  readonly #sender: AppendSender
   readonly #closed = new AbortController()
   #identity: string
 
@@ -65,6 +67,7 @@ class RedisLog implements ChangeLog {
     this.#options = options
     this.#limits = { ...CHANGE_LOG_LIMITS, ...options.limits }
     this.#identity = identity
+    this.#sender = createAppendSender(redis, 2 * this.#limits.appendChars)
     this.#queue = createAppendQueue(this.#limits, (unit) => this.#send(unit))
     this.readers = createRedisReaders(redis, keys)
     this.notes = createRedisNotes(redis, keys)
@@ -190,12 +193,12 @@ class RedisLog implements ChangeLog {
     this.#redis.disconnect()
   }
 
-  async #send({ args, previous }: AppendUnit): Promise<void> {
+  async #send(unit: AppendUnit): Promise<void> {
     const { stream, meta, samples } = this.#keys
     const { sampleIntervalMs, sampleEntries } = this.#limits
-    const reply = await this.#asking('appending', () =>
-      runScript(this.#redis, APPEND, [stream, meta, samples], [this.#identity, previous ?? '', sampleIntervalMs, sampleEntries, ...args]),
-    )
+    const { entries, previous } = unit
+    const head = { keys: [stream, meta, samples], args: [this.#identity, previous ?? '', sampleIntervalMs, sampleEntries] }
+    const reply = await this.#asking('appending', () => this.#sender.send(head, unit))
     const [outcome, first, second] = Array.isArray(reply) ? (reply as unknown[]) : []
     if (outcome === 'ok') return
     if (outcome === 'recreated') {
@@ -209,8 +212,8 @@ class RedisLog implements ChangeLog {
       )
     }
     const id = String(first)
-    const header = args[args.indexOf(id) + 1] ?? ''
-    if (isEntryId(id)) throw conflictError(id, header, second === '' ? undefined : String(second))
+    const refused = entries.find((entry) => entry.id === id)
+    if (refused !== undefined) throw conflictError(refused.id, storeEntry(refused).header, second === '' ? undefined : String(second))
     throw new ChangeLogError('log_unavailable', `Redis answered an append with ${JSON.stringify(reply)}.`)
   }
 
