@@ -32,12 +32,13 @@ export async function startEdge(
   workspace: Workspace,
   options: Partial<EdgeOptions> & {
     redisUrl?: string
-    /** The edge sees each page of the log this much later. */ logDelayMs?: () => number
+    /** The edge sees a page of the log only when this has resolved. */
+    holdLog?: () => Promise<void>
     getClient?: HonoLiveHandlerOptions['getClient']
     mount?: (app: Hono) => void
   } = {},
 ): Promise<RunningEdge> {
-  const { redisUrl, getClient, mount, logDelayMs, ...edgeOptions } = options
+  const { redisUrl, getClient, mount, holdLog, ...edgeOptions } = options
   const directory = mkdtempSync(join(tmpdir(), 'zenstack-live-edge-'))
   const name = `test:${directory.slice(-6)}`
   const log = redisUrl === undefined ? await openEmbeddedLog({ directory }) : await openRedisLog({ url: redisUrl, name })
@@ -52,7 +53,7 @@ export async function startEdge(
   const make = (extra: Partial<EdgeOptions>) =>
     createEdge({
       schema,
-      log: logDelayMs === undefined ? log : delayed(log, logDelayMs),
+      log: holdLog === undefined ? log : heldLog(log, holdLog),
       database: { url: workspace.url },
       secret: SECRET,
       ...edgeOptions,
@@ -129,10 +130,10 @@ async function listen(app: Hono): Promise<{ base: string; stop(): Promise<void> 
   }
 }
 
-function delayed(log: ChangeLog, delayMs: () => number): ChangeLog {
+function heldLog(log: ChangeLog, hold: () => Promise<void>): ChangeLog {
   async function* tail(...args: Parameters<ChangeLog['tail']>): AsyncGenerator<Awaited<ReturnType<ChangeLog['read']>>> {
     for await (const page of log.tail(...args)) {
-      await new Promise((resolve) => setTimeout(resolve, delayMs()))
+      await hold()
       yield [...page]
     }
   }

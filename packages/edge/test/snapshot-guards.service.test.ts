@@ -1,0 +1,208 @@
+import { positionLsn } from '@zenstack-live/protocol'
+import { startPostgres, type PostgresServer } from '@zenstack-live/testing'
+import { schema } from '@zenstack-live/testing/workspace'
+import type { SchemaDef } from '@zenstackhq/schema'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { Guards } from '../src/guards.ts'
+import { openGet, openStream, wire, type HeldQuery, type TestStream } from './support/read-stream.ts'
+import { startEdge, type RunningEdge } from './support/start-edge.ts'
+import { createWorkspace, seedWorkspace, type Workspace } from './support/workspace.ts'
+
+// Decided in memory; asked again (a window is).
+const NOTES = wire('Note', 'findMany', { orderBy: { id: 'asc' } })
+const WINDOW = wire('Note', 'findMany', { orderBy: { id: 'asc' }, take: 100 })
+const SPACES = wire('Space', 'findMany')
+const { id: userId, role } = schema.models.User.fields
+// Where a row of the database decides who somebody is, answers wait for the log anyway. A session that is no row leaves it to the guards.
+const SCHEMA: SchemaDef = {
+  provider: schema.provider,
+  models: schema.models,
+  enums: schema.enums,
+  plugins: schema.plugins,
+  authType: 'Session',
+  typeDefs: { Session: { name: 'Session', fields: { id: userId, role } } },
+}
+
+/*
+ * Each guard of `guards.ts` meets the one interleaving it is for, which is forced and not hoped for: the edge gets the log only
+ * when the test lets it, and commits stay invisible while they wait for a standby that does not exist. With the guard nothing
+ * goes wrong; without it, at once.
+ */
+describe('where a snapshot and the stream meet', () => {
+  let postgres: PostgresServer
+  let workspace: Workspace
+  let running: RunningEdge
+  let letLogGo = (): void => {}
+  let isLogFree: Promise<void> = Promise.resolve()
+  const streams: TestStream[] = []
+
+  beforeAll(async () => {
+    postgres = await startPostgres()
+    workspace = await createWorkspace(postgres.url)
+    await seedWorkspace(workspace)
+    running = await startEdge(workspace, {
+      schema: SCHEMA,
+      limits: { requeryTrailingMs: 5, heartbeatIntervalMs: 100 },
+      holdLog: () => isLogFree,
+    })
+  })
+  afterEach(async () => {
+    letLogGo()
+    await setStandby('')
+    for (const stream of streams.splice(0)) stream.close()
+    await clear()
+  })
+  afterAll(async () => {
+    await running.close()
+    await workspace.close()
+    await postgres.stop()
+  })
+
+  const clear = async (): Promise<void> => {
+    await workspace.sql('DELETE FROM "Note"')
+    await workspace.sql(`DELETE FROM "Member" WHERE "spaceId" = 'roof' AND "userId" = 'bob'`)
+  }
+  const holdLog = (): void => {
+    isLogFree = new Promise((resolve) => (letLogGo = resolve))
+  }
+  const setStandby = async (names: string): Promise<void> => {
+    await workspace.sql(`ALTER SYSTEM SET synchronous_standby_names = '${names}'`)
+    await workspace.sql('SELECT pg_reload_conf()')
+  }
+  const opened = (stream: TestStream): TestStream => {
+    streams.push(stream)
+    return stream
+  }
+  const note = (id: number, rank = 0): Promise<unknown> => workspace.db.note.create({ data: { id, ownerId: 'bob', body: 'b', rank } })
+  const setRank = (id: number, rank: number): Promise<unknown> => workspace.db.note.update({ where: { id }, data: { rank } })
+  const ids = (stream: TestStream, query = NOTES): unknown[] => stream.query(query.q).rows.map(({ row }) => row['id'])
+  /** Ranks in the order in which they were told. */
+  const ranks = (stream: TestStream): string[] => [...stream.text.matchAll(/"rank":(\d+)/g)].map(([, rank]) => rank ?? '')
+
+  /** A commit that is in the log, and that the edge has read, but that no snapshot shows until the standby is let go. */
+  const commitUnseen = async (write: () => Promise<unknown>): Promise<{ shown: Promise<unknown> }> => {
+    const { transactions } = running.edge.metrics()
+    await setStandby('nobody')
+    // The new setting reaches a connection at its next statement, not in the middle of one.
+    await expect.poll(() => workspace.sql('SHOW synchronous_standby_names')).toEqual([{ synchronous_standby_names: 'nobody' }])
+    // ZenStack asks when somebody waits for it, not before.
+    const shown = Promise.resolve().then(write)
+    await expect.poll(() => running.edge.metrics().transactions, { timeout: 30_000 }).toBeGreaterThan(transactions)
+    return { shown }
+  }
+
+  describe('dropsSeen', () => {
+    const ranksTold = async (guards: Partial<Guards>): Promise<string[]> => {
+      await running.restart({ guards })
+      holdLog()
+      await note(1)
+      await setRank(1, 1)
+      await setRank(1, 2)
+      const stream = opened(await openStream({ base: running.base, user: 'bob', queries: [NOTES] }))
+      await stream.until(() => stream.query(NOTES.q).isReady, 'ready')
+      letLogGo()
+      await setRank(1, 3)
+      await stream.until(() => ranks(stream).includes('3'), 'the last rank')
+      return ranks(stream)
+    }
+
+    it('keeps what a snapshot showed from being told again, and time from going back', async () => {
+      expect(await ranksTold({})).toEqual(['2', '3'])
+    })
+
+    it('is missed when it is off', async () => {
+      expect(await ranksTold({ dropsSeen: false })).toEqual(['2', '0', '1', '2', '3'])
+    })
+  })
+
+  describe('holdsIds', () => {
+    /** Opens when the snapshot is ahead of the log, is cut after its first block, and comes back when the row it showed is gone. */
+    const idsAfterResume = async (guards: Partial<Guards>): Promise<unknown[]> => {
+      await running.restart({ guards })
+      holdLog()
+      await note(1)
+      const request = { base: running.base, user: 'bob', path: 'note/findMany', q: NOTES.args }
+      const first = opened(await openGet(request))
+      await first.until(() => first.lastEventId !== undefined, 'the end of the first batch')
+      expect(ids(first)).toEqual([1])
+      first.close()
+      await workspace.db.note.delete({ where: { id: 1 } })
+      letLogGo()
+      await note(2)
+      const held = new Map<typeof NOTES.q, HeldQuery>([[NOTES.q, first.query(NOTES.q)]])
+      const { lastEventId = '' } = first
+      const second = opened(await openGet({ ...request, held, ...(lastEventId === '' ? {} : { lastEventId }) }))
+      await second.until(() => ids(second).includes(2), 'the note that is left')
+      return ids(second)
+    }
+
+    it('gives no id to resume from before the log holds what the snapshot showed', async () => {
+      expect(await idsAfterResume({})).toEqual([2])
+    })
+
+    it('is missed when it is off: a row that came and went stays', async () => {
+      expect(await idsAfterResume({ holdsIds: false })).toEqual([1, 2])
+    })
+  })
+
+  describe('looksBehind', () => {
+    /** Opens between a commit and its becoming visible. @returns what it shows in the end */
+    const idsOpenedBetween = async (query: typeof NOTES, guards: Partial<Guards>): Promise<unknown[]> => {
+      await clear()
+      await running.restart({ guards })
+      const { shown } = await commitUnseen(() => note(1))
+      const stream = opened(await openStream({ base: running.base, user: 'bob', queries: [query, SPACES] }))
+      await stream.until(() => stream.query(query.q).isReady, 'ready')
+      await setStandby('')
+      await shown
+      await workspace.db.member.create({ data: { spaceId: 'roof', userId: 'bob' } })
+      await stream.until(() => stream.query(SPACES.q).rows.length === 2, 'a later change of another table')
+      if (guards.looksBehind !== false) await stream.until(() => ids(stream, query).length > 0, 'the note')
+      return ids(stream, query)
+    }
+
+    it('tells what the log held already, but the snapshot did not show', async () => {
+      expect(await idsOpenedBetween(NOTES, {})).toEqual([1])
+      expect(await idsOpenedBetween(WINDOW, {})).toEqual([1])
+    })
+
+    it('is missed when it is off', async () => {
+      expect(await idsOpenedBetween(NOTES, { looksBehind: false })).toEqual([])
+      expect(await idsOpenedBetween(WINDOW, { looksBehind: false })).toEqual([])
+    })
+  })
+
+  describe('waitsForCause', () => {
+    const openWindow = async (guards: Partial<Guards>): Promise<TestStream> => {
+      await running.restart({ guards })
+      const stream = opened(await openStream({ base: running.base, user: 'bob', queries: [WINDOW, SPACES] }))
+      await stream.until(() => stream.query(WINDOW.q).isReady && stream.query(SPACES.q).isReady, 'ready')
+      return stream
+    }
+    const hasPassed = async (stream: TestStream): Promise<boolean> => {
+      const { newestLsn } = await running.log.state()
+      return (positionLsn(stream.lastEventId ?? '') ?? 0n) >= (newestLsn ?? 0n)
+    }
+
+    it('asks until an answer has seen the transaction that caused the question', async () => {
+      const stream = await openWindow({})
+      const { shown } = await commitUnseen(() => note(1))
+      await expect.poll(() => running.edge.metrics().requeriesTooEarly, { timeout: 30_000 }).toBeGreaterThan(1)
+      expect(await hasPassed(stream)).toBe(false)
+      await setStandby('')
+      await shown
+      await stream.until(() => ids(stream, WINDOW).includes(1), 'the note')
+    })
+
+    it('is missed when it is off', async () => {
+      const stream = await openWindow({ waitsForCause: false })
+      const { shown } = await commitUnseen(() => note(1))
+      await expect.poll(() => hasPassed(stream), { timeout: 30_000 }).toBe(true)
+      await setStandby('')
+      await shown
+      await workspace.db.member.create({ data: { spaceId: 'roof', userId: 'bob' } })
+      await stream.until(() => stream.query(SPACES.q).rows.length === 2, 'a later change of another table')
+      expect(ids(stream, WINDOW)).toEqual([])
+    })
+  })
+})
