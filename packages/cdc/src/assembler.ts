@@ -9,10 +9,11 @@ import {
   type Lsn,
 } from '@zenstack-live/protocol'
 import { createEnvelopeWriter, type EnvelopeWriter, type SourceNames } from './encode/envelope.ts'
+import { JsonWriter } from './encode/json-writer.ts'
 import type { TableEncoder } from './encode/table-encoder.ts'
 import { CaptureError } from './errors.ts'
 import { readBegin, readCommitEndLsn, readLogicalMessage, readOrigin, readTruncate } from './pgoutput/messages.ts'
-import { createTuple, readTuple } from './pgoutput/tuple.ts'
+import { createTuple, readTuple, type Tuple } from './pgoutput/tuple.ts'
 
 /*
  * pgoutput's messages, one after the other, become whole transactions:
@@ -57,6 +58,7 @@ export interface AssemblerOptions {
 export class Assembler {
   readonly #options: AssemblerOptions
   readonly #envelope: EnvelopeWriter
+  readonly #out = new JsonWriter()
   readonly #oldTuple = createTuple()
   readonly #newTuple = createTuple()
   /** Tables that changed, and from which LSN on readers may be told. */
@@ -175,7 +177,7 @@ export class Assembler {
     if (encoder === undefined || this.#isLeftOut(encoder)) return
     const tuple = this.#newTuple
     readTuple(buffer, at + 5, tuple)
-    this.#change(encoder, 'c', encoder.key(tuple), lsn, `"before":null,"after":${encoder.row(tuple)}`, encoder.excluded(tuple))
+    this.#created(encoder, encoder.key(this.#out, tuple), lsn, tuple)
   }
 
   #update(buffer: Buffer, at: number, lsn: string): void {
@@ -183,20 +185,22 @@ export class Assembler {
     if (encoder === undefined || this.#isLeftOut(encoder)) return
     const tag = buffer[at + 4]
     const isFull = tag === TAG_OLD
-    const hasOld = isFull || tag === TAG_KEY
-    const [old, tuple] = [this.#oldTuple, this.#newTuple]
-    const next = hasOld ? readTuple(buffer, at + 5, old) : at + 4
+    const [tuple, out] = [this.#newTuple, this.#out]
+    const old = isFull || tag === TAG_KEY ? this.#oldTuple : undefined
+    const next = old === undefined ? at + 4 : readTuple(buffer, at + 5, old)
     readTuple(buffer, next + 1, tuple)
-    const before = isFull ? encoder.row(old) : hasOld ? encoder.identityRow(old) : 'null'
-    const after = encoder.row(tuple, hasOld ? old : undefined)
-    const key = encoder.key(tuple, hasOld ? old : undefined)
-    const oldKey = hasOld ? encoder.key(old) : key
-    if (oldKey === key) {
-      return this.#change(encoder, 'u', key, lsn, `"before":${before},"after":${after}`, encoder.excluded(tuple, isFull ? old : undefined))
+    const key = encoder.key(out, tuple, old)
+    const oldKey = old === undefined || encoder.hasSameKey(tuple, old) ? key : encoder.key(out, old)
+    if (old !== undefined && oldKey !== key) {
+      // A row that changes its key is another row.
+      this.#deleted(encoder, oldKey, lsn, old, isFull)
+      return this.#created(encoder, key, lsn, tuple, old)
     }
-    // A row that changes its key is another row.
-    this.#change(encoder, 'd', oldKey, lsn, `"before":${before},"after":null`, encoder.excluded(old))
-    this.#change(encoder, 'c', key, lsn, `"before":null,"after":${after}`, encoder.excluded(tuple))
+    out.text('{"before":')
+    this.#writeOld(encoder, old, isFull)
+    out.text(',"after":')
+    encoder.row(out, tuple, old)
+    this.#change(encoder, 'u', key, lsn, encoder.excluded(tuple, isFull ? old : undefined))
   }
 
   #delete(buffer: Buffer, at: number, lsn: string): void {
@@ -204,14 +208,34 @@ export class Assembler {
     if (encoder === undefined || this.#isLeftOut(encoder)) return
     const old = this.#oldTuple
     readTuple(buffer, at + 5, old)
-    const before = buffer[at + 4] === TAG_OLD ? encoder.row(old) : encoder.identityRow(old)
-    this.#change(encoder, 'd', encoder.key(old), lsn, `"before":${before},"after":null`, encoder.excluded(old))
+    this.#deleted(encoder, encoder.key(this.#out, old), lsn, old, buffer[at + 4] === TAG_OLD)
+  }
+
+  #created(encoder: TableEncoder, key: string | null, lsn: string, tuple: Tuple, old?: Tuple): void {
+    this.#out.text('{"before":null,"after":')
+    encoder.row(this.#out, tuple, old)
+    this.#change(encoder, 'c', key, lsn, encoder.excluded(tuple))
+  }
+
+  #deleted(encoder: TableEncoder, key: string | null, lsn: string, old: Tuple, isFull: boolean): void {
+    this.#out.text('{"before":')
+    this.#writeOld(encoder, old, isFull)
+    this.#out.text(',"after":null')
+    this.#change(encoder, 'd', key, lsn, encoder.excluded(old))
+  }
+
+  #writeOld(encoder: TableEncoder, old: Tuple | undefined, isFull: boolean): void {
+    if (old === undefined) this.#out.text('null')
+    else if (isFull) encoder.row(this.#out, old)
+    else encoder.identityRow(this.#out, old)
   }
 
   #truncate(buffer: Buffer, at: number, lsn: string): void {
     for (const oid of readTruncate(buffer, at)) {
       const encoder = this.#options.encoderOf(oid)
-      if (encoder !== undefined) this.#change(encoder, 't', null, lsn, '"before":null,"after":null')
+      if (encoder === undefined) continue
+      this.#out.text('{"before":null,"after":null')
+      this.#change(encoder, 't', null, lsn)
     }
   }
 
@@ -226,8 +250,8 @@ export class Assembler {
     // Outside of a transaction it comes between transactions, and is like a commit of its own.
     if (!isTransactional) this.#begin(0, BigInt(this.#options.now()) * 1000n)
     const name = JSON.stringify(prefix)
-    const rows = `"message":{"prefix":${name},"content":"${content.toString('base64')}"}`
-    this.#push(`{"prefix":${name}}`, this.#envelope.write('m', '"schema":"","table":""', lsn.toString(), rows))
+    const message = `{"message":{"prefix":${name},"content":"${content.toString('base64')}"}`
+    this.#push(`{"prefix":${name}}`, message + this.#envelope.end('m', '"schema":"","table":""', lsn.toString()))
     if (!isTransactional) this.#commit(lsn as Lsn)
   }
 
@@ -237,9 +261,11 @@ export class Assembler {
     return this.#isTooLarge
   }
 
-  #change(encoder: TableEncoder, operation: 'c' | 'u' | 'd' | 't', key: string | null, lsn: string, rows: string, excluded?: string): void {
+  /** Ends the envelope that was begun. */
+  #change(encoder: TableEncoder, operation: 'c' | 'u' | 'd' | 't', key: string | null, lsn: string, excluded?: string): void {
     this.#tables.add(encoder.tableName)
-    this.#push(key, this.#envelope.write(operation, encoder.sourceText, lsn, rows, excluded))
+    this.#out.text(this.#envelope.end(operation, encoder.sourceText, lsn, excluded))
+    this.#push(key, this.#out.take())
   }
 
   #push(key: string | null, value: string): void {

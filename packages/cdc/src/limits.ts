@@ -14,10 +14,10 @@ export const CAPTURE_LIMITS = {
   /** Rows and bytes of one transaction; a larger one is a `bulk` mark, and readers read its tables again. */
   maxTransactionEntries: 100_000,
   maxTransactionBytes: 64 * 1024 * 1024,
-  /** Bytes waiting for the log before the socket is no longer read. */
-  maxPendingBytes: 16 * 1024 * 1024,
+  /** Bytes waiting for the log before the socket is no longer read. More is not faster: what waits long is copied by the garbage collector. */
+  maxPendingBytes: 4 * 1024 * 1024,
   /** Entries handed to the log in one call: bounds its reply time. A larger transaction goes alone. */
-  maxEntriesPerWrite: 5_000,
+  maxEntriesPerWrite: 2_000,
   /** The catalog is compared this often: some schema changes send nothing. */
   reconcileIntervalMs: 15_000,
   /** Longest wait for the server while connecting or asking the catalog. */

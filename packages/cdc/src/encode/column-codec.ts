@@ -1,5 +1,5 @@
 import { encodeArray } from './array.ts'
-import { textCodec, UNAVAILABLE, UNAVAILABLE_TEXT, type Codec } from './codec.ts'
+import { stringCodec, UNAVAILABLE, UNAVAILABLE_TEXT, type Codec } from './codec.ts'
 import { SCALARS } from './scalars.ts'
 
 /** What `pg_type` says of a type. */
@@ -29,7 +29,7 @@ export function columnCodec(types: Types, typeOid: number, typmod: number): Code
   const type = types.get(typeOid)
   if (type === undefined) return undefined
   if (type.kind === 'd') return columnCodec(types, type.baseOid, type.baseTypmod >= 0 ? type.baseTypmod : typmod)
-  if (type.kind === 'e') return textCodec()
+  if (type.kind === 'e') return stringCodec()
   if (type.elementOid !== 0) return arrayCodec(types, type.elementOid, typmod)
   return scalarCodec(type, typmod)
 }

@@ -28,17 +28,18 @@ export interface TransactionOrigin {
   lsn: string
 }
 
-/** Writes Debezium's envelope, field by field in its order, so that a row is turned into text once and never into an object. */
+/** Debezium's envelope around the rows, field by field in its order, so that a row is turned into text once and never into an object. */
 export interface EnvelopeWriter {
   begin(transaction: TransactionSource): void
   /** Of the transaction that was begun. */
   origin(origin: TransactionOrigin): void
   /**
+   * What comes after `{"before":…,"after":…`, or after what else stands in front of the source.
+   *
    * @param table - `"schema":"…","table":"…"`
-   * @param rows - `"before":…,"after":…` or what else stands in front of the source
    * @param excluded - JSON array of column names, our addition to the envelope
    */
-  write(operation: ChangeOperation, table: string, lsn: string, rows: string, excluded?: string): string
+  end(operation: ChangeOperation, table: string, lsn: string, excluded?: string): string
 }
 
 export function createEnvelopeWriter(names: SourceNames): EnvelopeWriter {
@@ -51,9 +52,9 @@ export function createEnvelopeWriter(names: SourceNames): EnvelopeWriter {
   let origin = NO_ORIGIN
   return {
     begin({ xid, commitTimeUs, previousCommitLsn, snapshot, nowMs }) {
-      const us = commitTimeUs.toString()
+      const us = Number(commitTimeUs)
       const previous = previousCommitLsn === null ? 'null' : `\\"${previousCommitLsn}\\"`
-      source = `${head}${(commitTimeUs / 1000n).toString()},"snapshot":${snapshot === null ? 'null' : `"${snapshot}"`},"db":${database},"sequence":"[${previous},\\"`
+      source = `${head}${Math.floor(us / 1000)},"snapshot":${snapshot === null ? 'null' : `"${snapshot}"`},"db":${database},"sequence":"[${previous},\\"`
       sourceTimes = `\\"]","ts_us":${us},"ts_ns":${us}000,`
       transactionEnd = `,"txId":${xid === null ? 'null' : xid},"lsn":`
       origin = NO_ORIGIN
@@ -62,9 +63,9 @@ export function createEnvelopeWriter(names: SourceNames): EnvelopeWriter {
     origin({ name, lsn }) {
       origin = `,"xmin":null,"origin":${JSON.stringify(name)},"origin_lsn":${lsn}}`
     },
-    write(operation, table, lsn, rows, excluded) {
+    end(operation, table, lsn, excluded) {
       const place = `${source}${lsn}${sourceTimes}${table}${transactionEnd}${lsn}${origin}`
-      return `{${rows},${place},"transaction":null,"op":"${operation}${times}${excluded === undefined ? '' : `,"excluded":${excluded}`}}`
+      return `,${place},"transaction":null,"op":"${operation}${times}${excluded === undefined ? '' : `,"excluded":${excluded}`}}`
     },
   }
 }

@@ -1,4 +1,15 @@
-import { asciiCodec, asIs, asPlainString, textCodec, UNAVAILABLE, type Codec } from './codec.ts'
+import {
+  asciiCodec,
+  asIs,
+  asPlainString,
+  stringCodec,
+  textCodec,
+  UNAVAILABLE,
+  writeAsIs,
+  writeAsString,
+  type Codec,
+  type WriteValue,
+} from './codec.ts'
 import { encodeHstore } from './hstore.ts'
 import { encodePoint } from './point.ts'
 import { encodeDate, encodeInterval, encodeTime, encodeTimestamp, encodeTimestamptz, encodeTimetz } from './temporal.ts'
@@ -10,14 +21,14 @@ import { encodeDate, encodeInterval, encodeTime, encodeTimestamp, encodeTimestam
  * Keys are `pg_type.typname`; the argument is the column's type modifier.
  */
 export const SCALARS: Readonly<Record<string, (typmod: number) => Codec>> = {
-  bool: () => asciiCodec((text) => (text === 't' ? 'true' : 'false'), 'false'),
+  bool: () => BOOL,
   int2: () => NUMBER,
   int4: () => NUMBER,
   int8: () => NUMBER,
   oid: () => NUMBER,
   float4: () => FLOAT,
   float8: () => FLOAT,
-  numeric: () => asciiCodec(encodeNumeric, '"0"'),
+  numeric: () => asciiCodec(encodeNumeric, '"0"', writeNumeric),
   money: () => asciiCodec(encodeMoney, '"0"'),
   text: () => TEXT,
   varchar: () => TEXT,
@@ -27,7 +38,7 @@ export const SCALARS: Readonly<Record<string, (typmod: number) => Codec>> = {
   citext: () => TEXT,
   ltree: () => TEXT,
   isbn: () => TEXT,
-  uuid: () => asciiCodec(asPlainString, '""'),
+  uuid: () => asciiCodec(asPlainString, '""', writeAsString),
   json: () => TEXT,
   jsonb: () => TEXT,
   xml: () => TEXT,
@@ -57,9 +68,26 @@ export const SCALARS: Readonly<Record<string, (typmod: number) => Codec>> = {
   halfvec: () => asciiCodec(asIs, '[]'),
 }
 
-const NUMBER = asciiCodec(asIs, '0')
-const FLOAT = asciiCodec(encodeFloat, '0.0')
-const TEXT = textCodec()
+const writeFloat: WriteValue = (out, bytes, start, end) => (endsInDigit(bytes, end) ? out.copy(bytes, start, end) : out.string(bytes, start, end))
+const writeNumeric: WriteValue = (out, bytes, start, end) => {
+  if (endsInDigit(bytes, end)) out.string(bytes, start, end)
+  else out.text(encodeNumeric(Buffer.from(bytes.subarray(start, end)).toString('latin1')))
+}
+
+const BOOL = asciiCodec(
+  (text) => (text === 't' ? 'true' : 'false'),
+  'false',
+  (out, bytes, start) => out.text(bytes[start] === LOWER_T ? 'true' : 'false'),
+)
+const NUMBER = asciiCodec(asIs, '0', writeAsIs)
+const FLOAT = asciiCodec(encodeFloat, '0.0', writeFloat)
+const TEXT = stringCodec()
+const LOWER_T = 116
+
+function endsInDigit(bytes: Uint8Array, end: number): boolean {
+  const last = bytes[end - 1] ?? 0
+  return last >= 48 && last <= 57
+}
 
 function encodeFloat(text: string): string {
   const last = text.charCodeAt(text.length - 1)

@@ -4,6 +4,7 @@ import type { RelationMessage } from '../pgoutput/messages.ts'
 import { isSameValue, TUPLE_NULL, TUPLE_TEXT, TUPLE_UNCHANGED, type Tuple } from '../pgoutput/tuple.ts'
 import type { Codec } from './codec.ts'
 import { columnCodec, type Types } from './column-codec.ts'
+import type { JsonWriter } from './json-writer.ts'
 
 /** Turns the rows of one relation, as one Relation message describes it, into JSON text. */
 export interface TableEncoder {
@@ -12,11 +13,13 @@ export interface TableEncoder {
   /** `"schema":"…","table":"…"` */
   readonly sourceText: string
   /** The key as a JSON object, or `null` where the table has none. A large key that the statement left alone is taken from `old`. */
-  key(tuple: Tuple, old?: Tuple): string | null
-  /** A whole row. Where the tuple lacks a value that the statement left alone, it is taken from `old`, else it is the placeholder. */
-  row(tuple: Tuple, old?: Tuple): string
-  /** A row of which only the replica identity was sent: the rest is NULL, or what Debezium invents where NULL is not allowed. */
-  identityRow(tuple: Tuple): string
+  key(out: JsonWriter, tuple: Tuple, old?: Tuple): string | null
+  /** Whether both rows were sent with one and the same key; `false` where that is not plain to see. */
+  hasSameKey(tuple: Tuple, old: Tuple): boolean
+  /** Writes a whole row. Where the tuple lacks a value that the statement left alone, it is taken from `old`, else it is the placeholder. */
+  row(out: JsonWriter, tuple: Tuple, old?: Tuple): void
+  /** Writes a row of which only the replica identity was sent: the rest is NULL, or what Debezium invents where NULL is not allowed. */
+  identityRow(out: JsonWriter, tuple: Tuple): void
   /** JSON array of withheld columns that differ, or all of them without `old`; `undefined` when there is none. */
   excluded(tuple: Tuple, old?: Tuple): string | undefined
 }
@@ -53,9 +56,10 @@ export function createTableEncoder(relation: RelationMessage, facts: TableFacts 
   return {
     tableName: tableName(captured),
     sourceText: `"schema":${JSON.stringify(captured.schema)},"table":${JSON.stringify(captured.name)}`,
-    key: (tuple, old) => (keyPlans.length === 0 ? null : keyText(keyPlans, tuple, old)),
-    row: (tuple, old) => rowText(plans, tuple, old),
-    identityRow: (tuple) => identityText(plans, tuple),
+    key: (out, tuple, old) => (keyPlans.length === 0 ? null : keyText(out, keyPlans, tuple, old)),
+    hasSameKey: (tuple, old) => keyPlans.every(({ index }) => tuple.kinds[index] === TUPLE_TEXT && isSameValue(tuple, old, index)),
+    row: (out, tuple, old) => writeRow(out, plans, tuple, old),
+    identityRow: (out, tuple) => writeIdentity(out, plans, tuple),
     excluded: (tuple, old) => (withheld.length === 0 ? undefined : excludedText(withheld, tuple, old)),
   }
 }
@@ -68,39 +72,46 @@ function keyColumns(relation: RelationMessage, facts: TableFacts | undefined): s
   return relation.columns.filter((column) => column.isKey).map((column) => column.name)
 }
 
-function rowText(plans: readonly ColumnPlan[], tuple: Tuple, old: Tuple | undefined): string {
-  let json = '{'
+function writeRow(out: JsonWriter, plans: readonly ColumnPlan[], tuple: Tuple, old: Tuple | undefined): void {
+  let separator = '{'
   for (const plan of plans) {
-    if (json.length > 1) json += ','
-    json += plan.label
+    out.text(separator)
+    separator = ','
+    out.text(plan.label)
     const kind = tuple.kinds[plan.index]
-    if (kind === TUPLE_TEXT) json += valueText(plan, tuple)
-    else if (kind === TUPLE_NULL) json += 'null'
+    if (kind === TUPLE_TEXT) writeValue(out, plan, tuple)
+    else if (kind === TUPLE_NULL) out.text('null')
     // A NULL in an old row of which only the key was sent means nothing.
-    else if (kind === TUPLE_UNCHANGED && old?.kinds[plan.index] === TUPLE_TEXT) json += valueText(plan, old)
-    else json += plan.codec.placeholder
+    else if (kind === TUPLE_UNCHANGED && old?.kinds[plan.index] === TUPLE_TEXT) writeValue(out, plan, old)
+    else out.text(plan.codec.placeholder)
   }
-  return `${json}}`
+  out.text(plans.length === 0 ? '{}' : '}')
 }
 
 /** A key column that the replica identity does not hold was not sent. */
-function keyText(plans: readonly ColumnPlan[], tuple: Tuple, old: Tuple | undefined): string {
+function keyText(out: JsonWriter, plans: readonly ColumnPlan[], tuple: Tuple, old: Tuple | undefined): string {
   const isWhole = plans.every(({ index }) => tuple.kinds[index] === TUPLE_TEXT)
-  return isWhole || old !== undefined ? rowText(plans, tuple, old) : identityText(plans, tuple)
+  if (isWhole || old !== undefined) writeRow(out, plans, tuple, old)
+  else writeIdentity(out, plans, tuple)
+  return out.take()
 }
 
-function identityText(plans: readonly ColumnPlan[], tuple: Tuple): string {
-  let json = '{'
+function writeIdentity(out: JsonWriter, plans: readonly ColumnPlan[], tuple: Tuple): void {
+  let separator = '{'
   for (const plan of plans) {
-    if (json.length > 1) json += ','
-    json += plan.label
-    json += tuple.kinds[plan.index] === TUPLE_TEXT ? valueText(plan, tuple) : plan.absent
+    out.text(separator)
+    separator = ','
+    out.text(plan.label)
+    if (tuple.kinds[plan.index] === TUPLE_TEXT) writeValue(out, plan, tuple)
+    else out.text(plan.absent)
   }
-  return `${json}}`
+  out.text(plans.length === 0 ? '{}' : '}')
 }
 
-function valueText({ index, codec }: ColumnPlan, tuple: Tuple): string {
-  return codec.encode(tuple.buffer.toString(codec.isAscii ? 'latin1' : 'utf8', tuple.starts[index], tuple.ends[index]))
+function writeValue(out: JsonWriter, { index, codec }: ColumnPlan, tuple: Tuple): void {
+  const [start, end] = [tuple.starts[index] ?? 0, tuple.ends[index] ?? 0]
+  if (codec.write !== undefined) codec.write(out, tuple.buffer, start, end)
+  else out.text(codec.encode(tuple.buffer.toString(codec.isAscii ? 'latin1' : 'utf8', start, end)))
 }
 
 function excludedText(withheld: readonly { index: number; text: string }[], tuple: Tuple, old: Tuple | undefined): string | undefined {
