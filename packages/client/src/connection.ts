@@ -8,9 +8,10 @@ import {
   type RowChange,
   type WireQuery,
 } from '@zenstack-live/protocol'
-import { INITIAL_STATE, transition, type ConnectionEvent, type ConnectionState, type Effect } from './connection-machine.ts'
+import type { ConnectionEvent, ConnectionState } from './connection-machine.ts'
 import { EMPTY_QUERY_VIEW, type ConnectionView, type Delivery, type QueryView } from './connection-view.ts'
 import { isRetryable, LiveStream, type LiveStreamEnd, type LiveStreamOptions, type LiveStreamOwner } from './live-stream.ts'
+import { MachineRunner, type MachineOptions } from './machine-runner.ts'
 
 /** What the connection needs from the one who keeps the queries. */
 export interface ConnectionHost {
@@ -26,10 +27,7 @@ export interface ConnectionHost {
   poll(): Promise<ErrorCode | undefined>
 }
 
-export interface ConnectionOptions extends LiveStreamOptions {
-  readonly random: () => number
-  readonly isOnline: () => boolean
-}
+export interface ConnectionOptions extends LiveStreamOptions, MachineOptions {}
 
 const EMPTY_VIEW: ConnectionView = { queries: new Map(), position: undefined }
 
@@ -41,27 +39,44 @@ const EMPTY_VIEW: ConnectionView = { queries: new Map(), position: undefined }
 export class Connection implements LiveStreamOwner {
   readonly #options: ConnectionOptions
   readonly #host: ConnectionHost
-  #state: ConnectionState = INITIAL_STATE
+  readonly #machine: MachineRunner
   #shown: ConnectionView = EMPTY_VIEW
   #current: LiveStream | undefined
   #next: LiveStream | undefined
   #leader: LiveStream | undefined
-  #timer: ReturnType<typeof setTimeout> | undefined
   #catchUpTimer: ReturnType<typeof setTimeout> | undefined
-  #queue: ConnectionEvent[] = []
-  #isDispatching = false
   /** The last change of each `$changes` query that was told, and by whom. */
   readonly #told = new Map<QueryId, { at: EntryId; stream: LiveStream }>()
-  /** Answers of asking or refreshing that began before the last change of state are late. */
-  #work = 0
 
   constructor(options: ConnectionOptions, host: ConnectionHost) {
     this.#options = options
     this.#host = host
+    this.#machine = new MachineRunner(options, {
+      hasDemand: () => host.wanted().size > 0,
+      openCurrent: () => {
+        this.#current = this.#open()
+      },
+      openNext: () => {
+        this.#next = this.#open()
+      },
+      closeCurrent: () => this.#replaceCurrent(undefined),
+      closeNext: () => {
+        clearTimeout(this.#catchUpTimer)
+        this.#next?.close()
+        this.#next = undefined
+      },
+      promote: () => {
+        this.#replaceCurrent(this.#next)
+        this.#next = undefined
+      },
+      refresh: () => host.refresh(),
+      poll: () => host.poll(),
+      stepped: (before, event) => this.#stepped(before, event),
+    })
   }
 
   get state(): ConnectionState {
-    return this.#state
+    return this.#machine.state
   }
 
   /** Whether a stream brings what is shown. */
@@ -95,7 +110,7 @@ export class Connection implements LiveStreamOwner {
   /** Takes over a result read elsewhere. Before the first opening the stream goes on from it; of several places, from the earliest. */
   adopt(id: QueryId, view: QueryView, position: string): void {
     const known = this.#shown.position
-    const isFirst = this.#state.kind === 'idle' || this.#state.kind === 'gathering'
+    const isFirst = this.state.kind === 'idle' || this.state.kind === 'gathering'
     this.seed(id, isFirst ? view : { ...view, ticket: undefined, at: undefined })
     const [lsn, knownLsn] = [positionLsn(position), lsnOf(known)]
     if (isFirst && (known === undefined || (lsn !== undefined && knownLsn !== undefined && lsn < knownLsn)))
@@ -127,66 +142,19 @@ export class Connection implements LiveStreamOwner {
   }
 
   dispatch(event: ConnectionEvent): void {
-    this.#queue.push(event)
-    if (this.#isDispatching) return
-    this.#isDispatching = true
-    try {
-      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) this.#step(next)
-    } finally {
-      this.#isDispatching = false
-    }
+    this.#machine.dispatch(event)
   }
 
-  #step(event: ConnectionEvent): void {
-    const { random, limits, isOnline } = this.#options
-    const before = this.#state
-    const step = transition(before, event, { hasDemand: this.#host.wanted().size > 0, isOnline: isOnline(), random, limits })
-    this.#state = step.state
-    for (const effect of step.effects) this.#run(effect)
-    if (step.state.kind !== before.kind) this.#host.moved()
-    if (step.state.kind === 'live' && before.kind !== 'live' && event.kind !== 'next-lost') this.review()
+  #stepped(before: ConnectionState, event: ConnectionEvent): void {
+    const { kind } = this.state
+    if (kind !== before.kind) this.#host.moved()
+    if (kind === 'live' && before.kind !== 'live' && event.kind !== 'next-lost') this.review()
   }
 
-  #run(effect: Effect): void {
-    if (effect.do === 'timer') return this.#setTimer(effect.afterMs)
-    const work = ++this.#work
-    const isCurrent = (): boolean => work === this.#work
-    switch (effect.do) {
-      case 'open-current':
-        this.#current = this.#open()
-        return
-      case 'open-next':
-        this.#next = this.#open()
-        return
-      case 'close-current':
-        if (this.#leader === this.#current) this.#leader = undefined
-        this.#current?.close()
-        this.#current = undefined
-        return
-      case 'close-next':
-        clearTimeout(this.#catchUpTimer)
-        this.#next?.close()
-        this.#next = undefined
-        return
-      case 'promote':
-        if (this.#leader === this.#current) this.#leader = undefined
-        this.#current?.close()
-        this.#current = this.#next
-        this.#next = undefined
-        return
-      case 'clear-timer':
-        return clearTimeout(this.#timer)
-      case 'refresh':
-        void this.#host.refresh().then((isRefreshed) => isCurrent() && this.dispatch({ kind: isRefreshed ? 'refreshed' : 'refresh-failed' }))
-        return
-      case 'poll':
-        void this.#host.poll().then((code) => isCurrent() && this.dispatch(pollEvent(code)))
-    }
-  }
-
-  #setTimer(ms: number): void {
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.dispatch({ kind: 'due' }), ms)
+  #replaceCurrent(stream: LiveStream | undefined): void {
+    if (this.#leader === this.#current) this.#leader = undefined
+    this.#current?.close()
+    this.#current = stream
   }
 
   #open(): LiveStream {
@@ -293,9 +261,4 @@ export class Connection implements LiveStreamOwner {
 
 function lsnOf(position: string | undefined): Lsn | undefined {
   return position === undefined ? undefined : positionLsn(position)
-}
-
-function pollEvent(code: ErrorCode | undefined): ConnectionEvent {
-  if (code === undefined) return { kind: 'polled' }
-  return code === 'unauthenticated' ? { kind: 'auth-expired' } : { kind: 'refused', code }
 }

@@ -1,4 +1,4 @@
-import { createSseDecoder, decodeFrame, type ErrorCode, type Frame, type LiveRequestBody } from '@zenstack-live/protocol'
+import { createSseDecoder, decodeFrame, type ErrorCode, type Frame, type LiveRequestBody, type SseBlock } from '@zenstack-live/protocol'
 import type { LiveFetch } from './live-fetch.ts'
 
 /** How a stream came to its end. A network error is an `ended` like any other: both are answered by coming back. */
@@ -9,8 +9,9 @@ export type StreamEnd =
   | { readonly kind: 'streamless' }
 
 export interface StreamRequest {
-  readonly endpoint: string
-  readonly body: LiveRequestBody
+  readonly url: string
+  /** With a body it is a `POST`, without one a `GET`. */
+  readonly body?: LiveRequestBody
   readonly fetch: LiveFetch
   readonly headers: Record<string, string>
   readonly credentials: RequestCredentials | undefined
@@ -21,6 +22,10 @@ export interface StreamHandlers {
   /** The server took the request; bytes may follow. */
   onOpen(): void
   onBytes(): void
+  onBlock(block: SseBlock): void
+}
+
+export interface FrameHandlers {
   onFrame(frame: Frame): void
   /** The batch is whole, and this is the position after it. */
   onBatchEnd(position: string): void
@@ -29,11 +34,11 @@ export interface StreamHandlers {
 /** Opens the stream and reads it to its end. Never throws: every way to end is an answer. */
 export async function readEventStream(request: StreamRequest, handlers: StreamHandlers): Promise<StreamEnd> {
   const retry: { ms: number | undefined } = { ms: undefined }
+  const { body } = request
   try {
-    const response = await request.fetch(request.endpoint, {
-      method: 'POST',
-      headers: { ...request.headers, accept: 'text/event-stream', 'content-type': 'application/json' },
-      body: JSON.stringify(request.body),
+    const response = await request.fetch(request.url, {
+      headers: { ...request.headers, accept: 'text/event-stream', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
       cache: 'no-store',
       signal: request.signal,
       ...(request.credentials === undefined ? {} : { credentials: request.credentials }),
@@ -57,20 +62,27 @@ async function readBlocks(body: ReadableStream<Uint8Array>, handlers: StreamHand
   const decoder = createSseDecoder()
   const text = new TextDecoder()
   const reader = body.getReader()
-  let position: string | undefined
   for (;;) {
     const { done, value } = await reader.read()
     if (done) return
     handlers.onBytes()
     for (const block of decoder.feed(text.decode(value, { stream: true }))) {
       if (block.retryMs !== undefined) retry.ms = block.retryMs
-      if (block.data !== undefined) {
-        const frame = decodeFrame(block.event, block.data)
-        if (frame !== undefined) handlers.onFrame(frame)
-      } else if (block.lastEventId !== undefined && (block.retryMs === undefined || block.lastEventId !== position)) {
-        position = block.lastEventId
-        handlers.onBatchEnd(position)
-      }
+      handlers.onBlock(block)
+    }
+  }
+}
+
+/** What the blocks of a stream of queries say. */
+export function frameReader(handlers: FrameHandlers): (block: SseBlock) => void {
+  let position: string | undefined
+  return (block) => {
+    if (block.data !== undefined) {
+      const frame = decodeFrame(block.event, block.data)
+      if (frame !== undefined) handlers.onFrame(frame)
+    } else if (block.lastEventId !== undefined && (block.retryMs === undefined || block.lastEventId !== position)) {
+      position = block.lastEventId
+      handlers.onBatchEnd(position)
     }
   }
 }

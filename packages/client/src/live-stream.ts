@@ -1,6 +1,6 @@
 import type { ErrorCode, Frame, LiveRequestBody, QueryId } from '@zenstack-live/protocol'
 import { ConnectionInbox, type ConnectionView, type Delivery } from './connection-view.ts'
-import { readEventStream, type StreamEnd } from './event-stream.ts'
+import { frameReader, readEventStream, type StreamEnd } from './event-stream.ts'
 import type { LiveFetch } from './live-fetch.ts'
 import type { ClientLimits } from './limits.ts'
 
@@ -72,14 +72,13 @@ export class LiveStream {
       return
     }
     if (this.#hasEnded) return
-    const request = { endpoint, body, fetch, headers, credentials, signal: this.#controller.signal }
+    const request = { url: endpoint, body, fetch, headers, credentials, signal: this.#controller.signal }
     const end = await readEventStream(request, {
       onOpen: () => {
         this.#isOpen = true
       },
       onBytes: () => this.#sawBytes(),
-      onFrame: (frame) => this.#onFrame(frame),
-      onBatchEnd: (position) => this.#onBatchEnd(position),
+      onBlock: frameReader({ onFrame: (frame) => this.#onFrame(frame), onBatchEnd: (position) => this.#onBatchEnd(position) }),
     })
     this.#end(end)
   }
