@@ -15,7 +15,7 @@ export default defineConfig({
   testDir: 'e2e',
   testMatch: '**/*.spec.ts',
   outputDir: 'test-results',
-  // Each test runs real servers of its own; two cores carry one at a time.
+  // Tests run real servers; two cores carry one demo at a time.
   workers: 1,
   timeout: 90_000,
   expect: { timeout: 10_000 },

@@ -2,6 +2,9 @@ import { expect, test } from './support/test.ts'
 import type { Demo } from './support/demo.ts'
 import type { Tandem } from './support/tandem.ts'
 
+// They kill what others would share.
+test.use({ isDemoShared: false })
+
 test.describe('a reader that was cut off goes on where it stopped', () => {
   test('after the server is killed and started again', async ({ tandem, demo }) => {
     await demo.kill()

@@ -6,7 +6,7 @@ test.describe('two people at one workspace', () => {
     await expect(right.card('Rehearse the opening speech')).toBeVisible()
 
     await right.openTask('Rehearse the opening speech')
-    await right.sheet.getByRole('radio', { name: 'Doing' }).check({ force: true })
+    await right.sheet.getByRole('radio', { name: 'Doing' }).click({ force: true })
     await expect(left.column('Doing').locator('.card', { hasText: 'Rehearse the opening speech' })).toBeVisible()
 
     await right.sheet.getByRole('textbox', { name: 'Title' }).fill('Rehearse the speech twice')

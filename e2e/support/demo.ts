@@ -16,6 +16,8 @@ export interface Demo {
   readonly recorder: Recorder
   /** Runs SQL as another program would, past the demo. */
   sql(text: string): Promise<void>
+  /** Puts the sample data back, and forgets what was sent. */
+  reset(): Promise<void>
   /** Starts it again after `kill`, on the same port and data. */
   start(): Promise<void>
   /** SIGKILL: nothing is said to anyone. */
@@ -74,6 +76,11 @@ export async function startDemo(databaseUrl: string, redisUrl: string, siteDirec
   return {
     url: recorder.url,
     recorder,
+    async reset() {
+      const response = await fetch(`http://localhost:${port}/api/reset`, { method: 'POST' })
+      if (!response.ok) throw new Error(`The demo did not put its sample data back: ${response.status} ${await response.text()}`)
+      recorder.forget()
+    },
     start,
     kill: () => end('SIGKILL'),
     sql,

@@ -24,6 +24,8 @@ export interface Recorder {
   streamsOf(person: string): Exchange[]
   /** Ends every open stream the hard way, as a lost network does. */
   cutStreams(): void
+  /** Forgets every exchange so far. */
+  forget(): void
   close(): Promise<void>
 }
 
@@ -52,6 +54,9 @@ export async function startRecorder(targetPort: number): Promise<Recorder> {
     streamsOf: (person) => exchanges.filter((exchange) => exchange.isStream && exchange.person === person),
     cutStreams() {
       for (const socket of streams) socket.destroy()
+    },
+    forget() {
+      exchanges.length = 0
     },
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))

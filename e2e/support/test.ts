@@ -9,20 +9,24 @@ import { Tandem } from './tandem.ts'
 
 interface TestFixtures {
   redis: RedisServer
-  /** A demo on a fresh database and a fresh Redis. */
+  /** A demo with the sample data as it was seeded, which has sent nothing to anyone yet. */
   demo: Demo
   /** Its page, opened, with both people's rows on screen. */
   tandem: Tandem
 }
 
 interface WorkerFixtures {
+  /** Whether the tests of a worker share a demo process. Those that end or starve it have one each. */
+  isDemoShared: boolean
   /** The page, built once. */
   site: string
   postgres: PostgresServer
+  shared: { redis: RedisServer; demo: Demo } | undefined
 }
 
-/** Every test has its own database, Redis, demo process and browser context; a worker shares one Postgres server. */
+/** Every test has its own rows and browser context; where `isDemoShared` is off also its own database, Redis and demo process. */
 export const test = base.extend<TestFixtures, WorkerFixtures>({
+  isDemoShared: [true, { scope: 'worker', option: true }],
   site: [
     // oxlint-disable-next-line no-empty-pattern -- Playwright reads the fixtures it needs from this pattern.
     async ({}, use) => {
@@ -42,13 +46,28 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     },
     { scope: 'worker' },
   ],
-  // oxlint-disable-next-line no-empty-pattern
-  redis: async ({}, use) => {
+  shared: [
+    async ({ isDemoShared, postgres, site }, use) => {
+      if (!isDemoShared) return use(undefined)
+      const redis = await startRedis({ isPersistent: true })
+      const demo = await startDemo(await postgres.createDatabase(), redis.url, site)
+      await use({ redis, demo })
+      await demo.stop()
+      await redis.stop()
+    },
+    { scope: 'worker' },
+  ],
+  redis: async ({ shared }, use) => {
+    if (shared !== undefined) return use(shared.redis)
     const redis = await startRedis({ isPersistent: true })
     await use(redis)
     await redis.stop()
   },
-  demo: async ({ postgres, redis, site }, use) => {
+  demo: async ({ shared, postgres, redis, site }, use) => {
+    if (shared !== undefined) {
+      await shared.demo.reset()
+      return use(shared.demo)
+    }
     const demo = await startDemo(await postgres.createDatabase(), redis.url, site)
     await use(demo)
     await demo.stop()
