@@ -163,7 +163,8 @@ export class CaptureSession {
     if (plan.newEpochReason !== undefined) {
       const id = makeEntryId(plan.epoch, confirmedLsn, 0)
       await sink.write([{ entries: [{ kind: 'epoch', id, lsn: confirmedLsn, epoch: plan.epoch, reason: plan.newEpochReason }] }])
-      this.#options.onWarning(`Epoch ${plan.epoch} begins: ${plan.newEpochReason}.`)
+      // Nobody loses anything to the first one.
+      if (state.epoch > 0) this.#options.onWarning(`Epoch ${plan.epoch} begins: ${plan.newEpochReason}.`)
     }
     this.#epoch = plan.epoch
     const logLsn = plan.newEpochReason === undefined && state.lsn !== undefined ? state.lsn : confirmedLsn
