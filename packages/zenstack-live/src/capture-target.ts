@@ -25,7 +25,7 @@ export async function readCaptured(config: LoadedConfig, url: string): Promise<{
   try {
     const catalog = await readCatalog(async (sql, parameters) => (await client.query<Record<string, unknown>>(sql, parameters)).rows)
     const data = createDataModel(config.schema, catalog)
-    return { data, tables: capturedTables(data, config.exclude) }
+    return { data, tables: capturedTables(data, config) }
   } finally {
     await client.end()
   }

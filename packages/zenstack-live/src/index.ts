@@ -15,4 +15,5 @@ export {
   type StreamInfo,
   type UpdatedEvent,
 } from '@zenstack-live/streams'
+export type { LiveProjection, LiveProjections } from '@zenstack-live/edge'
 export { ZenStackLive, type ApplicationClient, type LiveLogger, type ZenStackLiveOptions } from './zenstack-live.ts'

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setUpCapture, startCapture, type Capture, type CaptureState } from '@zenstack-live/cdc'
 import { openEmbeddedLog, openRedisLog, type ChangeLog, type Retention } from '@zenstack-live/change-log'
-import { createEdge, type Edge, type EdgeLogger, type LiveClient } from '@zenstack-live/edge'
+import { createEdge, type Edge, type EdgeLogger, type LiveClient, type LiveProjections } from '@zenstack-live/edge'
 import { createDataModel, readCatalog, type DataModel } from '@zenstack-live/model'
 import type { Limits } from '@zenstack-live/protocol'
 import { createStreamAdmin, createStreams, type StreamAdmin, type StreamClient, type Streams } from '@zenstack-live/streams'
@@ -39,6 +39,11 @@ export interface ZenStackLiveOptions<Schema extends SchemaDef = SchemaDef> {
   limits?: Partial<Limits>
   /** Fields, as `User.passwordHash`, whose values never leave the database for the log. Those with `@omit` never do. */
   exclude?: readonly string[]
+  /**
+   * Projections of `@zenstack-live/event-sourcing` that browsers may watch, by name: `{ cart: { projection: client.live(cartProjection), authorize } }`.
+   * Their event tables are captured too, without a value of them.
+   */
+  projections?: LiveProjections
   /** How much the log keeps. @defaultValue a day, and 1 GiB */
   retention?: Retention
   /** Of the log without Redis. @defaultValue `.zenstack-live` */
@@ -166,7 +171,7 @@ export class ZenStackLive<in out Schema extends SchemaDef = any> {
     const options = this.#options
     const url = databaseUrl(options)
     const data = await readDataModel(options.client, url)
-    const tables = capturedTables(data, options.exclude)
+    const tables = capturedTables(data, options)
     const log = await openLog(options, this.#logger)
     let capture: Capture | undefined
     try {
@@ -180,6 +185,7 @@ export class ZenStackLive<in out Schema extends SchemaDef = any> {
         logger: this.#logger,
         ...(options.limits === undefined ? {} : { limits: options.limits }),
         ...(options.exclude === undefined ? {} : { exclude: options.exclude }),
+        ...(options.projections === undefined ? {} : { projections: options.projections }),
         ...(options.dangerouslyAllowUnprotected === undefined ? {} : { dangerouslyAllowUnprotected: options.dangerouslyAllowUnprotected }),
         ...(options.readNeutralPlugins === undefined ? {} : { readNeutralPlugins: options.readNeutralPlugins }),
       })
