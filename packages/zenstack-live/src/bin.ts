@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { createInterface } from 'node:readline/promises'
 import { runCommandLine } from './command-line.ts'
 
 const ended = new AbortController()
@@ -13,6 +14,16 @@ process.exitCode = await runCommandLine({
   directory: process.cwd(),
   print: (line) => process.stdout.write(`${line}\n`),
   note: (line) => process.stderr.write(`${line}\n`),
+  ask: process.stdin.isTTY && process.stdout.isTTY ? ask : undefined,
   signal: ended.signal,
   hasColors: process.stdout.isTTY && process.env['NO_COLOR'] === undefined,
 })
+
+async function ask(question: string): Promise<string> {
+  const terminal = createInterface({ input: process.stdin, output: process.stdout })
+  try {
+    return await terminal.question(question, { signal: ended.signal })
+  } finally {
+    terminal.close()
+  }
+}

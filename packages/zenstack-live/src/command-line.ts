@@ -3,6 +3,7 @@ import { UsageError } from './commands/parse-options.ts'
 
 // One file each, read when it is asked for: `doctor` does not wait for what `dev` needs.
 const COMMANDS: Readonly<Record<string, () => Promise<{ command: Command }>>> = {
+  dev: () => import('./commands/dev.ts'),
   doctor: () => import('./commands/doctor.ts'),
   setup: () => import('./commands/setup.ts'),
   cdc: () => import('./commands/cdc.ts'),

@@ -1,19 +1,26 @@
 import { serve } from '@hono/node-server'
 import { createHonoLiveHandler } from '@zenstack-live/edge'
 import { Hono } from 'hono'
+import { cors } from 'hono/cors'
 import type { LiveConfig } from './config.ts'
 import { ZenStackLive, type LiveLogger } from './zenstack-live.ts'
 
 export interface ServeEdgeOptions {
   /** @defaultValue 4000; 0 takes a free one */
   port?: number
+  /** Address to listen on. @defaultValue every one */
+  hostname?: string
   /** Path of the live queries. @defaultValue `/api/live` */
   base?: string
+  /** Whether pages of another origin may ask. @defaultValue none; a proxy puts the edge under the application's own */
+  isOriginAllowed?: (origin: string) => boolean
   logger?: LiveLogger
 }
 
 export interface ServedEdge {
   readonly url: string
+  /** What serves. */
+  readonly live: ZenStackLive
   /** Tells every stream to come back elsewhere, waits for them to end, and closes everything. */
   close(): Promise<void>
 }
@@ -36,21 +43,32 @@ export async function serveEdge(config: LiveConfig, options: ServeEdgeOptions = 
   })
   await live.ready()
   const app = new Hono()
+  const { isOriginAllowed } = options
+  if (isOriginAllowed !== undefined) app.use(cors({ origin: (origin) => (isOriginAllowed(origin) ? origin : null), credentials: true }))
   app.get('/health', (c) => c.json({ status: 'ready' }))
   app.use(`${options.base ?? '/api/live'}/*`, createHonoLiveHandler({ live, getClient }))
-  const server = await listen(app.fetch, options.port ?? 4000)
-  return {
-    url: `http://localhost:${server.port}`,
-    async close() {
-      server.stopListening()
-      await live.close()
-    },
+  try {
+    const server = await listen(app.fetch, options)
+    return {
+      url: `http://localhost:${server.port}`,
+      live,
+      async close() {
+        server.stopListening()
+        await live.close()
+      },
+    }
+  } catch (error) {
+    await live.close()
+    throw error
   }
 }
 
-async function listen(fetch: Hono['fetch'], port: number): Promise<{ port: number; stopListening(): void }> {
+async function listen(
+  fetch: Hono['fetch'],
+  { port = 4000, hostname }: Pick<ServeEdgeOptions, 'port' | 'hostname'>,
+): Promise<{ port: number; stopListening(): void }> {
   return new Promise((resolve, reject) => {
-    const server = serve({ fetch, port }, (address) => {
+    const server = serve({ fetch, port, ...(hostname === undefined ? {} : { hostname }) }, (address) => {
       server.off('error', reject)
       resolve({ port: address.port, stopListening: () => void server.close() })
     })

@@ -8,6 +8,8 @@ export interface CommandContext {
   print: (line: string) => void
   /** One line about the work, not part of the answer. */
   note: (line: string) => void
+  /** Asks the person at the terminal; `undefined` where nobody is. */
+  ask?: ((question: string) => Promise<string>) | undefined
   /** Aborted when the user ends the command. */
   signal: AbortSignal
   /** Whether lines may carry colors. */

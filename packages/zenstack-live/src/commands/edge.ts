@@ -1,5 +1,6 @@
 import { EXIT_CODES, type Command } from './command.ts'
-import { parseOptions, readConfig, UsageError } from './parse-options.ts'
+import { parseOptions, readConfig } from './parse-options.ts'
+import { readPort } from './read-port.ts'
 import { serveEdge } from '../serve-edge.ts'
 import { createStyle } from './style.ts'
 
@@ -27,11 +28,4 @@ GET /health answers 200 once queries can be opened. SIGTERM sends every stream e
     await edge.close()
     return EXIT_CODES.ok
   },
-}
-
-function readPort(text: string | undefined): number | undefined {
-  if (text === undefined || text === '') return undefined
-  const port = Number(text)
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new UsageError(`"${text}" is not a port. Give a number from 0 to 65535.`)
-  return port
 }

@@ -17,12 +17,14 @@ export interface CommandOptions {
   config?: string
   env?: Record<string, string>
   signal?: AbortSignal
+  /** Answers questions; without it nobody is there. */
+  ask?: (question: string) => Promise<string>
   /** Called with each line as it is printed. */
   onLine?: (line: string) => void
 }
 
 /** Runs a command in a folder of its own, with a configuration for the workspace schema. */
-export async function runCommand(args: string[], { config = '', env = {}, signal, onLine }: CommandOptions = {}): Promise<CommandRun> {
+export async function runCommand(args: string[], { config = '', env = {}, signal, ask, onLine }: CommandOptions = {}): Promise<CommandRun> {
   const directory = mkdtempSync(join(tmpdir(), 'zenstack-live-command-'))
   writeFileSync(join(directory, 'zenstack-live.config.ts'), `import { schema } from '${SCHEMA}'\nexport default { schema, ${config} }\n`)
   const [lines, notes]: [string[], string[]] = [[], []]
@@ -37,6 +39,7 @@ export async function runCommand(args: string[], { config = '', env = {}, signal
       directory,
       print,
       note: (line) => notes.push(line),
+      ask,
       signal: signal ?? new AbortController().signal,
       hasColors: false,
     })

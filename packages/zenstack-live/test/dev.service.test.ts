@@ -1,0 +1,70 @@
+import { randomUUID } from 'node:crypto'
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
+import { runCommand, type CommandOptions, type CommandRun } from './support/run-command.ts'
+import { workspaceDatabase, type WorkspaceDatabase } from './support/workspace-database.ts'
+
+let database: WorkspaceDatabase
+let slot: string
+beforeEach(async () => {
+  database = await workspaceDatabase(inject('postgresUrl'))
+  slot = `dev_${randomUUID().slice(0, 8)}`
+})
+afterEach(async () => {
+  await database.sql(`SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '${slot}' AND NOT active`)
+  await database.close()
+})
+
+/** Runs it until it serves. */
+async function dev(args: string[], options: CommandOptions = {}): Promise<CommandRun> {
+  const ended = new AbortController()
+  return runCommand(['dev', '--port', '0', ...args], {
+    config: `slot: '${slot}', publication: '${slot}', ${options.config ?? ''}`,
+    env: { DATABASE_URL: database.url },
+    signal: ended.signal,
+    onLine: (line) => {
+      if (line.includes('Ctrl+C') || line.startsWith('{')) ended.abort()
+    },
+    ...(options.ask === undefined ? {} : { ask: options.ask }),
+  })
+}
+
+describe('dev', () => {
+  it('prepares the database when it is told yes, and never when it is told no', async () => {
+    const questions: string[] = []
+    const answer = (text: string) => async (question: string) => {
+      questions.push(question)
+      return text
+    }
+    expect(await dev([], { ask: answer('n') })).toMatchObject({ code: 1, notes: ['Nothing was changed.'] })
+    expect(await database.sql('SELECT pubname FROM pg_publication')).toEqual([])
+    const agreed = await dev([], { ask: answer('') })
+    expect(agreed).toMatchObject({ code: 0, notes: [] })
+    expect(agreed.lines.join('\n')).toMatch(/Live +http:\/\/localhost:\d+\/api\/live, nobody is signed in/)
+    // Nothing is left to ask.
+    expect((await dev([], { ask: answer('n') })).code).toBe(0)
+    expect(questions).toHaveLength(2)
+  })
+
+  it('says who everybody is, and speaks JSON', async () => {
+    const { code, lines } = await dev(['--yes', '--json', '--as', '{"id":"ann"}'])
+    expect(code).toBe(0)
+    expect(lines).toHaveLength(1)
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+      url: expect.stringMatching(/^http:.*\/api\/live$/),
+      example: expect.stringContaining('/findMany'),
+    })
+    expect((await dev(['--as', '{"id":"ann"}'])).lines.join('\n')).toContain('everybody is {"id":"ann"}')
+    expect(await dev(['--as', 'ann'])).toMatchObject({ code: 2, notes: [expect.stringContaining('--as ann is not a JSON object')] })
+  })
+
+  it('names what stands in the way, and the cure', async () => {
+    await database.sql('DROP SCHEMA public CASCADE; CREATE SCHEMA public')
+    expect(await dev(['--yes'])).toMatchObject({
+      code: 1,
+      notes: expect.arrayContaining([expect.stringMatching(/None of the models has a table.*\n.*zen db push/)]),
+    })
+    const away = await runCommand(['dev'], { env: { DATABASE_URL: 'postgres://127.0.0.1:1/none' } })
+    expect(away).toMatchObject({ code: 1, notes: [expect.stringContaining('127.0.0.1:1')] })
+    expect(await runCommand(['dev'])).toMatchObject({ code: 1, notes: [expect.stringContaining('Set DATABASE_URL')] })
+  })
+})
