@@ -3,7 +3,7 @@ import { startPostgres } from '@zenstack-live/testing'
 import { progress, type CommandOptions, type CommandResult } from './command.ts'
 import { judge, type Case } from './oracle/judge.ts'
 import { createTally, summarize } from './oracle/tally.ts'
-import { askPolicyCases } from './policy/ask-policy-cases.ts'
+import { askPolicyCases, askTellingPolicies } from './policy/ask-policy-cases.ts'
 import { CONSTRUCTS } from './policy/generate-policy.ts'
 import { createRandom } from './random.ts'
 
@@ -19,11 +19,15 @@ export async function run(options: CommandOptions): Promise<CommandResult> {
   const postgres = await startPostgres()
   const tally = createTally()
   const kept: Case[] = []
+  const take = (question: Case): void => {
+    tally.add(question, judge(access, question))
+    if (options.mutate === true) kept.push(question)
+  }
   try {
+    for await (const question of askTellingPolicies(await postgres.createDatabase())) take(question)
     while (tally.cases < runs) {
       for await (const question of askPolicyCases(random, await postgres.createDatabase())) {
-        tally.add(question, judge(access, question))
-        if (options.mutate === true) kept.push(question)
+        take(question)
         if (tally.cases >= runs) break
       }
       progress(`${tally.cases} cases, ${tally.mismatches.length} mismatches, ${tally.asked} asked`)

@@ -1,9 +1,11 @@
 import { startPostgres } from '@zenstack-live/testing'
 import * as access from '@zenstack-live/access'
 import { progress, type CommandOptions, type CommandResult } from './command.ts'
+import { createFairPick } from './fair-pick.ts'
 import { judge, type Case } from './oracle/judge.ts'
 import { createTally, summarize } from './oracle/tally.ts'
 import { createRandom } from './random.ts'
+import { askTellingFilters } from './where/ask-telling-filters.ts'
 import { askWhereCases } from './where/ask-where-cases.ts'
 import { requiredUses } from './where/required-uses.ts'
 
@@ -15,15 +17,20 @@ const DEFAULT_RUNS = 20_000
  */
 export async function run(options: CommandOptions): Promise<CommandResult> {
   const random = createRandom(options.seed ?? 1)
+  const fairPick = createFairPick(random)
   const runs = options.runs ?? DEFAULT_RUNS
   const postgres = await startPostgres()
   const tally = createTally()
   const kept: Case[] = []
+  const take = (question: Case): void => {
+    tally.add(question, judge(access, question))
+    if (options.mutate === true) kept.push(question)
+  }
   try {
+    for await (const question of askTellingFilters(await postgres.createDatabase())) take(question)
     while (tally.cases < runs) {
-      for await (const question of askWhereCases(random, await postgres.createDatabase(), runs - tally.cases)) {
-        tally.add(question, judge(access, question))
-        if (options.mutate === true) kept.push(question)
+      for await (const question of askWhereCases(random, fairPick, await postgres.createDatabase(), runs - tally.cases)) {
+        take(question)
         if (tally.cases >= runs) break
       }
       progress(`${tally.cases} cases, ${tally.mismatches.length} mismatches, ${tally.asked} asked`)

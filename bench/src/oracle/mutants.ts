@@ -3,7 +3,9 @@ import { registerHooks } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { progress } from '../command.ts'
 import { judge, type Access, type Case } from './judge.ts'
-import { POLICY_MUTATIONS, WHERE_MUTATIONS, type Mutation } from './mutations.ts'
+import type { Mutation } from './mutation.ts'
+import { POLICY_MUTATIONS } from './policy-mutations.ts'
+import { WHERE_MUTATIONS } from './where-mutations.ts'
 
 const SOURCES = new URL('../../../packages/access/src/', import.meta.url)
 
@@ -19,9 +21,9 @@ export async function survivingMutants(cases: readonly Case[], kind: 'where' | '
     for (const [index, mutation] of mutations.entries()) {
       // The query string makes each mutant a module of its own; the hook hands it on to what it imports.
       const mutant = (await import(new URL(`index.ts?mutant=${index}`, SOURCES).href)) as Access
-      const killer = cases.find((question) => isWrong(mutant, question))
-      if (killer === undefined) names.push(mutation.name)
-      progress(`${mutation.name}: ${killer === undefined ? 'SURVIVED' : 'noticed'}`)
+      const noticed = cases.filter((question) => isWrong(mutant, question)).length
+      if (noticed === 0) names.push(mutation.name)
+      progress(`${mutation.name}: ${noticed === 0 ? 'SURVIVED' : `noticed by ${noticed} of ${cases.length}`}`)
     }
   } finally {
     hooks.deregister()

@@ -5,8 +5,9 @@ import type { SchemaDef } from '@zenstackhq/schema'
 import { progress } from '../command.ts'
 import { show, type Access, type Case } from '../oracle/judge.ts'
 import { HEAD_LINES, loadSchema, openOracle, rowsOf, SchemaProblem, type Client, type Oracle } from '@zenstack-live/testing/oracle'
-import type { Random } from '../random.ts'
+import { createRandom, type Random } from '../random.ts'
 import { generateConstruct, generatePolicy, type GeneratedPolicy } from './generate-policy.ts'
+import { TELLING_POLICIES } from './telling-policies.ts'
 import {
   AUTHS,
   cell,
@@ -34,6 +35,8 @@ interface Doc {
   readonly fieldPolicy?: { field: string; rule: GeneratedPolicy }
   readonly uses: readonly string[]
   readonly text: string
+  /** What is asked of it; without one, something random. */
+  readonly where?: Record<string, unknown>
 }
 
 /** One database with rows, several schemas of many policies over it, and the answers of ZenStack for everybody. */
@@ -45,21 +48,43 @@ export async function* askPolicyCases(random: Random, url: string): AsyncGenerat
     const take = await oracle.capture()
     const [docs, members] = [take('public.doc'), take('public.member')]
     // Most schemas go through the constructs one by one; the others mix them.
-    for (let index = 0; index < SCHEMAS_PER_WORLD; index++)
-      yield* askSchema(random, oracle, docs, members, index < 3 ? index * DOCS_PER_SCHEMA : undefined)
+    for (let index = 0; index < SCHEMAS_PER_WORLD; index++) {
+      const firstConstruct = index < 3 ? index * DOCS_PER_SCHEMA : undefined
+      const generated = Array.from({ length: DOCS_PER_SCHEMA }, (_, place) => generateDoc(random, place, firstConstruct))
+      const spaceRule = `  @@allow('read', ${random.pick(['true', 'archived', 'owner == auth()', 'members?[user == auth()]', "name == 'one'"])})`
+      yield* askDocs(random, oracle, await acceptedSchema(generated, spaceRule), docs, members)
+    }
   } finally {
     await oracle.close()
   }
 }
 
-async function* askSchema(
+/** The telling policies and ZenStack's answers, over the same rows in every run. */
+export async function* askTellingPolicies(url: string): AsyncGenerator<Case> {
+  const random = createRandom(1)
+  const open = "  @@allow('all', true)"
+  const oracle = await openOracle(url, await loadSchema(zmodelOf([{ name: 'Doc', lines: [open], uses: [], text: '' }], open)))
+  try {
+    await fillWorld(random, oracle)
+    const take = await oracle.capture()
+    const telling = TELLING_POLICIES.map(({ rules, title, where = {} }, index): Doc => {
+      const fieldPolicy = title === undefined ? {} : { fieldPolicy: { field: 'title', rule: { text: title, uses: [] } } }
+      return { name: `Doc${index}`, lines: rules.map((rule) => `  ${rule}`), uses: [], text: rules.join(' '), where, ...fieldPolicy }
+    })
+    const schema = await loadSchema(zmodelOf(telling, open))
+    yield* askDocs(random, oracle, { schema, accepted: telling }, take('public.doc'), take('public.member'))
+  } finally {
+    await oracle.close()
+  }
+}
+
+async function* askDocs(
   random: Random,
   oracle: Oracle,
+  { schema, accepted }: { schema: SchemaDef; accepted: readonly Doc[] },
   docs: readonly RawRow[],
   members: readonly RawRow[],
-  firstConstruct: number | undefined,
 ): AsyncGenerator<Case> {
-  const { schema, accepted } = await acceptedSchema(random, firstConstruct)
   const data = await oracle.dataModel(schema)
   const memberRows = rowsOf(data, 'Member', members).map(({ row }) => row)
   for (const doc of accepted) {
@@ -69,9 +94,8 @@ async function* askSchema(
 }
 
 /** Policies are random text: what ZenStack's language refuses is left out. */
-async function acceptedSchema(random: Random, firstConstruct: number | undefined): Promise<{ schema: SchemaDef; accepted: readonly Doc[] }> {
-  let docs = Array.from({ length: DOCS_PER_SCHEMA }, (_, index) => generateDoc(random, index, firstConstruct))
-  const spaceRule = `  @@allow('read', ${random.pick(['true', 'archived', 'owner == auth()', 'members?[user == auth()]', "name == 'one'"])})`
+async function acceptedSchema(generated: readonly Doc[], spaceRule: string): Promise<{ schema: SchemaDef; accepted: readonly Doc[] }> {
+  let docs = generated
   for (;;) {
     const text = zmodelOf(docs, spaceRule)
     try {
@@ -152,7 +176,8 @@ async function fillWorld(random: Random, oracle: Oracle): Promise<void> {
   const columns = ['id', ...DOC_COLUMNS.map(([name]) => name), 'parentId']
   const rows = Array.from({ length: ROWS }, (_, index) => [
     String(index),
-    ...DOC_COLUMNS.map((column) => cell(random, column)),
+    // The first rows go through the values in turn, so that none is missing.
+    ...DOC_COLUMNS.map((column) => (column[2] !== true && index < column[1].length ? (column[1][index] ?? null) : cell(random, column))),
     index > 3 && random.chance(0.5) ? String(random.whole(index)) : null,
   ])
   await oracle.insert('"doc"', columns, rows)
@@ -171,11 +196,14 @@ async function ask(
 ): Promise<Case> {
   const masked = doc.fieldPolicy?.field
   const isMasked = masked !== undefined && masked !== 'tags' && random.chance(0.6)
-  const given = isMasked
-    ? { [masked]: random.pick<unknown>([null, { not: null }, MASKED_VALUES[masked]]) }
-    : random.chance(0.15)
-      ? { n: { gte: 1 } }
-      : {}
+  const given =
+    doc.where !== undefined
+      ? doc.where
+      : isMasked
+        ? { [masked]: random.pick<unknown>([null, { not: null }, MASKED_VALUES[masked]]) }
+        : random.chance(0.15)
+          ? { n: { gte: 1 } }
+          : {}
   const where = (validateArgs(client, doc.name, 'findMany', { where: given }) as { where: unknown }).where
   const sets = await loadKeySets(client, data, doc.name, auth)
   const now = Date.now()

@@ -1,17 +1,27 @@
 import { presentRow, type DataModel } from '@zenstack-live/model'
-import { AccessError, compileRowPlan, validateArgs } from '@zenstack-live/access'
+import { compileRowPlan } from '@zenstack-live/access'
 import type { SchemaDef } from '@zenstackhq/schema'
+import pg from 'pg'
 import { show, type Case } from '../oracle/judge.ts'
 import { loadSchema, openOracle, rowsOf, tableOf, type Client, type Oracle } from '@zenstack-live/testing/oracle'
+import type { FairPick } from '../fair-pick.ts'
 import type { Random } from '../random.ts'
-import { FIELD_KINDS, SHARED_TYPES } from './field-kinds.ts'
+import { askFilter, type Finder } from './ask-filter.ts'
+import { DOMAINS, FIELD_KINDS, SHARED_TYPES, UNSUPPORTED_COLUMNS, type FieldKind } from './field-kinds.ts'
 import { generateFilter, type GeneratedField } from './generate-filter.ts'
 
 const MODELS = 6
 const ROWS = 30
 const FILTERS_PER_MODEL = 60
+const AUTHS = [null, { id: 1, level: 1 }, { id: 2, level: 5 }] as const
 
-const FOCUS: readonly (readonly string[])[] = [['Json', 'Typed'], ['String']]
+/** Text and JSON have the most rules: one model each is about nothing else. So is one about what is always left to the database. */
+const POOLS: readonly (readonly FieldKind[])[] = [
+  FIELD_KINDS.filter((kind) => kind.type === 'Json' || kind.type === 'Typed'),
+  FIELD_KINDS.filter((kind) => kind.operators.includes('contains')),
+  FIELD_KINDS.filter((kind) => kind.isOpaque === true),
+]
+const COMMON = FIELD_KINDS.filter((kind) => kind.isOpaque !== true)
 
 interface GeneratedModel {
   readonly name: string
@@ -21,12 +31,14 @@ interface GeneratedModel {
 }
 
 /** One generated schema with rows, and a stream of filters with the answers of ZenStack. */
-export async function* askWhereCases(random: Random, url: string, most: number): AsyncGenerator<Case> {
-  const models = Array.from({ length: MODELS }, (_, index) => generateModel(random, index))
+export async function* askWhereCases(random: Random, fairPick: FairPick, url: string, most: number): AsyncGenerator<Case> {
+  const models = Array.from({ length: MODELS }, (_, index) => generateModel(random, fairPick, index))
   const zmodel = `${SHARED_TYPES}\nmodel Person { id Int @id level Int? @@auth @@allow('all', true) }\n${models.map((model) => model.text).join('\n')}`
   const schema = await loadSchema(zmodel)
+  await prepareTypes(url)
   const oracle = await openOracle(url, schema)
   try {
+    for (const model of models) await widen(oracle, schema, model)
     const data = await oracle.dataModel(schema)
     for (const model of models) await fill(random, oracle, schema, model)
     const take = await oracle.capture()
@@ -38,7 +50,8 @@ export async function* askWhereCases(random: Random, url: string, most: number):
       const client = oracle.client(schema)
       await checkPresentation(client, data, model.name, rows)
       for (let index = 0; index < FILTERS_PER_MODEL && asked < most; index++) {
-        const question = await ask(random, client, data, model, rows)
+        const { where, uses } = generateFilter(random, fairPick, model.fields)
+        const question = await askFilter({ client, data, model: model.name, rows }, where, random.pick(AUTHS), uses)
         if (question === undefined) continue
         asked += rows.length
         yield question
@@ -49,23 +62,43 @@ export async function* askWhereCases(random: Random, url: string, most: number):
   }
 }
 
-function generateModel(random: Random, index: number): GeneratedModel {
+function generateModel(random: Random, fairPick: FairPick, index: number): GeneratedModel {
   const name = `M${index}`
-  // Text and JSON have the most rules: one model each is about nothing else.
-  const pool = FOCUS[index] === undefined ? FIELD_KINDS : FIELD_KINDS.filter((kind) => FOCUS[index]?.includes(kind.type))
-  const kinds = Array.from({ length: FOCUS[index] === undefined ? 9 : 3 }, () => random.pick(pool))
+  const kinds = Array.from({ length: POOLS[index] === undefined ? 9 : 3 }, () => fairPick(POOLS[index] ?? COMMON, (kind) => kind.name))
   const idKind = random.pick(['Int @id', 'String @id', 'BigInt @id', 'composite'])
   const fields = kinds.map((kind, place): GeneratedField & { text: string } => {
-    const isOptional = kind.isList !== true && random.chance(0.7)
+    const isOptional = kind.type !== 'List' && random.chance(0.7)
     const fieldName = `f${place}`
     const map = random.chance(0.3) ? ` @map('Column ${place}')` : ''
-    const policy = random.chance(0.08) && !kind.type.includes('[]') ? ` @allow('read', auth().level > 1)` : ''
+    const policy = random.chance(0.08) && kind.type !== 'List' ? ` @allow('read', auth().level > 1)` : ''
     return { name: fieldName, kind, isOptional, text: `  ${fieldName} ${kind.declare(isOptional ? '?' : '')}${map}${policy}` }
   })
   const ids = idKind === 'composite' ? ['  a Int', `  b String @map('B B')`, '  @@id([a, b])'] : [`  id ${idKind}`]
   const tableMap = random.chance(0.4) ? `  @@map('table ${index}')` : ''
   const text = [`model ${name} {`, ...ids, ...fields.map((field) => field.text), tableMap, `  @@allow('read', true)`, '}'].join('\n')
   return { name, text, fields, idKind }
+}
+
+/** Types that no schema declares: extensions, and domains over the types that fields know. */
+async function prepareTypes(url: string): Promise<void> {
+  const client = new pg.Client(url)
+  await client.connect()
+  try {
+    for (const extension of ['citext', 'hstore', 'ltree']) await client.query(`CREATE EXTENSION ${extension}`)
+    for (const [name, type] of Object.entries(DOMAINS)) await client.query(`CREATE DOMAIN ${name} AS ${type}`)
+  } finally {
+    await client.end()
+  }
+}
+
+async function widen(oracle: Oracle, schema: SchemaDef, model: GeneratedModel): Promise<void> {
+  const definition = schema.models[model.name]
+  if (definition === undefined) return
+  const changes = model.fields.flatMap(({ name, kind }) =>
+    kind.domain === undefined ? [] : [`ALTER "${mappedColumn(definition.fields[name]) ?? name}" TYPE ${kind.domain}`],
+  )
+  const additions = UNSUPPORTED_COLUMNS.map((column, index) => `ADD "not shown ${index}" ${column}`)
+  await oracle.pool.query(`ALTER TABLE ${tableOf(schema, definition)} ${[...changes, ...additions].join(', ')}`)
 }
 
 async function fill(random: Random, oracle: Oracle, schema: SchemaDef, model: GeneratedModel): Promise<void> {
@@ -79,7 +112,7 @@ async function fill(random: Random, oracle: Oracle, schema: SchemaDef, model: Ge
       : model.idKind.startsWith('String')
         ? [`id ${index}`]
         : [String(model.idKind.startsWith('BigInt') ? 9007199254740990n + BigInt(index) : index)]),
-    ...model.fields.map((field) => ((field.isOptional || field.kind.isList === true) && random.chance(0.2) ? null : field.kind.stored(random))),
+    ...model.fields.map((field) => ((field.isOptional || field.kind.type === 'List') && random.chance(0.2) ? null : field.kind.stored(random))),
   ])
   await oracle.insert(tableOf(schema, definition), columns, rows)
 }
@@ -110,36 +143,4 @@ async function checkPresentation(client: Client, data: DataModel, model: string,
         throw new Error(`A row of ${model} is presented as\n  ${mine ?? 'nothing'}\nwhere ZenStack returns\n  ${show(record)}`)
     }
   }
-}
-
-type Finder = Record<string, { findMany(args: unknown): Promise<Record<string, unknown>[]> }>
-
-const AUTHS = [null, { id: 1, level: 1 }, { id: 2, level: 5 }] as const
-
-async function ask(random: Random, client: Client, data: DataModel, model: GeneratedModel, rows: Case['rows']): Promise<Case | undefined> {
-  const { where: given, uses } = generateFilter(random, model.fields)
-  const auth = random.pick(AUTHS)
-  let where: unknown
-  try {
-    where = (validateArgs(client, model.name, 'findMany', { where: given }) as { where: unknown }).where
-  } catch (error) {
-    if (error instanceof AccessError) return undefined
-    throw error
-  }
-  const bound = client.$setAuth(auth ?? undefined) as unknown as Finder
-  const known = data.models.get(model.name)
-  if (known === undefined) return undefined
-  let expected: Case['expected']
-  const select = Object.fromEntries(known.idFields.map((field) => [field, true]))
-  try {
-    const records = (await bound[model.name]?.findMany({ where: given, select })) ?? []
-    expected = new Set(
-      records.map((record) =>
-        known.idFields.length === 1 ? String(record[known.idFields[0] ?? '']) : JSON.stringify(known.idFields.map((field) => String(record[field]))),
-      ),
-    )
-  } catch {
-    expected = 'error'
-  }
-  return { data, model: model.name, where, auth, now: Date.now(), expected, rows, uses, title: `${model.name} ${show(given)} as ${show(auth)}` }
 }

@@ -1,6 +1,8 @@
 import { AnyNull, DbNull, JsonNull } from '@zenstackhq/orm'
 import type { Random } from '../random.ts'
-import { JSON_FILTER_PATHS, JSON_SEARCHES, TEXT_PARTS, type FieldKind } from './field-kinds.ts'
+import type { FairPick } from '../fair-pick.ts'
+import { FIELD_KINDS, type FieldKind } from './field-kinds.ts'
+import { JSON_PATHS, JSON_SEARCHES, TEXT_PARTS } from './field-values.ts'
 
 export interface GeneratedField {
   readonly name: string
@@ -14,19 +16,26 @@ export interface GeneratedFilter {
   readonly uses: readonly string[]
 }
 
-/** A random filter over these fields; many are a single operator, so that each meets every row by itself. */
-export function generateFilter(random: Random, fields: readonly GeneratedField[]): GeneratedFilter {
-  const uses: string[] = []
-  const depth = random.chance(0.55) ? 0 : 1 + random.whole(2)
-  return { where: group(random, fields, depth, uses), uses }
+interface Making {
+  readonly random: Random
+  readonly fairPick: FairPick
+  readonly uses: string[]
 }
 
-function group(random: Random, fields: readonly GeneratedField[], depth: number, uses: string[]): Record<string, unknown> {
+/** A random filter over these fields; many are a single operator, so that each meets every row by itself. */
+export function generateFilter(random: Random, fairPick: FairPick, fields: readonly GeneratedField[]): GeneratedFilter {
+  const making = { random, fairPick, uses: [] }
+  const depth = random.chance(0.55) ? 0 : 1 + random.whole(2)
+  return { where: group(making, fields, depth), uses: making.uses }
+}
+
+function group(making: Making, fields: readonly GeneratedField[], depth: number): Record<string, unknown> {
+  const { random, uses } = making
   const where: Record<string, unknown> = {}
   const count = depth === 0 ? 1 + Number(random.chance(0.15)) : random.whole(2)
   for (let index = 0; index < count; index++) {
     const field = random.pick(fields)
-    where[field.name] = fieldFilter(random, field, uses)
+    where[field.name] = fieldFilter(making, field)
   }
   if (depth === 0) return where
   const combinator = random.pick(['AND', 'OR', 'NOT', 'OR', 'NOT'])
@@ -34,39 +43,43 @@ function group(random: Random, fields: readonly GeneratedField[], depth: number,
   const members = Array.from({ length: random.whole(4) }, () =>
     random.chance(0.12)
       ? random.pick<object>([{}, { [random.pick(fields).name]: undefined }, { OR: [] }, { AND: [] }])
-      : group(random, fields, depth - 1, uses),
+      : group(making, fields, depth - 1),
   )
   where[combinator] = combinator === 'OR' || random.chance(0.6) ? members : (members[0] ?? {})
   return where
 }
 
-function fieldFilter(random: Random, field: GeneratedField, uses: string[]): unknown {
+function fieldFilter({ random, fairPick, uses }: Making, field: GeneratedField): unknown {
   const { kind, isOptional } = field
-  const use = (operator: string): void => void uses.push(`${kind.type}.${operator}`)
-  if (isOptional && kind.isList !== true && random.chance(0.08)) {
+  const use = (operator: string): void => void uses.push(`${kind.name}.${operator}`)
+  if (isOptional && random.chance(0.08)) {
     use('null')
     return null
   }
-  if (kind.type === 'Json') return jsonFilter(random, kind, isOptional, use)
-  if (kind.type === 'Typed') return typedFilter(random, kind, isOptional, use)
-  if (kind.isList === true) return listFilter(random, kind, use)
-  if (kind.operators.includes('direct') && random.chance(0.1)) {
-    use('direct')
-    return kind.asked(random)
+  const operator = fairPick(kind.operators, (each) => `${kind.name}.${each}`)
+  use(operator)
+  switch (kind.type) {
+    case 'Json':
+      return jsonFilter(random, kind, isOptional, operator, use)
+    case 'Typed':
+      return typedFilter(random, isOptional, operator)
+    case 'List':
+      return listFilter(random, kind, operator)
+    default:
+      return operator === 'direct' ? kind.asked(random) : operators(random, field, operator, use)
   }
-  return operators(random, field, use)
 }
 
-function operators(random: Random, { kind, isOptional }: GeneratedField, use: (operator: string) => void): Record<string, unknown> {
+function operators(random: Random, { kind, isOptional }: GeneratedField, operator: string, use: (operator: string) => void): Record<string, unknown> {
+  if (random.chance(0.04)) return (use('empty'), {})
+  const others = kind.operators.filter((each) => each !== 'direct' && each !== 'mode')
+  const chosen = [operator === 'mode' ? random.pick(others) : operator, ...(random.chance(0.2) ? [random.pick(others)] : [])]
   const filter: Record<string, unknown> = {}
-  const count = random.chance(0.04) ? 0 : 1 + Number(random.chance(0.2))
-  for (let index = 0; index < count; index++) {
-    const operator = random.pick(kind.operators.filter((each) => each !== 'direct' && each !== 'mode'))
-    use(operator)
-    filter[operator] = operand(random, kind, isOptional, operator, use)
+  for (const each of chosen) {
+    use(each)
+    filter[each] = operand(random, kind, isOptional, each, use)
   }
-  if (count === 0) use('empty')
-  if (kind.operators.includes('mode') && random.chance(0.35)) {
+  if (operator === 'mode' || (kind.operators.includes('mode') && random.chance(0.25))) {
     use('mode')
     filter['mode'] = random.pick(['insensitive', 'insensitive', 'default'])
   }
@@ -82,11 +95,11 @@ function operand(random: Random, kind: FieldKind, isOptional: boolean, operator:
       return [kind.asked(random), kind.asked(random)]
     case 'not':
       if (isOptional && random.chance(0.2)) return null
-      if (random.chance(0.5) || kind.type === 'Bytes') return kind.asked(random)
-      return operators(random, { name: '', kind, isOptional }, use)
+      if (random.chance(0.5) || kind.name === 'Bytes') return kind.asked(random)
+      return operators(random, { name: '', kind, isOptional }, random.pick(kind.operators.filter((each) => each !== 'direct')), use)
     case 'equals':
       // More digits than a double has.
-      if (kind.type === 'Decimal' && random.chance(0.3)) return '123456789012345678901234567890.123456789'
+      if (kind.name === 'Decimal' && random.chance(0.3)) return '123456789012345678901234567890.123456789'
       return isOptional && random.chance(0.15) ? null : kind.asked(random)
     case 'contains':
     case 'startsWith':
@@ -97,58 +110,18 @@ function operand(random: Random, kind: FieldKind, isOptional: boolean, operator:
   }
 }
 
-function listFilter(random: Random, kind: FieldKind, use: (operator: string) => void): Record<string, unknown> {
-  const operator = random.pick(kind.operators)
-  use(operator)
+function listFilter(random: Random, kind: FieldKind, operator: string): Record<string, unknown> {
   if (operator === 'isEmpty') return { isEmpty: random.chance(0.5) }
   return { [operator]: operator === 'has' ? kind.asked(random) : Array.from({ length: random.whole(4) }, () => kind.asked(random)) }
 }
 
-/** Questions whose answers differ by a single rule, which random values seldom meet. */
-const TELLING_JSON: readonly Record<string, unknown>[] = [
-  { array_contains: 1 },
-  { array_contains: ['a'] },
-  { array_contains: { a: 1 } },
-  { path: '$[*]', equals: 1 },
-  { path: '$.b[*]', equals: 1 },
-  { path: '$.tags[*]', equals: 'x' },
-  { equals: [2, 1] },
-  { equals: [1, 2] },
-  { equals: 9007199254740992 },
-  { equals: 1 },
-  { equals: JsonNull },
-  { not: JsonNull },
-  { string_contains: '"' },
-  { string_contains: '\\' },
-  { string_contains: 'BC', mode: 'insensitive' },
-  { string_starts_with: 'b' },
-  { string_ends_with: 'c' },
-  { array_starts_with: 1 },
-  { array_starts_with: 2 },
-]
-
-function jsonFilter(random: Random, kind: FieldKind, isOptional: boolean, use: (operator: string) => void): Record<string, unknown> {
-  if (random.chance(0.35)) {
-    const telling = random.pick(TELLING_JSON)
-    for (const operator of Object.keys(telling)) if (kind.operators.includes(operator)) use(operator)
-    return telling
-  }
+function jsonFilter(random: Random, kind: FieldKind, isOptional: boolean, picked: string, use: (operator: string) => void): Record<string, unknown> {
   const filter: Record<string, unknown> = {}
-  if (random.chance(0.4)) {
+  if (picked === 'path' || random.chance(0.3)) {
     use('path')
-    filter['path'] = random.pick(JSON_FILTER_PATHS)
+    filter['path'] = random.pick(JSON_PATHS)
   }
-  const operator = random.pick([
-    'equals',
-    'equals',
-    'not',
-    'string_contains',
-    'string_starts_with',
-    'string_ends_with',
-    'array_contains',
-    'array_starts_with',
-    'array_ends_with',
-  ])
+  const operator = picked === 'path' ? random.pick(kind.operators.filter((each) => each !== 'path')) : picked
   use(operator)
   if (operator.startsWith('string')) {
     filter[operator] = random.pick(JSON_SEARCHES)
@@ -165,10 +138,14 @@ function jsonFilter(random: Random, kind: FieldKind, isOptional: boolean, use: (
   return filter
 }
 
-function typedFilter(random: Random, kind: FieldKind, isOptional: boolean, use: (operator: string) => void): unknown {
-  const operator = random.pick(kind.operators)
-  use(operator)
-  if (operator === 'plain') return jsonFilter(random, kind, isOptional, () => undefined)
+/** As plain JSON, a typed field takes all that JSON takes. */
+const PLAIN = FIELD_KINDS.filter((kind) => kind.type === 'Json').slice(0, 1)
+
+function typedFilter(random: Random, isOptional: boolean, operator: string): unknown {
+  if (operator === 'plain') {
+    const plain = random.pick(PLAIN)
+    return jsonFilter(random, plain, isOptional, random.pick(plain.operators), () => undefined)
+  }
   const fields = (): Record<string, unknown> => {
     const choices: [string, unknown][] = [
       [

@@ -25,6 +25,14 @@ const NATIVE_TYPES: Record<string, string> = {
   '@db.SmallInt': 'smallint',
   '@db.Real': 'real',
   '@db.Decimal': 'numeric',
+  '@db.Oid': 'oid',
+  '@db.Money': 'money',
+  '@db.Citext': 'citext',
+  '@db.Inet': 'inet',
+  '@db.Xml': 'xml',
+  '@db.Bit': 'bit',
+  '@db.VarBit': 'varbit',
+  '@db.Json': 'json',
 }
 
 /** The statements that make a schema's tables, with the types, names and schemas that ZenStack reads them by. */

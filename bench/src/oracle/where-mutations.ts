@@ -1,30 +1,14 @@
-/** One change that makes the deciding code wrong. */
-export interface Mutation {
-  readonly name: string
-  /** Below `packages/access/src`. */
-  readonly file: string
-  readonly find: string
-  readonly replace: string
-}
-
-const mutation = (file: string, name: string, find: string, replace: string): Mutation => ({ name, file, find, replace })
-
-const LOGIC: readonly Mutation[] = [
-  mutation('truth.ts', 'NOT of unknown is true', "typeof truth === 'boolean' ? !truth : truth", '!truth'),
-  mutation('truth.ts', 'unknown AND true is true', 'return a === null || b === null ? null : true', 'return true'),
-  mutation('truth.ts', 'false does not decide AND', 'if (a === false || b === false) return false', 'if (a === false && b === false) return false'),
-  mutation('truth.ts', 'unknown OR false is true', 'return a === null || b === null ? null : false', 'return a === null || b === null'),
-  mutation('truth.ts', 'true does not decide OR', 'if (a === true || b === true) return true', 'if (a === true && b === true) return true'),
-]
+import { LOGIC_MUTATIONS, mutation, type Mutation } from './mutation.ts'
 
 const IN = 'where/standard-filter.ts'
 const TEXT = 'where/string-filter.ts'
 const LIST = 'where/list-filter.ts'
 const JSON_FILTER = 'where/json-filter.ts'
 const TYPED = 'where/typed-json-filter.ts'
+const TEXTS = 'where/text-filter.ts'
 
 export const WHERE_MUTATIONS: readonly Mutation[] = [
-  ...LOGIC,
+  ...LOGIC_MUTATIONS,
   mutation('where/compile-where.ts', 'AND is OR', "case 'AND':\n      return allOf(", "case 'AND':\n      return anyOf("),
   mutation('where/compile-where.ts', 'OR is AND', "case 'OR':\n      return anyOf(", "case 'OR':\n      return allOf("),
   mutation('where/compile-where.ts', 'NOT of a list is NOR', 'notOf(allOf(list.map', 'notOf(anyOf(list.map'),
@@ -231,137 +215,34 @@ export const WHERE_MUTATIONS: readonly Mutation[] = [
   mutation(TYPED, 'quotes at the ends stay', '?.replace(/^"+|"+$/g, \'\')', ''),
   mutation(TYPED, 'gt of numbers in JSON', 'gt: ([order = 0]) => order > 0', 'gt: ([order = 0]) => order >= 0'),
   mutation('where/text-filter.ts', 'text in JSON', 'return (text) => text === first', 'return (text) => text !== first'),
-  mutation('model-policy.ts', 'masked fields are seen by filters', 'else masked[name] = null', 'else masked[name] = row[name] ?? null'),
-]
-
-const COMPARISON = 'policy/comparison.ts'
-const KINDS = 'policy/column-kind.ts'
-const FUNCTIONS = 'policy/functions.ts'
-const LISTS = 'policy/list-functions.ts'
-const MEMBERSHIP = 'policy/membership.ts'
-const AUTH = 'policy/auth-expressions.ts'
-const VALUES = 'policy/value-mode.ts'
-
-export const POLICY_MUTATIONS: readonly Mutation[] = [
-  ...LOGIC,
-  mutation(COMPARISON, '==', "'==': (order) => order === 0,\n  '!='", "'==': (order) => order !== 0,\n  '!='"),
-  mutation(COMPARISON, '!=', "'!=': (order) => order !== 0", "'!=': (order) => order === 0"),
-  mutation(COMPARISON, '<', "'<': (order) => order < 0", "'<': (order) => order <= 0"),
-  mutation(COMPARISON, '<=', "'<=': (order) => order <= 0", "'<=': (order) => order < 0"),
-  mutation(COMPARISON, '>', "'>': (order) => order > 0", "'>': (order) => order >= 0"),
-  mutation(COMPARISON, '>=', "'>=': (order) => order >= 0", "'>=': (order) => order > 0"),
-  mutation(COMPARISON, 'sides are not mirrored', "'<': '>', '<=': '>='", "'<': '<', '<=': '<='"),
+  mutation(TEXTS, 'contains of text in JSON', 'contains: (text, part) => text.includes(part)', 'contains: (text, part) => text.startsWith(part)'),
   mutation(
-    COMPARISON,
-    '== null is unknown',
-    "if (operator === '==') return (stored) => (stored === undefined ? undefined : stored === null)",
-    "if (operator === '==') return (stored) => (stored === undefined ? undefined : null)",
+    TEXTS,
+    'startsWith of text in JSON',
+    'startsWith: (text, part) => text.startsWith(part)',
+    'startsWith: (text, part) => text.includes(part)',
   ),
+  mutation(TEXTS, 'endsWith of text in JSON', 'endsWith: (text, part) => text.endsWith(part)', 'endsWith: (text, part) => text.includes(part)'),
+  mutation(TEXTS, 'in of text in JSON', 'return (text) => operands.includes(text)', 'return (text) => !operands.includes(text)'),
+  mutation(TEXTS, 'notIn of text in JSON', 'return (text) => !operands.includes(text)', 'return (text) => operands.includes(text)'),
+  mutation(TEXTS, 'lt of text in JSON', 'compare(text, first) < 0', 'compare(text, first) <= 0'),
+  mutation(TEXTS, 'lte of text in JSON', 'compare(text, first) <= 0', 'compare(text, first) < 0'),
+  mutation(TEXTS, 'gt of text in JSON', 'compare(text, first) > 0', 'compare(text, first) >= 0'),
+  mutation(TEXTS, 'gte of text in JSON', 'compare(text, first) >= 0\n', 'compare(text, first) > 0\n'),
+  mutation(TEXTS, 'between of text in JSON', 'compare(text, second) <= 0', 'compare(text, second) < 0'),
+  mutation(TEXTS, 'mode of text in JSON', "const isInsensitive = filter['mode'] === 'insensitive'", 'const isInsensitive = false'),
   mutation(
-    COMPARISON,
-    '!= null is unknown',
-    "if (operator === '!=') return (stored) => (stored === undefined ? undefined : stored !== null)",
-    "if (operator === '!=') return (stored) => (stored === undefined ? undefined : null)",
+    TEXTS,
+    'not of text in JSON',
+    "if (operator === 'not') return notOf(compileTextFilter(scope, domain, source, value))",
+    "if (operator === 'not') return compileTextFilter(scope, domain, source, value)",
   ),
-  mutation(
-    COMPARISON,
-    'two columns with NULL',
-    'if (a === null || b === null) return null\n    return test(',
-    'if (a === null || b === null) return a === b\n    return test(',
-  ),
-  mutation(COMPARISON, 'two values with null', "return operator === '==' ? a === b : operator === '!=' ? a !== b : null", 'return null'),
-  mutation(COMPARISON, 'now() is long ago', 'return BigInt(Math.round(now * 1000))', 'return 0n * BigInt(now)'),
-  mutation(KINDS, 'singles are doubles', 'isSingle ? (stored) => Math.fround(stored as number) : (stored) => stored', '(stored) => stored'),
-  mutation(KINDS, 'big integers are doubles', 'compare: isFloat ? (a, b)', 'compare: true ? (a, b)'),
-  mutation(
-    KINDS,
-    'microseconds are cut off',
-    "ofStored: (stored) => stored,\n    ofSent(sent) {\n      if (typeof sent !== 'string' || !ISO",
-    "ofStored: (stored) => (typeof stored === 'bigint' ? (stored / 1000n) * 1000n : stored),\n    ofSent(sent) {\n      if (typeof sent !== 'string' || !ISO",
-  ),
-  mutation(
-    KINDS,
-    'a cast char(n) keeps its blanks',
-    'ofStored: losesBlanks ? (stored) => withoutBlanks(stored as string) : (stored) => stored',
-    'ofStored: (stored) => stored',
-  ),
-  mutation(KINDS, 'members are not mapped to labels', '(labels?.labelOf.get(sent) ?? sent)', '(labels?.order[0] ?? sent)'),
-  mutation('policy/compile-policy.ts', 'all allows must hold', 'anyOf(allows)', 'allOf(allows)'),
-  mutation('policy/compile-policy.ts', 'denies do nothing', '...denies]', ']'),
-  mutation(
-    'policy/compile-policy.ts',
-    'a deny that is NULL denies',
-    'return truth === undefined ? undefined : truth !== true',
-    'return truth === undefined ? undefined : truth === false',
-  ),
-  mutation(
-    'policy/compile-policy.ts',
-    'all does not cover reading',
-    "if (names.includes('all') || names.includes(operation))",
-    'if (names.includes(operation))',
-  ),
-  mutation('policy/compile-expression.ts', '&& is ||', "case '&&':\n      return allOf(", "case '&&':\n      return anyOf("),
-  mutation('policy/compile-expression.ts', '|| is &&', "case '||':\n      return anyOf(", "case '||':\n      return allOf("),
-  mutation(
-    'policy/compile-expression.ts',
-    '!',
-    'return notOf(compileExpression(scope, expression.operand))',
-    'return compileExpression(scope, expression.operand)',
-  ),
-  mutation(FUNCTIONS, 'contains', 'contains: (text, part) => text.includes(part)', 'contains: (text, part) => text.startsWith(part)'),
-  mutation(FUNCTIONS, 'startsWith', 'startsWith: (text, part) => text.startsWith(part)', 'startsWith: (text, part) => text.includes(part)'),
-  mutation(FUNCTIONS, 'endsWith', 'endsWith: (text, part) => text.endsWith(part)', 'endsWith: (text, part) => text.includes(part)'),
-  mutation(FUNCTIONS, 'case always counts', 'Boolean(caseArg.value)', 'false'),
-  mutation(
-    FUNCTIONS,
-    'a search that is null finds nothing',
-    "test(lower(text), lower(part ?? ''))",
-    'part === null ? null : test(lower(text), lower(part))',
-  ),
-  mutation(LISTS, 'has and hasEvery', 'isEvery ? wanted.every(isHeld)', 'isEvery ? wanted.some(isHeld)'),
-  mutation(LISTS, 'hasSome', ': wanted.some(isHeld)', ': wanted.every(isHeld)'),
-  mutation(LISTS, 'isEmpty is true of the empty', '.length === 0 ? null : false', '.length === 0'),
-  mutation(MEMBERSHIP, 'NULL in nothing is NULL', 'if (items.length === 0) return false', 'if (items.length === 0) return isNull ? null : false'),
-  mutation(MEMBERSHIP, 'unknown items count for nothing', 'if (item === null) result = null', 'if (item === null) continue'),
-  mutation(MEMBERSHIP, 'in finds nothing', 'else if (equals(item)) return true', 'else if (equals(item)) return false'),
-  mutation(
-    MEMBERSHIP,
-    'a missing auth() value in a list is NULL',
-    'if (sent === null) return false\n    const list',
-    'if (sent === null) return null\n    const list',
-  ),
-  mutation(MEMBERSHIP, 'a missing auth() value in a column is NULL', 'if (operand === null) return false', 'if (operand === null) return null'),
-  mutation(AUTH, 'auth() == null', "op === '==' ? (_row, context) => !context.auth", "op === '==' ? (_row, context) => Boolean(context.auth)"),
-  mutation(AUTH, 'auth() != owner', "op === '==' ? equals : { kind: 'unary', op: '!', operand: equals }", 'equals'),
-  mutation(AUTH, '? of unrolled lists', "op === '!' ? and(result, truth) : or(result, truth)", 'and(result, truth)'),
-  mutation(AUTH, '! of unrolled lists', "op === '!' ? and(result, truth) : or(result, truth)", 'or(result, truth)'),
-  mutation(AUTH, '^ of unrolled lists', "return op === '^' ? not(result) : result", 'return result'),
-  mutation(AUTH, 'no list is an empty one', 'if (contexts === null) return null', "if (contexts === null) return op !== '?'"),
-  mutation(VALUES, 'value ==', "if (op === '==') return left === right", "if (op === '==') return left !== right"),
-  mutation(VALUES, 'value !=', "if (op === '!=') return left !== right", "if (op === '!=') return left === right"),
-  mutation(VALUES, 'value >', 'return a > b', 'return a >= b'),
-  mutation(VALUES, 'value >=', 'return a >= b', 'return a > b'),
-  mutation(VALUES, 'value !', 'return !evaluateValue(expression.operand, context)', 'return Boolean(evaluateValue(expression.operand, context))'),
-  mutation(VALUES, 'value in', 'Array.isArray(right) ? right.includes(left)', 'Array.isArray(right) ? !right.includes(left)'),
-  mutation(VALUES, 'value &&', 'return left && right', 'return left || right'),
-  mutation(VALUES, 'value ||', 'return left || right', 'return left && right'),
-  mutation(VALUES, 'value ?', "if (expression.op === '?') return list.some", "if (expression.op === '?') return list.every"),
-  mutation(VALUES, 'value ! of lists', "expression.op === '!' ? list.every", "expression.op === '!' ? list.some"),
-  mutation(VALUES, 'value ^', ': !list.some(', ': list.some('),
-  mutation('policy/relation-predicate.ts', 'membership ?', 'return set.has(key) !== isNone', 'return set.has(key) === isNone'),
-  mutation('policy/relation-predicate.ts', 'membership ^', "const isNone = expression.op === '^'", 'const isNone = false'),
-  mutation(
-    'policy/relation-predicate.ts',
-    'membership of no space is false',
-    'if (key === null) return reach.isThroughRow ? null : isNone',
-    'if (key === null) return isNone',
-  ),
-  mutation('policy/operand.ts', 'casing of currentModel()', 'return text.toLowerCase()', 'return text.toUpperCase()'),
-  mutation(
-    'policy/operand.ts',
-    'currentOperation()',
-    "name === 'currentModel' ? (scope.itemType ?? scope.model.name) : scope.operation",
-    'scope.model.name',
-  ),
+  mutation(TYPED, 'lt of numbers in JSON', 'lt: ([order = 0]) => order < 0', 'lt: ([order = 0]) => order <= 0'),
+  mutation(TYPED, 'lte of numbers in JSON', 'lte: ([order = 0]) => order <= 0', 'lte: ([order = 0]) => order < 0'),
+  mutation(TYPED, 'gte of numbers in JSON', 'gte: ([order = 0]) => order >= 0', 'gte: ([order = 0]) => order > 0'),
+  mutation(TYPED, 'between of numbers in JSON', 'low >= 0 && high <= 0', 'low >= 0 && high < 0'),
+  mutation(TYPED, 'in of numbers in JSON', 'in: (orders) => orders.includes(0)', 'in: (orders) => !orders.includes(0)'),
+  mutation(TYPED, 'notIn of numbers in JSON', 'return isNegated ? notOf(condition) : condition', 'return condition'),
+  mutation(TYPED, 'equals of numbers in JSON', 'equals: ([order]) => order === 0', 'equals: ([order]) => order !== 0'),
   mutation('model-policy.ts', 'masked fields are seen by filters', 'else masked[name] = null', 'else masked[name] = row[name] ?? null'),
 ]
