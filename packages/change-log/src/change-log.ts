@@ -23,7 +23,10 @@ export interface ChangeLog {
    */
   append(batches: readonly LogBatch[]): Promise<void>
 
-  /** Entries after an id, oldest first; fewer than `count` means that there are no more yet. Does not look for gaps: ask {@link continuity}. */
+  /**
+   * Entries after an id, oldest first. Large entries come in shorter pages (`readBytes` in limits.ts); only an empty page says that there
+   * are no more yet. Does not look for gaps: ask {@link continuity}.
+   */
   read(after: EntryId, options?: ReadOptions): Promise<LogEntry[]>
 
   /**

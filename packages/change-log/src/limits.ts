@@ -8,6 +8,8 @@ export const CHANGE_LOG_LIMITS = {
   appendsInFlight: 2,
   /** Entries read at once; beyond some hundreds the client library gains nothing more. */
   readEntries: 500,
+  /** Bytes of one page, about: rows of some hundred kilobytes come in shorter pages. A single entry may be larger. */
+  readBytes: 4 * 1024 * 1024,
   /** Longest blocking read, so that a half-open connection is noticed. */
   blockMs: 2_000,
   /** How long a command may go unanswered. */

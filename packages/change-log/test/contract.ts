@@ -1,6 +1,7 @@
 import { FIRST_ENTRY_ID, parseLsn, type EntryId, type LogBatch, type LogEntry } from '@zenstack-live/protocol'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ChangeLog } from '../src/index.ts'
+import { CHANGE_LOG_LIMITS } from '../src/limits.ts'
 import { epochMark, ids, progress, rowId, transaction } from './transactions.ts'
 
 export interface LogUnderTest {
@@ -152,6 +153,24 @@ export function changeLogContract(name: string, create: () => Promise<LogUnderTe
           if (page.some((entry) => entry.kind === 'change' && entry.isLastOfTransaction)) break
         }
         expect(sizes).toEqual([10, 10, 5])
+      })
+
+      it('gives large entries in shorter pages, one larger than a page by itself, and loses none', async () => {
+        const [large, huge] = [CHANGE_LOG_LIMITS.readBytes / 4, CHANGE_LOG_LIMITS.readBytes + 1]
+        const rows = [...Array.from({ length: 7 }, () => large), huge, 10, 10]
+        for (const [index, padding] of rows.entries()) await log.append([transaction(10 + index, { padding })])
+        const wanted = rows.map((_, index) => rowId(10 + index, 1))
+        const pages: (readonly LogEntry[])[] = []
+        const stop = new AbortController()
+        for await (const page of log.tail(FIRST_ENTRY_ID, { signal: stop.signal })) {
+          pages.push(page)
+          if (pages.flat().length >= rows.length) break
+        }
+        expect(pages.flatMap(ids)).toEqual(wanted)
+        expect(pages.map(({ length }) => length)).toEqual([3, 3, 1, 1, 2])
+        const read: EntryId[] = []
+        for (let page = await log.read(FIRST_ENTRY_ID); page.length > 0; page = await log.read(read.at(-1) ?? FIRST_ENTRY_ID)) read.push(...ids(page))
+        expect(read).toEqual(wanted)
       })
 
       it('ends when the signal aborts while it waits', async () => {

@@ -203,7 +203,8 @@ export class Hub {
       const entries = await log.read(from, { count: limits.logReadCount })
       for (const entry of entries) this.#take(entry)
       const last = entries.at(-1)
-      if (last === undefined || entries.length < limits.logReadCount) return
+      // A page of large entries is short: only an empty one is the end.
+      if (last === undefined) return
       from = last.id
     }
   }
@@ -226,7 +227,7 @@ export class Hub {
       }
       count += entries.length
       const last = entries.at(-1)
-      if (last === undefined || entries.length < limits.logReadCount) break
+      if (last === undefined || last.id === head.entry) break
       if (count > limits.maxReplayEntries) return undefined
       from = last.id
     }

@@ -179,14 +179,18 @@ class EmbeddedLog implements ChangeLog {
 
   #read(after: EntryId, count: number, until?: EntryId): LogEntry[] {
     this.#requireOpen()
-    const rows = this.#statements.read.all(encodeId(after), until === undefined ? LAST_ID : encodeId(until), count)
-    return rows.map((row) => {
-      const id = decodeId(row['id'])
-      const entry = restoreEntry(id, { header: String(row['header']), key: String(row['key']), value: String(row['value']) })
-      if (entry === undefined)
-        throw new ChangeLogError('log_conflict', `Entry ${id} of the embedded log has the unknown header "${String(row['header'])}".`)
-      return entry
-    })
+    const rows = this.#statements.read.iterate(encodeId(after), until === undefined ? LAST_ID : encodeId(until), count)
+    const page: LogEntry[] = []
+    let chars = 0
+    for (const { id: bytes, header, key, value } of rows) {
+      const id = decodeId(bytes)
+      const entry = restoreEntry(id, { header: String(header), key: String(key), value: String(value) })
+      if (entry === undefined) throw new ChangeLogError('log_conflict', `Entry ${id} of the embedded log has the unknown header "${String(header)}".`)
+      chars += String(value).length
+      if (page.length > 0 && chars > CHANGE_LOG_LIMITS.readBytes) break
+      page.push(entry)
+    }
+    return page
   }
 
   /** A refused id is success only if the same transaction stands there, or stood there before retention took it. */

@@ -6,6 +6,8 @@ import type { ChangeLogLimits } from '../limits.ts'
 /** Entries that travel in one command. Their ids rise. */
 export interface AppendUnit {
   entries: LogEntry[]
+  /** Characters of the largest one, about. */
+  largest: number
   /** The entry that must already be there (marks may get lost without harm); `undefined` when this process has kept none yet. */
   previous: EntryId | undefined
 }
@@ -108,7 +110,7 @@ function lastWithContent(unit: AppendUnit): EntryId | undefined {
 }
 
 function takeUnit(waiting: Request[], limits: ChangeLogLimits, previous: EntryId | undefined): Batch {
-  const unit: AppendUnit = { entries: [], previous }
+  const unit: AppendUnit = { entries: [], largest: 0, previous }
   const [requests, finished]: [Request[], Request[]] = [[], []]
   let chars = 0
   const hasRoom = (): boolean => unit.entries.length < limits.appendEntries && chars < limits.appendChars
@@ -119,7 +121,9 @@ function takeUnit(waiting: Request[], limits: ChangeLogLimits, previous: EntryId
       const entry = request.entries[request.taken++]
       if (entry === undefined) break
       unit.entries.push(entry)
-      chars += charsOf(entry)
+      const entryChars = charsOf(entry)
+      chars += entryChars
+      if (entryChars > unit.largest) unit.largest = entryChars
     }
     if (request.taken < request.entries.length) break
     waiting.shift()

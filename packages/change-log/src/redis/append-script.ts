@@ -4,7 +4,7 @@ import { createScript } from './redis-connection.ts'
  * Keeps a run of entries, all or none, in one step of the server.
  *
  * KEYS: stream, meta, samples. ARGV: identity, id that must already be there (or ''), sample interval in ms, sample entries,
- * then id, header, key and value of each entry, ids rising. Answers one of
+ * size of the largest of these entries, then id, header, key and value of each entry, ids rising. Answers one of
  *
  * ```
  *  ok         <entries kept>
@@ -28,7 +28,7 @@ local function less(a, b)
   if #an ~= #bn then return #an < #bn end
   return an < bn
 end
-local meta = redis.call('HMGET', KEYS[2], 'identity', 'sampledAt', 'sampledAdded', 'trimmed', 'removed')
+local meta = redis.call('HMGET', KEYS[2], 'identity', 'sampledAt', 'sampledAdded', 'trimmed', 'removed', 'largest')
 if meta[1] ~= ARGV[1] then return {'recreated', meta[1] or ''} end
 local newest = '0-0'
 if redis.call('EXISTS', KEYS[1]) == 1 then
@@ -41,7 +41,7 @@ if ARGV[2] ~= '' and less(newest, ARGV[2]) then return {'lost_tail', newest} end
 local stream, argv, call, kept = KEYS[1], ARGV, redis.call, 0
 -- Ids rise within a call, so beyond the first that is new nothing needs to be compared: that is nearly always the first.
 local isNew = false
-for i = 5, #argv, 4 do
+for i = 6, #argv, 4 do
   local id, header = argv[i], argv[i + 1]
   isNew = isNew or less(newest, id)
   if isNew then
@@ -54,7 +54,10 @@ for i = 5, #argv, 4 do
     if present ~= header and not isTrimmed then return {'conflict', id, present} end
   end
 end
-if kept > 0 then newest = argv[#argv - 3] end
+if kept > 0 then
+  newest = argv[#argv - 3]
+  if tonumber(ARGV[5]) > tonumber(meta[6] or 0) then redis.call('HSET', KEYS[2], 'largest', ARGV[5]) end
+end
 -- Samples are where the log may be cut, so they stand between transactions.
 local header = ARGV[#ARGV - 2]
 if kept > 0 and (string.sub(header, 1, 2) ~= 'c:' or string.sub(header, -2) == ':1') then
@@ -104,4 +107,26 @@ end
 local excess = redis.call('ZCARD', KEYS[3]) - tonumber(ARGV[2])
 if excess > 0 then redis.call('ZREMRANGEBYRANK', KEYS[3], 0, excess - 1) end
 return added
+`)
+
+/**
+ * How many entries fit into a page.
+ *
+ * KEYS: stream. ARGV: the place before them, the last one wanted or `+`, most entries, most bytes, entries looked at in one go.
+ * Answers at least 1, so that an entry larger than a page is one by itself.
+ */
+export const FIT = createScript(`
+local after, most, bytes, step = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local count, total = 0, 0
+while count < most do
+  local page = redis.call('XRANGE', KEYS[1], '(' .. after, ARGV[2], 'COUNT', step)
+  for _, entry in ipairs(page) do
+    for _, field in ipairs(entry[2]) do total = total + #field end
+    if total > bytes then return math.max(count, 1) end
+    count = count + 1
+    after = entry[1]
+  end
+  if #page < step then break end
+end
+return math.max(math.min(count, most), 1)
 `)

@@ -12,6 +12,7 @@ import { createAppendQueue, type AppendQueue, type AppendUnit } from './append-q
 import { createAppendSender, type AppendSender } from './append-command.ts'
 import { SAMPLE, TRIM } from './append-script.ts'
 import { createDebeziumReader, type DebeziumReader } from './debezium-reader.ts'
+import { fitPage, parseLargest } from './fit-page.ts'
 import { inspectRedis } from './inspect-redis.ts'
 import { connectForBlocking, connectForCommands, runScript, type RedisClient } from './redis-connection.ts'
 import { parseEntries, parsePairs, type RawEntry } from './redis-entries.ts'
@@ -19,7 +20,7 @@ import { redisError } from './redis-error.ts'
 import { DEFAULT_LOG_NAME, logKeys, type LogKeys, type RedisLogOptions } from './redis-options.ts'
 import { agreeOnIdentity, createRedisNotes } from './redis-notes.ts'
 import { createRedisReaders } from './redis-readers.ts'
-import { recreatedError, tailRedis } from './redis-tail.ts'
+import { recreatedError, tailRedis, type PlaceFacts } from './redis-tail.ts'
 
 /**
  * Opens the log that lives in a Redis stream, shared by all processes that name it.
@@ -86,9 +87,12 @@ class RedisLog implements ChangeLog {
     return this.#asking('reading', async () => {
       const debezium = createDebeziumReader(this.#limits.debeziumTransactions)
       const entries: LogEntry[] = []
+      const { stream, meta } = this.#keys
       let cursor = after
       for (;;) {
-        const raw = parseEntries(await this.#redis.xrange(this.#keys.stream, `(${cursor}`, until ?? '+', 'COUNT', count))
+        const largest = parseLargest(await this.#redis.hget(meta, 'largest'))
+        const fitting = await fitPage(this.#redis, stream, { after: cursor, until, count, bytes: this.#limits.readBytes, largest })
+        const raw = parseEntries(await this.#redis.xrange(stream, `(${cursor}`, until ?? '+', 'COUNT', fitting))
         const last = raw.at(-1)
         if (last === undefined) return [...entries, ...debezium.flush()]
         cursor = last.id
@@ -113,7 +117,7 @@ class RedisLog implements ChangeLog {
         stream: this.#keys.stream,
         meta: this.#keys.meta,
         limits: this.#limits,
-        count,
+        fit: (cursor, largest) => fitPage(this.#redis, this.#keys.stream, { after: cursor, count, bytes: this.#limits.readBytes, largest }),
         identity: this.#identity,
         signal: stop,
         debezium,
@@ -196,8 +200,8 @@ class RedisLog implements ChangeLog {
   async #send(unit: AppendUnit): Promise<void> {
     const { stream, meta, samples } = this.#keys
     const { sampleIntervalMs, sampleEntries } = this.#limits
-    const { entries, previous } = unit
-    const head = { keys: [stream, meta, samples], args: [this.#identity, previous ?? '', sampleIntervalMs, sampleEntries] }
+    const { entries, largest, previous } = unit
+    const head = { keys: [stream, meta, samples], args: [this.#identity, previous ?? '', sampleIntervalMs, sampleEntries, largest] }
     const reply = await this.#asking('appending', () => this.#sender.send(head, unit))
     const [outcome, first, second] = Array.isArray(reply) ? (reply as unknown[]) : []
     if (outcome === 'ok') return
@@ -222,11 +226,11 @@ class RedisLog implements ChangeLog {
     this.#identity = await agreeOnIdentity(this.#redis, this.#keys)
   }
 
-  async #place(after: EntryId): Promise<{ continuity: Continuity; oldest: EntryId | undefined; identity: string | undefined }> {
+  async #place(after: EntryId): Promise<PlaceFacts> {
     const [present, ends, facts] = await Promise.all([
       this.#redis.xrange(this.#keys.stream, after, after),
       this.#ends(),
-      this.#redis.hmget(this.#keys.meta, 'identity', 'trimmed', 'removed'),
+      this.#redis.hmget(this.#keys.meta, 'identity', 'trimmed', 'removed', 'largest'),
     ])
     const trimmed = optionalEntryId(facts[1])
     const continuity = checkContinuity({
@@ -238,7 +242,7 @@ class RedisLog implements ChangeLog {
       // Redis 7 counts what was ever added: nobody else has trimmed when ours accounts for the difference.
       isTrimmedExact: ends.added === ends.length + Number(facts[2] ?? 0),
     })
-    return { continuity, oldest: ends.oldest, identity: facts[0] ?? undefined }
+    return { continuity, oldest: ends.oldest, identity: facts[0] ?? undefined, largest: parseLargest(facts[3]) }
   }
 
   async #ends(): Promise<LogEnds> {

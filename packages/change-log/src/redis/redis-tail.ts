@@ -6,8 +6,18 @@ import { optionalEntryId } from '../entry-id-parts.ts'
 import { ChangeLogError } from '../errors.ts'
 import type { ChangeLogLimits } from '../limits.ts'
 import type { DebeziumReader } from './debezium-reader.ts'
+import { parseLargest } from './fit-page.ts'
 import type { RedisClient } from './redis-connection.ts'
 import { parseReadReply, type RawEntry } from './redis-entries.ts'
+
+/** What the log says of a place in it. */
+export interface PlaceFacts {
+  continuity: Continuity
+  oldest: EntryId | undefined
+  identity: string | undefined
+  /** Size of the log's largest entry, where it is known. */
+  largest: number | undefined
+}
 
 export interface RedisTailDeps {
   /** A connection for this tail alone. */
@@ -15,11 +25,12 @@ export interface RedisTailDeps {
   stream: string
   meta: string
   limits: ChangeLogLimits
-  count: number
+  /** Entries to ask for after a place, given the size of the log's largest entry; asked on another connection. */
+  fit: (after: EntryId, largest: number | undefined) => Promise<number>
   identity: string
   signal: AbortSignal
   debezium: DebeziumReader
-  continuity: (after: EntryId) => Promise<{ continuity: Continuity; oldest: EntryId | undefined; identity: string | undefined }>
+  continuity: (after: EntryId) => Promise<PlaceFacts>
   decode: (entries: readonly RawEntry[], debezium: DebeziumReader) => LogEntry[]
   onWarning: ((message: string) => void) | undefined
 }
@@ -42,13 +53,14 @@ export async function* tailRedis(after: EntryId, deps: RedisTailDeps): AsyncGene
   let cursor = after
   let verifiedAt = -Infinity
   let aheadSince: number | undefined
+  let largest: number | undefined
   // The client repeats an unanswered read on its next connection, which may lead to a log that has less.
   deps.redis.on('close', () => (verifiedAt = -Infinity))
   while (!signal.aborted) {
     if (performance.now() - verifiedAt >= limits.verifyIntervalMs) {
       const outcome = await attempt(deps, () => verify(cursor, deps))
       if (outcome === undefined) continue
-      if (outcome === 'ahead') {
+      if (outcome.isAhead) {
         aheadSince ??= performance.now()
         if (performance.now() - aheadSince > limits.healMs) throw continuityError('foreign', cursor, undefined)
         await pause(100, signal)
@@ -56,13 +68,15 @@ export async function* tailRedis(after: EntryId, deps: RedisTailDeps): AsyncGene
       }
       aheadSince = undefined
       verifiedAt = performance.now()
+      largest = outcome.largest
     }
-    const read = await attempt(deps, () => readOnce(cursor, deps))
+    const read = await attempt(deps, () => readOnce(cursor, largest, deps))
     if (read === undefined) {
       verifiedAt = -Infinity
       continue
     }
     requireUnbroken(cursor, read, deps)
+    largest = read.largest
     const last = read.entries.at(-1)
     const page = last === undefined ? deps.debezium.flush() : deps.decode(read.entries, deps.debezium)
     if (last !== undefined) cursor = last.id
@@ -74,16 +88,28 @@ interface ReadOutcome {
   entries: RawEntry[]
   identity: string | undefined
   trimmed: EntryId | undefined
+  largest: number | undefined
 }
 
-async function readOnce(cursor: EntryId, { redis, stream, meta, limits, count, debezium }: RedisTailDeps): Promise<ReadOutcome> {
+async function readOnce(cursor: EntryId, largest: number | undefined, deps: RedisTailDeps): Promise<ReadOutcome> {
+  const { redis, stream, meta, limits, debezium } = deps
+  const count = await deps.fit(cursor, largest)
   const blockMs = debezium.isHolding ? limits.debeziumIdleMs : limits.blockMs
-  const replies = await redis.pipeline().xread('COUNT', count, 'BLOCK', blockMs, 'STREAMS', stream, cursor).hmget(meta, 'identity', 'trimmed').exec()
+  const replies = await redis
+    .pipeline()
+    .xread('COUNT', count, 'BLOCK', blockMs, 'STREAMS', stream, cursor)
+    .hmget(meta, 'identity', 'trimmed', 'largest')
+    .exec()
   const [read, facts] = replies ?? []
   if (read === undefined || facts === undefined) throw new Error('Redis answered a read with nothing')
   for (const [error] of [read, facts]) if (error !== null) throw error
-  const [identity, trimmed] = Array.isArray(facts[1]) ? (facts[1] as unknown[]) : []
-  return { entries: parseReadReply(read[1]), identity: typeof identity === 'string' ? identity : undefined, trimmed: optionalEntryId(trimmed) }
+  const [identity, trimmed, noted] = Array.isArray(facts[1]) ? (facts[1] as unknown[]) : []
+  return {
+    entries: parseReadReply(read[1]),
+    identity: typeof identity === 'string' ? identity : undefined,
+    trimmed: optionalEntryId(trimmed),
+    largest: parseLargest(noted),
+  }
 }
 
 function requireUnbroken(cursor: EntryId, { entries, identity, trimmed }: ReadOutcome, deps: RedisTailDeps): void {
@@ -93,11 +119,11 @@ function requireUnbroken(cursor: EntryId, { entries, identity, trimmed }: ReadOu
   if (isBehindTrim && (first === undefined || compareEntryIds(trimmed, first.id) < 0)) throw continuityError('gap', cursor, first?.id)
 }
 
-async function verify(cursor: EntryId, { continuity, identity, stream }: RedisTailDeps): Promise<'ok' | 'ahead'> {
+async function verify(cursor: EntryId, { continuity, identity, stream }: RedisTailDeps): Promise<{ isAhead: boolean; largest: number | undefined }> {
   const facts = await continuity(cursor)
   if (facts.identity !== identity) throw recreatedError(stream)
   if (facts.continuity === 'gap') throw continuityError('gap', cursor, facts.oldest)
-  return facts.continuity === 'ok' ? 'ok' : 'ahead'
+  return { isAhead: facts.continuity !== 'ok', largest: facts.largest }
 }
 
 /** Runs it, and again after connections were lost; `undefined` means "look around and go on". */
