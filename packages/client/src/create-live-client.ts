@@ -3,9 +3,11 @@ import type { InferSchema } from '@zenstackhq/client-helpers'
 import type { SchemaDef } from '@zenstackhq/schema'
 import { createDescriptors, type AnyClient, type LiveChange, type LiveChanges, type LiveModels, type LiveQuery } from './descriptor.ts'
 import type { LiveFetch } from './live-fetch.ts'
+import type { LiveProjection, ProjectionView } from './live-projection.ts'
 import type { LiveState, LiveStatus } from './live-state.ts'
-import { LiveStore } from './live-store.ts'
+import { LiveStore, type LiveStoreOptions } from './live-store.ts'
 import { CLIENT_LIMITS, type ClientLimits } from './limits.ts'
+import { ProjectionStore } from './projection-store.ts'
 
 export interface LiveClientOptions {
   /** Where the edge is mounted. Absolute outside a browser. @defaultValue `/api/live` */
@@ -39,6 +41,18 @@ export interface LiveClientMembers {
   subscribe<T>(query: LiveQuery<T>, listener: (state: LiveState<T>) => void): () => void
   /** Watches a model's changes: the listener is called once for each. What happened before it, or while the client was away too long, is not told. */
   subscribe<Row>(changes: LiveChanges<Row>, listener: (change: LiveChange<Row>) => void): () => void
+  /** Watches a projection, as a query is watched: the listener is called once for each event that changes it, or a few at once. */
+  subscribe<State>(projection: LiveProjection<State>, listener: (state: LiveState<State>) => void): () => void
+  /**
+   * Names a projection that the server registered, for `subscribe` and `useProjection`. Its type comes from the server's code, by a type-only import.
+   *
+   * @example
+   * ```ts
+   * import type { cartProjection } from '../server/cart.ts'
+   * const cart = live.projection<typeof cartProjection>('cart', cartId)
+   * ```
+   */
+  projection<Projection>(name: string, id: string): LiveProjection<ProjectionView<Projection>>
   /**
    * `fetch` for ZenStack's `QuerySettingsProvider`: a mutation sent with it resolves when its effects have arrived in the live queries
    * (or after `ownWriteMs`, or at once while nothing is live), so that what follows `await mutateAsync(…)` finds them.
@@ -56,6 +70,7 @@ export interface LiveClientMembers {
 /** @internal What the adapters of frameworks build on. */
 export interface LiveClientInternals {
   readonly store: LiveStore
+  readonly projections: ProjectionStore
   readonly schema: SchemaDef
   /** Told of each answered mutation. */
   onWrite(listener: (write: Write) => void): () => void
@@ -89,7 +104,7 @@ export function createLiveClient<SchemaOrClient extends SchemaDef | AnyClient>(
 ): LiveClient<SchemaOrClient> {
   const baseFetch: LiveFetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init))
   const { headers, identity } = options
-  const store = new LiveStore({
+  const storeOptions: LiveStoreOptions = {
     endpoint: (options.endpoint ?? '/api/live').replace(/\/$/, ''),
     identity: () => identity?.() ?? null,
     fetch: baseFetch,
@@ -99,10 +114,14 @@ export function createLiveClient<SchemaOrClient extends SchemaDef | AnyClient>(
     limits: { ...CLIENT_LIMITS, ...options.limits },
     random: Math.random,
     sharesSignOut: options.sharesSignOut ?? true,
-  })
+  }
+  const store = new LiveStore(storeOptions)
+  const projections = new ProjectionStore(storeOptions, store)
   const writeListeners = new Set<(write: Write) => void>()
   const members: LiveClientMembers = {
-    subscribe: (query: LiveQuery<unknown> | LiveChanges<unknown>, listener: (value: never) => void) => subscribe(store, query, listener),
+    subscribe: (watched: LiveQuery<unknown> | LiveChanges<unknown> | LiveProjection<unknown>, listener: (value: never) => void) =>
+      'projection' in watched ? subscribe(projections, watched, listener) : subscribeQuery(store, watched, listener),
+    projection: (name, id) => ({ projection: name, id }),
     fetch: async (url, init) => {
       store.scope()
       const response = await baseFetch(url, init)
@@ -116,10 +135,17 @@ export function createLiveClient<SchemaOrClient extends SchemaDef | AnyClient>(
     get $status() {
       return store.status()
     },
-    $reconnect: () => store.reconnect(),
-    $close: () => store.close(),
+    $reconnect() {
+      store.reconnect()
+      projections.reconnect()
+    },
+    $close() {
+      store.close()
+      projections.close()
+    },
     [internals]: {
       store,
+      projections,
       schema,
       onWrite(listener) {
         writeListeners.add(listener)
@@ -131,15 +157,23 @@ export function createLiveClient<SchemaOrClient extends SchemaDef | AnyClient>(
   return Object.defineProperties(createDescriptors(schema), Object.getOwnPropertyDescriptors(members)) as unknown as LiveClient<SchemaOrClient>
 }
 
-function subscribe(store: LiveStore, query: LiveQuery<unknown> | LiveChanges<unknown>, listener: (value: never) => void): () => void {
+function subscribeQuery(store: LiveStore, query: LiveQuery<unknown> | LiveChanges<unknown>, listener: (value: never) => void): () => void {
   // The overloads pair each kind of descriptor with what its listener takes.
-  if (query.operation === '$changes') {
-    const tell = listener as (change: unknown) => void
-    return store.watchChanges(query, (change) => tell({ ...change, date: new Date(change.date) }))
-  }
+  if (query.operation !== '$changes') return subscribe(store, query, listener)
+  const tell = listener as (change: unknown) => void
+  return store.watchChanges(query, (change) => tell({ ...change, date: new Date(change.date) }))
+}
+
+/** What keeps descriptors of one kind current. */
+interface Watchable<Descriptor> {
+  watch(descriptor: Descriptor, listener: () => void): () => void
+  read(descriptor: Descriptor): LiveState<unknown>
+}
+
+function subscribe<Descriptor>(store: Watchable<Descriptor>, descriptor: Descriptor, listener: (value: never) => void): () => void {
   const tell = listener as (state: LiveState<unknown>) => void
-  const release = store.watch(query, () => tell(store.read(query)))
-  tell(store.read(query))
+  const release = store.watch(descriptor, () => tell(store.read(descriptor)))
+  tell(store.read(descriptor))
   return release
 }
 

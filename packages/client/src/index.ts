@@ -1,6 +1,7 @@
 export { LiveError, type ErrorCode } from '@zenstack-live/protocol'
 export { createLiveClient, type LiveClient, type LiveClientMembers, type LiveClientOptions } from './create-live-client.ts'
 export type { AnyClient, ChangesFilter, LiveChange, LiveChanges, LiveModel, LiveModels, LiveQuery } from './descriptor.ts'
+export type { LiveProjection, ProjectionView } from './live-projection.ts'
 export type { LiveFetch } from './live-fetch.ts'
 export type { LiveState, LiveStatus } from './live-state.ts'
 export { CLIENT_LIMITS, type ClientLimits } from './limits.ts'

@@ -1,4 +1,5 @@
 import type { LiveError } from '@zenstack-live/protocol'
+import type { StateKind } from './connection-machine.ts'
 
 /**
  * How current a query's result is:
@@ -19,3 +20,23 @@ export type LiveState<T> = { readonly isLive: boolean; readonly liveStatus: Live
   | { readonly status: 'success'; readonly data: T; readonly error: null }
   | { readonly status: 'error'; readonly data: T | undefined; readonly error: LiveError }
 )
+
+/** Of what nobody watches. */
+export const IDLE_STATE: LiveState<unknown> = {
+  isLive: false,
+  liveStatus: 'idle',
+  lastSyncedAt: undefined,
+  status: 'pending',
+  data: undefined,
+  error: null,
+}
+
+/** How current a result is, on a connection in this state. */
+export function liveStatusOf(kind: StateKind, isFollowed: boolean, hasResult: boolean): LiveStatus {
+  if (isFollowed) return 'live'
+  if (kind === 'offline' || kind === 'frozen') return 'offline'
+  if (kind === 'stopped') return 'denied'
+  if (kind === 'signed-out' || kind === 'closed') return 'closed'
+  if (kind === 'polling' && hasResult) return 'polling'
+  return hasResult ? 'catching-up' : 'connecting'
+}

@@ -4,7 +4,7 @@ import { EMPTY_QUERY_VIEW } from './connection-view.ts'
 import type { LiveChanges, LiveQuery } from './descriptor.ts'
 import { readJson, type JsonRead, type ResumePoint } from './json-read.ts'
 import type { LiveFetch } from './live-fetch.ts'
-import type { LiveState, LiveStatus } from './live-state.ts'
+import { IDLE_STATE, liveStatusOf, type LiveState, type LiveStatus } from './live-state.ts'
 import { isRetryable } from './live-stream.ts'
 import type { ClientLimits } from './limits.ts'
 import { isOnline, listenToPage } from './page-events.ts'
@@ -132,7 +132,7 @@ export class LiveStore implements ConnectionHost {
   /** The query's state as of the last whole batch; the same object until it changes. */
   read(query: AnyDescriptor): LiveState<unknown> {
     const watched = this.#queries.get(this.idOf(query))
-    if (watched === undefined) return IDLE
+    if (watched === undefined) return IDLE_STATE
     return (watched.state ??= this.#stateOf(watched))
   }
 
@@ -363,13 +363,7 @@ export class LiveStore implements ConnectionHost {
   }
 
   #statusFor(isFollowed: boolean, hasResult: boolean): LiveStatus {
-    const { kind } = this.#connection.state
-    if (isFollowed) return 'live'
-    if (kind === 'offline' || kind === 'frozen') return 'offline'
-    if (kind === 'stopped') return 'denied'
-    if (kind === 'signed-out' || kind === 'closed') return 'closed'
-    if (kind === 'polling' && hasResult) return 'polling'
-    return hasResult ? 'catching-up' : 'connecting'
+    return liveStatusOf(this.#connection.state.kind, isFollowed, hasResult)
   }
 
   /** One notification for a batch; a query whose state is what it was is left alone. */
@@ -435,8 +429,6 @@ export class LiveStore implements ConnectionHost {
     this.#tabs = undefined
   }
 }
-
-const IDLE: LiveState<unknown> = { isLive: false, liveStatus: 'idle', lastSyncedAt: undefined, status: 'pending', data: undefined, error: null }
 
 function errorOf(code: ErrorCode, query: AnyDescriptor): LiveError {
   return new LiveError(code, `The server refused ${query.model}.${query.operation} (${code}). Its log names the reason, docs/protocol.md the cure.`)

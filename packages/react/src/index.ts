@@ -6,6 +6,7 @@ export { useLiveInfiniteQuery, type LiveInfiniteQueryOptions, type LiveInfiniteQ
 export { useLiveQueries, type LiveHooks, type LiveModelHooks } from './use-live-queries.ts'
 export { useLiveQuery } from './use-live-query.ts'
 export { useLiveStatus } from './use-live-status.ts'
+export { useProjection, type LiveProjectionResult } from './use-projection.ts'
 export { useLiveSuspenseQuery, type LiveSuspenseQueryOptions, type LiveSuspenseQueryResult } from './use-live-suspense-query.ts'
 export {
   CLIENT_LIMITS,
@@ -23,7 +24,9 @@ export {
   type LiveFetch,
   type LiveModel,
   type LiveModels,
+  type LiveProjection,
   type LiveQuery,
   type LiveState,
   type LiveStatus,
+  type ProjectionView,
 } from '@zenstack-live/client'

@@ -1,0 +1,183 @@
+import { LiveError, PROJECTIONS_SEGMENT, type ProjectionAnswer } from '@zenstack-live/protocol'
+import { refusal } from './event-stream.ts'
+import type { LiveProjection } from './live-projection.ts'
+import { IDLE_STATE, liveStatusOf, type LiveState } from './live-state.ts'
+import type { LiveStore, LiveStoreOptions } from './live-store.ts'
+import { isOnline, listenToPage } from './page-events.ts'
+import { ProjectionConnection } from './projection-connection.ts'
+import { openTabChannel, type TabChannel } from './tab-channel.ts'
+
+type AnyProjection = LiveProjection<unknown>
+
+interface Watched {
+  readonly connection: ProjectionConnection
+  readonly listeners: Set<() => void>
+  lingering: ReturnType<typeof setTimeout> | undefined
+  syncedAt: number | undefined
+  state: LiveState<unknown>
+}
+
+/** Keeps every watched projection current, each over a stream of its own. What the store of queries knows of the person holds here too. */
+export class ProjectionStore {
+  readonly #options: LiveStoreOptions
+  readonly #store: LiveStore
+  readonly #watched = new Map<string, Watched>()
+  #scope: string | null
+  #tabs: TabChannel | undefined
+  #stopListening: (() => void) | undefined
+
+  constructor(options: LiveStoreOptions, store: LiveStore) {
+    this.#options = options
+    this.#store = store
+    this.#scope = store.scope()
+    store.onScopeChange(() => this.#onScopeChange())
+  }
+
+  /** Names a projection: equal descriptors, equal texts. */
+  idOf({ projection, id }: AnyProjection): string {
+    return `${encodeURIComponent(projection)}/${encodeURIComponent(id)}`
+  }
+
+  /** Keeps it open until released, and for a while longer, in case someone comes back to it. */
+  watch(projection: AnyProjection, listener: () => void): () => void {
+    this.#store.scope()
+    const key = this.idOf(projection)
+    const watched = this.#watched.get(key) ?? this.#open(key)
+    const run = (): void => listener()
+    watched.listeners.add(run)
+    clearTimeout(watched.lingering)
+    const { kind } = watched.connection.state
+    if (kind === 'idle' || kind === 'stopped') watched.connection.dispatch({ kind: 'demand' })
+    return () => {
+      if (!watched.listeners.delete(run) || watched.listeners.size > 0) return
+      watched.lingering = setTimeout(() => this.#forget(key, watched), this.#options.limits.lingerMs)
+    }
+  }
+
+  /** The same object until something of it changes. */
+  read(projection: AnyProjection): LiveState<unknown> {
+    return this.#watched.get(this.idOf(projection))?.state ?? IDLE_STATE
+  }
+
+  reconnect(): void {
+    for (const { connection } of this.#watched.values()) connection.dispatch({ kind: 'retry' })
+  }
+
+  close(): void {
+    for (const { connection, lingering } of this.#watched.values()) {
+      clearTimeout(lingering)
+      connection.dispatch({ kind: 'close' })
+    }
+    this.#disconnectPage()
+  }
+
+  #open(key: string): Watched {
+    if (this.#watched.size === 0) this.#connectPage()
+    const { endpoint } = this.#options
+    const url = `${endpoint}/${PROJECTIONS_SEGMENT}/${key}`
+    const connection = new ProjectionConnection({ ...this.#options, isOnline }, url, {
+      // Asked before every step: nothing is opened for one person with what another one had.
+      isWanted: () => (this.#store.scope(), watched.listeners.size > 0),
+      moved: () => this.#moved(key, watched),
+      refresh: () => this.#store.refresh(),
+      read: () => this.#readOnce(url),
+    })
+    const watched: Watched = { connection, listeners: new Set(), lingering: undefined, syncedAt: undefined, state: IDLE_STATE }
+    watched.state = this.#stateOf(key, watched)
+    this.#watched.set(key, watched)
+    return watched
+  }
+
+  #forget(key: string, watched: Watched): void {
+    this.#watched.delete(key)
+    watched.connection.dispatch({ kind: 'no-demand' })
+    if (this.#watched.size === 0) this.#disconnectPage()
+  }
+
+  async #readOnce(url: string): Promise<unknown> {
+    const { fetch, headers, credentials } = this.#options
+    const response = await fetch(url, {
+      headers: { ...(await headers()), accept: 'application/json' },
+      cache: 'no-store',
+      ...(credentials === undefined ? {} : { credentials }),
+    })
+    if (!response.ok) {
+      const { code } = await refusal(response)
+      throw new LiveError(code, `A projection was refused: ${code}.`)
+    }
+    // From here on the body is what protocol/projection-frame.ts says.
+    return ((await response.json()) as ProjectionAnswer).data
+  }
+
+  #moved(key: string, watched: Watched): void {
+    // What arrives now was asked for by someone else.
+    if (this.#scope !== this.#store.scope()) return
+    if (watched.connection.isFollowed || watched.connection.state.kind === 'polling') watched.syncedAt = Date.now()
+    const before = watched.state
+    const after = this.#stateOf(key, watched)
+    if (
+      before.data === after.data &&
+      before.error?.code === after.error?.code &&
+      before.liveStatus === after.liveStatus &&
+      before.status === after.status
+    )
+      return
+    watched.state = after
+    for (const listener of watched.listeners) listener()
+  }
+
+  #stateOf(key: string, { connection, syncedAt }: Watched): LiveState<unknown> {
+    const { shown, state, isFollowed } = connection
+    const error = state.kind === 'stopped' && state.code !== undefined ? refusedError(state.code, key) : undefined
+    const liveStatus = liveStatusOf(state.kind, isFollowed, shown !== undefined)
+    const base = { isLive: liveStatus === 'live', liveStatus, lastSyncedAt: syncedAt }
+    if (error !== undefined) return { ...base, status: 'error', data: shown?.state, error }
+    return shown === undefined
+      ? { ...base, status: 'pending', data: undefined, error: null }
+      : { ...base, status: 'success', data: shown.state, error: null }
+  }
+
+  #onScopeChange(): void {
+    const left = this.#scope
+    this.#scope = this.#store.scope()
+    this.#tabs?.announce({ left, entered: this.#scope })
+    for (const [key, watched] of this.#watched) {
+      watched.connection.forget()
+      watched.syncedAt = undefined
+      this.#moved(key, watched)
+      watched.connection.dispatch({ kind: 'scope-changed' })
+    }
+  }
+
+  #connectPage(): void {
+    const connections = (): ProjectionConnection[] => [...this.#watched.values()].map(({ connection }) => connection)
+    this.#stopListening = listenToPage({
+      online: () => connections().forEach((connection) => connection.dispatch({ kind: 'online' })),
+      offline: () => connections().forEach((connection) => connection.dispatch({ kind: 'offline' })),
+      hide: () => connections().forEach((connection) => connection.dispatch({ kind: 'hide' })),
+      wake: () => connections().forEach((connection) => connection.dispatch({ kind: 'wake', quietMs: connection.quietMs() })),
+    })
+    if (!this.#options.sharesSignOut) return
+    this.#tabs = openTabChannel(this.#options.endpoint, ({ left, entered }) => {
+      const scope = this.#store.scope()
+      if (scope === null) return
+      for (const [key, watched] of this.#watched) {
+        if (left === scope) {
+          watched.connection.dispatch({ kind: 'signed-out' })
+          watched.connection.forget()
+          this.#moved(key, watched)
+        } else if (entered === scope && watched.connection.state.kind === 'signed-out') watched.connection.dispatch({ kind: 'retry' })
+      }
+    })
+  }
+
+  #disconnectPage(): void {
+    this.#stopListening?.()
+    this.#tabs?.close()
+    this.#tabs = undefined
+  }
+}
+
+function refusedError(code: LiveError['code'], key: string): LiveError {
+  return new LiveError(code, `The server refused the projection ${key} (${code}). Its log names the reason, docs/protocol.md the cure.`)
+}
