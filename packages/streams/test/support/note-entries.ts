@@ -1,0 +1,32 @@
+import { makeEntryId, parseLsn, type LogBatch } from '@zenstack-live/protocol'
+
+/** Created notes as the capture writes them, one transaction each; ranks begin at 0. */
+export function noteEntries(count: number): LogBatch[] {
+  return Array.from({ length: count }, (_, rank) => {
+    const lsn = parseLsn(String(1000 + rank * 100))
+    const ms = 1_795_302_218_295 + rank
+    const row = { id: rank, ownerId: 'ann', body: 'b', isPublic: true, rank, size: 0, score: '1.00', at: ms, data: null, tags: [], secret: null }
+    const source = {
+      version: '3.7.0',
+      connector: 'postgresql',
+      name: 'zenstack',
+      ts_ms: ms,
+      snapshot: 'false',
+      db: 'app',
+      sequence: `[null,"${lsn}"]`,
+      ts_us: ms * 1000,
+      ts_ns: ms * 1_000_000,
+      schema: 'public',
+      table: 'Note',
+      txId: rank + 1,
+      lsn: Number(lsn),
+      xmin: null,
+    }
+    const value = JSON.stringify({ before: null, after: row, source, transaction: null, op: 'c', ts_ms: ms, ts_us: ms * 1000, ts_ns: ms * 1_000_000 })
+    return {
+      entries: [
+        { kind: 'change', id: makeEntryId(1, lsn, 1), lsn, xid: rank + 1, isLastOfTransaction: true, key: JSON.stringify({ id: rank }), value },
+      ],
+    }
+  })
+}
