@@ -68,7 +68,14 @@ beforeAll(async () => {
       ['99', null],
     ],
   )
-  await oracle.insert('fact_space', ['id'], [['1'], ['2']])
+  await oracle.insert(
+    'fact_space',
+    ['id', 'code'],
+    [
+      ['1', null],
+      ['2', '7'],
+    ],
+  )
   await oracle.insert(
     'fact_member',
     ['id', 'userId', 'spaceId'],
