@@ -22,8 +22,8 @@ const DAY_US = 86_400_000_000n
 /** Debezium writes both infinities of `date` as days that no calendar reaches. */
 const LAST_DAY = 1_000_000_000n
 const POSITIVE_INFINITY_DAYS: ReadonlySet<bigint> = new Set([-2_147_472_692n, 2_147_483_647n])
-/** Beyond it stand Debezium's infinities: 9223372036825200000 and -9223372036832400000 µs, rounded or not. */
-const LAST_MICROSECOND = 9_223_372_036_825_000_000n
+/** Debezium's infinities of `timestamp`, in milliseconds; in microseconds they end in three zeros. */
+const [INFINITY_MS, MINUS_INFINITY_MS] = [9_223_372_036_825_200n, -9_223_372_036_832_400n]
 
 /** The typed value; `undefined` when the event does not say what the value is. */
 export function decodeValue(field: Field, raw: unknown): StoredValue | undefined {
@@ -113,12 +113,11 @@ function decodeDate(raw: unknown): StoredTime | undefined {
 /** Debezium's adaptive precision: milliseconds for at most three digits of fraction, else microseconds. */
 function decodeEpoch(raw: unknown, typmod: number): StoredTime | undefined {
   const isMilliseconds = typmod >= 0 && typmod <= 3
-  const limit = isMilliseconds ? LAST_MICROSECOND / 1000n : LAST_MICROSECOND
-  if (typeof raw === 'number' && Math.abs(raw) >= Number(limit)) return raw > 0 ? 'infinity' : '-infinity'
   const count = wholeNumber(raw)
   if (count === undefined) return undefined
-  if (count >= limit) return 'infinity'
-  if (count <= -limit) return '-infinity'
+  const scale = isMilliseconds ? 1n : 1000n
+  if (count === INFINITY_MS * scale) return 'infinity'
+  if (count === MINUS_INFINITY_MS * scale) return '-infinity'
   return isMilliseconds ? count * 1000n : count
 }
 
@@ -127,10 +126,20 @@ const INSTANT = /^([+-]?\d{4,6})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}
 function parseInstant(raw: unknown): bigint | undefined {
   const parts = typeof raw === 'string' ? INSTANT.exec(raw) : null
   if (parts === null) return undefined
-  const [year, month, day, hour, minute, second] = parts.slice(1, 7).map(Number)
-  const date = new Date(0)
-  // `Date.UTC` takes years below 100 for the 1900s.
-  date.setUTCFullYear(year ?? 0, (month ?? 1) - 1, day)
-  const seconds = BigInt(date.getTime() / 1000) + BigInt((hour ?? 0) * 3600 + (minute ?? 0) * 60 + (second ?? 0))
+  const [year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0] = parts.slice(1, 7).map(Number)
+  const seconds = BigInt(daysSince1970(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second)
   return seconds * 1_000_000n + BigInt((parts[7] ?? '').padEnd(6, '0'))
+}
+
+/**
+ * `Date` ends in the year 275760; Postgres goes on for some twenty thousand years.
+ *
+ * @see https://howardhinnant.github.io/date_algorithms.html#days_from_civil
+ */
+function daysSince1970(year: number, month: number, day: number): number {
+  const shifted = month <= 2 ? year - 1 : year
+  const era = Math.floor(shifted / 400)
+  const yearOfEra = shifted - era * 400
+  const dayOfYear = Math.floor((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) + day - 1
+  return era * 146_097 + yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear - 719_468
 }

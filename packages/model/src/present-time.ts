@@ -45,16 +45,22 @@ function textOfTimestamp(time: StoredTime): string {
   return `${date} ${clock}${fraction === '' ? '' : `.${fraction}`}${suffix}`
 }
 
-/** Postgres counts years before the first as `BC`, without a year 0. */
+/** Postgres counts years before the first as `BC`, without a year 0. Its last years are beyond those of `Date`. */
 function calendar(time: bigint): { date: string; clock: string; suffix: string } {
-  const at = new Date(Number(floorToMilliseconds(time)))
-  const year = at.getUTCFullYear()
+  const milliseconds = floorToMilliseconds(time)
+  const cycles = milliseconds / MS_PER_CYCLE
+  const at = new Date(Number(milliseconds - cycles * MS_PER_CYCLE))
+  const year = at.getUTCFullYear() + Number(cycles) * YEARS_PER_CYCLE
   return {
     date: `${pad(year > 0 ? year : 1 - year, 4)}-${pad(at.getUTCMonth() + 1)}-${pad(at.getUTCDate())}`,
     clock: `${pad(at.getUTCHours())}:${pad(at.getUTCMinutes())}:${pad(at.getUTCSeconds())}`,
     suffix: year > 0 ? '' : ' BC',
   }
 }
+
+/** The Gregorian calendar repeats itself. */
+const YEARS_PER_CYCLE = 400
+const MS_PER_CYCLE = 146_097n * 86_400_000n
 
 function pad(value: number, width = 2): string {
   return String(value).padStart(width, '0')
