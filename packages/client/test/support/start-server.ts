@@ -11,7 +11,7 @@ import { RPCApiHandler } from '@zenstackhq/server/api'
 import { createHonoHandler } from '@zenstackhq/server/hono'
 import { Hono, type Context } from 'hono'
 import pg from 'pg'
-import { ZenStackLive } from 'zenstack-live'
+import { ZenStackLive, type ZenStackLiveOptions } from 'zenstack-live'
 import { commitPosition, createHonoLiveHandler } from 'zenstack-live/hono'
 
 /** An app as a user would build it: ZenStack's own handler, and the live one beside it. */
@@ -22,13 +22,23 @@ export interface TestServer {
   sql(text: string, parameters?: unknown[]): Promise<Record<string, unknown>[]>
   /** What this user's policy-bound client sees. */
   as(userId: string): ReturnType<typeof openClient>
+  /** Asks `getClient` again for whoever has streams of this user. */
+  refreshIdentity(userId: string): void
   /** Ends every connection and the edge, and brings both back on the same port, log and database. */
   restart(): Promise<void>
   close(): Promise<void>
 }
 
-export async function startServer(postgresUrl: string): Promise<TestServer> {
+export async function startServer(
+  postgresUrl: string,
+  options: Partial<ZenStackLiveOptions> & {
+    /** What the application has beside the models, made once its database is there. */
+    addTo?: (databaseUrl: string) => Promise<Partial<ZenStackLiveOptions>>
+  } = {},
+): Promise<TestServer> {
+  const { addTo, ...given } = options
   const url = await createDatabase(postgresUrl)
+  const added = await addTo?.(url)
   const pool = new pg.Pool({ connectionString: url, max: 10 })
   pool.on('error', () => {})
   const db = openClient(pool)
@@ -45,7 +55,8 @@ export async function startServer(postgresUrl: string): Promise<TestServer> {
     .toLowerCase()
     .replaceAll(/[^a-z0-9]/g, '_')}`
   const start = async (port: number): Promise<number> => {
-    live = new ZenStackLive({ client: bound, database: { url }, directory, slot, publication: slot, secret: 'known to the tests alone' })
+    const names = { slot, publication: slot, secret: 'known to the tests alone' }
+    live = new ZenStackLive({ client: bound, database: { url }, directory, setUp: true, ...names, ...given, ...added })
     await live.ready()
     const app = new Hono()
     app.use('/api/live/*', createHonoLiveHandler({ live, getClient }))
@@ -65,6 +76,7 @@ export async function startServer(postgresUrl: string): Promise<TestServer> {
     db,
     as,
     sql: async (text, parameters = []) => (await pool.query<Record<string, unknown>>(text, parameters)).rows,
+    refreshIdentity: (userId) => live.refreshIdentity(userId),
     async restart() {
       await stop()
       await start(port)
