@@ -1,7 +1,6 @@
-import { encodeRetry, queryId, queryText, type QueryId, type WireQuery } from '@zenstack-live/protocol'
+import { queryId, queryText, type QueryId, type WireQuery } from '@zenstack-live/protocol'
 import { Connection } from './connection.ts'
 import type { EdgeContext } from './edge-context.ts'
-import { frameBytes } from './frame-chunks.ts'
 import { queryScope, type Identity } from './identity.ts'
 import type { SettledIdentity } from './identity-changes.ts'
 import { LiveQueries } from './live-queries.ts'
@@ -14,6 +13,7 @@ import type { Sink } from './sink.ts'
 import { streamResponse, type NodeSide } from './stream-response.ts'
 import { parseTicket, type Ticket } from './ticket.ts'
 import type { Transaction } from './transaction.ts'
+import { turnAway } from './turn-away.ts'
 
 export interface OpenRequest {
   live: LiveRequest
@@ -32,7 +32,6 @@ const MOVE_IDS_EVERY_MS = 250
 /** Streams that drain end this far apart, where there is time for it. */
 const DRAIN_STEP_MS = 20
 const DRAIN_SHARE = 0.8
-const TURN_AWAY_MS = { least: 1_000, spread: 4_000 }
 
 /** All streams of this process. */
 export class Connections {
@@ -65,16 +64,18 @@ export class Connections {
     return !this.#isDraining && this.#all.size < this.#context.limits.maxConnections
   }
 
-  /** A stream that ends at once and says when to come back: `EventSource` never returns from an error status. */
+  get isDraining(): boolean {
+    return this.#isDraining
+  }
+
   turnAway(): Response {
-    const retry = encodeRetry(TURN_AWAY_MS.least + Math.random() * TURN_AWAY_MS.spread)
-    const bye = frameBytes({ event: 'bye', reason: this.#isDraining ? 'drain' : 'overloaded' })
-    const headers = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache, no-transform' }
-    return new Response(retry + bye.toString('utf8'), { headers })
+    return turnAway(this.#isDraining ? 'drain' : 'overloaded')
   }
 
   /** @throws {LiveError} when the one query of a `GET` cannot be live: there a status says it */
   open(request: OpenRequest): Response {
+    // Who asks was being found out, and meanwhile others came, or the end.
+    if (!this.hasRoom) return this.turnAway()
     const [only] = request.live.queries
     if (request.live.kind === 'stream-one' && only !== undefined) planQuery(this.#context, request.settled.identity, only)
     return streamResponse(request.node, (sink, listen) => {

@@ -37,6 +37,7 @@ export async function handleRequest(
   request: Request,
   requestContext: RequestContext,
 ): Promise<Response> {
+  let isStream = false
   try {
     const identify = async (): Promise<Identity> => {
       const client = await askClient(requestContext)
@@ -46,7 +47,8 @@ export async function handleRequest(
     const { path, node } = requestContext
     if (isProjectionPath(path)) return await projections.answer({ request, path, settle, node, turnAway: () => connections.turnAway() })
     const live = await parseLiveRequest(request, path, context.limits, (name) => modelOf(context.data, name))
-    if (live.kind !== 'read' && !connections.hasRoom) return connections.turnAway()
+    isStream = live.kind !== 'read'
+    if (isStream && !connections.hasRoom) return connections.turnAway()
     let settled = await settle()
     if (live.kind === 'read') {
       for (;;) {
@@ -58,6 +60,8 @@ export async function handleRequest(
     }
     return connections.open({ live, settled, identify: async () => (await settle()).identity, node })
   } catch (error) {
+    // What it needed is being closed: it is better off elsewhere.
+    if (isStream && connections.isDraining) return connections.turnAway()
     countIn(context.metrics.refusals, errorCodeOf(error))
     context.logger.warn('A live request was refused.', { path: requestContext.path, error: error instanceof Error ? error.message : String(error) })
     return errorResponse(error)

@@ -1,12 +1,15 @@
-import { COMMIT_POSITION_HEADER } from '@zenstack-live/protocol'
+import { COMMIT_POSITION_HEADER, errorCodeOf } from '@zenstack-live/protocol'
 import type { Context, Handler, MiddlewareHandler } from 'hono'
 import { routePath } from 'hono/route'
 import type { Edge } from './create-edge.ts'
+import { errorResponse } from './error-response.ts'
 import type { LiveClient } from './live-client.ts'
 import type { NodeSide } from './stream-response.ts'
+import { turnAway } from './turn-away.ts'
 
 /** Anything that has an edge, such as `ZenStackLive`. */
 export interface HasEdge {
+  /** Rejects with a `LiveError`: `overloaded` when it was closed. */
   edge(): Promise<Edge>
 }
 
@@ -26,7 +29,12 @@ export interface HonoLiveHandlerOptions {
  */
 export function createHonoLiveHandler(options: HonoLiveHandlerOptions): Handler {
   return async (c) => {
-    const edge = await options.live.edge()
+    let edge: Edge
+    try {
+      edge = await options.live.edge()
+    } catch (error) {
+      return errorCodeOf(error) === 'overloaded' && asksForStream(c) ? turnAway('drain') : errorResponse(error)
+    }
     const node = nodeSide(c.env)
     return edge.handle(c.req.raw, {
       path: pathBelow(c),
@@ -45,7 +53,9 @@ export function commitPosition(live: HasEdge): MiddlewareHandler {
   return async (c, next) => {
     await next()
     if (!isWrite(c.req.method) || !c.res.ok) return
-    c.res.headers.set(COMMIT_POSITION_HEADER, await (await live.edge()).commitPosition())
+    const position = await positionOf(live)
+    if (position === undefined) return
+    c.res.headers.set(COMMIT_POSITION_HEADER, position)
     c.res.headers.append('access-control-expose-headers', COMMIT_POSITION_HEADER)
   }
 }
@@ -58,11 +68,26 @@ export function withCommitPosition(
   return async (request) => {
     const response = await handler(request)
     if (!isWrite(request.method) || !response.ok) return response
+    const position = await positionOf(live)
+    if (position === undefined) return response
     const headers = new Headers(response.headers)
-    headers.set(COMMIT_POSITION_HEADER, await (await live.edge()).commitPosition())
+    headers.set(COMMIT_POSITION_HEADER, position)
     headers.append('access-control-expose-headers', COMMIT_POSITION_HEADER)
     return new Response(response.body, { status: response.status, statusText: response.statusText, headers })
   }
+}
+
+/** What was written is written, whatever cannot be said about it: without a position the browser reads once more. */
+async function positionOf(live: HasEdge): Promise<string | undefined> {
+  try {
+    return await (await live.edge()).commitPosition()
+  } catch {
+    return undefined
+  }
+}
+
+function asksForStream(c: Context): boolean {
+  return c.req.method === 'POST' || c.req.header('accept')?.includes('text/event-stream') === true
 }
 
 function isWrite(method: string): boolean {

@@ -3,7 +3,7 @@ import { setUpCapture, startCapture, type Capture, type CaptureState } from '@ze
 import { openEmbeddedLog, openRedisLog, type ChangeLog, type Retention } from '@zenstack-live/change-log'
 import { createEdge, type Edge, type EdgeLogger, type LiveClient, type LiveProjections } from '@zenstack-live/edge'
 import { createDataModel, readCatalog, type DataModel } from '@zenstack-live/model'
-import type { Limits } from '@zenstack-live/protocol'
+import { LiveError, type Limits } from '@zenstack-live/protocol'
 import { createStreamAdmin, createStreams, type StreamAdmin, type StreamClient, type Streams } from '@zenstack-live/streams'
 import type { SchemaDef } from '@zenstackhq/schema'
 import pg from 'pg'
@@ -159,9 +159,11 @@ export class ZenStackLive<in out Schema extends SchemaDef = any> {
   }
 
   #open(): Promise<Parts> {
-    if (this.#isClosed) return Promise.reject(new TypeError('This ZenStackLive was closed.'))
+    if (this.#isClosed) return Promise.reject(new LiveError('overloaded', 'This ZenStackLive was closed.'))
     this.#parts ??= this.#start().catch((error: unknown) => {
       this.#parts = undefined
+      // A browser is told a code; whoever runs the server has to know more.
+      this.#logger.error('ZenStack LIVE could not start; the next request tries again.', { error: String(error) })
       throw error
     })
     return this.#parts
@@ -252,7 +254,7 @@ export class ZenStackLive<in out Schema extends SchemaDef = any> {
 function databaseUrl(options: Pick<ZenStackLiveOptions, 'database'>): string {
   const url = options.database?.url ?? process.env['DATABASE_URL']
   if (url === undefined || url === '')
-    throw new TypeError('Give `database: { url }`, or set DATABASE_URL: ZenStack LIVE needs a connection of its own.')
+    throw new LiveError('database_unavailable', 'Give `database: { url }`, or set DATABASE_URL: ZenStack LIVE needs a connection of its own.')
   return url
 }
 
@@ -265,7 +267,11 @@ async function openLog(options: Pick<ZenStackLiveOptions, 'redis' | 'directory'>
 /** The schema against its database. */
 async function readDataModel(client: Pick<LiveClient, '$schema'>, url: string): Promise<DataModel> {
   const connection = new pg.Client({ connectionString: url, application_name: 'zenstack-live' })
-  await connection.connect()
+  try {
+    await connection.connect()
+  } catch (cause) {
+    throw new LiveError('database_unavailable', `The database cannot be reached: ${String(cause)}`, { cause })
+  }
   try {
     const catalog = await readCatalog(async (sql, parameters) => (await connection.query<Record<string, unknown>>(sql, parameters)).rows)
     return createDataModel(client.$schema, catalog)
