@@ -1,7 +1,7 @@
 import { COMMIT_POSITION_HEADER, parseLsn, type Lsn } from '@zenstack-live/protocol'
 import type { InferSchema } from '@zenstackhq/client-helpers'
 import type { SchemaDef } from '@zenstackhq/schema'
-import { createDescriptors, type AnyClient, type LiveChange, type LiveChanges, type LiveModels, type LiveQuery } from './descriptor.ts'
+import { createDescriptors, type AnyClient, type LiveChanges, type LiveModels, type LiveQuery } from './descriptor.ts'
 import type { LiveFetch } from './live-fetch.ts'
 import type { LiveProjection, ProjectionView } from './live-projection.ts'
 import type { LiveState, LiveStatus } from './live-state.ts'
@@ -40,7 +40,7 @@ export interface LiveClientMembers {
    */
   subscribe<T>(query: LiveQuery<T>, listener: (state: LiveState<T>) => void): () => void
   /** Watches a model's changes: the listener is called once for each. What happened before it, or while the client was away too long, is not told. */
-  subscribe<Row>(changes: LiveChanges<Row>, listener: (change: LiveChange<Row>) => void): () => void
+  subscribe<Change>(changes: LiveChanges<Change>, listener: (change: Change) => void): () => void
   /** Watches a projection, as a query is watched: the listener is called once for each event that changes it, or a few at once. */
   subscribe<State>(projection: LiveProjection<State>, listener: (state: LiveState<State>) => void): () => void
   /**

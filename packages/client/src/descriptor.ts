@@ -20,7 +20,7 @@ import type {
   Subset,
   WhereInput,
 } from '@zenstackhq/orm'
-import type { GetModels, SchemaDef } from '@zenstackhq/schema'
+import type { GetModel, GetModels, SchemaDef } from '@zenstackhq/schema'
 import type { LiveOperation } from '@zenstack-live/protocol'
 
 /** A live query as plain data: what is asked, nothing of how. Equal questions are one query, wherever they come from. */
@@ -34,27 +34,44 @@ export interface LiveQuery<T> {
 }
 
 /** The stream of a model's changes that match, as plain data. */
-export interface LiveChanges<T> {
+export interface LiveChanges<Change> {
   readonly model: string
   readonly operation: '$changes'
   readonly args: unknown
-  readonly [resultType]?: T
+  /** Only for the compiler: what is told. */
+  readonly [resultType]?: Change
 }
 
 declare const resultType: unique symbol
 
-/** What a `$changes` subscription is told, once for each matching change. */
-export type LiveChange<Row> =
-  | { readonly type: 'created'; readonly date: Date; readonly created: Row }
-  | { readonly type: 'updated'; readonly date: Date; readonly updated: { readonly before: Row; readonly after: Row } }
-  | { readonly type: 'deleted'; readonly date: Date; readonly deleted: Row }
+export type ChangeKind = 'created' | 'updated' | 'deleted'
+
+interface ChangesByKind<Row, Key> {
+  created: { readonly type: 'created'; readonly date: Date; readonly created: Row }
+  /** `before` is `null` where this person could not read the row before, or may not any more. */
+  updated: { readonly type: 'updated'; readonly date: Date; readonly updated: { readonly before: Row | null; readonly after: Row } }
+  /** Nobody may read what is gone: the id is all that is told. */
+  deleted: { readonly type: 'deleted'; readonly date: Date; readonly deleted: Key }
+}
+
+/** What a `$changes` subscription is told, once for each matching change of the kinds it asks for. */
+export type LiveChange<Row, Key = unknown, Kind extends ChangeKind = ChangeKind> = ChangesByKind<Row, Key>[Kind]
 
 /** Which changes: a condition for each kind, `{}` for all of it. A kind that is left out is not sent. */
 export interface ChangesFilter<Where> {
   readonly created?: Where
+  /** `after` alone: the row matches now and did not before. `before` alone: it matched and does no longer. Neither: every update that shows. */
   readonly updated?: { readonly before?: Where; readonly after?: Where }
   readonly deleted?: Where
 }
+
+/** Tells which kinds were given: the type of what is told depends on them. */
+type WithKinds<Kinds extends ChangeKind> = { readonly [Kind in Kinds]: unknown }
+
+type KeyOf<Schema extends SchemaDef, Model extends GetModels<Schema>, Row> = Pick<
+  Row,
+  Extract<GetModel<Schema, Model>['idFields'][number], keyof Row>
+>
 
 // What a schema without plugins adds to arguments and results: nothing. ZenStack's own defaults are written the same way.
 type None = {}
@@ -95,9 +112,15 @@ export type LiveModel<
   }
 > & {
   /** Changes as they are committed, for reacting to them once; for showing rows use a query. */
-  changes(
-    filter?: ChangesFilter<WhereInput<Schema, Model, Options, true>>,
-  ): LiveChanges<SimplifiedPlainResult<Schema, Model, None, Options, ExtResult>>
+  changes<Kinds extends ChangeKind = ChangeKind>(
+    filter?: ChangesFilter<WhereInput<Schema, Model, Options, true>> & WithKinds<Kinds>,
+  ): LiveChanges<
+    LiveChange<
+      SimplifiedPlainResult<Schema, Model, None, Options, ExtResult>,
+      KeyOf<Schema, Model, SimplifiedPlainResult<Schema, Model, None, Options, ExtResult>>,
+      Kinds
+    >
+  >
 }
 
 type Sliced<Schema extends SchemaDef, Model extends GetModels<Schema>, Options extends QueryOptions<Schema>, Operations> = {

@@ -1,4 +1,5 @@
-import { queryId, queryText, type QueryId, type WireQuery } from '@zenstack-live/protocol'
+import { CHANGES_SEGMENT, queryId, queryText, type QueryId, type WireQuery } from '@zenstack-live/protocol'
+import { planChanges } from './changes-plan.ts'
 import { Connection } from './connection.ts'
 import type { EdgeContext } from './edge-context.ts'
 import { queryScope, type Identity } from './identity.ts'
@@ -77,7 +78,7 @@ export class Connections {
     // Who asks was being found out, and meanwhile others came, or the end.
     if (!this.hasRoom) return this.turnAway()
     const [only] = request.live.queries
-    if (request.live.kind === 'stream-one' && only !== undefined) planQuery(this.#context, request.settled.identity, only)
+    if (request.live.kind === 'stream-one' && only !== undefined) this.#obtainable(request.settled.identity, only)
     return streamResponse(request.node, (sink, listen) => {
       const connection = this.#start(request, sink)
       listen({ onRoom: () => connection.dispatch('drained'), onGone: () => connection.dispatch('gone') })
@@ -156,8 +157,18 @@ export class Connections {
     return connection
   }
 
+  /** @throws {LiveError} when it cannot be live */
+  #obtainable(identity: Identity, wire: WireQuery): () => LiveQuery {
+    if (wire.operation === CHANGES_SEGMENT) {
+      const plan = planChanges(this.#context, identity, wire)
+      return () => this.#queries.obtainChanges(plan, identity)
+    }
+    const planned = planQuery(this.#context, identity, wire)
+    return () => this.#queries.obtain(planned, identity)
+  }
+
   #begin(reader: QueryReader, identity: Identity, wire: WireQuery, resume: Resume | undefined): LiveQuery {
-    const live = this.#queries.obtain(planQuery(this.#context, identity, wire), identity)
+    const live = this.#obtainable(identity, wire)()
     if (resume === undefined) live.open(reader)
     else {
       this.#context.metrics.resumes++

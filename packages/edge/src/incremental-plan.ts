@@ -70,7 +70,7 @@ export function incrementalTables(plan: IncrementalPlan): ReadonlySet<string> {
 }
 
 /** The scalar fields of the result; `undefined` when it holds more than those. */
-function shownFields(model: Model, args: Args, clientOptions: object): ReadonlySet<string> | undefined {
+export function shownFields(model: Model, args: Args, clientOptions: object): ReadonlySet<string> | undefined {
   const { select, omit } = args
   if (isArgs(select)) {
     const chosen = Object.keys(select).filter((name) => select[name] !== false && select[name] !== undefined)

@@ -1,6 +1,8 @@
 import { createInterestIndex, type Interest, type KeySetSpec, type Registration } from '@zenstack-live/access'
 import { tableKey, type Model } from '@zenstack-live/model'
 import type { ResetReason } from '@zenstack-live/protocol'
+import type { ChangesPlan } from './changes-plan.ts'
+import { ChangesQuery } from './changes-query.ts'
 import type { EdgeContext } from './edge-context.ts'
 import type { Identity } from './identity.ts'
 import type { IncrementalPlan } from './incremental-plan.ts'
@@ -35,10 +37,18 @@ export class LiveQueries {
 
   /** The live query for a question. It is let go when its last reader leaves. */
   obtain(planned: PlannedQuery, identity: Identity): LiveQuery {
-    const key = `${identity.key} ${planned.text}`
+    return this.#keep(`${identity.key} ${planned.text}`, (onDeserted) => this.#create(planned, identity, onDeserted))
+  }
+
+  /** The same for a stream of changes. */
+  obtainChanges(plan: ChangesPlan, identity: Identity): LiveQuery {
+    return this.#keep(`${identity.key} ${plan.text}`, (onDeserted) => this.#createChanges(plan, identity, onDeserted))
+  }
+
+  #keep(key: string, create: (onDeserted: () => void) => LiveQuery): LiveQuery {
     const known = this.#byKey.get(key)
     if (known !== undefined) return known
-    const query = this.#create(planned, identity, () => this.#forget(key, query))
+    const query = create(() => this.#forget(key, query))
     this.#byKey.set(key, query)
     for (const table of query.tables) addTo(this.#byTable, table, query)
     this.#context.metrics.queriesNow[query.engine]++
@@ -79,6 +89,26 @@ export class LiveQueries {
       onInterest: (of, interest) => this.#setInterest(of, planned.model, interest),
       onDeserted: () => {
         this.#setInterest(query, planned.model, undefined)
+        for (const held of keySets) this.#release(held, query)
+        onDeserted()
+      },
+    })
+    for (const held of keySets) held.queries.add(query)
+    return query
+  }
+
+  #createChanges(plan: ChangesPlan, identity: Identity, onDeserted: () => void): LiveQuery {
+    const isLocal = plan.isLocal && plan.policy.keySets.every((spec) => spec.where(identity.auth) !== undefined)
+    const keySets = isLocal ? plan.policy.keySets.map((spec) => this.#hold(spec, identity)) : []
+    const query = new ChangesQuery({
+      context: this.#context,
+      plan,
+      identity,
+      isLocal,
+      keySets: keySets.map(({ holder }) => holder),
+      onInterest: (of, interest) => this.#setInterest(of, plan.model, interest),
+      onDeserted: () => {
+        this.#setInterest(query, plan.model, undefined)
         for (const held of keySets) this.#release(held, query)
         onDeserted()
       },

@@ -1,4 +1,5 @@
 import {
+  CHANGES_SEGMENT,
   LAST_EVENT_ID_HEADER,
   LAST_EVENT_ID_PARAMETER,
   LIVE_OPERATIONS,
@@ -49,11 +50,12 @@ function parseGet(request: Request, path: string, limits: Limits, modelNamed: (n
   checkBytes(meta, limits)
   const query: WireQuery = {
     model,
-    operation: operationNamed(operation),
+    operation: operation === CHANGES_SEGMENT ? CHANGES_SEGMENT : operationNamed(operation),
     ...(q === null ? {} : { args: parseJson(q, QUERY_PARAMETER) }),
     ...(meta === null ? {} : { meta: serializationOf(parseJson(meta, META_PARAMETER)) }),
   }
   const isStream = request.headers.get('accept')?.includes('text/event-stream') ?? false
+  if (!isStream && operation === CHANGES_SEGMENT) throw new ProtocolError('bad_request', 'Changes come as an event stream only.')
   const lastEventId = checkPosition(request.headers.get(LAST_EVENT_ID_HEADER) ?? url.searchParams.get(LAST_EVENT_ID_PARAMETER), limits)
   return { kind: isStream ? 'stream-one' : 'read', queries: [query], lastEventId }
 }

@@ -106,7 +106,7 @@ function exactTimesOf(model: Model, plan: IncrementalPlan): Pick<Question, 'exac
   return plan.exactTimes.length === 0 || keyField === undefined ? {} : { exactTimes: plan.exactTimes, keyField }
 }
 
-function decodeArgs(wire: WireQuery): unknown {
+export function decodeArgs(wire: WireQuery): unknown {
   if (wire.args === undefined || wire.args === null) return undefined
   try {
     return deserialize(wire.args, wire.meta)
@@ -116,7 +116,7 @@ function decodeArgs(wire: WireQuery): unknown {
 }
 
 /** Every table an answer is made of has to be one whose changes are seen. */
-function checkTables({ data }: EdgeContext, dependencies: ReadDependencies): void {
+export function checkTables({ data }: EdgeContext, dependencies: ReadDependencies): void {
   for (const name of dependencies.models) {
     const refusal = data.models.get(name)?.refusal
     if (refusal !== undefined) throw new LiveError('table_refused', `${name} cannot be live: ${refusal.message} ${refusal.cure}`)
@@ -128,7 +128,7 @@ function checkTables({ data }: EdgeContext, dependencies: ReadDependencies): voi
 }
 
 /** Native row-level security shows each database user its own rows: the edge's answer would not be the client's. */
-function checkRowSecurity({ data }: EdgeContext, identity: Identity, planned: PlannedQuery): void {
+export function checkRowSecurity({ data }: EdgeContext, identity: Identity, planned: Pick<PlannedQuery, 'tables'>): void {
   if (identity.isSameUser) return
   for (const model of data.models.values()) {
     if (!model.hasRowSecurity || !planned.tables.has(tableKey(model.table))) continue

@@ -97,6 +97,7 @@ export interface ChangesFrame extends QueryFrame {
   changes: RowChange[]
 }
 
+/** Rows as the reader may read them: `before` is `null` where it may not, or could not; of a deleted row the id is all that is told. */
 export type RowChange =
   | { type: 'created'; date: string; created: unknown }
   | { type: 'updated'; date: string; updated: { before: unknown; after: unknown } }

@@ -46,6 +46,8 @@ export const LIMITS = {
   requeryNowMs: 1_000,
   /** Requeries running at the same time. */
   maxConcurrentRequeries: 6,
+  /** Transactions that wait for an answer of the database, per query. Beyond it, what is missing is read anew after a `reset`. */
+  maxPendingTransactions: 1_000,
   /** How long a drained process gives its connections. */
   drainDeadlineMs: 10_000,
   /** Longest position in bytes (the `id:` of the stream). */

@@ -1,4 +1,4 @@
-import type { LiveChange, LiveChanges } from '@zenstack-live/client'
+import type { LiveChanges } from '@zenstack-live/client'
 import { useEffect, useEffectEvent } from 'react'
 import { useLiveContext } from './live-context.ts'
 import type { Falsy } from './live-query-options.ts'
@@ -7,7 +7,7 @@ import type { Falsy } from './live-query-options.ts'
  * Calls back once for each matching change while the component is mounted. For reacting (a toast, a sound), not for showing rows.
  * The callback may be a new function in each render.
  */
-export function useLiveChanges<Row>(changes: LiveChanges<Row> | Falsy, onChange: (change: LiveChange<Row>) => void): void {
+export function useLiveChanges<Change>(changes: LiveChanges<Change> | Falsy, onChange: (change: Change) => void): void {
   const { bridge } = useLiveContext()
   const tell = useEffectEvent(onChange)
   const { store } = bridge.live
@@ -16,7 +16,7 @@ export function useLiveChanges<Row>(changes: LiveChanges<Row> | Falsy, onChange:
   useEffect(() => {
     if (!changes) return undefined
     // The wire carries the row as ZenStack serializes it; the descriptor's type says which.
-    return store.watchChanges(changes, (change) => tell({ ...change, date: new Date(change.date) } as LiveChange<Row>))
+    return store.watchChanges(changes, (change) => tell({ ...change, date: new Date(change.date) } as Change))
     // oxlint-disable-next-line react-hooks/exhaustive-deps -- equal descriptors have equal ids
   }, [store, id])
 }

@@ -58,7 +58,9 @@ describe('what does not fit does not compile', () => {
     // @ts-expect-error -- select and include exclude each other
     live.task.findMany({ select: { id: true }, include: { comments: true } })
     // @ts-expect-error -- changes are filtered by the row alone
-    live.task.changes({ created: { comments: { some: {} } } })
+    live.task.changes({ created: { title: 'Dig', comments: { some: {} } } })
+    // @ts-expect-error -- there is no such kind
+    live.task.changes({ changed: {} })
   })
 })
 
@@ -69,9 +71,19 @@ describe('a subscription', () => {
       if (state.status === 'success') expectTypeOf(state.data).toEqualTypeOf<{ id: string }[]>()
     })
     live.subscribe(live.task.changes({ updated: { after: { status: 'DONE' } } }), (change) => {
-      expectTypeOf(change.type).toEqualTypeOf<LiveChange<never>['type']>()
-      if (change.type === 'updated') expectTypeOf(change.updated.after.title).toEqualTypeOf<string>()
+      // Only what was asked for: there is nothing to tell apart.
+      expectTypeOf(change.type).toEqualTypeOf<'updated'>()
+      expectTypeOf(change.updated.after.title).toEqualTypeOf<string>()
+      expectTypeOf(change.updated.before).toEqualTypeOf<typeof change.updated.after | null>()
       expectTypeOf(change.date).toEqualTypeOf<Date>()
+    })
+    live.subscribe(live.task.changes({ created: {}, deleted: { status: 'DONE' } }), (change) => {
+      expectTypeOf(change.type).toEqualTypeOf<'created' | 'deleted'>()
+      if (change.type === 'deleted') expectTypeOf(change.deleted).toEqualTypeOf<{ id: string }>()
+    })
+    live.subscribe(live.member.changes(), (change) => {
+      expectTypeOf(change.type).toEqualTypeOf<LiveChange<never>['type']>()
+      if (change.type === 'deleted') expectTypeOf(change.deleted).toEqualTypeOf<{ spaceId: string; userId: string }>()
     })
   })
 })

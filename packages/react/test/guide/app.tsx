@@ -75,9 +75,7 @@ export function AllTasks(): ReactElement {
 
 // #region changes
 export function Finished({ onFinished }: { onFinished: (title: string) => void }): null {
-  useLiveChanges(live.task.changes({ updated: { after: { status: 'DONE' } } }), (change) => {
-    if (change.type === 'updated') onFinished(change.updated.after.title)
-  })
+  useLiveChanges(live.task.changes({ updated: { after: { status: 'DONE' } } }), (change) => onFinished(change.updated.after.title))
   return null
 }
 // #endregion
