@@ -129,7 +129,7 @@ async function verify(cursor: EntryId, { continuity, identity, stream }: RedisTa
 /** Runs it, and again after connections were lost; `undefined` means "look around and go on". */
 async function attempt<Value>({ signal, limits, onWarning }: RedisTailDeps, run: () => Promise<Value>): Promise<Value | undefined> {
   try {
-    return await run()
+    return await untilAborted(run(), signal)
   } catch (error) {
     if (error instanceof ChangeLogError && error.code !== 'log_unavailable') throw error
     if (signal.aborted) return undefined
@@ -141,6 +141,19 @@ async function attempt<Value>({ signal, limits, onWarning }: RedisTailDeps, run:
 
 export function recreatedError(stream: string): ChangeLogError {
   return new ChangeLogError('log_recreated', `The change log "${stream}" was deleted or lost and made anew. Begin again with a snapshot.`)
+}
+
+/** A client that is disconnected just while it connects again may leave a command without any answer. */
+async function untilAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const give = (): void => reject(new Error('No longer wanted'))
+  signal.addEventListener('abort', give)
+  if (signal.aborted) give()
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    signal.removeEventListener('abort', give)
+  }
 }
 
 function pause(delayMs: number, signal: AbortSignal): Promise<void> {
