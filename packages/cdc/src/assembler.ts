@@ -214,14 +214,14 @@ export class Assembler {
   #created(encoder: TableEncoder, key: string | null, lsn: string, tuple: Tuple, old?: Tuple): void {
     this.#out.text('{"before":null,"after":')
     encoder.row(this.#out, tuple, old)
-    this.#change(encoder, 'c', key, lsn, encoder.excluded(tuple))
+    this.#change(encoder, 'c', key, lsn, encoder.withheld)
   }
 
   #deleted(encoder: TableEncoder, key: string | null, lsn: string, old: Tuple, isFull: boolean): void {
     this.#out.text('{"before":')
     this.#writeOld(encoder, old, isFull)
     this.#out.text(',"after":null')
-    this.#change(encoder, 'd', key, lsn, encoder.excluded(old))
+    this.#change(encoder, 'd', key, lsn, encoder.withheld)
   }
 
   #writeOld(encoder: TableEncoder, old: Tuple | undefined, isFull: boolean): void {

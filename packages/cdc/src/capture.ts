@@ -26,6 +26,15 @@ export interface CaptureOptions {
   name?: string
   /** Prefixes of logical messages that become events (`op: "m"`); none by default, since nobody knows what they hold. */
   messagePrefixes?: readonly string[] | 'all'
+  /**
+   * `initial`: where the log is new, or its slot was lost, the rows that are there come first, each as an event of operation `r`: exactly
+   * those that no change tells of. The slot is made anew for it.
+   *
+   * Live queries and durable readers of this project need none; it is for other readers of the log, to fill a copy of the tables.
+   *
+   * @defaultValue `never`
+   */
+  snapshot?: 'initial' | 'never'
   limits?: Partial<CaptureLimits>
   onState?: (state: CaptureState) => void
   logger?: CaptureLogger
@@ -170,6 +179,7 @@ class CaptureLoop implements Capture {
       name: this.#options.name ?? 'zenstack',
       version: VERSION,
       limits: this.#limits,
+      wantsSnapshot: this.#options.snapshot === 'initial',
       isMessageCaptured: this.#isMessageCaptured,
       onEnd,
       onKept: (_lsn, commitTimeMs) => {

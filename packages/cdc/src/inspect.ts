@@ -3,6 +3,7 @@ import { readPublication, readTables, type PublicationFacts, type TableFacts } f
 import { createDatabase, type Query } from './database/query.ts'
 import { isSlotLost, readSlot, type SlotFacts } from './database/slot.ts'
 import { CaptureError, type CaptureProblem } from './errors.ts'
+import { quoteIdentifier, sqlName } from './sql-name.ts'
 
 /** What is to be captured, and through what. */
 export interface CaptureTarget {
@@ -241,14 +242,6 @@ function slotProblems(name: string, slot: SlotFacts | undefined, server: ServerF
 /** Only tables that are in the WAL can be in a publication. */
 export function isPublishable(table: TableFacts): boolean {
   return (table.kind === 'r' || table.kind === 'p') && table.persistence === 'p'
-}
-
-export function sqlName(table: { schema: string; name: string }): string {
-  return `${quoteIdentifier(table.schema)}.${quoteIdentifier(table.name)}`
-}
-
-export function quoteIdentifier(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
 }
 
 function slotProblem(kind: CaptureProblem['kind'], message: string, cure: string): CaptureProblem[] {

@@ -18,6 +18,9 @@ export const CAPTURE_LIMITS = {
   maxPendingBytes: 4 * 1024 * 1024,
   /** Entries handed to the log in one call: bounds its reply time. A larger transaction goes alone. */
   maxEntriesPerWrite: 2_000,
+  /** Rows and bytes that the initial snapshot reads at once, and hands to the log in one call; rows alone may be larger. */
+  snapshotFetchRows: 1_000,
+  snapshotFetchBytes: 1024 * 1024,
   /** The catalog is compared this often: some schema changes send nothing. */
   reconcileIntervalMs: 15_000,
   /** Longest wait for the server while connecting or asking the catalog. */

@@ -8,6 +8,8 @@ export interface CaptureMemory {
   /** The last commit at or before a confirmed LSN, both decimal: Debezium's `sequence` goes on from it. */
   confirmed: { lsn: string; previousCommitLsn: string | null } | undefined
   shapes: Shapes | undefined
+  /** Whether the rows that were there before the slot are in the log: one that was begun and not ended is begun again. */
+  snapshot?: 'begun' | 'done' | undefined
 }
 
 /** Reads what {@link formatMemory} wrote; `undefined` for anything else, which is then like a log without memory. */

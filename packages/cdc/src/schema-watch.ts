@@ -35,6 +35,11 @@ export class SchemaWatch {
     return { catalog: { ...this.#shapes.catalog }, stream: { ...this.#shapes.stream } }
   }
 
+  /** The captured tables that are there, as the catalog was last read. */
+  get tables(): readonly TableFacts[] {
+    return [...this.#facts.values()]
+  }
+
   isCaptured(relation: RelationMessage): boolean {
     return this.#captured.has(tableName(relation))
   }

@@ -1,25 +1,30 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { makeEntryId, parseLsn, type Lsn } from '@zenstack-live/protocol'
+import { makeEntryId, type Lsn } from '@zenstack-live/protocol'
 import { Assembler, MARK_PREFIX, type AssembledBatch } from './assembler.ts'
 import { tableName, type CapturedTable } from './captured-table.ts'
 import { createConfirmDelay, type ConfirmDelay, type KeptPoint } from './confirm-delay.ts'
 import type { Query } from './database/query.ts'
-import { createSlot, dropSlot, isSlotLost, readSlot } from './database/slot.ts'
+import { readSlot } from './database/slot.ts'
 import type { TableEncoder } from './encode/table-encoder.ts'
 import { CaptureError } from './errors.ts'
+import { isPublishable } from './inspect.ts'
 import type { CaptureLimits } from './limits.ts'
 import { LogWriter } from './log-writer.ts'
 import { formatMemory, parseMemory, type CaptureMemory } from './memory.ts'
+import { MessageHold } from './message-hold.ts'
 import { readRelation, type RelationMessage } from './pgoutput/messages.ts'
 import { planStart } from './plan-start.ts'
 import { ReplicationConnection } from './replication/replication-connection.ts'
 import { SchemaWatch } from './schema-watch.ts'
-import type { CaptureSink } from './sink.ts'
+import type { CaptureSink, SinkState } from './sink.ts'
+import { openSnapshotReader, type SnapshotReader } from './snapshot/snapshot-reader.ts'
+import { writeSnapshot } from './snapshot/write-snapshot.ts'
+import { explainStreamError, identifyServer, isSlotInUse, readCurrentLsn, takeSlot, type ServerIdentity } from './take-slot.ts'
 
 /*
  * One stretch of leadership: from taking the slot to the first error.
  *
- *     take slot ─► ask the log where it stands ─► same epoch, or an `epoch` entry ─► stream
+ *     take slot ─► ask the log where it stands ─► same epoch, or an `epoch` entry ─► rows that were there, where wanted ─► stream
  *
  *     socket ─► hold (while the catalog is asked) ─► assembler ─► writer ─► log
  *                                                                  └─ kept ─► confirm after a delay ─► socket
@@ -35,6 +40,8 @@ export interface SessionOptions {
   name: string
   version: string
   limits: CaptureLimits
+  /** Write the rows that are there before the changes, where the log has neither. */
+  wantsSnapshot: boolean
   isMessageCaptured: (prefix: string) => boolean
   /** Called once, with what ended the session, unless it was closed. */
   onEnd: (error: Error) => void
@@ -44,34 +51,17 @@ export interface SessionOptions {
   onWarning: (message: string) => void
 }
 
-/** Postgres says so when another process reads from the slot. */
-const OBJECT_IN_USE = '55006'
 /** Pings that a server sends in a row only while it shuts down and waits for us to confirm everything. */
 const SHUTDOWN_PINGS = 5
 /** Longest wait for what is said at the end. */
 const LAST_WORDS_MS = 1_000
-
-interface ServerIdentity {
-  systemId: string
-  timeline: number
-  walLsn: Lsn
-  database: string
-}
-
-/** What of the stream waits while the catalog is asked. */
-interface HeldMessage {
-  chunk: Buffer
-  offset: number
-  startLsn: bigint
-}
 
 export class CaptureSession {
   readonly #options: SessionOptions
   readonly #connection: ReplicationConnection
   readonly #encoders = new Map<number, TableEncoder | undefined>()
   readonly #pauses = new Set<'hold' | 'full'>()
-  #held: HeldMessage[] = []
-  #isHolding = true
+  readonly #hold: MessageHold
   #hasEnded = false
   #epoch = 0
   #receivedLsn = 0n as Lsn
@@ -91,6 +81,11 @@ export class CaptureSession {
   private constructor(options: SessionOptions, connection: ReplicationConnection) {
     this.#options = options
     this.#connection = connection
+    this.#hold = new MessageHold({
+      onMessage: (chunk, offset, startLsn) => this.#dispatch(chunk, offset, startLsn),
+      onPause: (isPaused) => this.#pause('hold', isPaused),
+      onError: (error) => this.#fail(error),
+    })
   }
 
   /**
@@ -102,18 +97,24 @@ export class CaptureSession {
     const { url, limits } = options
     const connection = await ReplicationConnection.open(url, { leaseMs: limits.leaseMs, connectTimeoutMs: limits.databaseTimeoutMs })
     const session = new CaptureSession(options, connection)
+    let reader: SnapshotReader | undefined
     try {
-      const isSlotNew = await takeSlot(options)
-      const server = await identify(connection)
+      const isLogUnread = options.wantsSnapshot && isUnread(await options.sink.state())
+      const taken = await takeSlot({ ...options, connection, isLogUnread, timeoutMs: limits.databaseTimeoutMs })
+      if (taken.snapshotName !== undefined) reader = await openReader(options, taken.snapshotName)
+      const server = await identifyServer(connection)
       if (!(await session.#start())) {
         await session.close()
         return undefined
       }
-      await session.#begin(isSlotNew, server)
+      await session.#begin(taken.isNew, server, reader)
       return session
     } catch (error) {
       await session.close()
+      if (isSlotInUse(error)) return undefined
       throw error
+    } finally {
+      await reader?.close()
     }
   }
 
@@ -132,7 +133,7 @@ export class CaptureSession {
       await Promise.race([this.#tick().catch(() => undefined), sleep(LAST_WORDS_MS, undefined, { ref: false })])
     this.#hasEnded = true
     this.#writer?.close()
-    this.#held = []
+    this.#hold.close()
     await this.#connection.close()
   }
 
@@ -141,17 +142,17 @@ export class CaptureSession {
       await this.#connection.start(this.#options.slot, this.#options.publication, {
         onMessage: (chunk, offset, startLsn) => this.#receive(chunk, offset, startLsn),
         onKeepalive: (endLsn, isReplyRequested) => this.#keepalive(endLsn, isReplyRequested),
-        onEnd: (error) => this.#fail(explained(error, this.#options)),
+        onEnd: (error) => this.#fail(explainStreamError(error, this.#options)),
       })
       return true
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === OBJECT_IN_USE) return false
+      if (isSlotInUse(error)) return false
       throw error
     }
   }
 
   /** The slot is ours now, so nobody else writes: the log can be asked where it stands. */
-  async #begin(isSlotNew: boolean, server: ServerIdentity): Promise<void> {
+  async #begin(isSlotNew: boolean, server: ServerIdentity, snapshot: SnapshotReader | undefined): Promise<void> {
     const { sink, query, limits, tables, publication } = this.#options
     this.#pause('hold', true)
     const slot = await readSlot(query, this.#options.slot)
@@ -160,6 +161,16 @@ export class CaptureSession {
     const state = await sink.state()
     const memory = parseMemory(state.memory)
     const plan = planStart({ epoch: state.epoch, lsn: state.lsn, memory }, { ...server, confirmedLsn, isSlotNew })
+    // Told before the log shows that anything was begun, so that a snapshot that is cut off is known for one.
+    const snapshotState = snapshot === undefined ? memory?.snapshot : 'begun'
+    this.#memory = {
+      systemId: server.systemId,
+      timeline: server.timeline,
+      confirmed: memory?.confirmed,
+      shapes: memory?.shapes,
+      snapshot: snapshotState,
+    }
+    if (snapshot !== undefined) await sink.remember(formatMemory(this.#memory))
     if (plan.newEpochReason !== undefined) {
       const id = makeEntryId(plan.epoch, confirmedLsn, 0)
       await sink.write([{ entries: [{ kind: 'epoch', id, lsn: confirmedLsn, epoch: plan.epoch, reason: plan.newEpochReason }] }])
@@ -172,17 +183,44 @@ export class CaptureSession {
     this.#confirmed = { lsn: confirmedLsn, lastCommitLsn: isSequenceKnown ? (memory.confirmed?.previousCommitLsn ?? null) : null }
     this.#confirm = createConfirmDelay(this.#confirmed, limits.confirmDelayMs)
     this.#watch = new SchemaWatch(query, tables, publication, plan.newEpochReason === undefined ? memory?.shapes : undefined)
-    this.#memory = { systemId: server.systemId, timeline: server.timeline, confirmed: memory?.confirmed, shapes: memory?.shapes }
     this.#assembler = this.#makeAssembler(plan.epoch, logLsn, server.database)
     this.#writer = this.#makeWriter(plan.epoch, logLsn)
     await this.#lookAtCatalog()
+    if (snapshot !== undefined) await this.#writeSnapshot(snapshot, confirmedLsn, server.database)
     await this.#remember()
     if (this.#hasEnded) throw new CaptureError('The connection ended while the capture began.')
     this.#timers = [
       setInterval(() => void this.#tick().catch((error: unknown) => this.#fail(error)), limits.progressIntervalMs),
       setInterval(() => void this.#reconcile().catch((error: unknown) => this.#fail(error)), limits.reconcileIntervalMs),
     ]
-    this.#release()
+    this.#hold.release()
+  }
+
+  /** The rows as they stood where the slot begins. The stream waits meanwhile, and the server hears that somebody is there. */
+  async #writeSnapshot(reader: SnapshotReader, lsn: Lsn, database: string): Promise<void> {
+    const { query, sink, name, version, limits } = this.#options
+    const watch = this.#watch
+    if (watch === undefined || this.#memory === undefined) return
+    const status = setInterval(() => this.#connection.sendStatus(lsn, lsn, false), limits.progressIntervalMs)
+    try {
+      await writeSnapshot({
+        reader,
+        query,
+        tables: watch.tables.filter(isPublishable),
+        encoderOf: (relation) => watch.encoder(relation),
+        sink,
+        epoch: this.#epoch,
+        lsn,
+        names: { version, name, database },
+        now: Date.now,
+        checkOpen: () => {
+          if (this.#hasEnded) throw new CaptureError('The connection ended during the snapshot.')
+        },
+      })
+      this.#memory.snapshot = 'done'
+    } finally {
+      clearInterval(status)
+    }
   }
 
   #makeAssembler(epoch: number, logLsn: Lsn, database: string): Assembler {
@@ -224,9 +262,7 @@ export class CaptureSession {
   #receive(chunk: Buffer, offset: number, startLsn: bigint): void {
     this.#isQuiet = false
     this.#pings = 0
-    // The connection uses its bytes again, so what waits is copied.
-    if (this.#isHolding) this.#held.push({ chunk: Buffer.from(chunk.subarray(offset)), offset: 0, startLsn })
-    else this.#dispatch(chunk, offset, startLsn)
+    this.#hold.receive(chunk, offset, startLsn)
   }
 
   #dispatch(chunk: Buffer, offset: number, startLsn: bigint): void {
@@ -242,7 +278,7 @@ export class CaptureSession {
     if (!watch.isCaptured(relation)) return void this.#encoders.set(relation.oid, undefined)
     if (watch.noticeRelation(relation)) this.#assembler?.schemaChanged([tableName(relation)], 0n as Lsn)
     if (watch.knows(relation)) return void this.#encoders.set(relation.oid, watch.encoder(relation))
-    this.#hold(async () => {
+    this.#hold.hold(async () => {
       await this.#lookAtCatalog(relation.columns.map((column) => column.typeOid))
       this.#encoders.set(relation.oid, watch.encoder(relation))
     })
@@ -252,35 +288,8 @@ export class CaptureSession {
   async #lookAtCatalog(typeOids: readonly number[] = []): Promise<string[]> {
     const changed = (await this.#watch?.refresh(typeOids)) ?? []
     // What the catalog shows was committed before this.
-    if (changed.length > 0) this.#assembler?.schemaChanged(changed, await currentLsn(this.#options.query))
+    if (changed.length > 0) this.#assembler?.schemaChanged(changed, await readCurrentLsn(this.#options.query))
     return changed
-  }
-
-  /** Lets what comes wait until `work` is done. */
-  #hold(work: () => Promise<void>): void {
-    this.#isHolding = true
-    this.#pause('hold', true)
-    work().then(
-      () => this.#release(),
-      (error: unknown) => this.#fail(error),
-    )
-  }
-
-  #release(): void {
-    this.#isHolding = false
-    const held = this.#held
-    let next = 0
-    try {
-      // A held message may itself ask for a hold: then the rest goes on waiting.
-      while (next < held.length && !this.#isHolding && !this.#hasEnded) {
-        const message = held[next++]
-        if (message !== undefined) this.#dispatch(message.chunk, message.offset, message.startLsn)
-      }
-    } catch (error) {
-      this.#fail(error)
-    }
-    this.#held = held.slice(next)
-    if (!this.#isHolding) this.#pause('hold', false)
   }
 
   #push(batch: AssembledBatch): void {
@@ -295,9 +304,9 @@ export class CaptureSession {
   }
 
   #keepalive(endLsn: Lsn, isReplyRequested: boolean): void {
-    if (endLsn > this.#receivedLsn && !this.#isHolding) this.#receivedLsn = endLsn
+    if (endLsn > this.#receivedLsn && !this.#hold.isHolding) this.#receivedLsn = endLsn
     // While messages wait here, or a transaction is half read, its LSN says nothing about what the log has.
-    if (!this.#isHolding && this.#assembler?.isInTransaction === false) this.#progress(endLsn, false)
+    if (!this.#hold.isHolding && this.#assembler?.isInTransaction === false) this.#progress(endLsn, false)
     if (!isReplyRequested) return
     this.#pings++
     if (this.#pings >= SHUTDOWN_PINGS) return this.#fail(new CaptureError('The server is shutting down.'))
@@ -316,7 +325,7 @@ export class CaptureSession {
     if (this.#hasEnded) return
     this.#connection.sendStatus(this.#receivedLsn, this.#confirmed.lsn, this.#isQuiet)
     this.#isQuiet = true
-    const lagBytes = (await currentLsn(this.#options.query)) - this.keptLsn
+    const lagBytes = (await readCurrentLsn(this.#options.query)) - this.keptLsn
     this.#options.onLag(lagBytes > 0n ? Number(lagBytes) : 0)
   }
 
@@ -357,45 +366,18 @@ export class CaptureSession {
 const TAG_RELATION = 82 // R
 const TAG_TYPE = 89 // Y
 
-/** Makes the slot where there is none, or none that can still be read. @returns whether it is new */
-async function takeSlot({ query, slot: name, onWarning }: SessionOptions): Promise<boolean> {
-  const slot = await readSlot(query, name)
-  if (slot !== undefined && !isSlotLost(slot)) return false
-  if (slot !== undefined) {
-    onWarning(`The slot "${name}" lost its WAL (${slot.walStatus ?? 'invalidated'}); it is made again.`)
-    await dropSlot(query, name)
-  }
-  await createSlot(query, name)
-  return true
+/** Whether the log has nothing yet, or a snapshot that was cut off. */
+function isUnread({ lsn, memory }: SinkState): boolean {
+  return lsn === undefined || parseMemory(memory)?.snapshot === 'begun'
 }
 
-/** Changes from a time before the publication was there cannot be read, whatever is done now. */
-function explained(error: Error, { publication, slot }: SessionOptions): Error {
-  if (!/publication .* does not exist/.test(error.message)) return error
-  return CaptureError.of(
-    {
-      kind: 'publication_missing',
-      severity: 'error',
-      message: `The slot "${slot}" holds changes from before the publication "${publication}" was made.`,
-      cure: 'Run `zenstack-live slot drop --yes`, then `zenstack-live setup`: a new epoch begins, and readers start anew.',
-    },
-    { cause: error },
-  )
-}
-
-/** @see https://www.postgresql.org/docs/current/protocol-replication.html#PROTOCOL-REPLICATION-IDENTIFY-SYSTEM */
-async function identify(connection: ReplicationConnection): Promise<ServerIdentity> {
-  const [row] = await connection.query('IDENTIFY_SYSTEM')
-  return {
-    systemId: String(row?.['systemid']),
-    timeline: Number(row?.['timeline']),
-    walLsn: parseLsn(String(row?.['xlogpos'])),
-    database: String(row?.['dbname']),
-  }
-}
-
-/** Where the server's WAL ends, or, on a standby, how much of it was replayed. */
-async function currentLsn(query: Query): Promise<Lsn> {
-  const [row] = await query('SELECT (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END)::text AS lsn')
-  return parseLsn(String(row?.['lsn']))
+function openReader({ url, limits }: SessionOptions, snapshotName: string): Promise<SnapshotReader> {
+  const { databaseTimeoutMs, snapshotFetchRows, snapshotFetchBytes } = limits
+  return openSnapshotReader({
+    url,
+    snapshotName,
+    connectTimeoutMs: databaseTimeoutMs,
+    fetchRows: snapshotFetchRows,
+    fetchBytes: snapshotFetchBytes,
+  })
 }

@@ -3,7 +3,8 @@ import { missingTables, readPublication, readTables, type TableFacts } from './d
 import { createDatabase, type Query } from './database/query.ts'
 import { checkSlotName, createSlot, dropSlot, isSlotLost, readSlot } from './database/slot.ts'
 import { DEFAULT_CAPTURE_NAME } from './capture-name.ts'
-import { isPublishable, quoteIdentifier, sqlName } from './inspect.ts'
+import { isPublishable } from './inspect.ts'
+import { quoteIdentifier, sqlName } from './sql-name.ts'
 
 export interface SetupOptions {
   /** A direct connection string, of the tables' owner or a superuser. */

@@ -58,6 +58,12 @@ export async function readTables(query: Query, tables: readonly CapturedTable[])
   return rows.map(parseTable)
 }
 
+/** Names of the columns that are in the stream of changes: all that are not generated, which it leaves out unless it is told otherwise. */
+export async function readStoredColumns(query: Query, table: TableFacts): Promise<string[]> {
+  const sql = `SELECT attname::text AS name FROM pg_attribute WHERE attrelid = $1::int8::oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum`
+  return (await query(sql, [table.oid])).map((row) => String(row['name']))
+}
+
 const TYPES = `
 SELECT t.oid::int8::text AS oid, t.typname AS name, t.typtype::text AS kind, t.typbasetype::int8::text AS base, t.typtypmod AS typmod,
   CASE WHEN t.typlen = -1 AND t.typsubscript = 'array_subscript_handler'::regproc THEN t.typelem::int8 ELSE 0 END::text AS element

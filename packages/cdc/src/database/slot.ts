@@ -1,5 +1,6 @@
 import { parseLsn, type Lsn } from '@zenstack-live/protocol'
 import { CaptureError } from '../errors.ts'
+import type { ReplicationConnection } from '../replication/replication-connection.ts'
 import type { Query } from './query.ts'
 
 /** A replication slot as the server shows it. */
@@ -62,22 +63,47 @@ export function isSlotLost(slot: SlotFacts): boolean {
  * @throws {Error} Postgres's own: `42710` when it exists
  */
 export async function createSlot(query: Query, name: string): Promise<void> {
-  const [row] = await query(`SELECT current_setting('server_version_num')::int AS version, pg_is_in_recovery() AS standby`)
-  const canFailOver = Number(row?.['version']) >= 170_000 && row?.['standby'] === false
+  const canFailOver = await hasFailoverSlots(query)
   try {
     await query(`SELECT pg_create_logical_replication_slot($1, 'pgoutput', false, false${canFailOver ? ', true' : ''})`, [name])
   } catch (cause) {
     if (!(cause instanceof Error && 'code' in cause && cause.code === QUERY_CANCELED)) throw cause
-    throw CaptureError.of(
-      {
-        kind: 'slot_missing',
-        severity: 'error',
-        message: `The slot "${name}" cannot be made while older transactions are open.`,
-        cure: 'Look for them with `SELECT pid, xact_start, query FROM pg_stat_activity WHERE xact_start IS NOT NULL ORDER BY xact_start`, and end them.',
-      },
-      { cause },
-    )
+    throw openTransactions(name, cause)
   }
+}
+
+/**
+ * The same, and the rows of the database as they stand where the slot begins: every transaction is in them or in the slot, none in both.
+ *
+ * @param connection - holds the snapshot; its next statement lets go of it
+ * @returns the snapshot's name, for `SET TRANSACTION SNAPSHOT`
+ */
+export async function createSlotWithSnapshot(query: Query, connection: ReplicationConnection, name: string, timeoutMs: number): Promise<string> {
+  const settings = (await hasFailoverSlots(query)) ? `(SNAPSHOT 'export', FAILOVER)` : 'EXPORT_SNAPSHOT'
+  // Statements about replication have no timeout of their own.
+  const timer = AbortSignal.timeout(timeoutMs)
+  const timeout = new Promise<never>((_resolve, reject) => {
+    timer.addEventListener('abort', () => reject(openTransactions(name, timer.reason)), { once: true })
+  })
+  const [row] = await Promise.race([connection.query(`CREATE_REPLICATION_SLOT "${name}" LOGICAL pgoutput ${settings}`), timeout])
+  return String(row?.['snapshot_name'])
+}
+
+async function hasFailoverSlots(query: Query): Promise<boolean> {
+  const [row] = await query(`SELECT current_setting('server_version_num')::int AS version, pg_is_in_recovery() AS standby`)
+  return Number(row?.['version']) >= 170_000 && row?.['standby'] === false
+}
+
+function openTransactions(name: string, cause: unknown): CaptureError {
+  return CaptureError.of(
+    {
+      kind: 'slot_missing',
+      severity: 'error',
+      message: `The slot "${name}" cannot be made while older transactions are open.`,
+      cure: 'Look for them with `SELECT pid, xact_start, query FROM pg_stat_activity WHERE xact_start IS NOT NULL ORDER BY xact_start`, and end them.',
+    },
+    { cause },
+  )
 }
 
 const QUERY_CANCELED = '57014'

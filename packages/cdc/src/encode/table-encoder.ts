@@ -20,7 +20,9 @@ export interface TableEncoder {
   row(out: JsonWriter, tuple: Tuple, old?: Tuple): void
   /** Writes a row of which only the replica identity was sent: the rest is NULL, or what Debezium invents where NULL is not allowed. */
   identityRow(out: JsonWriter, tuple: Tuple): void
-  /** JSON array of withheld columns that differ, or all of them without `old`; `undefined` when there is none. */
+  /** JSON array of all withheld columns, for a row that comes or goes; `undefined` when there is none. */
+  readonly withheld: string | undefined
+  /** JSON array of the withheld columns that an update changed; `undefined` when there is none. */
   excluded(tuple: Tuple, old?: Tuple): string | undefined
 }
 
@@ -60,6 +62,7 @@ export function createTableEncoder(relation: RelationMessage, facts: TableFacts 
     hasSameKey: (tuple, old) => keyPlans.every(({ index }) => tuple.kinds[index] === TUPLE_TEXT && isSameValue(tuple, old, index)),
     row: (out, tuple, old) => writeRow(out, plans, tuple, old),
     identityRow: (out, tuple) => writeIdentity(out, plans, tuple),
+    withheld: withheld.length === 0 ? undefined : `[${withheld.map(({ text }) => text).join(',')}]`,
     excluded: (tuple, old) => (withheld.length === 0 ? undefined : excludedText(withheld, tuple, old)),
   }
 }

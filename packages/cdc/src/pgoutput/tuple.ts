@@ -56,6 +56,20 @@ export function readTuple(buffer: Buffer, offset: number, tuple: Tuple): number 
   return at
 }
 
+/** Makes the tuple of a row whose values are text already, as if a message had brought them. */
+export function fillTuple(tuple: Tuple, values: readonly (string | null)[]): void {
+  const parts = values.map((value) => (value === null ? undefined : Buffer.from(value)))
+  tuple.buffer = Buffer.concat(parts.filter((part) => part !== undefined))
+  tuple.columnCount = values.length
+  let at = 0
+  for (const [column, part] of parts.entries()) {
+    tuple.kinds[column] = part === undefined ? TUPLE_NULL : TUPLE_TEXT
+    tuple.starts[column] = at
+    at += part?.length ?? 0
+    tuple.ends[column] = at
+  }
+}
+
 /** Whether the column holds the same in both: same kind and same bytes. */
 export function isSameValue(a: Tuple, b: Tuple, column: number): boolean {
   if (a.kinds[column] !== b.kinds[column]) return false

@@ -1,6 +1,7 @@
 import type { Lsn } from '@zenstack-live/protocol'
 import pg from 'pg'
 import { connectionProblem, withSettings } from '../database/query.ts'
+import { VALUE_SETTINGS } from '../database/session-settings.ts'
 import { CaptureError } from '../errors.ts'
 import { POSTGRES_EPOCH_US } from '../pgoutput/messages.ts'
 
@@ -22,18 +23,6 @@ export interface ReplicationHandlers {
   onEnd: (error: Error) => void
 }
 
-// The text of values depends on these, so the role's and the database's own settings must not count.
-const SESSION_OPTIONS = [
-  'TimeZone=UTC',
-  'DateStyle=ISO',
-  'IntervalStyle=iso_8601',
-  'bytea_output=hex',
-  'extra_float_digits=1',
-  'lc_monetary=C',
-  'search_path=pg_catalog',
-  'statement_timeout=0',
-]
-
 /** A connection that logical changes are read from. */
 export class ReplicationConnection {
   readonly #client: pg.Client
@@ -51,7 +40,7 @@ export class ReplicationConnection {
   static async open(url: string, options: { leaseMs: number; connectTimeoutMs: number }): Promise<ReplicationConnection> {
     // `replication` is a startup parameter that pg passes on; its types do not know it.
     const config: pg.ClientConfig & { replication: string } = {
-      ...withSettings(url, [...SESSION_OPTIONS, `wal_sender_timeout=${options.leaseMs}ms`]),
+      ...withSettings(url, [...VALUE_SETTINGS, `wal_sender_timeout=${options.leaseMs}ms`]),
       replication: 'database',
       application_name: 'zenstack-live capture',
       connectionTimeoutMillis: options.connectTimeoutMs,

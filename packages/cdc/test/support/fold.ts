@@ -20,9 +20,9 @@ export async function fold(
     if (rows === undefined) continue
     const id = JSON.stringify(key)
     if (op === 't') rows.clear()
-    else if (op === 'c' ? rows.has(id) : rows.get(id) !== JSON.stringify(before)) repeated++
+    else if (op === 'c' || op === 'r' ? rows.has(id) : rows.get(id) !== JSON.stringify(before)) repeated++
     if (op === 'd') rows.delete(id)
-    else if (op === 'c' || op === 'u') rows.set(id, JSON.stringify(after))
+    else if (op === 'c' || op === 'u' || op === 'r') rows.set(id, JSON.stringify(after))
   }
   const mismatches: string[] = []
   for (const { name } of tables) {
