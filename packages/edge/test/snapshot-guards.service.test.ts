@@ -62,6 +62,11 @@ describe('where a snapshot and the stream meet', () => {
     await workspace.sql('DELETE FROM "Note"')
     await workspace.sql(`DELETE FROM "Member" WHERE "spaceId" = 'roof' AND "userId" = 'bob'`)
   }
+  /** What was done before is in the log, so that what the new edge reads is what a test does. */
+  const restart = async (guards: Partial<Guards>): Promise<void> => {
+    await running.caughtUp()
+    await running.restart({ guards })
+  }
   const holdLog = (): void => {
     isLogFree = new Promise((resolve) => (letLogGo = resolve))
   }
@@ -93,7 +98,7 @@ describe('where a snapshot and the stream meet', () => {
 
   describe('dropsSeen', () => {
     const ranksTold = async (guards: Partial<Guards>): Promise<string[]> => {
-      await running.restart({ guards })
+      await restart(guards)
       holdLog()
       await note(1)
       await setRank(1, 1)
@@ -118,7 +123,7 @@ describe('where a snapshot and the stream meet', () => {
   describe('holdsIds', () => {
     /** Opens when the snapshot is ahead of the log, is cut after its first block, and comes back when the row it showed is gone. */
     const idsAfterResume = async (guards: Partial<Guards>): Promise<unknown[]> => {
-      await running.restart({ guards })
+      await restart(guards)
       holdLog()
       await note(1)
       const request = { base: running.base, user: 'bob', path: 'note/findMany', q: NOTES.args }
@@ -149,10 +154,10 @@ describe('where a snapshot and the stream meet', () => {
     /** Opens between a commit and its becoming visible. @returns what it shows in the end */
     const idsOpenedBetween = async (query: typeof NOTES, guards: Partial<Guards>): Promise<unknown[]> => {
       await clear()
-      await running.restart({ guards })
+      await restart(guards)
       const { shown } = await commitUnseen(() => note(1))
       const stream = opened(await openStream({ base: running.base, user: 'bob', queries: [query, SPACES] }))
-      await stream.until(() => stream.query(query.q).isReady, 'ready')
+      await stream.until(() => stream.query(query.q).isReady && stream.query(SPACES.q).isReady, 'ready')
       await setStandby('')
       await shown
       await workspace.db.member.create({ data: { spaceId: 'roof', userId: 'bob' } })
@@ -174,7 +179,7 @@ describe('where a snapshot and the stream meet', () => {
 
   describe('waitsForCause', () => {
     const openWindow = async (guards: Partial<Guards>): Promise<TestStream> => {
-      await running.restart({ guards })
+      await restart(guards)
       const stream = opened(await openStream({ base: running.base, user: 'bob', queries: [WINDOW, SPACES] }))
       await stream.until(() => stream.query(WINDOW.q).isReady && stream.query(SPACES.q).isReady, 'ready')
       return stream
