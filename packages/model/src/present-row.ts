@@ -29,7 +29,8 @@ export function presentValue(field: Field, value: StoredRow[string]): unknown {
 
 function presentScalar(field: Field, value: StoredScalar): unknown {
   if (value === null) return null
-  if (value instanceof StoredJson) return structuredClone(value.value)
+  // Parsed anew: whoever gets it may change it.
+  if (value instanceof StoredJson) return JSON.parse(value.text) as unknown
   if (field.type === 'DateTime') return presentTime(field, value as StoredTime)
   if (field.type === 'Enum') return field.labels?.memberOf.get(value as string) ?? value
   // The driver reads lists of numeric as doubles.

@@ -69,11 +69,12 @@ export function createStreams<Schema extends SchemaDef>(deps: StreamsDeps): Stre
   const { log } = deps
   const exists = createRowExists(deps.client)
   const hub = new TailHub(log, limits, (after) => requireContinuity(log, after, limits))
+  const dataModel = shareDataModel(deps.dataModel)
   const closed = new AbortController()
   const running = new Set<Promise<void>>()
 
   const run = async (options: AnyOptions, part: RunPart): Promise<void> => {
-    const config = createConfig({ deps, limits, hub, exists }, options, part, closed.signal)
+    const config = createConfig({ deps, limits, hub, exists, dataModel }, options, part, closed.signal)
     const ended = runReaderGroup(config)
     const settled = ended.catch(() => undefined)
     running.add(settled)
@@ -127,9 +128,10 @@ interface Shared {
   limits: StreamLimits
   hub: TailHub
   exists: ReturnType<typeof createRowExists>
+  dataModel: () => Promise<DataModel>
 }
 
-function createConfig({ deps, limits, hub, exists }: Shared, options: AnyOptions, part: RunPart, closed: AbortSignal): ReaderConfig {
+function createConfig({ deps, limits, hub, exists, dataModel }: Shared, options: AnyOptions, part: RunPart, closed: AbortSignal): ReaderConfig {
   const signals = [part.signal, closed, ...(options.signal === undefined ? [] : [options.signal])]
   return {
     id: options.id,
@@ -140,13 +142,23 @@ function createConfig({ deps, limits, hub, exists }: Shared, options: AnyOptions
     log: deps.log,
     hub,
     limits,
-    createMatcher: async () => createMatcher({ data: await deps.dataModel(), client: deps.client, exists }, options.model, options),
+    createMatcher: async () => createMatcher({ data: await dataModel(), client: deps.client, exists }, options.model, options),
     deliver: part.deliver,
     concurrency: part.concurrency,
     retries: part.retries,
     onGap: options.onGap,
     onWarning: deps.onWarning ?? ((): void => undefined),
     signal: AbortSignal.any(signals),
+  }
+}
+
+/** The same object as long as nothing changed: readers of one model share what one of them decoded. */
+function shareDataModel(read: StreamsDeps['dataModel']): () => Promise<DataModel> {
+  let known: DataModel | undefined
+  return async () => {
+    const data = await read()
+    if (known?.fingerprint !== data.fingerprint) known = data
+    return known
   }
 }
 

@@ -1,7 +1,7 @@
 import type { DeadLetter } from '@zenstack-live/change-log'
 import type { EntryId } from '@zenstack-live/protocol'
 import { parseEntryId } from '@zenstack-live/protocol'
-import type { SharedChange } from './hub/stream-page.ts'
+import type { SharedChange } from './hub/shared-change.ts'
 
 /** An event that was given up. */
 export interface DeadEvent {
@@ -47,7 +47,7 @@ export function writeDeadLetter({ change, key, model, type, deliveries, error, n
     type,
     deliveries,
     error: errorText(error).slice(0, maxErrorChars),
-    dateMs: change.envelope.source.ts_ms,
+    dateMs: change.committedAtMs,
     diedAtMs: nowMs,
     transactionId: change.entry.xid,
     op: change.op,

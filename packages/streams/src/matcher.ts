@@ -3,7 +3,7 @@ import { presentRow, rowKey, tableKey, type DataModel, type Model, type StoredRo
 import { LiveError } from '@zenstack-live/protocol'
 import { compileFilter, type RowFilter } from './filter/compile-filter.ts'
 import type { RowExists, StreamClient } from './filter/stream-client.ts'
-import type { ChangeRows, SharedChange } from './hub/stream-page.ts'
+import type { ChangeRows, SharedChange } from './hub/shared-change.ts'
 import type { EventKind, StreamEvent } from './stream-event.ts'
 import type { EventFilters } from './stream-options.ts'
 
@@ -65,13 +65,12 @@ export function createMatcher({ data, client, exists }: MatcherScope, modelName:
       if (kind === undefined || tests[kind] === undefined) return undefined
       const { before, after } = rowsOf(change)
       const verdict = decide(tests, kind, before, after)
-      if (typeof verdict === 'boolean') return verdict ? createMatch(model, kind, change, before, after) : undefined
-      return verdict.then((isMatch) => (isMatch ? createMatch(model, kind, change, before, after) : undefined))
+      if (typeof verdict === 'boolean') return verdict ? createMatch(model, kind, change) : undefined
+      return verdict.then((isMatch) => (isMatch ? createMatch(model, kind, change) : undefined))
     },
     revive(change) {
       const kind = KIND_OF[change.op]
-      const { before, after } = rowsOf(change)
-      return kind === undefined ? undefined : createMatch(model, kind, change, before, after)
+      return kind === undefined ? undefined : createMatch(model, kind, change)
     },
   }
 }
@@ -112,14 +111,18 @@ function negate(value: boolean | Promise<boolean>): boolean | Promise<boolean> {
   return typeof value === 'boolean' ? !value : value.then((isTrue) => !isTrue)
 }
 
-function createMatch(model: Model, kind: EventKind, { entry, envelope }: SharedChange, before: StoredRow | null, after: StoredRow | null): Match {
-  const key = rowKey(model, after ?? before ?? {})
+function createMatch(model: Model, kind: EventKind, change: SharedChange): Match {
+  const { before: was, after: is } = change.rows(model)
+  const key = rowKey(model, is ?? was ?? {})
   return {
     model: model.name,
     kind,
     key,
     toEvent() {
-      const facts = { model: model.name, date: new Date(envelope.source.ts_ms), transactionId: entry.xid, position: entry.id, key }
+      const { entry } = change
+      const facts = { model: model.name, date: new Date(change.committedAtMs), transactionId: entry.xid, position: entry.id, key }
+      // Each stream has objects of its own: handlers may change them.
+      const { before, after } = change.wholeRows(model)
       const show = (row: StoredRow | null): unknown => (row === null ? null : presentRow(model, row))
       if (kind === 'created') return { type: kind, ...facts, created: show(after) }
       if (kind === 'updated') return { type: kind, ...facts, updated: { before: show(before), after: show(after) } }

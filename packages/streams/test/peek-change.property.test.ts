@@ -13,7 +13,7 @@ describe('peeking into a change', () => {
     fc.assert(
       fc.property(row, row, name, name, fc.constantFrom('c', 'u', 'd', 't', 'r'), (before, after, schema, table, op) => {
         const text = JSON.stringify({ before, after, source: { version: '3', ts_ms: 1, schema, table, txId: 1 }, transaction: null, op, ts_ms: 1 })
-        expect(peekChange(text)).toEqual({ table: `${schema}.${table}`, op })
+        expect(peekChange(text)).toMatchObject({ table: `${schema}.${table}`, op })
       }),
     )
   })

@@ -3,6 +3,8 @@ export interface ChangePeek {
   /** `schema.table`. */
   table: string
   op: string
+  /** Where `"source":` begins: the rows stand before it. */
+  sourceAt: number
 }
 
 /**
@@ -15,11 +17,11 @@ export interface ChangePeek {
  */
 export function peekChange(text: string): ChangePeek | undefined {
   const source = text.lastIndexOf('"source":{')
-  if (source < 0) return undefined
+  if (source <= 0) return undefined
   const schema = member(text, '"schema":"', source)
   const table = member(text, '"table":"', source)
   const op = member(text, '"op":"', source)
-  return schema === undefined || table === undefined || op === undefined ? undefined : { table: `${schema}.${table}`, op }
+  return schema === undefined || table === undefined || op === undefined ? undefined : { table: `${schema}.${table}`, op, sourceAt: source }
 }
 
 function member(text: string, opening: string, from: number): string | undefined {

@@ -1,7 +1,8 @@
 import { ChangeLogError, type ReaderLease } from '@zenstack-live/change-log'
 import { compareEntryIds, errorCodeOf, FIRST_ENTRY_ID, type EntryId } from '@zenstack-live/protocol'
 import { writeDeadLetter } from '../dead-letter.ts'
-import { changesAfter, type PageMark, type SharedChange, type StreamPage } from '../hub/stream-page.ts'
+import type { SharedChange } from '../hub/shared-change.ts'
+import { changesAfter, type PageMark, type StreamPage } from '../hub/stream-page.ts'
 import type { Match, Matcher } from '../matcher.ts'
 import { StreamGapError, type GapReason, type StreamGap } from '../stream-error.ts'
 import { wait, within } from '../wait.ts'
@@ -192,7 +193,7 @@ export class PartitionReader {
     }
     this.#schedule.add(event, deliveries > 0)
     this.#pump()
-    return this.#progress.ahead >= this.#config.limits.maxAhead ? this.#roomAhead() : undefined
+    return this.#progress.isAhead(this.#config.limits.maxAhead) ? this.#roomAhead() : undefined
   }
 
   #isOurs(matcher: Matcher, change: SharedChange): boolean {
@@ -203,17 +204,14 @@ export class PartitionReader {
   #isTooEarly(change: SharedChange): boolean {
     const { notBeforeMs } = this.#progress
     if (notBeforeMs === undefined) return false
-    if (change.envelope.source.ts_ms < notBeforeMs) return true
+    if (change.committedAtMs < notBeforeMs) return true
     this.#progress.notBeforeMs = undefined
     return false
   }
 
+  /** Resolves when half of it is free, so that the feed does not stop and go with every event. */
   async #roomAhead(): Promise<void> {
-    // Half of it, so that the feed does not stop and go with every event.
-    while (this.#progress.ahead > this.#config.limits.maxAhead / 2 && !this.#isStopping) {
-      this.#saver.request(0)
-      await new Promise<void>((resolve) => (this.#wakeFeed = resolve))
-    }
+    if (!this.#isStopping) await new Promise<void>((resolve) => (this.#wakeFeed = resolve))
   }
 
   #pump(): void {
@@ -338,14 +336,31 @@ export class PartitionReader {
 
   /** Resolves when nothing is unfinished, or, once the reader ends, when nothing runs. */
   async #drained(): Promise<void> {
-    while (this.#isStopping ? this.#schedule.running > 0 : this.#schedule.size > 0) {
-      await new Promise<void>((resolve) => (this.#wakeIdle = resolve))
+    // Several may wait: a gap to be told, and then the end.
+    while (!this.#isDrained) {
+      const before = this.#wakeIdle
+      await new Promise<void>((resolve) => {
+        this.#wakeIdle = () => {
+          before?.()
+          resolve()
+        }
+      })
     }
   }
 
+  get #isDrained(): boolean {
+    return this.#isStopping ? this.#schedule.running === 0 : this.#schedule.size === 0
+  }
+
   #wake(): void {
-    this.#wakeFeed?.()
-    this.#wakeIdle?.()
+    if (this.#wakeFeed !== undefined && (this.#isStopping || !this.#progress.isAhead(this.#config.limits.maxAhead / 2))) {
+      this.#wakeFeed()
+      this.#wakeFeed = undefined
+    }
+    if (this.#wakeIdle !== undefined && this.#isDrained) {
+      this.#wakeIdle()
+      this.#wakeIdle = undefined
+    }
   }
 }
 

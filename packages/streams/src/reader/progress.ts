@@ -41,7 +41,7 @@ export class Progress {
   readonly #done: Set<EntryId>
   readonly #deliveries: Map<EntryId, number>
   #scanned: EntryId
-  /** The cursor that `#done` and `#deliveries` were last cleared up to. */
+  /** The cursor that `#done` was last cleared up to. */
   #base: EntryId
 
   /** @param identity - of the present log; what was saved may belong to another one */
@@ -63,10 +63,11 @@ export class Progress {
     return this.#scanned
   }
 
-  /** Events above the cursor that the record has to name. */
-  get ahead(): number {
-    if (this.cursor !== this.#base) this.#clear()
-    return this.#unfinished.size + this.#done.size
+  /** Whether as many events above the cursor have to be named in the record. Counts exactly only when it has to. */
+  isAhead(events: number): boolean {
+    if (this.#unfinished.size + this.#done.size < events) return false
+    this.#clear()
+    return this.#unfinished.size + this.#done.size >= events
   }
 
   /** Everything up to here was looked at. */
@@ -114,6 +115,8 @@ export class Progress {
 
   record(): ReaderRecord {
     this.#clear()
+    // Of events that are not taken up again: the filter changed.
+    for (const id of this.#deliveries.keys()) if (compareEntryIds(id, this.#base) <= 0) this.#deliveries.delete(id)
     const state = {
       log: this.log,
       ...(this.#done.size > 0 ? { done: [...this.#done] } : {}),
@@ -124,8 +127,9 @@ export class Progress {
   }
 
   #clear(): void {
-    this.#base = this.cursor
-    for (const id of this.#done) if (compareEntryIds(id, this.#base) <= 0) this.#done.delete(id)
-    for (const id of this.#deliveries.keys()) if (compareEntryIds(id, this.#base) <= 0) this.#deliveries.delete(id)
+    const { cursor } = this
+    if (cursor === this.#base) return
+    this.#base = cursor
+    for (const id of this.#done) if (compareEntryIds(id, cursor) <= 0) this.#done.delete(id)
   }
 }

@@ -1,7 +1,7 @@
 import type { DeadLetter, ReaderLease } from '@zenstack-live/change-log'
 import type { Lsn } from '@zenstack-live/protocol'
 import { readDeadLetter, writeDeadLetter } from '../dead-letter.ts'
-import { SharedChange } from '../hub/stream-page.ts'
+import { SharedChange } from '../hub/shared-change.ts'
 import type { Matcher } from '../matcher.ts'
 import { replayName } from './partition-of.ts'
 import type { ReaderConfig } from './reader-config.ts'
@@ -28,8 +28,8 @@ async function replay(
   saver: Saver,
 ): Promise<void> {
   const body = readDeadLetter(letter)
-  const { position, transactionId: xid, value, op, key, model, type } = body
-  const change = new SharedChange({ kind: 'change', id: position, lsn: 0n as Lsn, xid, isLastOfTransaction: true, key: null, value }, position, op)
+  const { position, transactionId: xid, value, key, model, type } = body
+  const change = new SharedChange({ kind: 'change', id: position, lsn: 0n as Lsn, xid, isLastOfTransaction: true, key: null, value }, position)
   const match = matcher.revive(change)
   if (match === undefined) return
   const deliveries = body.deliveries + 1

@@ -27,6 +27,7 @@ export class Saver {
   readonly #options: SaverOptions
   #errands = noErrands()
   #timer: NodeJS.Timeout | undefined
+  #turn: NodeJS.Immediate | undefined
   #dueAt = Infinity
   #isSaving = false
   #isClosed = false
@@ -57,10 +58,14 @@ export class Saver {
     else this.#timer = setTimeout(() => this.#due(), delayMs)
   }
 
-  /** Runs when a save that was begun after this call has succeeded. */
+  /** Runs when a save that was begun after this call has succeeded. What is asked for in the same turn travels together. */
   afterSave(then: () => void): void {
     this.#errands.starters.push(then)
-    if (!this.#isSaving) this.request(0)
+    if (this.#isSaving || this.#turn !== undefined) return
+    this.#turn = setImmediate(() => {
+      this.#turn = undefined
+      this.request(0)
+    })
   }
 
   addLetter(letter: DeadLetter): void {
@@ -83,6 +88,7 @@ export class Saver {
   close(): void {
     this.#isClosed = true
     clearTimeout(this.#timer)
+    clearImmediate(this.#turn)
     for (const resolve of this.#errands.waiters.splice(0)) resolve()
   }
 
