@@ -84,12 +84,21 @@ describe('where a snapshot and the stream meet', () => {
   /** Ranks in the order in which they were told. */
   const ranks = (stream: TestStream): string[] => [...stream.text.matchAll(/"rank":(\d+)/g)].map(([, rank]) => rank ?? '')
 
+  const isAnyCommitWaiting = async (): Promise<boolean> =>
+    (await workspace.sql(`SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND datname = current_database()`)).length > 0
+  /** The setting reaches commits some time after it is made: tries until one waits. */
+  const stallCommits = async (): Promise<void> => {
+    await setStandby('nobody')
+    while (!(await isAnyCommitWaiting())) {
+      const probe = workspace.sql(`SELECT pg_logical_emit_message(true, 'probe', '')`)
+      await Promise.race([probe, expect.poll(isAnyCommitWaiting, { timeout: 30_000 }).toBe(true)])
+    }
+  }
+
   /** A commit that is in the log, and that the edge has read, but that no snapshot shows until the standby is let go. */
   const commitUnseen = async (write: () => Promise<unknown>): Promise<{ shown: Promise<unknown> }> => {
     const { transactions } = running.edge.metrics()
-    await setStandby('nobody')
-    // The new setting reaches a connection at its next statement, not in the middle of one.
-    await expect.poll(() => workspace.sql('SHOW synchronous_standby_names')).toEqual([{ synchronous_standby_names: 'nobody' }])
+    await stallCommits()
     // ZenStack asks when somebody waits for it, not before.
     const shown = Promise.resolve().then(write)
     await expect.poll(() => running.edge.metrics().transactions, { timeout: 30_000 }).toBeGreaterThan(transactions)
