@@ -101,6 +101,16 @@ describe('cdc and tail', () => {
     expect(all.lines.map((line) => line.split(' ')[1])).toEqual(['create', 'update', 'delete'])
   })
 
+  it('give the rows that were there first, where they are asked to', async () => {
+    await database.sql(`INSERT INTO "User" (id, name) VALUES ('ann', 'Ann')`)
+    await run(['setup'])
+    const cdc = begin(['cdc', '--snapshot'])
+    const tail = begin(['tail', '--from', 'start', '--values'])
+    expect(await tail.line((line) => line.includes('"ann"'))).toMatch(/^\d+-1 read {5}public\.User \{"id":"ann"\} \{"id":"ann",/)
+    await tail.end()
+    expect((await cdc.end()).code).toBe(0)
+  })
+
   it('say that they need Redis', async () => {
     config = `slot: '${slot}'`
     for (const command of ['cdc', 'tail']) expect(await run([command])).toMatchObject({ code: 2, notes: [expect.stringContaining('Set REDIS_URL')] })

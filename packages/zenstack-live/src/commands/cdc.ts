@@ -12,12 +12,15 @@ const REPORT_INTERVAL_MS = 10_000
 
 export const command: Command = {
   summary: 'Reads changes from Postgres into the change log, until it is ended.',
-  usage: `Usage: zenstack-live cdc [--config <file>] [--json]
+  usage: `Usage: zenstack-live cdc [--snapshot] [--config <file>] [--json]
+
+  --snapshot   where the log is new: first every row that is there, for readers
+               of the log that fill a copy of the tables; live queries need none
 
 Of many such processes one reads and the others stand by; when it ends, another goes on.
 Applications that capture by themselves (\`new ZenStackLive\` does) need none.`,
   async run(context) {
-    const { values } = parseOptions(context, {})
+    const { values } = parseOptions(context, { snapshot: { type: 'boolean' } })
     const config = await readConfig(context, values.config)
     if (config.redis === undefined) {
       throw new UsageError('Without Redis the log belongs to the process that serves it. Set REDIS_URL, or let `new ZenStackLive` capture.')
@@ -29,6 +32,7 @@ Applications that capture by themselves (\`new ZenStackLive\` does) need none.`,
       ...target,
       tables,
       sink: logSink(log),
+      ...(values.snapshot === true ? { snapshot: 'initial' } : {}),
       logger: { info: () => {}, warn: context.note },
       onState: (state) => context.print(stateLine(context, state, values.json)),
       signal: context.signal,
