@@ -6,6 +6,7 @@ import { openRedisLog, type ChangeLog } from '@zenstack-live/change-log'
 import { startPostgres, startRedis, type PostgresServer, type RedisServer } from '@zenstack-live/testing'
 import pg from 'pg'
 import { foldLog, type FoldedLog, type Reading } from './capture-fuzz/fold-log.ts'
+import { MUTATIONS } from './capture-fuzz/mutations.ts'
 import { FUZZ_DDL, FUZZ_ROWS, FUZZ_TABLES, randomTransaction } from './capture-fuzz/statements.ts'
 import { readTestDecoding } from './capture-fuzz/test-decoding.ts'
 import { progress, type CommandOptions, type CommandResult } from './command.ts'
@@ -19,49 +20,90 @@ import { createRandom, type Random } from './random.ts'
  */
 
 const ROUNDS_PER_STRETCH = 25
+const MIN_MUTATION_ROUNDS = 8
+/** A log that forgets has to be filled from the slot, so nothing may be confirmed. */
+const NEVER_MS = 100_000_000
 const CHILD = join(import.meta.dirname, 'capture-fuzz/capture-child.ts')
 
-/** `runs`: rounds, each a few transactions and perhaps a kill. */
+/** `runs`: rounds, each a few transactions and perhaps a kill. With `mutate`, each broken capture gets its share of them. */
 export async function run({ seed = 1, runs = 200, mutate = false }: CommandOptions): Promise<CommandResult & { failed: boolean }> {
   const random = createRandom(seed)
-  const mismatches: string[] = []
   const kills = { capture: 0, redis: 0, postgres: 0 }
-  let cases = 0
   const postgres = await startPostgres({ settings: { wal_writer_delay: '10ms' } })
   try {
-    for (let round = 0; round < runs; round += ROUNDS_PER_STRETCH) {
-      const isPersistent = (round / ROUNDS_PER_STRETCH) % 2 === 0
-      const redis = await startRedis({ isPersistent })
-      try {
-        const rounds = Math.min(ROUNDS_PER_STRETCH, runs - round)
-        const stretch = await runStretch({ random, postgres, redis, rounds, isPersistent, mutate, kills })
-        cases += stretch.transactions
-        mismatches.push(...stretch.mismatches)
-      } finally {
-        await redis.stop()
-      }
-      progress(`${Math.min(round + ROUNDS_PER_STRETCH, runs)} rounds, ${cases} transactions, ${mismatches.length} mismatches`)
-    }
+    return mutate ? await fuzzMutations({ random, postgres, kills }, runs) : await fuzzCapture({ random, postgres, kills }, runs)
   } finally {
     await postgres.stop()
   }
+}
+
+async function fuzzCapture(world: FuzzWorld, runs: number): Promise<CommandResult & { failed: boolean }> {
+  const mismatches: string[] = []
+  let cases = 0
+  for (let round = 0; round < runs; round += ROUNDS_PER_STRETCH) {
+    const isPersistent = (round / ROUNDS_PER_STRETCH) % 2 === 0
+    const stretch = await onRedis(isPersistent, (redis) =>
+      runStretch({ ...world, redis, rounds: Math.min(ROUNDS_PER_STRETCH, runs - round), confirmDelayMs: isPersistent ? 0 : NEVER_MS }),
+    )
+    cases += stretch.transactions
+    mismatches.push(...stretch.mismatches)
+    progress(`${Math.min(round + ROUNDS_PER_STRETCH, runs)} rounds, ${cases} transactions, ${mismatches.length} mismatches`)
+  }
   for (const mismatch of mismatches.slice(0, 20)) progress(mismatch.slice(0, 400))
+  const { kills } = world
   return {
     name: 'fuzz-capture',
     metrics: { cases, mismatches: mismatches.length, captureKills: kills.capture, redisKills: kills.redis, postgresKills: kills.postgres },
-    // A broken capture that nobody notices is a broken fuzzer.
-    failed: mutate ? mismatches.length === 0 : mismatches.length > 0,
+    failed: mismatches.length > 0,
   }
 }
 
-interface StretchOptions {
+/** A broken capture that nobody notices is a broken fuzzer. */
+async function fuzzMutations(world: FuzzWorld, runs: number): Promise<CommandResult & { failed: boolean }> {
+  const mutations = Object.entries(MUTATIONS)
+  const rounds = Math.max(MIN_MUTATION_ROUNDS, Math.floor(runs / mutations.length))
+  const unnoticed: string[] = []
+  let cases = 0
+  for (const [mutation, { breaks, confirmsAtOnce }] of mutations) {
+    const confirmDelayMs = confirmsAtOnce === true ? 0 : NEVER_MS
+    // A log that never comes to its end is noticed as well.
+    const stretch = await onRedis(false, (redis) => runStretch({ ...world, redis, rounds, confirmDelayMs, mutation })).catch((error: unknown) => ({
+      transactions: 0,
+      mismatches: [String(error)],
+    }))
+    cases += stretch.transactions
+    if (stretch.mismatches.length === 0) unnoticed.push(mutation)
+    progress(`${mutation} (${breaks}): ${stretch.mismatches[0]?.slice(0, 120) ?? 'NOT NOTICED'}`)
+  }
+  return {
+    name: 'fuzz-capture',
+    metrics: { cases, mutations: mutations.length, noticed: mutations.length - unnoticed.length },
+    notes: unnoticed.map((mutation) => `Not noticed: ${mutation}.`),
+    failed: unnoticed.length > 0,
+  }
+}
+
+async function onRedis<T>(isPersistent: boolean, work: (redis: RedisServer) => Promise<T>): Promise<T> {
+  const redis = await startRedis({ isPersistent })
+  try {
+    return await work(redis)
+  } finally {
+    await redis.stop()
+  }
+}
+
+interface FuzzWorld {
   random: Random
   postgres: PostgresServer
+  kills: Record<'capture' | 'redis' | 'postgres', number>
+}
+
+interface StretchOptions extends FuzzWorld {
   redis: RedisServer
   rounds: number
-  isPersistent: boolean
-  mutate: boolean
-  kills: Record<'capture' | 'redis' | 'postgres', number>
+  confirmDelayMs: number
+  /** Name of what is broken on purpose. */
+  mutation?: string
 }
 
 async function runStretch(options: StretchOptions): Promise<{ transactions: number; mismatches: string[] }> {
@@ -72,31 +114,32 @@ async function runStretch(options: StretchOptions): Promise<{ transactions: numb
   await database.run(FUZZ_DDL)
   await setUpCapture({ url, slot, tables: FUZZ_TABLES })
   await database.run(`SELECT pg_create_logical_replication_slot('${slot}_td', 'test_decoding')`)
-  const start = (): ChildProcess =>
-    startChild([url, redis.url, 'fuzz', slot, options.isPersistent ? '0' : '100000000', options.mutate ? 'mutate' : ''])
+  const start = (): ChildProcess => startChild([url, redis.url, 'fuzz', slot, String(options.confirmDelayMs), options.mutation ?? ''])
   let child = start()
-  for (let round = 0; round < options.rounds; round++) {
-    for (let count = 1 + random.whole(12); count > 0; count--) await database.transaction(randomTransaction(random))
-    const victim = random.pick(['nobody', 'nobody', 'capture', 'capture', 'redis', 'postgres'] as const)
-    if (victim === 'nobody') continue
-    kills[victim]++
-    if (victim === 'capture') {
-      await kill(child)
-      child = start()
-    } else if (victim === 'redis') {
-      await redis.kill()
-      if (random.chance(0.5)) await database.transaction(randomTransaction(random))
-      await redis.start()
-    } else {
-      await postgres.kill()
-      await postgres.start()
+  try {
+    for (let round = 0; round < options.rounds; round++) {
+      for (let count = 1 + random.whole(12); count > 0; count--) await database.transaction(randomTransaction(random))
+      const victim = random.pick(['nobody', 'nobody', 'capture', 'capture', 'redis', 'postgres'] as const)
+      if (victim === 'nobody') continue
+      kills[victim]++
+      if (victim === 'capture') {
+        await kill(child)
+        child = start()
+      } else if (victim === 'redis') {
+        await redis.kill()
+        if (random.chance(0.5)) await database.transaction(randomTransaction(random))
+        await redis.start()
+      } else {
+        await postgres.kill()
+        await postgres.start()
+      }
     }
+    return await compare(database, redis, `${slot}_td`)
+  } finally {
+    await kill(child)
+    await database.run(`SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name LIKE '${slot}%' AND NOT active`)
+    await database.close()
   }
-  const result = await compare(database, redis, `${slot}_td`)
-  await kill(child)
-  await database.run(`SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name LIKE '${slot}%' AND NOT active`)
-  await database.close()
-  return result
 }
 
 /** What the log, the tables and the second reading disagree about, once they had time to agree. */

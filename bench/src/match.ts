@@ -1,3 +1,6 @@
+import { loadavg } from 'node:os'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import {
   compileRowPlan,
   createInterestIndex,
@@ -57,7 +60,12 @@ export async function run(options: CommandOptions): Promise<CommandResult> {
   metrics['notIndexableMicros1k'] = notIndexable(data, model, random)
   metrics['speedUpAt10k'] = (metrics['bruteForceMicros10k'] ?? 0) / (metrics['matchMicros10k'] ?? 1)
   metrics['growth1kTo1m'] = (metrics['matchMicros1m'] ?? 0) / (metrics['matchMicros1k'] ?? 1)
-  return { name: 'match', metrics, notes: [`${CHANGES} updates per size; each concerns one open query and another row of its list`] }
+  const load = loadavg().map((each) => each.toFixed(1))
+  return {
+    name: 'match',
+    metrics,
+    notes: [`${CHANGES} updates per size; each concerns one open query and another row of its list`, `load average ${load.join(' ')}`],
+  }
 }
 
 function open(data: DataModel, model: Model, size: number): Opened {
@@ -143,8 +151,8 @@ function notIndexable(data: DataModel, model: Model, random: Random): number {
   return ((performance.now() - start) * 1000) / changes.length
 }
 
-/** Node's own collector, when it is there (`node --expose-gc`); bytes are then what is really held. */
-function collect(): void {
-  const gc: unknown = Reflect.get(globalThis, 'gc')
-  if (typeof gc === 'function') gc()
-}
+/** Bytes are what is really held after this. */
+const collect = ((): (() => void) => {
+  setFlagsFromString('--expose-gc')
+  return runInNewContext('gc') as () => void
+})()

@@ -1,14 +1,15 @@
 import { startCapture, type CaptureSink } from '@zenstack-live/cdc'
 import { openRedisLog } from '@zenstack-live/change-log'
 import { logSink } from '../log-sink.ts'
+import { MUTATIONS } from './mutations.ts'
 import { FUZZ_TABLES } from './statements.ts'
 
 /*
  * A capture in a process of its own, to be killed. Arguments: database URL, Redis URL, name of the log, slot, delay of the
- * confirmation in ms, and "mutate" to lose a write on purpose.
+ * confirmation in ms, and the name of a mutation, to break a promise on purpose.
  */
 
-const [url = '', redisUrl = '', name = '', slot = '', confirmDelayMs = '0', mutation] = process.argv.slice(2)
+const [url = '', redisUrl = '', name = '', slot = '', confirmDelayMs = '0', mutation = ''] = process.argv.slice(2)
 const retry = async (): Promise<CaptureSink> => {
   for (;;) {
     try {
@@ -19,12 +20,11 @@ const retry = async (): Promise<CaptureSink> => {
   }
 }
 const sink = await retry()
-let writes = 0
 startCapture({
   url,
   slot,
   tables: FUZZ_TABLES,
-  sink: mutation === 'mutate' ? { ...sink, write: async (batches) => (++writes % 5 === 0 ? undefined : sink.write(batches)) } : sink,
+  sink: MUTATIONS[mutation]?.wrap?.(sink) ?? sink,
   limits: {
     confirmDelayMs: Number(confirmDelayMs),
     progressIntervalMs: 50,

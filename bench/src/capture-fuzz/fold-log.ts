@@ -1,8 +1,10 @@
 import type { ChangeLog } from '@zenstack-live/change-log'
-import { FIRST_ENTRY_ID, parseChangeEnvelope, type EntryId, type LogEntry } from '@zenstack-live/protocol'
+import { FIRST_ENTRY_ID, parseChangeEnvelope, type ChangeEntry, type EntryId, type LogEntry } from '@zenstack-live/protocol'
 
-/** What the log says, as a second reader of the same WAL would say it: operation, table and key of each change. */
+/** What the log says, as a second reader of the same WAL would say it: operation, table and key of each change, and where a transaction ends. */
 export type Reading = readonly [operation: string, table: string, key: string]
+
+export const COMMIT: Reading = ['commit', '', '']
 
 export interface FoldedTable {
   /**
@@ -58,8 +60,20 @@ function apply(folded: FoldedLog, entry: LogEntry): void {
   const { op, before, after, source } = parseChangeEnvelope(entry.value)
   const table = folded.tables.get(source.table)
   if (table === undefined) return
+  applyChange(folded, entry, table, { op, before, after, table: source.table })
+  if (entry.isLastOfTransaction) folded.readings.push(COMMIT)
+}
+
+interface Change {
+  op: string
+  before: unknown
+  after: unknown
+  table: string
+}
+
+function applyChange(folded: FoldedLog, entry: ChangeEntry, table: FoldedTable, { op, before, after, table: name }: Change): void {
   const key = entry.key ?? ''
-  folded.readings.push([op, source.table, key])
+  folded.readings.push([op, name, key])
   if (op === 't') {
     table.rows.clear()
     table.isPartial = false
@@ -70,7 +84,7 @@ function apply(folded: FoldedLog, entry: LogEntry): void {
   if (op !== 'c') {
     const at = rows.indexOf(JSON.stringify(before))
     if (at >= 0) rows.splice(at, 1)
-    else if (!table.isPartial) folded.misfits.push(`${entry.id}: ${op} ${source.table} ${key} does not fit ${rows.join(' and ') || 'no row'}`)
+    else if (!table.isPartial) folded.misfits.push(`${entry.id}: ${op} ${name} ${key} does not fit ${rows.join(' and ') || 'no row'}`)
   }
   if (op !== 'd') rows.push(JSON.stringify(after))
   if (rows.length === 0) table.rows.delete(key)

@@ -1,10 +1,16 @@
 import type pg from 'pg'
-import type { Reading } from './fold-log.ts'
+import { COMMIT, type Reading } from './fold-log.ts'
 
 /** What `test_decoding`, Postgres's own example of an output plugin, read from the same WAL. */
 export async function readTestDecoding(client: pg.Client, slot: string): Promise<Reading[]> {
   const result = await client.query<{ data: string }>(`SELECT data FROM pg_logical_slot_get_changes($1, NULL, NULL, 'skip-empty-xacts', '1')`, [slot])
-  return result.rows.flatMap(({ data }) => readingsOf(data))
+  const readings: Reading[] = []
+  for (const { data } of result.rows) {
+    if (!data.startsWith('COMMIT')) readings.push(...readingsOf(data))
+    // A transaction of other tables is none here.
+    else if (readings.length > 0 && readings.at(-1) !== COMMIT) readings.push(COMMIT)
+  }
+  return readings
 }
 
 function readingsOf(data: string): Reading[] {

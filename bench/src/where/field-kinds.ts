@@ -15,8 +15,8 @@ export interface FieldKind {
   /** A value of a filter. */
   readonly asked: (random: Random) => unknown
   readonly operators: readonly string[]
-  /** The stream does not say what ZenStack shows: models with such a field are left to the database, so they stand apart. */
-  readonly isOpaque?: boolean
+  /** Filters of it, or of its whole model, are left to the database: such fields stand apart, so that they do not hide the others. */
+  readonly isLeft?: boolean
   /** The domain that the column is of. */
   readonly domain?: string
 }
@@ -43,7 +43,7 @@ const one =
     random.pick(choices)
 
 type Ask = (random: Random) => unknown
-type Extra = Partial<Pick<FieldKind, 'operators' | 'isOpaque' | 'domain'>>
+type Extra = Partial<Pick<FieldKind, 'operators' | 'isLeft' | 'domain'>>
 
 function scalar(zmodel: string, attribute: string, stored: readonly string[], asked: Ask, extra: Extra = {}): FieldKind {
   const name = extra.domain === undefined ? `${zmodel} ${attribute}`.trim() : `${zmodel} of a domain`
@@ -119,23 +119,23 @@ export const FIELD_KINDS: readonly FieldKind[] = [
   text(''),
   text('@db.VarChar(40)'),
   text('@db.Char(6)', SHORT_TEXTS),
-  text('@db.Citext'),
+  text('@db.Citext', values.TEXTS, { isLeft: true }),
   text('', values.TEXTS, { domain: 'words' }),
   scalar('String', '@db.Uuid', values.UUIDS, one(values.UUIDS), { operators: EQUALITY }),
-  scalar('String', '@db.Inet', ADDRESSES, one(ADDRESSES), { operators: EQUALITY }),
-  scalar('String', '@db.Xml', XML, one(XML), { operators: EQUALITY }),
-  scalar('String', '@db.Bit(3)', BITS, one(BITS), { operators: EQUALITY, isOpaque: true }),
-  scalar('String', '@db.VarBit(8)', BITS, one(BITS), { operators: EQUALITY, isOpaque: true }),
+  scalar('String', '@db.Inet', ADDRESSES, one(ADDRESSES), { operators: EQUALITY, isLeft: true }),
+  scalar('String', '@db.Xml', XML, one(XML), { operators: EQUALITY, isLeft: true }),
+  scalar('String', '@db.Bit(3)', BITS, one(BITS), { operators: EQUALITY, isLeft: true }),
+  scalar('String', '@db.VarBit(8)', BITS, one(BITS), { operators: EQUALITY, isLeft: true }),
   scalar('Int', '', INTS, one(values.INTS)),
   scalar('Int', '@db.SmallInt', SMALL.map(String), one(SMALL)),
-  scalar('Int', '@db.Oid', ['0', '1', '4000000000'], one([0, 1, 2_147_483_647])),
+  scalar('Int', '@db.Oid', ['0', '1', '4000000000'], one([0, 1, 2_147_483_647]), { isLeft: true }),
   scalar('BigInt', '', values.BIGS, askedBig),
   scalar('Float', '', values.FLOATS, askedNumber(values.FLOATS)),
   scalar('Float', '@db.Real', values.SINGLES, askedNumber(values.SINGLES)),
   scalar('Decimal', '', values.NUMERICS, askedDecimal),
   scalar('Decimal', '@db.Decimal(12, 2)', values.MONEYS, askedDecimal),
   scalar('Decimal', '', values.MONEYS, askedDecimal, { domain: 'amount' }),
-  scalar('Decimal', '@db.Money', ['0', '1.10', '-12.34'], askedDecimal, { isOpaque: true }),
+  scalar('Decimal', '@db.Money', ['0', '1.10', '-12.34'], askedDecimal, { isLeft: true }),
   time(''),
   time('@db.Timestamp(0)'),
   time('@db.Timestamp(3)'),
@@ -144,37 +144,40 @@ export const FIELD_KINDS: readonly FieldKind[] = [
   time('@db.Timestamptz(3)'),
   time('@db.Timestamptz(6)'),
   scalar('DateTime', '@db.Date', DAYS, askedTime),
-  scalar('DateTime', '@db.Time(3)', CLOCKS, askedTime, { operators: ['equals'] }),
-  scalar('DateTime', '@db.Time(6)', CLOCKS, askedTime, { operators: ['equals'] }),
-  scalar('DateTime', '@db.Timetz(6)', ['10:00:00+02', '23:59:59.999999Z'], askedTime, { operators: ['equals'], isOpaque: true }),
+  scalar('DateTime', '@db.Time(3)', CLOCKS, askedTime, { operators: ['equals'], isLeft: true }),
+  scalar('DateTime', '@db.Time(6)', CLOCKS, askedTime, { operators: ['equals'], isLeft: true }),
+  scalar('DateTime', '@db.Timetz(6)', ['10:00:00+02', '23:59:59.999999Z'], askedTime, { operators: ['equals'], isLeft: true }),
   scalar('Boolean', '', ['true', 'false'], one([true, false]), { operators: ['equals', 'not', 'direct'] }),
   scalar('Mapped', '', ['k_one', 'K2', 'third one'], one(['K1', 'K2', 'K3']), { operators: EQUALITY }),
   scalar('Plain', '', ['P1', 'P2'], one(['P1', 'P2']), { operators: EQUALITY }),
   scalar('Bytes', '', BYTES, askedBytes, { operators: EQUALITY }),
   json('Json', values.JSON_TEXTS),
-  json('Json @db.Json', values.JSON_TEXTS),
+  { ...json('Json @db.Json', values.JSON_TEXTS), isLeft: true },
   { ...json('Address @json', values.ADDRESSES), type: 'Typed', operators: ['fields', 'is', 'isNot', 'plain'] },
   list('String', '', values.TEXTS, one(values.TEXTS)),
-  list('String', '@db.VarChar(40)', values.TEXTS, one(values.TEXTS)),
-  list('String', '@db.Uuid', values.UUIDS, one(values.UUIDS)),
+  list('String', '@db.VarChar(40)', values.TEXTS, one(values.TEXTS), { isLeft: true }),
+  list('String', '@db.Uuid', values.UUIDS, one(values.UUIDS), { isLeft: true }),
   list('Int', '', INTS, one(values.INTS)),
-  list('Int', '@db.SmallInt', SMALL.map(String), one(SMALL)),
+  list('Int', '@db.SmallInt', SMALL.map(String), one(SMALL), { isLeft: true }),
   list('BigInt', '', values.BIGS, askedBig),
   list('Float', '', values.FLOATS, askedNumber(values.FLOATS)),
-  list('Float', '@db.Real', values.SINGLES, askedNumber(values.SINGLES)),
+  list('Float', '@db.Real', values.SINGLES, askedNumber(values.SINGLES), { isLeft: true }),
   list('Decimal', '', values.NUMERICS, askedDecimal),
   list('Decimal', '@db.Decimal(12, 2)', values.MONEYS, askedDecimal),
   list('Boolean', '', ['true', 'false'], one([true, false])),
   list('DateTime', '', values.TIMES, askedTime),
   list('DateTime', '@db.Timestamp(3)', values.TIMES, askedTime),
-  list('DateTime', '@db.Timestamptz(6)', values.TIMES, askedTime),
-  list('DateTime', '@db.Date', DAYS, askedTime, { isOpaque: true }),
-  list('DateTime', '@db.Time(6)', CLOCKS, askedTime, { isOpaque: true }),
+  list('DateTime', '@db.Timestamptz(6)', values.TIMES, askedTime, { isLeft: true }),
+  list('DateTime', '@db.Date', DAYS, askedTime, { isLeft: true }),
+  list('DateTime', '@db.Time(6)', CLOCKS, askedTime, { isLeft: true }),
   list('Bytes', '', BYTES, askedBytes),
   list('Plain', '', ['P1', 'P2'], one(['P1', 'P2'])),
-  list('Mapped', '', ['k_one', 'K2'], one(['K1', 'K2']), { isOpaque: true }),
+  list('Mapped', '', ['k_one', 'K2'], one(['K1', 'K2']), { isLeft: true }),
   list('Json', '', values.JSON_TEXTS, one(values.JSON_ASKED)),
-  { ...list('Address', '@json', [], one([{ city: 'Paris' }])), stored: one(values.ADDRESSES.map((each) => `[${each}]`)) },
+  {
+    ...list('Address', '@json', [], one([{ city: 'Paris' }]), { operators: LIST.filter((each) => each !== 'has'), isLeft: true }),
+    stored: one(values.ADDRESSES.map((each) => `[${each}]`)),
+  },
 ]
 
 /** What the domains of some kinds stand for. */

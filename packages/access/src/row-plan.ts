@@ -3,6 +3,7 @@ import { AccessError } from './access-error.ts'
 import type { Condition } from './condition.ts'
 import type { Auth, DecisionContext } from './decision-context.ts'
 import type { KeySetSpec } from './key-set.ts'
+import { modelFactsOf } from './model-facts.ts'
 import { maskRow, modelPolicyOf, NO_POLICY, type FieldPolicy, type ModelPolicy } from './model-policy.ts'
 import { createPlanNotes, type PlanNotes } from './plan-notes.ts'
 import { isUndecidable } from './policy/policy-scope.ts'
@@ -56,7 +57,9 @@ export function compileRowPlan(data: DataModel, options: RowPlanOptions): RowPla
   if (model === undefined) throw new AccessError('unknown_model', `There is no model "${options.model.slice(0, 80)}".`)
   const policy = options.isPolicyOn ? modelPolicyOf(data, model) : NO_POLICY
   const notes = createPlanNotes()
-  for (const reason of reasonsOfModel(data, model)) notes.reasons.add(reason)
+  const facts = modelFactsOf(data, model)
+  for (const reason of facts.reasons) notes.reasons.add(reason)
+  if (facts.mayFail) notes.mayFail = true
   const where = compileWhere({ data, model, notes }, options.where)
   for (const { name } of policy.fields) {
     if (model.fields.get(name)?.labels?.isMapped !== true) continue
@@ -72,7 +75,7 @@ class CompiledPlan implements RowPlan {
   readonly model: Model
   readonly #policy: ModelPolicy
   readonly #where: Condition
-  readonly #whereFields: ReadonlySet<string>
+  readonly #whereFields: readonly string[]
   readonly #whereReasons: readonly string[]
   readonly #mayFail: boolean
   /** `where` reads fields that a policy may show as NULL. */
@@ -84,7 +87,7 @@ class CompiledPlan implements RowPlan {
     this.model = model
     this.#policy = policy
     this.#where = where
-    this.#whereFields = notes.fields
+    this.#whereFields = [...notes.fields]
     this.#whereReasons = notes.reasons.size === 0 ? NOTHING : [...notes.reasons]
     this.#mayFail = notes.mayFail || policy.all.mayFail
     this.#isMasked = policy.fields.some((field) => notes.fields.has(field.name))
@@ -199,21 +202,4 @@ function visibleFields(
     if (truth !== true) visible.delete(name)
   }
   return visible
-}
-
-/** What makes rows of a model more than the columns of their table. */
-function reasonsOfModel(data: DataModel, model: Model): string[] {
-  const reasons: string[] = []
-  if (model.refusal !== undefined) reasons.push(`model: ${model.refusal.message}`)
-  if (model.base !== undefined || model.isDelegate || model.subModels.length > 0) reasons.push('model: rows span the tables of a delegate')
-  if (model.hasRowSecurity) reasons.push('model: native row-level security')
-  for (const field of model.fields.values()) {
-    if (field.isOpaque) reasons.push(`model: the stream does not say what "${field.name}" shows`)
-    if (field.type === 'Enum' && field.isList && field.labels?.isMapped === true) reasons.push(`model: "${field.name}" is a list of a mapped enum`)
-    const isFine = field.typmod < 0 || field.typmod > 3
-    if (model.idFields.includes(field.name) && field.type === 'DateTime' && field.columnType !== 'date' && isFine) {
-      reasons.push(`model: key "${field.name}" has microseconds that records do not show`)
-    }
-  }
-  return data.schema.provider.type === 'postgresql' ? reasons : [...reasons, 'model: the schema is not for Postgres']
 }

@@ -19,7 +19,8 @@ const SAME_TYPE: Record<string, string> = {
 
 /** How elements of a list column are compared. */
 export function elementDomainOf(field: Field): Domain | undefined {
-  if (field.type === 'Enum') return LABELS
+  // A list of mapped members is sent unmapped, and the type does not know them.
+  if (field.type === 'Enum') return field.labels?.isMapped === true ? undefined : LABELS
   if (field.type === 'Json') return field.columnType === 'jsonb' ? JSON_ITEMS : undefined
   return SAME_TYPE[field.type] === field.columnType ? domainOf(field) : undefined
 }

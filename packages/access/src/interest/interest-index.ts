@@ -1,5 +1,5 @@
 import type { Field, Model, StoredRow, StoredScalar } from '@zenstack-live/model'
-import { keyOfScalar, keysOfRow, placeOf, type Interest, type InterestBranch, type KeysBranch } from './interest.ts'
+import { keyOfScalar, keysOfRow, placeOf, type Interest, type InterestBranch, type InterestKey, type KeysBranch } from './interest.ts'
 import { createRangeTree, type RangeNode, type RangeTree } from './range-tree.ts'
 
 /**
@@ -12,8 +12,6 @@ export interface InterestIndex<Item extends object> {
   readonly lastProbes: number
   add(model: Model, interest: Interest, item: Item): Registration<Item>
   remove(registration: Registration<Item>): void
-  /** Keys of a membership came or went: the item is found by the new ones from now on. */
-  changeKeys(registration: Registration<Item>, keySet: string, added: readonly string[], removed: readonly string[]): void
   /** Calls `visit` once for every item that the row before or after the change may concern. */
   match(model: Model, before: StoredRow | null, after: StoredRow | null, visit: (item: Item) => void): void
 }
@@ -22,11 +20,12 @@ export interface InterestIndex<Item extends object> {
 export interface Registration<Item extends object> {
   readonly model: Model
   readonly item: Item
-  readonly parts: RegistrationPart<Item>[]
+  /** Where the item stands; nowhere, when every row may concern it. */
+  readonly places: readonly Place<Item>[]
 }
 
-type RegistrationPart<Item extends object> =
-  | { readonly group: KeyGroup<Item>; readonly keys: readonly string[] | Set<string>; readonly keySet: string | undefined }
+type Place<Item extends object> =
+  | { readonly group: KeyGroup<Item>; readonly keys: readonly InterestKey[] }
   | { readonly tree: RangeTree<Item>; readonly node: RangeNode<Item> }
 
 /** Most buckets hold one query: a set is made for the second only. */
@@ -36,7 +35,7 @@ class Crowd<Item> extends Set<Item> {}
 interface KeyGroup<Item> {
   readonly fields: readonly Field[]
   readonly isList: boolean
-  readonly buckets: Map<string, Bucket<Item>>
+  readonly buckets: Map<InterestKey, Bucket<Item>>
 }
 
 interface RangeGroup<Item> {
@@ -64,29 +63,18 @@ export function createInterestIndex<Item extends object>(): InterestIndex<Item> 
     },
     add(model, interest, item) {
       const index = indexOf(models, model)
-      const parts = interest.branches.map((branch) => addBranch(index, model, branch, item))
-      if (parts.length === 0) index.rest.add(item)
+      const places = interest.branches.map((branch) => addBranch(index, model, branch, item))
+      if (places.length === 0) index.rest.add(item)
       size++
-      return { model, item, parts }
+      return { model, item, places }
     },
-    remove({ model, item, parts }) {
-      for (const part of parts) {
-        if ('tree' in part) part.tree.remove(part.node)
-        else for (const key of part.keys) removeKey(part.group, key, item)
+    remove({ model, item, places }) {
+      for (const place of places) {
+        if ('tree' in place) place.tree.remove(place.node)
+        else for (const key of place.keys) removeKey(place.group, key, item)
       }
-      if (parts.length === 0) models.get(model.name)?.rest.delete(item)
+      if (places.length === 0) models.get(model.name)?.rest.delete(item)
       size--
-    },
-    changeKeys({ item, parts }, keySet, added, removed) {
-      for (const part of parts) {
-        if ('tree' in part || part.keySet !== keySet || !(part.keys instanceof Set)) continue
-        for (const key of removed) if (part.keys.delete(key)) removeKey(part.group, key, item)
-        for (const key of added) {
-          if (part.keys.has(key)) continue
-          part.keys.add(key)
-          addKey(part.group, key, item)
-        }
-      }
     },
     match(model, before, after, visit) {
       const index = models.get(model.name)
@@ -120,7 +108,7 @@ function indexOf<Item>(models: Map<string, ModelIndex<Item>>, model: Model): Mod
   return index
 }
 
-function addBranch<Item extends object>(index: ModelIndex<Item>, model: Model, branch: InterestBranch, item: Item): RegistrationPart<Item> {
+function addBranch<Item extends object>(index: ModelIndex<Item>, model: Model, branch: InterestBranch, item: Item): Place<Item> {
   if (branch.kind === 'range') {
     let group = index.rangeGroups.get(branch.field)
     if (group === undefined) index.rangeGroups.set(branch.field, (group = { field: branch.field, tree: createRangeTree() }))
@@ -128,11 +116,13 @@ function addBranch<Item extends object>(index: ModelIndex<Item>, model: Model, b
   }
   const group = keyGroupOf(index, model, branch)
   for (const key of branch.keys) addKey(group, key, item)
-  return { group, keys: branch.keySet === undefined ? branch.keys : new Set(branch.keys), keySet: branch.keySet }
+  return { group, keys: branch.keys }
 }
 
 function keyGroupOf<Item>(index: ModelIndex<Item>, model: Model, branch: KeysBranch): KeyGroup<Item> {
-  const name = `${branch.isList ? 'has' : 'is'} ${branch.fields.join()}`
+  // The commonest kind is named by its field alone: making names is what adding would spend most of its time on.
+  const [only = ''] = branch.fields
+  const name = branch.fields.length === 1 && !branch.isList ? only : `${branch.isList ? 'has' : 'is'} ${branch.fields.join()}`
   let group = index.keyGroups.get(name)
   if (group === undefined) {
     const fields = branch.fields.map((field) => model.fields.get(field)).filter((field) => field !== undefined)
@@ -141,14 +131,14 @@ function keyGroupOf<Item>(index: ModelIndex<Item>, model: Model, branch: KeysBra
   return group
 }
 
-function addKey<Item>(group: KeyGroup<Item>, key: string, item: Item): void {
+function addKey<Item>(group: KeyGroup<Item>, key: InterestKey, item: Item): void {
   const bucket = group.buckets.get(key)
   if (bucket === undefined) group.buckets.set(key, item)
   else if (bucket instanceof Crowd) bucket.add(item)
   else group.buckets.set(key, new Crowd<Item>([bucket, item]))
 }
 
-function removeKey<Item>(group: KeyGroup<Item>, key: string, item: Item): void {
+function removeKey<Item>(group: KeyGroup<Item>, key: InterestKey, item: Item): void {
   const bucket = group.buckets.get(key)
   if (bucket === item) group.buckets.delete(key)
   else if (bucket instanceof Crowd && bucket.delete(item) && bucket.size === 0) group.buckets.delete(key)

@@ -1,8 +1,8 @@
 import type { DataModel } from '@zenstack-live/model'
 import { modelPolicyOf } from '../model-policy.ts'
-import { EVERY_ROW, type Interest, type InterestBranch } from './interest.ts'
+import { EVERY_ROW, noRow, type Interest } from './interest.ts'
 import { interestOfPolicy, type InterestContext } from './policy-interest.ts'
-import { cheapest, interestOfWhere } from './where-interest.ts'
+import { cheapest, costOf, interestOfWhere } from './where-interest.ts'
 
 /**
  * What to look a query up by: the conjunct of its `where` or of the policies that finds the fewest rows.
@@ -15,13 +15,16 @@ export function interestOfQuery(
 ): Interest {
   const model = data.models.get(options.model)
   if (model === undefined) return EVERY_ROW
-  const guarded = new Set(options.isPolicyOn ? modelPolicyOf(data, model).fields.map((field) => field.name) : [])
-  const choices: (readonly InterestBranch[])[] = []
-  const ofWhere = interestOfWhere(model, options.where, guarded)
-  if (ofWhere !== undefined) choices.push(ofWhere)
-  const ofPolicy = options.isPolicyOn && options.context !== undefined ? interestOfPolicy(data, model, options.context) : undefined
+  const policyOn = options.isPolicyOn ? modelPolicyOf(data, model) : undefined
+  const ofWhere = interestOfWhere(model, options.where, policyOn?.all.guardedFields ?? NO_FIELDS)
+  // One value is hardly beaten, so policies need not be looked at.
+  const isBest = ofWhere !== undefined && costOf(ofWhere) <= 1
+  const { context } = options
+  const ofPolicy = policyOn === undefined || context === undefined || isBest ? undefined : interestOfPolicy(data, model, context)
   // No branch at all: this identity sees no row.
-  if (ofPolicy !== undefined) choices.push(ofPolicy.length > 0 ? ofPolicy : [{ kind: 'keys', fields: [...model.idFields], isList: false, keys: [] }])
-  const branches = cheapest(choices)
+  const ofReader = ofPolicy?.length === 0 ? noRow(model) : ofPolicy
+  const branches = cheapest([ofWhere, ofReader].filter((each) => each !== undefined))
   return branches === undefined ? EVERY_ROW : { branches }
 }
+
+const NO_FIELDS: ReadonlySet<string> = new Set()

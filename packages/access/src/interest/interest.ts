@@ -1,5 +1,5 @@
 import { Decimal } from 'decimal.js'
-import type { Field, StoredRow, StoredScalar, StoredTime } from '@zenstack-live/model'
+import type { Field, Model, StoredRow, StoredScalar, StoredTime } from '@zenstack-live/model'
 import { withoutBlanks } from '../domain/text.ts'
 
 /**
@@ -17,10 +17,11 @@ export interface KeysBranch {
   readonly kind: 'keys'
   readonly fields: readonly string[]
   readonly isList: boolean
-  readonly keys: readonly string[]
-  /** The set of keys that these were taken from, when they come from a membership. */
-  readonly keySet?: string
+  readonly keys: readonly InterestKey[]
 }
+
+/** A value, or several together, as what they are looked up by. Numbers stay numbers: they hash faster and take no memory of their own. */
+export type InterestKey = string | number
 
 /** Rows whose field lies between two values, both included; `null` is no bound. */
 interface RangeBranch {
@@ -32,22 +33,33 @@ interface RangeBranch {
 
 export const EVERY_ROW: Interest = { branches: [] }
 
+/** One branch without keys finds nothing. */
+export function noRow(model: Model): readonly InterestBranch[] {
+  return [{ kind: 'keys', fields: model.idFields, isList: false, keys: [] }]
+}
+
 /** Stands for NULL among keys: no value is written so. */
 export const NULL_KEY = '\0null'
 
 /** One value as a key; equal values (as Postgres sees them) have equal keys. */
-export function keyOfScalar(field: Field, value: StoredScalar): string {
+export function keyOfScalar(field: Field, value: StoredScalar): InterestKey {
   if (value === null) return NULL_KEY
   if (typeof value === 'string') return field.columnType === 'bpchar' ? (withoutBlanks(value) ?? '') : value
-  if (typeof value === 'number') return String(field.columnType === 'float4' ? Math.fround(value) : value === 0 ? 0 : value)
+  // Maps take NaN for itself, and both zeros for one.
+  if (typeof value === 'number') return field.columnType === 'float4' ? Math.fround(value) : value
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
   // The two zeros of numeric are one value.
   if (value instanceof Decimal) return value.isZero() ? '0' : value.toString()
   return typeof value === 'object' ? value.text : String(value)
 }
 
+/** The key of a set of keys, as {@link keyOfScalar} gives it for the same value of this field. */
+export function keyOfText(field: Field, text: string): InterestKey {
+  return field.type === 'Int' ? Number(text) : text
+}
+
 /** The keys under which a row is looked up in these fields; `undefined` when a value is not known. */
-export function keysOfRow(fields: readonly Field[], isList: boolean, row: StoredRow): readonly string[] | undefined {
+export function keysOfRow(fields: readonly Field[], isList: boolean, row: StoredRow): readonly InterestKey[] | undefined {
   const [first] = fields
   if (fields.length === 1 && first !== undefined) {
     const value = row[first.name]

@@ -8,7 +8,7 @@ import { compileExpression } from '../policy/compile-expression.ts'
 import { rulesOf } from '../policy/compile-policy.ts'
 import { compileOperand, isAuth, type Operand } from '../policy/operand.ts'
 import { isUndecidable, type PolicyScope } from '../policy/policy-scope.ts'
-import { keyOfScalar, NULL_KEY, type InterestBranch } from './interest.ts'
+import { keyOfScalar, keyOfText, NULL_KEY, type InterestBranch, type InterestKey } from './interest.ts'
 import { cheapest } from './where-interest.ts'
 
 /** Sets whose keys can be listed. */
@@ -106,7 +106,7 @@ function ofConstants(a: unknown, b: unknown): Branches {
   return typeof a === typeof b && a !== b ? [] : undefined
 }
 
-function keyOfSent(scope: PolicyScope, field: Field, sent: unknown): string | undefined {
+function keyOfSent(scope: PolicyScope, field: Field, sent: unknown): InterestKey | undefined {
   if (sent === null) return NULL_KEY
   const kind = columnKind(scope.data, field, true)
   if (kind === undefined || typeof sent === 'object') return undefined
@@ -123,5 +123,8 @@ function ofMembership(scope: PolicyScope, expression: Expression, context: Inter
   const [spec] = notes.keySets.values()
   if (spec === undefined || notes.reasons.size > 0) return undefined
   const set = context.keySets?.get(spec.id)
-  return set === undefined ? undefined : [{ kind: 'keys', fields: spec.ownFields, isList: false, keys: [...set.keys()], keySet: spec.id }]
+  if (set === undefined) return undefined
+  const [only] = spec.ownFields.length === 1 ? spec.ownFields.map((name) => scope.model.fields.get(name)) : []
+  const keys = only === undefined ? [...set.keys()] : Array.from(set.keys(), (key) => keyOfText(only, key))
+  return [{ kind: 'keys', fields: spec.ownFields, isList: false, keys }]
 }

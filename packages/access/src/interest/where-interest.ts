@@ -2,7 +2,7 @@ import type { Field, Model, StoredScalar } from '@zenstack-live/model'
 import { domainOf } from '../domain/domain-of.ts'
 import { elementDomainOf } from '../domain/element-domain.ts'
 import { isFilterObject } from '../where/standard-filter.ts'
-import { keyOfScalar, NULL_KEY, placeOf, type InterestBranch } from './interest.ts'
+import { keyOfScalar, noRow, NULL_KEY, placeOf, type InterestBranch, type InterestKey } from './interest.ts'
 
 /** More keys than this in one branch make adding and removing slower than deciding. */
 const MAX_KEYS = 1000
@@ -31,7 +31,7 @@ export function cheapest(choices: readonly (readonly InterestBranch[])[]): reado
 }
 
 /** Keys of text and numbers are many and rows under each are few; of booleans, enums and NULL, and in ranges, rows are many. */
-function costOf(branches: readonly InterestBranch[]): number {
+export function costOf(branches: readonly InterestBranch[]): number {
   let cost = 0
   for (const branch of branches) {
     if (branch.kind === 'range') cost += branch.low === null || branch.high === null ? 10_000 : 1000
@@ -69,8 +69,7 @@ function interestOfAny(model: Model, payload: unknown, guarded: ReadonlySet<stri
     if (found === undefined) return undefined
     branches.push(...found)
   }
-  // Of nothing, no row is wanted: one branch without keys finds none.
-  return branches.length === 0 ? [{ kind: 'keys', fields: [...model.idFields], isList: false, keys: [] }] : branches
+  return branches.length === 0 ? noRow(model) : branches
 }
 
 function interestOfField(field: Field, payload: unknown, isGuarded: boolean): readonly InterestBranch[] | undefined {
@@ -89,7 +88,7 @@ function interestOfField(field: Field, payload: unknown, isGuarded: boolean): re
 function interestOfKeys(field: Field, values: readonly unknown[], isGuarded: boolean): readonly InterestBranch[] | undefined {
   const domain = domainOf(field)
   if (domain === undefined || values.length > MAX_KEYS) return undefined
-  const keys: string[] = []
+  const keys: InterestKey[] = []
   for (const value of values) {
     if (value === null && isGuarded) return undefined
     const operand = value === null ? null : domain.ofInput(value)
