@@ -28,6 +28,8 @@ model Letter { id Int @id toId Int to User @relation(fields: [toId], references:
 model Lost { id Int @id paperId Int? paper Paper? @relation(fields: [paperId], references: [id]) @@allow('read', paper == null) }
 model Rule { id Int @id n Int? @@allow('all', n == 1) @@deny('post-update', n == 2) }
 model Timed { id Int @id at DateTime? @@allow('read', at > now()) }
+model Moody { id Int @id note String? @allow('read', auth().id == 1) moods Mood[] @@allow('read', true) }
+enum Mood { HAPPY SAD @map('sad one') }
 model Asset { id Int @id isOpen Boolean kind String name String? @@delegate(kind) @@allow('read', isOpen) }
 model Video extends Asset { length Int? @@deny('read', length > 100) }
 model Image extends Asset { width Int? @@deny('read', currentModel() != 'Image') }
@@ -79,6 +81,7 @@ beforeAll(async () => {
   )
   await run('INSERT INTO "Video" VALUES (1, 10), (2, 1000), (3, 10)')
   await run('INSERT INTO "Image" VALUES (4, 5)')
+  await run(`INSERT INTO "Moody" VALUES (1, 'x', '{HAPPY}')`)
   take = await oracle.capture()
   data = await oracle.dataModel(schema)
 }, 120_000)
@@ -102,6 +105,14 @@ describe('policies of fields', () => {
     const plan = compileRowPlan(data, { model: 'Paper', where: { secret: null }, isPolicyOn: true })
     const rows = rowsOf(data, 'Paper', take('public.Paper'))
     expect(rows.map(({ row }) => plan.decide(row, { auth: { id: 1 }, now: 0 }))).toEqual([false, true, false])
+  })
+})
+
+describe('a list of a mapped enum', () => {
+  it('makes every read fail where a field has a policy, so memory decides nothing of it', async () => {
+    await expect(read({ id: 1 })['Moody']?.findMany({ where: { note: 'x' }, select: { id: true } })).rejects.toThrow()
+    const plan = compileRowPlan(data, { model: 'Moody', where: { note: 'x' }, isPolicyOn: true })
+    expect(plan.decide({ id: 1, note: 'x', moods: ['HAPPY'] }, { auth: { id: 1 }, now: 0 })).toBe('ask-database')
   })
 })
 
