@@ -1,0 +1,19 @@
+/** For `localhost`, signed by itself, and worth nothing anywhere else: programs that make such a pair are not on every machine. */
+export const SELF_SIGNED = {
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBmzCCAUGgAwIBAgIUPBuQ3EJR2eY/yL4cOTFJ7Bg89fMwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMjA0MzA1M1oYDzIxMjYxMDI5
+MDQzMDUzWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAS2psiCr4KuC9NoTl/VH0jMPNsRd2Tf6+dAD7tCyyC9asnlGwX9CI22
+ZMvREDKSeaTVsELQeX5+SRanyryshOupo28wbTAdBgNVHQ4EFgQUFuwd1YG/CE7u
+CsTVkKmsCgsv/0cwHwYDVR0jBBgwFoAUFuwd1YG/CE7uCsTVkKmsCgsv/0cwDwYD
+VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
+zj0EAwIDSAAwRQIhALmuFlZxZvvIYCC68nNDXxu2AEVBAVPetVQkfuA/5kv0AiAa
+lCg0x0whpSqhF4/uvCYfIzxuf+i5gwTOZT68dVyuNA==
+-----END CERTIFICATE-----`,
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgiIj0YoCK3d4mhu9y
+fh+xBNr7YjBTrEV1sHKMAdAtfCqhRANCAAS2psiCr4KuC9NoTl/VH0jMPNsRd2Tf
+6+dAD7tCyyC9asnlGwX9CI22ZMvREDKSeaTVsELQeX5+SRanyryshOup
+-----END PRIVATE KEY-----`,
+} as const
