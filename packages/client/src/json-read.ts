@@ -14,12 +14,12 @@ export interface JsonReadOptions {
 /** One answer without a stream. */
 export interface JsonRead {
   readonly data: unknown
-  /** What a stream goes on from, where the server says. */
+  /** What a stream goes on from; absent where something else than the edge answered. */
   readonly resume: ResumePoint | undefined
 }
 
 /** A result's place in the stream: plain data that travels with a page rendered on a server. */
-export type ResumePoint = JsonResume & { readonly ticket: string }
+export type ResumePoint = JsonResume & { readonly ticket: string; readonly lastEventId: string }
 
 /**
  * Asks for a query's answer once, over the URL that also streams it.
@@ -45,6 +45,6 @@ export async function readJson(
     throw new LiveError('bad_json', `${query.model}.${query.operation} was not answered with JSON of ours.`)
   }
   // From here on the body is what protocol/json-answer.ts says.
-  const { data, ticket, resume } = body as JsonAnswer
-  return { data, resume: resume === undefined ? undefined : { ...resume, ticket } }
+  const { data, position, ticket, resume } = body as JsonAnswer | (Pick<JsonAnswer, 'data'> & { [Name in Exclude<keyof JsonAnswer, 'data'>]?: never })
+  return { data, resume: resume === undefined ? undefined : { ...resume, ticket, lastEventId: position } }
 }

@@ -147,9 +147,9 @@ export class LiveStore implements ConnectionHost {
     const id = this.idOf(query)
     if (this.#connection.view(id).result !== undefined) return
     const rows = resume.shape === 'rows' ? (data as unknown[]) : data === null ? [] : [data]
-    const { at, ticket, engine, shape, sorts = [], keys = [] } = resume
+    const { at, ticket, shape, sorts = [], keys = [] } = resume
     const result = shape === 'value' ? valueResult(data) : { shape, rows, keys, sorts: rows.map((_, index) => sorts[index]) }
-    this.#connection.adopt(id, { result, at, ticket, engine, isReady: false }, resume.lastEventId)
+    this.#connection.adopt(id, { result, at, ticket, engine: undefined, isReady: false }, resume.lastEventId)
   }
 
   /** Resolves with the query's first result, or with the next one after an error was retried; rejects with its error. */

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import { createLiveClient, type LiveClientOptions, type LiveQuery, type LiveState } from '@zenstack-live/client'
+import { internals } from '@zenstack-live/client/internal'
 import { schema } from '@zenstack-live/testing/workspace'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { startServer, type TestServer } from './support/start-server.ts'
@@ -57,6 +58,40 @@ function watch<T>(live: ReturnType<typeof clientOf>, query: LiveQuery<T>): Watch
 }
 
 describe('against a real edge', () => {
+  it('goes on from what was read for the page on a server, without a snapshot', async () => {
+    await server.db.note.create({ data: { ownerId: 'bob', body: 'read before', rank: 1, at: new Date('2026-01-02T03:04:05.678Z') } })
+    const onServer = clientOf('bob')
+    let streamed = ''
+    const live = clientOf('bob', {
+      fetch: async (url, init) => {
+        const response = await fetch(url, init)
+        const [copy, body] = response.body?.tee() ?? []
+        void (async () => {
+          for await (const chunk of copy ?? []) streamed += Buffer.from(chunk).toString()
+        })().catch(() => {})
+        return new Response(body ?? null, response)
+      },
+    })
+    const queries = [live.note.findMany({ orderBy: { id: 'asc' } }), live.note.findMany({ where: { rank: 1 }, take: 5 }), live.note.count()] as const
+    for (const query of queries) {
+      const { data, resume } = await onServer[internals].store.readOnce(query)
+      if (resume === undefined) throw new Error('The read says nothing of its place.')
+      live[internals].store.adopt(query, data, resume)
+    }
+    const [all, window, count] = [watch(live, queries[0]), watch(live, queries[1]), watch(live, queries[2])] as const
+    expect([all.data?.length, window.data?.length, count.data]).toEqual([1, 1, 1])
+    await count.until((_, state) => state?.isLive === true)
+    expect(streamed).toContain('event: ready')
+    expect(streamed).not.toContain('event: snapshot')
+    await server.sql(`INSERT INTO "Note" ("ownerId", body, rank, size, at) VALUES ('bob', 'after', 1, 0, now())`)
+    for (const query of [all, window]) await query.until((data) => data?.length === 2)
+    await count.until((data) => data === 2)
+    expect(all.data).toEqual(await server.as('bob').note.findMany({ orderBy: { id: 'asc' } }))
+    await server.sql(`DELETE FROM "Note"`)
+    for (const query of [all, window]) await query.until((data) => data?.length === 0)
+    for (const query of [all, window, count]) query.stop()
+  })
+
   it('shows what findMany returns, types included, and follows commits made past ZenStack', async () => {
     await server.db.note.create({
       data: { ownerId: 'bob', body: 'first', size: 9_007_199_254_740_993n, score: '1.50', at: new Date('2026-01-02T03:04:05.678Z'), tags: ['a'] },

@@ -1,11 +1,12 @@
-import type { Lsn } from '@zenstack-live/protocol'
+import type { JsonAnswer, JsonResume, Lsn } from '@zenstack-live/protocol'
 import { serialize } from '@zenstackhq/client-helpers/fetch'
 import { rowsOfAnswer } from './answer-rows.ts'
 import type { EdgeContext } from './edge-context.ts'
 import { queryScope, type Identity } from './identity.ts'
 import type { LiveRequest } from './parse-live-request.ts'
-import { encodePosition } from './place.ts'
+import { encodePosition, type Place } from './place.ts'
 import { planQuery } from './plan-query.ts'
+import type { Result } from './snapshot-frames.ts'
 import { encodeTicket } from './ticket.ts'
 
 /**
@@ -19,21 +20,27 @@ export async function answerRead(context: EdgeContext, identity: Identity, live:
   const planned = planQuery(context, identity, wire)
   const start = context.hub.history.head
   const answer = await context.ask(identity.client, planned.question)
-  const result = rowsOfAnswer(context, planned, answer.value)
+  const result = rowsOfAnswer(context, planned, answer.value, { exactTimes: answer.exactTimes })
   const place = context.hub.history.firstUnseen(answer.snapshot) ?? start
   const scope = queryScope(context.keys, identity, planned.text)
   const value = result.shape === 'value' ? result.value : result.shape === 'row' ? (result.rows[0]?.row ?? null) : result.rows.map(({ row }) => row)
   const { data, meta } = serialize(value)
   await passed(context, answer.horizon)
-  return Response.json(
-    {
-      data,
-      ...(meta === undefined ? {} : { meta: { serialization: meta } }),
-      position: encodePosition(context.placeText(place), scope),
-      ticket: encodeTicket(context.keys, { scope, entry: place.entry, horizon: answer.horizon, follows: '' }),
-    },
-    { headers: { 'cache-control': 'no-store' } },
-  )
+  const body: JsonAnswer = {
+    data,
+    ...(meta === undefined ? {} : { meta: { serialization: meta } }),
+    position: encodePosition(context.placeText(place), scope),
+    ticket: encodeTicket(context.keys, { scope, entry: place.entry, horizon: answer.horizon, follows: '' }),
+    resume: resumeOf(result, place),
+  }
+  return Response.json(body, { headers: { 'cache-control': 'no-store' } })
+}
+
+function resumeOf(result: Result, { entry }: Place): JsonResume {
+  const { shape } = result
+  if (shape === 'value') return { at: entry, shape }
+  const sorts = result.rows.flatMap(({ sort }) => sort ?? [])
+  return { at: entry, shape, keys: result.rows.map(({ key }) => key), ...(sorts.length === 0 ? {} : { sorts }) }
 }
 
 const MAX_WAIT_MS = 250

@@ -1,3 +1,4 @@
+import type { JsonAnswer } from '@zenstack-live/protocol'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
 import { openGet, openStream, wire, type HeldQuery, type TestStream } from './support/read-stream.ts'
 import { startEdge, type RunningEdge } from './support/start-edge.ts'
@@ -99,7 +100,11 @@ describe('a reader that comes back', () => {
   it('goes on from a JSON read', async () => {
     const url = `${running.base}/note/findMany?q=${encodeURIComponent(JSON.stringify(NOTES.args))}`
     const response = await fetch(url, { headers: { accept: 'application/json', 'x-user': 'bob' } })
-    const { data, position, ticket } = (await response.json()) as { data: { body: string }[]; position: string; ticket: string }
+    const { data, position, ticket, resume } = (await response.json()) as Omit<JsonAnswer, 'data'> & { data: { body: string }[] }
+    const streamed = opened(await openGet({ base: running.base, user: 'bob', path: 'note/findMany', q: NOTES.args }))
+    await streamed.until(() => streamed.query(NOTES.q).isReady, 'the same as a stream')
+    const { rows } = streamed.query(NOTES.q)
+    expect(resume).toMatchObject({ shape: 'rows', keys: rows.map(({ key }) => key), sorts: rows.map(({ sort }) => sort) })
     await note('after the read')
     const byPost = opened(await openStream({ base: running.base, user: 'bob', queries: [{ ...NOTES, ticket }], lastEventId: position }))
     const byGet = opened(await openGet({ base: running.base, user: 'bob', path: 'note/findMany', q: NOTES.args, lastEventId: position }))

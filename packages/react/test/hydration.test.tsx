@@ -14,9 +14,7 @@ afterEach(() => {
 })
 
 const RESUME = (lsn: number): unknown => ({
-  lastEventId: fakePosition(lsn),
   at: at(lsn, 0),
-  engine: 'incremental',
   shape: 'rows',
   keys: ['a'],
   sorts: ['a'],
@@ -31,7 +29,7 @@ async function prefetched(query: Parameters<typeof prefetchLiveQuery>[1], lsn: n
   edge.reads[0]?.respond({
     data: rows,
     ...(meta === undefined ? {} : { meta: { serialization: meta } }),
-    position: 'p',
+    position: fakePosition(lsn),
     ticket: 'from-the-server',
     resume: RESUME(lsn),
   })
