@@ -92,12 +92,12 @@ async function startCluster(count: number): Promise<[RedisServer[], Redis[]]> {
     await admin.call('CLUSTER', 'SET-CONFIG-EPOCH', index + 1)
   }
   for (const [index, admin] of admins.entries()) {
-    const [, busPort = ''] = (await admin.config('GET', 'cluster-port')) as string[]
+    const [, busPort = ''] = await admin.config('GET', 'cluster-port')
     if (index > 0) await admins[0]?.call('CLUSTER', 'MEET', '127.0.0.1', nodes[index]?.port ?? 0, busPort)
   }
   await vi.waitFor(async () => {
     for (const admin of admins) {
-      const info = String(await admin.cluster('INFO'))
+      const info = await admin.cluster('INFO')
       expect(info).toContain('cluster_state:ok')
       expect(info).toContain(`cluster_known_nodes:${count}`)
     }
@@ -107,16 +107,16 @@ async function startCluster(count: number): Promise<[RedisServer[], Redis[]]> {
 
 /** Gives the key's slot to the next node, with all that is in it. */
 async function moveSlotOf(key: string, nodes: readonly RedisServer[], admins: readonly Redis[]): Promise<[from: Redis, to: Redis]> {
-  const slot = Number(await admins[0]?.cluster('KEYSLOT', key))
+  const slot = (await admins[0]?.cluster('KEYSLOT', key)) ?? 0
   const counts = await Promise.all(admins.map((admin) => admin.cluster('COUNTKEYSINSLOT', slot)))
-  const index = counts.findIndex((count) => Number(count) > 0)
+  const index = counts.findIndex((count) => count > 0)
   const next = (index + 1) % nodes.length
   const [from, to, target] = [admins[index], admins[next], nodes[next]]
   if (from === undefined || to === undefined || target === undefined) throw new Error('No node has the key.')
-  const [fromId, toId] = [String(await from.cluster('MYID')), String(await to.cluster('MYID'))]
+  const [fromId, toId] = [await from.cluster('MYID'), await to.cluster('MYID')]
   await to.cluster('SETSLOT', slot, 'IMPORTING', fromId)
   await from.cluster('SETSLOT', slot, 'MIGRATING', toId)
-  const keys = (await from.cluster('GETKEYSINSLOT', slot, 100)) as string[]
+  const keys = await from.cluster('GETKEYSINSLOT', slot, 100)
   await from.call('MIGRATE', '127.0.0.1', target.port, '', 0, 5000, 'KEYS', ...keys)
   for (const admin of [to, from, ...admins.filter((each) => each !== to && each !== from)]) await admin.cluster('SETSLOT', slot, 'NODE', toId)
   return [from, to]
