@@ -1,4 +1,4 @@
-import { validateArgs } from '@zenstack-live/access'
+import { validateArgs, type DecisionContext } from '@zenstack-live/access'
 import { presentRow, rowKey, tableKey, type DataModel, type Model, type StoredRow } from '@zenstack-live/model'
 import { LiveError } from '@zenstack-live/protocol'
 import { compileFilter, type RowFilter } from './filter/compile-filter.ts'
@@ -23,7 +23,7 @@ export interface Matcher {
   asksDeleted: boolean
   /** The key that decides the partition, before any filter is asked. */
   keyOf(change: SharedChange): string | undefined
-  match(change: SharedChange): Match | undefined | Promise<Match | undefined>
+  match(change: SharedChange, context: DecisionContext): Match | undefined | Promise<Match | undefined>
   /** The event of a change that matched once: filters are not asked again. */
   revive(change: SharedChange): Match | undefined
 }
@@ -60,11 +60,11 @@ export function createMatcher({ data, client, exists }: MatcherScope, modelName:
       const row = after ?? before
       return row === null ? undefined : rowKey(model, row)
     },
-    match(change) {
+    match(change, context) {
       const kind = KIND_OF[change.op]
       if (kind === undefined || tests[kind] === undefined) return undefined
       const { before, after } = rowsOf(change)
-      const verdict = decide(tests, kind, before, after)
+      const verdict = decide(tests, kind, before, after, context)
       if (typeof verdict === 'boolean') return verdict ? createMatch(model, kind, change) : undefined
       return verdict.then((isMatch) => (isMatch ? createMatch(model, kind, change) : undefined))
     },
@@ -75,7 +75,7 @@ export function createMatcher({ data, client, exists }: MatcherScope, modelName:
   }
 }
 
-type UpdateTest = (before: StoredRow, after: StoredRow, nowMs: number) => boolean | Promise<boolean>
+type UpdateTest = (before: StoredRow, after: StoredRow, context: DecisionContext) => boolean | Promise<boolean>
 
 interface Tests {
   created: RowFilter | undefined
@@ -83,11 +83,16 @@ interface Tests {
   deleted: RowFilter | undefined
 }
 
-function decide(tests: Tests, kind: EventKind, before: StoredRow | null, after: StoredRow | null): boolean | Promise<boolean> {
-  const nowMs = Date.now()
-  if (kind === 'created') return after !== null && (tests.created?.matches(after, nowMs) ?? false)
-  if (kind === 'deleted') return before !== null && (tests.deleted?.matches(before, nowMs) ?? false)
-  return before !== null && after !== null && (tests.updated?.(before, after, nowMs) ?? false)
+function decide(
+  tests: Tests,
+  kind: EventKind,
+  before: StoredRow | null,
+  after: StoredRow | null,
+  context: DecisionContext,
+): boolean | Promise<boolean> {
+  if (kind === 'created') return after !== null && (tests.created?.matches(after, context) ?? false)
+  if (kind === 'deleted') return before !== null && (tests.deleted?.matches(before, context) ?? false)
+  return before !== null && after !== null && (tests.updated?.(before, after, context) ?? false)
 }
 
 function updateTest(
@@ -96,9 +101,9 @@ function updateTest(
 ): UpdateTest {
   const was = beforeWhere === undefined ? undefined : filterOf(beforeWhere)
   const is = afterWhere === undefined ? undefined : filterOf(afterWhere)
-  if (was !== undefined && is !== undefined) return (before, after, nowMs) => both(was.matches(before, nowMs), () => is.matches(after, nowMs))
-  if (is !== undefined) return (before, after, nowMs) => both(is.matches(after, nowMs), () => negate(is.matches(before, nowMs)))
-  if (was !== undefined) return (before, after, nowMs) => both(was.matches(before, nowMs), () => negate(was.matches(after, nowMs)))
+  if (was !== undefined && is !== undefined) return (before, after, context) => both(was.matches(before, context), () => is.matches(after, context))
+  if (is !== undefined) return (before, after, context) => both(is.matches(after, context), () => negate(is.matches(before, context)))
+  if (was !== undefined) return (before, after, context) => both(was.matches(before, context), () => negate(was.matches(after, context)))
   return () => true
 }
 

@@ -54,7 +54,7 @@ export type StreamOptions<Schema extends SchemaDef, Model extends GetModels<Sche
 export type OptionName = 'model' | keyof StreamSettings | EventKind
 
 /** Tells which options were given: the type of the events depends on the kinds among them. */
-export type WithNames<Names extends OptionName> = { [Name in Names]: unknown }
+export type WithNames<Names extends OptionName> = { [Name in Names]?: unknown }
 
 /** The kinds among the names of some options. */
 export type KindsOf<Names> = Extract<Names, EventKind>

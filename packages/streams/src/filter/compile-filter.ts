@@ -12,7 +12,7 @@ import type { RowExists } from './stream-client.ts'
 export interface RowFilter {
   /** Whether the database has to be asked for some rows. */
   readonly mayAsk: boolean
-  matches(row: StoredRow, nowMs: number): boolean | Promise<boolean>
+  matches(row: StoredRow, context: DecisionContext): boolean | Promise<boolean>
 }
 
 export interface FilterScope {
@@ -29,8 +29,7 @@ export function compileFilter(scope: FilterScope, where: unknown): RowFilter {
   const tree = plan.isLocal ? undefined : compileNode(scope, where, false)
   return {
     mayAsk: tree !== undefined,
-    matches(row, nowMs) {
-      const context: DecisionContext = { auth: null, now: nowMs }
+    matches(row, context) {
       if (tree !== undefined) return tree(row, context)
       const verdict = plan.decide(row, context)
       // A value that was withheld or not sent.

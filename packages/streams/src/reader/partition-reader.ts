@@ -1,3 +1,4 @@
+import type { DecisionContext } from '@zenstack-live/access'
 import { ChangeLogError, type ReaderLease } from '@zenstack-live/change-log'
 import { compareEntryIds, errorCodeOf, FIRST_ENTRY_ID, type EntryId } from '@zenstack-live/protocol'
 import { writeDeadLetter } from '../dead-letter.ts'
@@ -52,7 +53,6 @@ export class PartitionReader {
   #wakeFeed: (() => void) | undefined
   #wakeIdle: (() => void) | undefined
   #end: ReaderEnd = 'stopped'
-  #lastSkipSave = performance.now()
 
   constructor(config: ReaderConfig, lease: ReaderLease, index: number, place: StartPlace) {
     this.#config = config
@@ -152,30 +152,28 @@ export class PartitionReader {
     const after = this.#progress.scanned
     const changes = changesAfter(page, this.#matcher.table, after)
     const marks = page.marks.length === 0 ? page.marks : page.marks.filter(({ entry }) => compareEntryIds(entry.id, after) > 0)
+    // Nobody is signed in to a backend; its clock stands still while a page is looked at.
+    const context: DecisionContext = { auth: null, now: Date.now() }
     let mark = 0
     for (const change of changes) {
       for (; mark < marks.length && isBefore(marks[mark], change); mark++) await this.#takeMark(marks[mark])
-      const taking = this.#takeChange(change)
+      const taking = this.#takeChange(change, context)
       if (taking !== undefined) await taking
       if (this.#isStopping) return
     }
     for (; mark < marks.length; mark++) await this.#takeMark(marks[mark])
     this.#progress.scan(page.last)
-    const now = performance.now()
-    if (now - this.#lastSkipSave > this.#config.limits.skipSaveIntervalMs) {
-      this.#lastSkipSave = now
-      this.#saver.request(0)
-    }
+    this.#saver.request(this.#config.limits.skipSaveIntervalMs)
   }
 
   /** Synchronous for changes that nobody asked for: they are the most. */
-  #takeChange(change: SharedChange): Promise<void> | undefined {
+  #takeChange(change: SharedChange, context: DecisionContext): Promise<void> | undefined {
     const matcher = this.#matcher
     if (matcher === undefined) return undefined
     if (change.op === 't')
       return matcher.asksDeleted ? this.#gapAt(change, 'truncate', 'The table was truncated: its rows went without an event each.') : undefined
     if (this.#config.partitions > 1 && !this.#isOurs(matcher, change)) return undefined
-    const match = matcher.match(change)
+    const match = matcher.match(change, context)
     if (match === undefined || this.#isTooEarly(change)) return undefined
     return match instanceof Promise
       ? match.then((found) => (found === undefined ? undefined : this.#takeMatch(change, found)))

@@ -1,9 +1,10 @@
-import { makeEntryId, parseLsn, type LogBatch } from '@zenstack-live/protocol'
+import { makeEntryId, parseLsn, type LogBatch, type Lsn } from '@zenstack-live/protocol'
 
-/** Created notes as the capture writes them, one transaction each; ranks begin at 0. */
-export function noteEntries(count: number): LogBatch[] {
-  return Array.from({ length: count }, (_, rank) => {
-    const lsn = parseLsn(String(1000 + rank * 100))
+/** Created notes as the capture writes them, one transaction each; ranks begin at 0, or where they are told to. */
+export function noteEntries(count: number, from = 0): LogBatch[] {
+  return Array.from({ length: count }, (_, index) => {
+    const rank = from + index
+    const lsn = noteLsn(rank)
     const ms = 1_795_302_218_295 + rank
     const row = { id: rank, ownerId: 'ann', body: 'b', isPublic: true, rank, size: 0, score: '1.00', at: ms, data: null, tags: [], secret: null }
     const source = {
@@ -29,4 +30,9 @@ export function noteEntries(count: number): LogBatch[] {
       ],
     }
   })
+}
+
+/** Where the note of a rank ends in the write-ahead log. */
+export function noteLsn(rank: number): Lsn {
+  return parseLsn(String(1000 + rank * 100))
 }

@@ -1,16 +1,43 @@
-import { createDataModel, type Catalog, type Model } from '@zenstack-live/model'
+import { createDataModel, type Catalog, type DataModel, type Model } from '@zenstack-live/model'
 import { schema } from '@zenstack-live/testing/workspace'
 
-const TYPES: Readonly<Record<string, string>> = { id: 'int4', body: 'text', secret: 'text', size: 'int8', rank: 'int4' }
+const TYPES: Readonly<Record<string, string>> = {
+  id: 'int4',
+  ownerId: 'text',
+  body: 'text',
+  isPublic: 'bool',
+  rank: 'int4',
+  size: 'int8',
+  score: 'numeric',
+  at: 'timestamp',
+  data: 'jsonb',
+  tags: 'text',
+  secret: 'text',
+}
 
-/** Some columns of the workspace's notes, without a database. */
+/** The workspace's notes, without a database. */
+export const noteData: DataModel = createNoteData()
 export const note: Model = requireNote()
 
 function requireNote(): Model {
+  const model = noteData.models.get('Note')
+  if (model === undefined) throw new Error('The workspace has no notes.')
+  return model
+}
+
+function createNoteData(): DataModel {
   const columns: Catalog['tables'][string]['columns'] = {}
   for (const [name, type] of Object.entries(TYPES)) {
     const text = type === 'text' ? { collation: 'default' } : {}
-    columns[name] = { name, type, typmod: -1, isArray: false, isNullable: name === 'secret', isGenerated: false, ...text }
+    columns[name] = {
+      name,
+      type,
+      typmod: name === 'at' ? 3 : -1,
+      isArray: name === 'tags',
+      isNullable: name === 'secret' || name === 'data',
+      isGenerated: false,
+      ...text,
+    }
   }
   const table = { schema: 'public', name: 'Note', kind: 'table', persistence: 'permanent', replicaIdentity: 'full', uniqueKeys: [['id']] } as const
   const catalog: Catalog = {
@@ -20,7 +47,5 @@ function requireNote(): Model {
     collations: { default: { provider: 'builtin', locale: 'C', isDeterministic: true } },
     tables: { 'public.Note': { ...table, uniqueKeys: [['id']], hasRowSecurity: false, columns, foreignKeys: [] } },
   }
-  const model = createDataModel(schema, catalog).models.get('Note')
-  if (model === undefined) throw new Error('The workspace has no notes.')
-  return model
+  return createDataModel(schema, catalog)
 }
