@@ -19,9 +19,9 @@ export interface LiveClientOptions {
   identity?: () => string | null | undefined
   /** Used for everything the client sends. @defaultValue the global `fetch` */
   fetch?: LiveFetch
-  /** Added to every request; a function is asked again for each, so that a fresh token is sent. */
+  /** Added to every request, those of `live.fetch` too; a function is asked again for each, so that a fresh token is sent. */
   headers?: Record<string, string> | (() => Record<string, string> | Promise<Record<string, string>>)
-  /** Passed to `fetch`: `include` sends cookies to another origin. */
+  /** Passed to every `fetch`: `include` sends cookies to another origin. */
   credentials?: RequestCredentials
   /** Called when the server no longer accepts the credentials. Refresh them; when it resolves the stream is resumed, when it rejects the queries fail. */
   onAuthExpired?: () => unknown
@@ -124,7 +124,10 @@ export function createLiveClient<SchemaOrClient extends SchemaDef | AnyClient>(
     projection: (name, id) => ({ projection: name, id }),
     fetch: async (url, init) => {
       store.scope()
-      const response = await baseFetch(url, init)
+      const { credentials } = options
+      const sent = new Headers(await storeOptions.headers())
+      for (const [name, value] of new Headers(init?.headers)) sent.set(name, value)
+      const response = await baseFetch(url, { ...(credentials === undefined ? {} : { credentials }), ...init, headers: sent })
       if (init?.method !== undefined && init.method !== 'GET' && response.ok) {
         const lsn = commitLsn(response)
         for (const listener of writeListeners) listener({ url, body: typeof init.body === 'string' ? init.body : undefined, lsn })

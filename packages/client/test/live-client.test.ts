@@ -229,4 +229,20 @@ describe('a live client', () => {
     await tick(200)
     expect(connection(0).isClosed).toBe(true)
   })
+
+  it('sends its headers and credentials with mutations too; what a request says itself comes first', async () => {
+    const sent: RequestInit[] = []
+    const live = createLiveClient(schema, {
+      credentials: 'include',
+      headers: () => ({ authorization: 'Bearer fresh', 'x-tenant': 'a' }),
+      fetch: async (_url, init = {}) => {
+        sent.push(init)
+        return new Response('{}')
+      },
+    })
+    await live.fetch('/api/model/task/create', { method: 'POST', body: '{}', headers: { 'content-type': 'application/json', 'x-tenant': 'b' } })
+    const { method, credentials, headers } = only(sent)
+    expect([method, credentials]).toEqual(['POST', 'include'])
+    expect(Object.fromEntries(new Headers(headers))).toEqual({ authorization: 'Bearer fresh', 'x-tenant': 'b', 'content-type': 'application/json' })
+  })
 })
