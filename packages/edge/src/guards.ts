@@ -12,6 +12,8 @@ export interface Guards {
   waitsForCause: boolean
   /** No id is sent before the log has passed all that a snapshot shows. */
   holdsIds: boolean
+  /** Where rows decide who somebody is, an answer counts only when the log has passed what it shows. */
+  holdsAnswers: boolean
 }
 
-export const ALL_GUARDS: Guards = { dropsSeen: true, looksBehind: true, waitsForCause: true, holdsIds: true }
+export const ALL_GUARDS: Guards = { dropsSeen: true, looksBehind: true, waitsForCause: true, holdsIds: true, holdsAnswers: true }

@@ -1,7 +1,7 @@
 import { COMMIT_POSITION_HEADER, errorCodeOf } from '@zenstack-live/protocol'
 import type { Context, Handler, MiddlewareHandler } from 'hono'
 import { routePath } from 'hono/route'
-import type { Edge } from './create-edge.ts'
+import type { Edge } from './open-edge.ts'
 import { errorResponse } from './error-response.ts'
 import type { LiveClient } from './live-client.ts'
 import type { NodeSide } from './stream-response.ts'

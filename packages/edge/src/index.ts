@@ -1,4 +1,5 @@
-export { createEdge, type Edge, type EdgeOptions } from './create-edge.ts'
+export { createEdge } from './create-edge.ts'
+export type { Edge, EdgeOptions } from './open-edge.ts'
 export type { EdgeLogger } from './edge-context.ts'
 export { commitPosition, createHonoLiveHandler, withCommitPosition, type HasEdge, type HonoLiveHandlerOptions } from './hono-live-handler.ts'
 export type { RequestContext } from './handle-request.ts'

@@ -23,6 +23,8 @@ export interface Metrics {
   refusals: Record<string, number>
   identityChecks: number
   slowReadersCut: number
+  /** How often the tables were read again because they changed. */
+  schemaRenewals: number
 }
 
 export function createMetrics(): Metrics {
@@ -47,6 +49,7 @@ export function createMetrics(): Metrics {
     refusals: {},
     identityChecks: 0,
     slowReadersCut: 0,
+    schemaRenewals: 0,
   }
 }
 

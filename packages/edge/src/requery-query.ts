@@ -117,6 +117,8 @@ export class RequeryQuery implements LiveQuery {
   onTransaction(transaction: Transaction, _effects: readonly RowEffect[], _isKeySetChanged: boolean): void {
     const isSeen = this.#version !== undefined && transaction.xid !== 0 && sees(this.#version.snapshot, transaction.xid)
     if (isSeen && this.#context.guards.dropsSeen) return
+    // The database has not answered for so long that what its readers hold is worth little.
+    if (this.#causes.length >= this.#context.limits.maxPendingTransactions) return this.onReset('slow')
     this.#causes.push(transaction)
     this.#step('cause')
   }
@@ -162,7 +164,11 @@ export class RequeryQuery implements LiveQuery {
   #take(result: Result, snapshot: PgSnapshot, causesBefore: ReadonlySet<Transaction>): void {
     const { guards, metrics, hub } = this.#context
     const previous = this.#version
-    if (previous === undefined && guards.looksBehind) this.#causes = this.#withMissed(snapshot)
+    if (previous === undefined && guards.looksBehind) {
+      const causes = this.#withMissed(snapshot)
+      if (causes === undefined) return this.#step('too-early')
+      this.#causes = causes
+    }
     // Marks without a transaction (schema changes) are answered by what was asked after them.
     const unseen = this.#causes.filter((cause) => (cause.xid === 0 ? !causesBefore.has(cause) : !sees(snapshot, cause.xid)))
     if (guards.waitsForCause && previous !== undefined && unseen.some((cause) => causesBefore.has(cause))) {
@@ -175,11 +181,16 @@ export class RequeryQuery implements LiveQuery {
     this.#step(this.#causes.length === 0 ? 'answered' : 'answered-stale')
   }
 
-  /** Causes, with the transactions that were in the log before this query listened, and that its first answer does not show. */
-  #withMissed(snapshot: PgSnapshot): Transaction[] {
+  /**
+   * Causes, with the transactions that were in the log before this query listened, and that its first answer does not show.
+   *
+   * @returns `undefined` when memory does not reach back so far
+   */
+  #withMissed(snapshot: PgSnapshot): Transaction[] | undefined {
     const { history } = this.#context.hub
     const from = history.firstUnseen(snapshot)
-    const transactions = from === undefined ? [] : (history.after(from.entry) ?? [])
+    const transactions = from === undefined ? [] : history.after(from.entry)
+    if (transactions === undefined) return undefined
     const known = new Set(this.#causes)
     const missed = unseenOf(transactions, snapshot).filter((one) => touches(one, this.#planned.tables) && !known.has(one))
     return [...missed, ...this.#causes].sort((a, b) => compareEntryIds(a.place.entry, b.place.entry))

@@ -14,13 +14,15 @@ describe('a stream whose user changes', () => {
   let running: RunningEdge
   let isSignedIn = true
   let sessionRole: 'MEMBER' | 'MANAGER' | undefined
+  let isLogFree: Promise<void> = Promise.resolve()
+  let onceIdentified: (() => Promise<unknown>) | undefined
   const streams: TestStream[] = []
 
   beforeAll(async () => {
     workspace = await createWorkspace(inject('postgresUrl'))
     await seedWorkspace(workspace)
     await workspace.db.task.create({ data: { id: 't1', spaceId: 'garden', title: 'Dig', ownerId: 'ann', budget: 4711 } })
-    running = await startEdge(workspace, { getClient, limits: { identityMaxAgeMs: 60_000 } })
+    running = await startEdge(workspace, { getClient, holdLog: () => isLogFree, limits: { identityMaxAgeMs: 60_000 } })
   })
   afterEach(() => {
     for (const stream of streams.splice(0)) stream.close()
@@ -34,6 +36,9 @@ describe('a stream whose user changes', () => {
   async function getClient(): Promise<LiveClient> {
     if (!isSignedIn) throw new Error('the session has ended')
     const user = await workspace.db.user.findUniqueOrThrow({ where: { id: 'bob' } })
+    const [then] = [onceIdentified]
+    onceIdentified = undefined
+    await then?.()
     return workspace.as({ id: user.id, role: sessionRole ?? user.role })
   }
 
@@ -88,6 +93,42 @@ describe('a stream whose user changes', () => {
       stream.close()
     }
     await workspace.db.task.update({ where: { id: 't1' }, data: { budget: 4713 } })
+  })
+
+  describe('whose answer shows what changed it', () => {
+    /** The user is demoted between the question who it is and the question for the rows; the log hears of it last. */
+    const bytesSent = async (guards: { holdsAnswers?: boolean }): Promise<string> => {
+      await setRole('MANAGER')
+      await workspace.db.task.update({ where: { id: 't1' }, data: { budget: 100 } })
+      await running.caughtUp()
+      await running.restart({ guards })
+      let letLogGo = (): void => {}
+      isLogFree = new Promise((resolve) => (letLogGo = resolve))
+      onceIdentified = async () => {
+        await workspace.db.$transaction(async (tx) => {
+          await tx.user.update({ where: { id: 'bob' }, data: { role: 'MEMBER' } })
+          await tx.task.update({ where: { id: 't1' }, data: { budget: 6001, title: 'for members' } })
+        })
+      }
+      const stream = await openStream({ base: running.base, queries: [TASKS, WINDOW] })
+      streams.push(stream)
+      if (guards.holdsAnswers === false) await stream.until(() => stream.text.includes('for members'), 'the answer')
+      else await expect.poll(() => running.edge.metrics().databaseTransactions).toBeGreaterThan(0)
+      letLogGo()
+      await stream.until(() => budgets(stream).join() === 'null,null', 'the member to see no budget')
+      return stream.text
+    }
+
+    it('gets it only when it is known for whom', async () => {
+      expect(await bytesSent({})).not.toContain('6001')
+    })
+
+    it('would be shown what is no longer its own', async () => {
+      expect(await bytesSent({ holdsAnswers: false })).toContain('6001')
+      await workspace.db.task.update({ where: { id: 't1' }, data: { budget: 4713, title: 'Dig' } })
+      await running.caughtUp()
+      await running.restart()
+    })
   })
 
   it('goes on where it was when the row changed, but not the identity', async () => {

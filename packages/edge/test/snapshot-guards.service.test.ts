@@ -219,4 +219,30 @@ describe('where a snapshot and the stream meet', () => {
       expect(ids(stream, WINDOW)).toEqual([])
     })
   })
+
+  describe('a query whose answers do not come', () => {
+    /** Commits that no snapshot shows, one more than are waited for or just as many. */
+    const eventsWith = async (maxPendingTransactions: number, count: number): Promise<string[]> => {
+      await running.caughtUp()
+      await running.restart({ limits: { requeryTrailingMs: 5, heartbeatIntervalMs: 100, maxPendingTransactions } })
+      const stream = opened(await openStream({ base: running.base, user: 'bob', queries: [WINDOW] }))
+      await stream.until(() => stream.query(WINDOW.q).isReady, 'ready')
+      await stallCommits()
+      const { transactions } = running.edge.metrics()
+      const shown = Promise.all(Array.from({ length: count }, async (_, index) => note(index + 1)))
+      await expect.poll(() => running.edge.metrics().transactions, { timeout: 30_000 }).toBe(transactions + count)
+      await setStandby('')
+      await shown
+      await stream.until(() => ids(stream, WINDOW).length === count && stream.query(WINDOW.q).isReady, 'all notes')
+      return stream.frames.map((frame) => (frame.event === 'reset' ? `reset: ${frame.reason}` : frame.event))
+    }
+
+    it('remembers so many causes', async () => {
+      expect(await eventsWith(3, 3)).not.toContain('reset: slow')
+    })
+
+    it('begins anew after one more, and shows all of it in the end', async () => {
+      expect(await eventsWith(3, 4)).toContain('reset: slow')
+    })
+  })
 })

@@ -1,0 +1,227 @@
+import type { ChangeLog } from '@zenstack-live/change-log'
+import { createDataModel, readCatalog, type DataModel } from '@zenstack-live/model'
+import { formatLsn, LIMITS, type Limits } from '@zenstack-live/protocol'
+import type { SchemaDef } from '@zenstackhq/schema'
+import { createAsker } from './asker.ts'
+import { checkProtection } from './check-protection.ts'
+import { Connections } from './connections.ts'
+import type { EdgeContext, EdgeLogger } from './edge-context.ts'
+import { createEdgeDatabase, type EdgeDatabase } from './edge-database.ts'
+import { createFrameCache } from './frame-cache.ts'
+import { ALL_GUARDS, type Guards } from './guards.ts'
+import { handleRequest, type RequestContext } from './handle-request.ts'
+import { Hub } from './hub.ts'
+import { IdentityChanges } from './identity-changes.ts'
+import { createIdentities } from './identity.ts'
+import { createKeys, type Keys } from './keys.ts'
+import type { Metrics } from './metrics.ts'
+import { encodePlace, type LogName, type Place } from './place.ts'
+import { Projections, type LiveProjections } from './projections.ts'
+import { stopAtSchemaMarks } from './stop-at-schema-marks.ts'
+import { createTimerWheel } from './timer-wheel.ts'
+
+export interface EdgeOptions {
+  schema: SchemaDef
+  log: ChangeLog
+  /** A connection of the edge's own; the pool's size is `maxDatabaseConnections`. */
+  database: { url: string }
+  /** Signs positions and hides keys. All edges of one log share it; 16 bytes or more. */
+  secret: string | Uint8Array
+  limits?: Partial<Limits>
+  logger?: EdgeLogger
+  /** Answers clients without the policy plugin: everybody may read everything. @defaultValue false */
+  dangerouslyAllowUnprotected?: boolean
+  /** Ids of plugins that change nothing about reads: their clients' queries may be decided in memory. */
+  readNeutralPlugins?: readonly string[]
+  /** Fields, as `model.field`, whose values never reach the log. */
+  exclude?: readonly string[]
+  /** What `{base}/$projections/{name}/{id}` shows, by name. */
+  projections?: LiveProjections
+  /** @internal For tests only. */
+  guards?: Partial<Guards>
+}
+
+/** Live queries over HTTP, on one change log and one database. */
+export interface Edge {
+  handle(request: Request, context: RequestContext): Promise<Response>
+  /** A place of the write-ahead log that lies behind everything committed so far, and that streams will pass soon. */
+  commitPosition(): Promise<string>
+  /** Asks `getClient` again for the streams of this user: the id as in the auth model, or its id fields as JSON text. */
+  refreshIdentity(id: string): void
+  metrics(): Readonly<Metrics>
+  /** Lets streams end, each at a moment of its own, within `drainDeadlineMs`. New ones are sent away. */
+  drain(): Promise<void>
+  close(): Promise<void>
+}
+
+const SILENT: EdgeLogger = { warn: () => {}, error: () => {} }
+/** Traffic often moves the log past a place by itself; only then is a message of our own written. */
+const NUDGE_AFTER_MS = 5
+
+/** An edge on the database's tables as they are when it is opened. */
+export interface OpenEdge extends Edge {
+  /** Sends everybody away who is there: to come back to an edge that knows the tables as they are now. */
+  sendAway(): void
+}
+
+export interface OpenEdgeHost {
+  readonly metrics: Metrics
+  /** The tables are others than this edge knows. It reads nothing of what came after. */
+  onOtherTables(): void
+}
+
+/** @throws {LiveError} `database_unavailable` or `log_unavailable` when one of them does not answer */
+export async function openEdge(options: EdgeOptions, host: OpenEdgeHost): Promise<OpenEdge> {
+  for (;;) {
+    const { context, close, areTablesSame } = await openContext(options, host)
+    // The log was read up to its end after the tables were: a change of theirs in between was passed over.
+    if (await areTablesSame()) return createOpenEdge(options, context, close)
+    await close()
+  }
+}
+
+function createOpenEdge(options: EdgeOptions, context: EdgeContext, close: () => Promise<void>): OpenEdge {
+  const { data, database, keys, hub, metrics, readNeutralPlugins } = context
+  const check = (client: Parameters<typeof checkProtection>[0]): void => checkProtection(client, options.dangerouslyAllowUnprotected === true)
+  const identities = createIdentities({ data, database, keys, readNeutralPlugins, check })
+  const connections = new Connections(context)
+  const projections = new Projections(context, options.projections ?? {})
+  return {
+    handle: (request, requestContext) => handleRequest({ context, identities, connections, projections }, request, requestContext),
+    async commitPosition() {
+      const lsn = await database.markNow()
+      hub.whenPassed(lsn, () => connections.moveIdsSoon())
+      return formatLsn(lsn)
+    },
+    refreshIdentity(id) {
+      connections.refreshIdentity(id)
+      projections.refreshIdentity(id)
+    },
+    metrics: () => metrics,
+    async drain() {
+      await Promise.all([connections.drain(), projections.close()])
+    },
+    sendAway: () => connections.close(),
+    async close() {
+      connections.close()
+      await projections.close()
+      await close()
+    },
+  }
+}
+
+interface OpenContext {
+  context: EdgeContext
+  close(): Promise<void>
+  areTablesSame(): Promise<boolean>
+}
+
+async function openContext(options: EdgeOptions, { metrics, onOtherTables }: OpenEdgeHost): Promise<OpenContext> {
+  const limits: Limits = { ...LIMITS, ...options.limits }
+  const logger = options.logger ?? SILENT
+  const onError = (error: unknown): void => logger.warn('A connection broke; it is made again.', { error: String(error) })
+  const keys = createKeys(options.secret)
+  const database = createEdgeDatabase({ url: options.database.url, schema: options.schema, limits, onError })
+  const nudge = createNudge(database, onError)
+  try {
+    const readTables = async (): Promise<DataModel> => createDataModel(options.schema, await readCatalog(database.query))
+    const data = await readTables()
+    const areTablesSame = async (): Promise<boolean> => (await readTables()).fingerprint === data.fingerprint
+    const log = stopAtSchemaMarks(options.log, async (signal) => {
+      const isSame = await untilAnswered(areTablesSame, signal, onError)
+      if (!isSame && !signal.aborted) onOtherTables()
+      return isSame
+    })
+    const hub = await Hub.open({ log, data, limits, nudge: nudge.soon, onError })
+    const withheld = withheldFields(data, options.exclude ?? [])
+    const wheel = createTimerWheel()
+    const asker = createAsker({ limits, metrics })
+    const guards = { ...ALL_GUARDS, ...options.guards }
+    const identityChanges = new IdentityChanges(data, database)
+    const context: EdgeContext = {
+      data,
+      hub,
+      database,
+      identityChanges,
+      asker,
+      async ask(client, question) {
+        const answer = await asker.ask(client, question)
+        if (guards.holdsAnswers && identityChanges.decidesAnswers) await hub.passed(answer.horizon)
+        return answer
+      },
+      keys,
+      limits,
+      metrics,
+      wheel,
+      guards,
+      logger,
+      placeText: createPlaceTexts(keys, () => hub.log),
+      sharedFrame: createFrameCache(metrics),
+      isWithheld: (model, field) => withheld.has(`${model}.${field}`),
+      readNeutralPlugins: options.readNeutralPlugins ?? [],
+      nudge: nudge.soon,
+    }
+    const close = async (): Promise<void> => {
+      nudge.cancel()
+      identityChanges.close()
+      wheel.close()
+      await hub.close()
+      await database.close()
+    }
+    return { context, close, areTablesSame }
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+const ASK_AGAIN_MS = 500
+
+/** @returns `false` when the signal came before an answer */
+async function untilAnswered(ask: () => Promise<boolean>, signal: AbortSignal, onError: (error: unknown) => void): Promise<boolean> {
+  while (!signal.aborted) {
+    try {
+      return await ask()
+    } catch (error) {
+      onError(error)
+      await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS))
+    }
+  }
+  return false
+}
+
+/** Writes a mark to the write-ahead log soon, so that the change log passes what came before it. */
+function createNudge(database: EdgeDatabase, onError: (error: unknown) => void): { soon(): void; cancel(): void } {
+  let timer: NodeJS.Timeout | undefined
+  return {
+    soon() {
+      timer ??= setTimeout(() => {
+        timer = undefined
+        database.markNow().catch(onError)
+      }, NUDGE_AFTER_MS)
+    },
+    cancel: () => clearTimeout(timer),
+  }
+}
+
+function createPlaceTexts(keys: Keys, log: () => LogName): (place: Place) => string {
+  const texts = new WeakMap<Place, string>()
+  return (place) => {
+    const known = texts.get(place)
+    if (known !== undefined) return known
+    const text = encodePlace(keys, log(), place)
+    texts.set(place, text)
+    return text
+  }
+}
+
+/** What the capture leaves out: excluded fields, and those with `@omit`, but for ids. */
+function withheldFields(data: DataModel, exclude: readonly string[]): ReadonlySet<string> {
+  const fields = [...data.models.values()].flatMap((model) => [...model.fields.values()].map((field) => ({ model, field })))
+  const isExcluded = (name: string): boolean => exclude.some((one) => one.toLowerCase() === name.toLowerCase())
+  return new Set(
+    fields
+      .filter(({ model, field }) => !model.idFields.includes(field.name) && (field.isOmitted || isExcluded(`${model.name}.${field.name}`)))
+      .map(({ model, field }) => `${model.name}.${field.name}`),
+  )
+}

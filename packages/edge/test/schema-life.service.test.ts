@@ -1,0 +1,87 @@
+import { ERROR_CODES } from '@zenstack-live/protocol'
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
+import { openStream, wire, type TestStream } from './support/read-stream.ts'
+import { startEdge, type RunningEdge } from './support/start-edge.ts'
+import { createWorkspace, seedWorkspace, type Workspace } from './support/workspace.ts'
+
+// Decided in memory; asked again (a window is).
+const NOTES = wire('Note', 'findMany', { orderBy: { id: 'asc' } })
+const WINDOW = wire('Note', 'findMany', { orderBy: { id: 'asc' }, take: 100 })
+
+describe('an edge whose tables change', () => {
+  let workspace: Workspace
+  let running: RunningEdge
+  const streams: TestStream[] = []
+
+  beforeAll(async () => {
+    workspace = await createWorkspace(inject('postgresUrl'))
+    await seedWorkspace(workspace)
+    running = await startEdge(workspace)
+  })
+  afterEach(() => {
+    for (const stream of streams.splice(0)) stream.close()
+  })
+  afterAll(async () => {
+    await running.close()
+    await workspace.close()
+  })
+
+  const opened = async (options: { lastEventId?: string; ticket?: string } = {}): Promise<TestStream> => {
+    const { ticket, ...rest } = options
+    const queries = [{ ...NOTES, ...(ticket === undefined ? {} : { ticket }) }, WINDOW]
+    const stream = await openStream({ base: running.base, user: 'bob', queries, ...rest })
+    streams.push(stream)
+    await stream.until(() => stream.query(NOTES.q).isReady && stream.query(WINDOW.q).isReady, 'ready')
+    return stream
+  }
+  const isRenewed = async (times: number): Promise<void> => {
+    await expect.poll(() => running.edge.metrics().schemaRenewals, { timeout: 30_000 }).toBe(times)
+  }
+  const ranks = (stream: TestStream, query = NOTES): unknown[] => stream.query(query.q).rows.map(({ row }) => row['rank'])
+
+  it('sends its readers away, and serves them from the tables as they are now', async () => {
+    const first = await opened()
+    await workspace.db.note.create({ data: { id: 1, ownerId: 'bob', body: 'b', rank: 1 } })
+    await first.until(() => ranks(first).length === 1 && ranks(first, WINDOW).length === 1, 'the note')
+    await first.until(() => (first.lastEventId ?? '') !== '', 'an id')
+    await workspace.sql('ALTER TABLE "Note" ALTER COLUMN rank TYPE smallint')
+    await workspace.db.note.update({ where: { id: 1 }, data: { rank: 2 } })
+    await first.until(() => first.isEnded, 'the end')
+    await isRenewed(1)
+    // What it held was of another table.
+    const ticket = first.query(NOTES.q).ticket ?? ''
+    const second = await opened({ lastEventId: first.lastEventId ?? '', ticket })
+    expect(second.frames.filter(({ event }) => event === 'reset')).toHaveLength(1)
+    await workspace.db.note.update({ where: { id: 1 }, data: { rank: 3 } })
+    await second.until(() => [ranks(second), ranks(second, WINDOW)].every(([rank]) => rank === 3), 'the next rank')
+    expect(second.query(NOTES.q).engine).toBe('incremental')
+  })
+
+  it('refuses a table from the moment on when its changes no longer tell enough, until they do', async () => {
+    const stream = await opened()
+    const renewals = running.edge.metrics().schemaRenewals
+    await workspace.sql('ALTER TABLE "Note" REPLICA IDENTITY DEFAULT')
+    await workspace.db.note.update({ where: { id: 1 }, data: { rank: 4 } })
+    await stream.until(() => stream.isEnded, 'the end')
+    await isRenewed(renewals + 1)
+    const refused = await fetch(`${running.base}/note/findMany`, { headers: { accept: 'text/event-stream' } })
+    expect(refused.status).toBe(ERROR_CODES.table_refused.status)
+    await workspace.sql('ALTER TABLE "Note" REPLICA IDENTITY FULL')
+    await workspace.sql('UPDATE "Note" SET rank = 5')
+    await isRenewed(renewals + 2)
+    const next = await opened()
+    await workspace.db.note.update({ where: { id: 1 }, data: { rank: 6 } })
+    await next.until(() => [ranks(next), ranks(next, WINDOW)].every(([rank]) => rank === 6), 'the next rank')
+  })
+
+  it('does not mind what it does not know', async () => {
+    const stream = await opened()
+    const renewals = running.edge.metrics().schemaRenewals
+    // A mark that says nothing new, as a publication that is set up again makes.
+    await workspace.sql('CREATE TABLE other (id int PRIMARY KEY)')
+    await workspace.sql('ALTER TABLE "Note" REPLICA IDENTITY FULL')
+    await workspace.db.note.update({ where: { id: 1 }, data: { rank: 7 } })
+    await stream.until(() => ranks(stream)[0] === 7, 'the next rank')
+    expect(running.edge.metrics().schemaRenewals).toBe(renewals)
+  })
+})
