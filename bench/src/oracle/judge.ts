@@ -1,4 +1,4 @@
-import type { compileRowPlan, KeySet, KeySets, RowPlan } from '@zenstack-live/access'
+import type { compileRowPlan, createInterestIndex, InterestContext, interestOfQuery, KeySet, ListableKeySets, RowPlan } from '@zenstack-live/access'
 import { Decimal } from 'decimal.js'
 import type { DataModel, StoredRow } from '@zenstack-live/model'
 
@@ -6,6 +6,8 @@ import type { DataModel, StoredRow } from '@zenstack-live/model'
 export interface Access {
   readonly compileRowPlan: typeof compileRowPlan
   readonly KeySet: typeof KeySet
+  readonly createInterestIndex: typeof createInterestIndex
+  readonly interestOfQuery: typeof interestOfQuery
 }
 
 /** One question that the database has answered, and the rows it was asked about. */
@@ -20,7 +22,7 @@ export interface Case {
   readonly rows: readonly { readonly key: string; readonly row: StoredRow }[]
   /** What the question is made of, for the coverage. */
   readonly uses: readonly string[]
-  readonly keySets?: (access: Access, plan: RowPlan) => KeySets
+  readonly keySets?: (access: Access, plan: RowPlan) => ListableKeySets
   /** How to say it in a report. */
   readonly title: string
 }
@@ -31,11 +33,12 @@ export interface Judgement {
   readonly mismatches: string[]
 }
 
-/** Lets memory answer the same question for every row and compares. */
+/** Lets memory answer the same question for every row and compares. The interest index must find every row that is part of the answer. */
 export function judge(access: Access, question: Case): Judgement {
   const plan = access.compileRowPlan(question.data, { model: question.model, where: question.where, isPolicyOn: true })
   const keySets = question.keySets?.(access, plan)
   const context = { auth: question.auth, now: question.now, ...(keySets === undefined ? {} : { keySets }) }
+  const isFound = finder(access, question, plan, context)
   const judgement: Judgement = { decided: 0, asked: 0, mismatches: [] }
   for (const { key, row } of question.rows) {
     const verdict = plan.decide(row, context)
@@ -43,13 +46,24 @@ export function judge(access: Access, question: Case): Judgement {
     else {
       judgement.decided++
       const expected = question.expected === 'error' ? 'error' : question.expected.has(key)
-      if (verdict !== expected)
-        judgement.mismatches.push(
-          `${question.title} row ${key}: ZenStack ${String(expected)}, memory ${String(verdict)}\n    ${describeRow(row, plan)}`,
-        )
+      const isLost = verdict && !isFound(row)
+      if (verdict !== expected || isLost) {
+        const said = isLost ? 'the index does not find it' : `ZenStack ${String(expected)}, memory ${String(verdict)}`
+        judgement.mismatches.push(`${question.title} row ${key}: ${said}\n    ${describeRow(row, plan)}`)
+      }
     }
   }
   return judgement
+}
+
+function finder(access: Access, { data, model, where }: Case, plan: RowPlan, context: InterestContext): (row: StoredRow) => boolean {
+  const index = access.createInterestIndex<RowPlan>()
+  index.add(plan.model, access.interestOfQuery(data, { model, where, isPolicyOn: true, context }), plan)
+  return (row) => {
+    let isFound = false
+    index.match(plan.model, null, row, () => void (isFound = true))
+    return isFound
+  }
 }
 
 function describeRow(row: StoredRow, plan: RowPlan): string {

@@ -39,7 +39,7 @@ interface KeyGroup<Item> {
 }
 
 interface RangeGroup<Item> {
-  readonly field: string
+  readonly field: Field
   readonly tree: RangeTree<Item>
 }
 
@@ -110,13 +110,22 @@ function indexOf<Item>(models: Map<string, ModelIndex<Item>>, model: Model): Mod
 
 function addBranch<Item extends object>(index: ModelIndex<Item>, model: Model, branch: InterestBranch, item: Item): Place<Item> {
   if (branch.kind === 'range') {
-    let group = index.rangeGroups.get(branch.field)
-    if (group === undefined) index.rangeGroups.set(branch.field, (group = { field: branch.field, tree: createRangeTree() }))
+    const group = rangeGroupOf(index, model, branch.field)
     return { tree: group.tree, node: group.tree.add(branch.low ?? -Infinity, branch.high ?? Infinity, item) }
   }
   const group = keyGroupOf(index, model, branch)
   for (const key of branch.keys) addKey(group, key, item)
   return { group, keys: branch.keys }
+}
+
+function rangeGroupOf<Item>(index: ModelIndex<Item>, model: Model, name: string): RangeGroup<Item> {
+  let group = index.rangeGroups.get(name)
+  if (group === undefined) {
+    const field = model.fields.get(name)
+    if (field === undefined) throw new TypeError(`${model.name} has no field "${name}" to look queries up by.`)
+    index.rangeGroups.set(name, (group = { field, tree: createRangeTree() }))
+  }
+  return group
 }
 
 function keyGroupOf<Item>(index: ModelIndex<Item>, model: Model, branch: KeysBranch): KeyGroup<Item> {
@@ -194,10 +203,10 @@ function visitBucket<Item>(bucket: Bucket<Item>, visit: (item: Item) => void): v
 function matchRange<Item>(group: RangeGroup<Item>, before: StoredRow | null, after: StoredRow | null, visit: (item: Item) => void): number {
   let probes = 0
   for (const row of [before, after]) {
-    const value = row?.[group.field]
+    const value = row?.[group.field.name]
     // NULL lies in no range.
     if (row === null || value === null) continue
-    const place = value === undefined ? undefined : placeOf(value)
+    const place = value === undefined ? undefined : placeOf(group.field, value)
     if (place === undefined) group.tree.visitAll(visit)
     else probes += group.tree.visitAt(place, visit)
   }

@@ -76,8 +76,8 @@ export function keysOfRow(fields: readonly Field[], isList: boolean, row: Stored
  * A value's place on the line of doubles, by which ranges are looked up: order is kept, though neighbours may fall together.
  * That only finds a row too many.
  */
-export function placeOf(value: unknown): number | undefined {
-  if (typeof value === 'number') return Number.isNaN(value) ? Infinity : value
+export function placeOf(field: Field, value: unknown): number | undefined {
+  if (typeof value === 'number') return Number.isNaN(value) ? Infinity : field.columnType === 'float4' ? Math.fround(value) : value
   if (typeof value === 'bigint') return Number(value)
   if (value instanceof Decimal) return value.isNaN() ? Infinity : value.toNumber()
   const time = value as StoredTime

@@ -120,7 +120,7 @@ function interestOfRange(field: Field, payload: Record<string, unknown>): readon
 
 function place(field: Field, value: unknown): number | null {
   const operand = value === undefined ? undefined : domainOf(field)?.ofInput(value)
-  return operand === undefined ? null : (placeOf(operand) ?? null)
+  return operand === undefined ? null : (placeOf(field, operand) ?? null)
 }
 
 function highest(places: readonly (number | null)[]): number | null {
