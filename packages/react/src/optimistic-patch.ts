@@ -40,6 +40,12 @@ export function applyPatch(base: unknown, operations: readonly PatchOperation[],
   )
 }
 
+/** The result as if the server had said it: its rows are not marked as optimistic. */
+export function withoutMarks(result: unknown): unknown {
+  if (Array.isArray(result)) return result.map((row: unknown) => withoutMark(row))
+  return withoutMark(result)
+}
+
 /** Whether the base already says what the operation wanted. */
 export function isRedundant(base: unknown, operation: PatchOperation, rowId: RowId): boolean {
   if (operation.kind === 'replace') return false
@@ -54,6 +60,12 @@ export function isRedundant(base: unknown, operation: PatchOperation, rowId: Row
 export function isCreatedFrom(row: Row, data: Row): boolean {
   const scalars = Object.entries(data).filter(([, value]) => value === null || typeof value !== 'object' || value instanceof Date)
   return scalars.length > 0 && scalars.every(([name, value]) => !(name in row) || isSame(row[name], value)) && scalars.some(([name]) => name in row)
+}
+
+function withoutMark(row: unknown): unknown {
+  if (!isRow(row) || !('$optimistic' in row)) return row
+  const { $optimistic: _, ...rest } = row
+  return rest
 }
 
 export function isRow(value: unknown): value is Row {

@@ -35,6 +35,10 @@ export class OwnWrites {
       idFields.length > 0 && idFields.every((name) => row[name] !== undefined) ? JSON.stringify(idFields.map((name) => String(row[name]))) : undefined
   }
 
+  get isEmpty(): boolean {
+    return this.#patches.length === 0
+  }
+
   /** The base with every write on top that has not come back. */
   applyTo(streamed: unknown): unknown {
     this.#base = streamed

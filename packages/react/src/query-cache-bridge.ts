@@ -2,6 +2,7 @@ import { notifyManager, type Mutation, type Query, type QueryCacheNotifyEvent, t
 import type { LiveQuery, LiveState } from '@zenstack-live/client'
 import { internals, type LiveClientInternals, type Write } from '@zenstack-live/client/internal'
 import { getQueryKey } from '@zenstackhq/tanstack-query/react'
+import { withoutMarks } from './optimistic-patch.ts'
 import { OwnWrites } from './own-writes.ts'
 import { hashQueryKey } from './query-key-hash.ts'
 import { resumePointOf } from './resume-meta.ts'
@@ -164,8 +165,9 @@ export class QueryCacheBridge {
       onWrite((write) => this.#onWrite(write)),
       this.#queryClient.getQueryCache().subscribe((event) => this.#onCacheEvent(event)),
       this.#queryClient.getMutationCache().subscribe((event) => {
-        if (event.type === 'updated' && (event.action.type === 'success' || event.action.type === 'error'))
-          this.#onMutationEnd(event.mutation, event.action.type === 'success')
+        if (event.type !== 'updated') return
+        if (event.action.type === 'pending') this.#onMutationStart(event.mutation)
+        if (event.action.type === 'success' || event.action.type === 'error') this.#onMutationEnd(event.mutation, event.action.type === 'success')
       }),
     ]
   }
@@ -239,6 +241,20 @@ export class QueryCacheBridge {
 
   #onWrite(write: Write): void {
     for (const entry of this.#entries.values()) entry.writes.answered(write)
+  }
+
+  /** ZenStack's updater, which runs next, leaves rows alone that are marked `$optimistic`: for so long they bear no mark. */
+  #onMutationStart(mutation: Mutation): void {
+    if (mutation.options.onMutate === undefined) return
+    notifyManager.batch(() => {
+      for (const entry of this.#entries.values()) {
+        const query = entry.writes.isEmpty ? undefined : this.#cached(entry)
+        if (query === undefined) continue
+        entry.written = this.#put(query, withoutMarks(entry.written))
+        // Before anything is rendered: what TanStack tells its observers waits for a timer, too.
+        setTimeout(() => this.#rewrite(entry.hash))
+      }
+    })
   }
 
   #onMutationEnd(mutation: unknown, isSuccess: boolean): void {

@@ -45,7 +45,7 @@ interface OwnWrite {
   body: string | undefined
   version: number | undefined
   isRefused: boolean
-  /** ZenStack's updater leaves a row alone that is not there, or already carries `$optimistic`: such a write shows when it arrives. */
+  /** ZenStack's updater leaves a row alone that is not there: such a write shows when it arrives. */
   isShown: boolean
 }
 
@@ -147,8 +147,7 @@ class World {
     // Two equal requests could not be told apart here.
     if (this.writes.some((write) => write.url === url && write.body === undefined && write.version === undefined && !write.isRefused)) return
     const target = this.#rows().find((row) => JSON.stringify(args['where']) === JSON.stringify({ id: row.id }))
-    const isShown = target !== undefined && (isDelete || target.$optimistic !== true)
-    this.writes.push({ apply, url, body: isDelete ? undefined : marshal(args), version: undefined, isRefused: false, isShown })
+    this.writes.push({ apply, url, body: isDelete ? undefined : marshal(args), version: undefined, isRefused: false, isShown: target !== undefined })
     const update = createOptimisticUpdater('Task', operation, schema, {}, () => this.#cachedQueries(), undefined)
     const init = isDelete ? { method: 'DELETE' } : { method: 'PUT', body: marshal(args) }
     const mutation = this.queryClient.getMutationCache().build(this.queryClient, {

@@ -80,6 +80,43 @@ describe('an optimistic write', () => {
     expect(harness.edge.reads).toHaveLength(1)
   })
 
+  it('shows at once also where an earlier one has not come back', async () => {
+    const { harness, frames, update } = await openBoard()
+    void update('a', 'A2')
+    await pass()
+    void update('b', 'B2')
+    await pass()
+    void update('a', 'A3')
+    await pass()
+    expect(frames).toEqual(['A B', 'A2* B', 'A2* B2*', 'A3* B2*'])
+    for (const [index, lsn] of [8, 9, 10].entries()) harness.read(index).respond({ data: {} }, COMMIT(lsn))
+    harness.connection(0).send({ event: 'change', q: harness.id(), at: at(8), ops: [{ op: 'update', key: 'a', set: { title: 'A2' } }] })
+    harness.connection(0).endBatch(8)
+    await pass(100)
+    expect(frames.at(-1)).toBe('A3* B2*')
+    harness.connection(0).send({
+      event: 'change',
+      q: harness.id(),
+      at: at(10),
+      ops: [
+        { op: 'update', key: 'b', set: { title: 'B2' } },
+        { op: 'update', key: 'a', set: { title: 'A3' } },
+      ],
+    })
+    harness.connection(0).endBatch(10)
+    await pass(100)
+    expect(frames.slice(3)).toEqual(['A3* B2*', 'A3 B2'])
+  })
+
+  it('does not lose its mark while another one begins that touches something else', async () => {
+    const { frames, update } = await openBoard()
+    void update('a', 'A2')
+    await pass()
+    void update('nowhere', 'X')
+    await pass(100)
+    expect(frames).toEqual(['A B', 'A2* B'])
+  })
+
   it('is taken back when the server refuses it', async () => {
     const { harness, frames, update } = await openBoard()
     const done = update('a', 'A2')
