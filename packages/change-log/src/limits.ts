@@ -1,5 +1,7 @@
 /** Default numbers of the change log, with unit and reason. */
 export const CHANGE_LOG_LIMITS = {
+  /** Pages that a shared tail keeps for followers a little behind the others; from further back each reads for itself. */
+  keptPages: 16,
   /** Entries of one append command: a few milliseconds of Redis' time. */
   appendEntries: 500,
   /** Characters of one append command. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { setUpCapture, startCapture, type Capture, type CaptureState } from '@zenstack-live/cdc'
-import { openEmbeddedLog, openRedisLog, type ChangeLog, type Retention } from '@zenstack-live/change-log'
+import { openEmbeddedLog, openRedisLog, shareTail, type ChangeLog, type Retention } from '@zenstack-live/change-log'
 import { createEdge, type Edge, type EdgeLogger, type LiveClient, type LiveProjections } from '@zenstack-live/edge'
 import { createDataModel, readCatalog, type DataModel } from '@zenstack-live/model'
 import { LiveError, type Limits } from '@zenstack-live/protocol'
@@ -174,7 +174,8 @@ export class ZenStackLive<in out Schema extends SchemaDef = any> {
     const url = databaseUrl(options)
     const data = await readDataModel(options.client, url)
     const tables = capturedTables(data, options)
-    const log = await openLog(options, this.#logger)
+    // The edge and the streams follow it: one reading serves both.
+    const log = shareTail(await openLog(options, this.#logger))
     let capture: Capture | undefined
     try {
       if (options.capture !== false) capture = await this.#capture(log, url, tables)

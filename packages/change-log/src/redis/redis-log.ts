@@ -29,8 +29,12 @@ import { recreatedError, tailRedis, type PlaceFacts } from './redis-tail.ts'
  */
 export async function openRedisLog(options: RedisLogOptions): Promise<ChangeLog> {
   const redis = connectForCommands(options)
+  let connectionError: Error | undefined
   // Lost connections show in the commands that fail by them.
-  redis.on('error', (error: Error) => options.onWarning?.(`The connection to Redis failed: ${error.message}`))
+  redis.on('error', (error: Error) => {
+    connectionError = error
+    options.onWarning?.(`The connection to Redis failed: ${error.message}`)
+  })
   try {
     const { warnings } = await inspectRedis(redis)
     for (const warning of warnings) options.onWarning?.(warning)
@@ -38,7 +42,8 @@ export async function openRedisLog(options: RedisLogOptions): Promise<ChangeLog>
     return new RedisLog(redis, keys, options, await agreeOnIdentity(redis, keys))
   } catch (cause) {
     redis.disconnect()
-    throw redisError(cause, 'opening the change log')
+    // Commands that were never sent only say that they were tried for long enough.
+    throw redisError(connectionError ?? cause, 'opening the change log')
   }
 }
 

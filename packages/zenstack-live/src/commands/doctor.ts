@@ -76,9 +76,10 @@ function databaseFindings({ server, slot, publication, problems }: CaptureInspec
 function printFindings(context: CommandContext, findings: readonly Finding[]): void {
   const style = createStyle(context.hasColors)
   const signs = { ok: style.good('✔'), warning: style.caution('!'), error: style.bad('✖') }
-  for (const { severity, message, cure } of findings) {
+  for (const [index, { severity, message, cure }] of findings.entries()) {
     context.print(`${signs[severity]} ${message}`)
-    if (cure !== undefined) context.print(style.dim(`    ${cure}`))
+    // One cure often mends many tables: it is said once, under the last of them.
+    if (cure !== undefined && findings[index + 1]?.cure !== cure) context.print(style.dim(`    ${cure}`))
   }
   const count = (wanted: string): number => findings.filter(({ severity }) => severity === wanted).length
   const [errors, warnings] = [count('error'), count('warning')]
