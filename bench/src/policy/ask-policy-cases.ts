@@ -86,10 +86,12 @@ async function* askDocs(
   members: readonly RawRow[],
 ): AsyncGenerator<Case> {
   const data = await oracle.dataModel(schema)
+  // One for all: ZenStack makes its validators anew for every client.
+  const client = oracle.client(schema)
   const memberRows = rowsOf(data, 'Member', members).map(({ row }) => row)
   for (const doc of accepted) {
     const rows = rowsOf(data, doc.name, docs)
-    for (const auth of AUTHS) yield ask(random, oracle.client(schema), data, doc, auth, rows, memberRows)
+    for (const auth of AUTHS) yield ask(random, client, data, doc, auth, rows, memberRows)
   }
 }
 
