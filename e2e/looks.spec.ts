@@ -1,6 +1,5 @@
-import { AxeBuilder } from '@axe-core/playwright'
 import { expect, test } from './support/test.ts'
-import type { Page } from '@playwright/test'
+import { faults } from './support/faults.ts'
 
 const WIDE = { width: 1440, height: 900 }
 const NARROW = { width: 390, height: 844 }
@@ -66,13 +65,3 @@ test.describe('the page', () => {
     await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark')
   })
 })
-
-async function faults(page: Page): Promise<string[]> {
-  // Sheets slide in and rows light up; colours are judged when they have come to rest.
-  await page.evaluate(async () => {
-    const finite = document.getAnimations().filter((animation) => animation.effect?.getTiming().iterations !== Infinity)
-    await Promise.all(finite.map((animation) => animation.finished))
-  })
-  const { violations } = await new AxeBuilder({ page }).analyze()
-  return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target.join(' ')}: ${node.failureSummary ?? ''}`))
-}

@@ -23,12 +23,14 @@ interface Scene {
 const SCENES: readonly Scene[] = [
   ...(['light', 'dark'] as const).map((scheme): Scene => ({ name: `wide-${scheme}`, viewport: WIDE, scheme, act: work })),
   ...(['light', 'dark'] as const).map((scheme): Scene => ({ name: `wide-sheets-${scheme}`, viewport: WIDE, scheme, act: openSheets })),
+  ...(['light', 'dark'] as const).map((scheme): Scene => ({ name: `wide-shop-${scheme}`, viewport: WIDE, scheme, act: shop })),
   { name: 'wide-removed', viewport: WIDE, scheme: 'light', act: removeMember },
   { name: 'wide-cut', viewport: WIDE, scheme: 'dark', act: cutAndEdit },
   { name: 'wide-sign-in', viewport: WIDE, scheme: 'light', act: ({ right }) => right.signOut() },
   ...(['light', 'dark'] as const).map((scheme): Scene => ({ name: `narrow-${scheme}`, viewport: NARROW, scheme, act: async () => {} })),
   { name: 'narrow-member', viewport: NARROW, scheme: 'light', act: (tandem) => view(tandem, 'Jonas') },
   { name: 'narrow-task', viewport: NARROW, scheme: 'light', act: ({ left }) => left.openTask('Calibrate the projectors in room three') },
+  { name: 'narrow-shop', viewport: NARROW, scheme: 'light', act: ({ left }) => left.pane.getByRole('button', { name: 'Shop' }).click() },
   { name: 'narrow-sql', viewport: NARROW, scheme: 'dark', act: runSql },
   { name: 'narrow-streams', viewport: NARROW, scheme: 'light', act: (tandem) => view(tandem, 'Streams') },
 ]
@@ -75,6 +77,14 @@ async function openSheets({ left, right }: Tandem): Promise<void> {
   await left.sheet.getByText('Then Thursday it is.').waitFor()
   await right.openTask('Print the posters on recycled stock')
   await right.sheet.getByText('Then Thursday it is.').waitFor()
+}
+
+async function shop({ left, right }: Tandem): Promise<void> {
+  for (const { pane } of [left, right]) await pane.getByRole('button', { name: 'Shop' }).click()
+  await left.pane.getByRole('button', { name: 'Add Espresso beans' }).click()
+  await right.pane.getByRole('button', { name: 'One Espresso beans more' }).click()
+  await left.pane.getByText('Jonas added Espresso beans').waitFor()
+  await right.pane.getByRole('slider', { name: 'Moment' }).fill('3')
 }
 
 async function removeMember({ left, right }: Tandem): Promise<void> {

@@ -7,6 +7,7 @@ import { createApp } from './server/create-app.ts'
 import { openDatabase } from './server/database.ts'
 import { prepareDatabase } from './server/prepare-database.ts'
 import { createSessions } from './server/sessions.ts'
+import { openShop } from './server/shop.ts'
 
 const CLOSE_GRACE_MS = 500
 
@@ -33,15 +34,17 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
   const site = options.siteDirectory ?? join(dataDirectory, 'site')
   await Promise.all([prepareDatabase(databaseUrl), options.siteDirectory === undefined ? buildSite(site) : undefined])
   const database = openDatabase(databaseUrl)
+  const shop = await openShop(databaseUrl, database)
   const live = new ZenStackLive({
     client: database.client,
+    projections: shop.projections,
     database: { url: databaseUrl },
     ...(redisUrl === undefined ? {} : { redis: { url: redisUrl } }),
     directory: join(dataDirectory, 'log'),
     setUp: true,
   })
   await live.ready()
-  const app = createApp({ live, database, databaseUrl, sessions: createSessions(dataDirectory) })
+  const app = createApp({ live, database, databaseUrl, sessions: createSessions(dataDirectory), shop })
   app.use('/*', serveStatic({ root: site }))
   const server = await listen(app.fetch, port)
   return {
@@ -51,6 +54,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
       const closed = server.close()
       await live.close()
       await closed
+      await shop.close()
       await database.close()
     },
   }

@@ -5,7 +5,8 @@ import { useDesk } from './desk/desk.ts'
 import { PersonProvider, type Person } from './people/person.ts'
 import { PaneHeader } from './people/pane-header.tsx'
 import { MembersSheet } from './spaces/members-sheet.tsx'
-import { SpaceBar } from './spaces/space-bar.tsx'
+import { Shop } from './shop/shop.tsx'
+import { SpaceBar, type SpaceView } from './spaces/space-bar.tsx'
 import { SpaceTabs } from './spaces/space-tabs.tsx'
 import { TaskSheet } from './task/task-sheet.tsx'
 import { Skeleton } from './ui/skeleton.tsx'
@@ -19,6 +20,7 @@ export function Workspace({ personId }: { personId: string }): JSX.Element {
   const spaces = useLiveQuery(live.space.findMany({ orderBy: { position: 'asc' } }))
   const [chosenId, setChosenId] = useState<string>()
   const [sheet, setSheet] = useState<OpenSheet>()
+  const [view, setView] = useState<SpaceView>('Board')
 
   // The first space stays chosen when it is taken away: its owner should see it go, not be moved elsewhere.
   const firstId = spaces.data?.[0]?.id
@@ -45,8 +47,12 @@ export function Workspace({ personId }: { personId: string }): JSX.Element {
         <p className="empty-pane">You are not a member of any space yet. A manager can add you.</p>
       ) : (
         <div className="space" data-gone={space === undefined}>
-          {space !== undefined && <SpaceBar space={space} onMembers={() => setSheet({ kind: 'members' })} />}
-          <Board key={spaceId} spaceId={spaceId} isGone={space === undefined} onOpen={(id) => setSheet({ kind: 'task', id })} />
+          {space !== undefined && <SpaceBar space={space} view={view} onView={setView} onMembers={() => setSheet({ kind: 'members' })} />}
+          {view === 'Shop' && space !== undefined ? (
+            <Shop key={spaceId} spaceId={spaceId} />
+          ) : (
+            <Board key={spaceId} spaceId={spaceId} isGone={space === undefined} onOpen={(id) => setSheet({ kind: 'task', id })} />
+          )}
           {sheet?.kind === 'task' && <TaskSheet key={sheet.id} taskId={sheet.id} onClose={closeSheet} />}
           {sheet?.kind === 'members' && space !== undefined && <MembersSheet space={space} onClose={closeSheet} />}
         </div>

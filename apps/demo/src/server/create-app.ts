@@ -9,6 +9,7 @@ import { resetDatabase } from './prepare-database.ts'
 import { runSql } from './run-sql.ts'
 import { PEOPLE } from './sample-data.ts'
 import type { Sessions } from './sessions.ts'
+import type { Shop } from './shop.ts'
 
 const MAX_SQL_CHARS = 20_000
 
@@ -17,16 +18,18 @@ export interface AppOptions {
   database: Database
   databaseUrl: string
   sessions: Sessions
+  shop: Shop
 }
 
-/** Everything the page talks to: sign-in, ZenStack's reads and writes, the live streams, and the SQL panel. */
-export function createApp({ live, database, databaseUrl, sessions }: AppOptions): Hono {
+/** Everything the page talks to: sign-in, ZenStack's reads and writes, the live streams, the shop, and the SQL panel. */
+export function createApp({ live, database, databaseUrl, sessions, shop }: AppOptions): Hono {
   const getClient = (context: Context): Promise<DemoClient> => database.clientOf(sessions.personOf(tokenOf(context)))
   const app = new Hono()
   app.use('/api/*', onlyThisPage())
 
   app.use('/api/live/*', createHonoLiveHandler({ live, getClient }))
   app.use('/api/model/*', commitPosition(live), createHonoHandler<SchemaType>({ apiHandler: new RPCApiHandler<SchemaType>({ schema }), getClient }))
+  app.route('/api/shop', shop.routes(getClient))
 
   app.get('/api/people', (context) => context.json(PEOPLE.map(({ id, name, title, hue }) => ({ id, name, title, hue }))))
   app.post('/api/sign-in', async (context) => {
@@ -46,6 +49,7 @@ export function createApp({ live, database, databaseUrl, sessions }: AppOptions)
   })
   app.post('/api/reset', async (context) => {
     await resetDatabase(databaseUrl)
+    await shop.refill()
     return context.json({})
   })
   app.all('/api/*', (context) => context.json({ error: 'There is nothing here.' }, 404))

@@ -1,3 +1,5 @@
+import type { Sku } from '../shop/cart.ts'
+
 /** The studio that Tandem opens with. Times are minutes before the moment of seeding. */
 
 export const PEOPLE = [
@@ -78,3 +80,14 @@ export const COMMENTS = [
   { id: 'c5', task: 'labels', author: 'wen', body: 'Room two still says “circa”. We know the year.', minutesAgo: 12 },
   { id: 'c6', task: 'type', author: 'tomas', body: 'Whatever it is, please let it have a real italic.', minutesAgo: 320 },
 ] as const
+
+export const SAMPLE_CARTS: Readonly<Record<string, readonly { by: string; sku: Sku }[]>> = {
+  opening: [
+    { by: 'jonas', sku: 'tape' },
+    { by: 'jonas', sku: 'tape' },
+    { by: 'priya', sku: 'spot' },
+    { by: 'mara', sku: 'gloves' },
+  ],
+  website: [],
+  office: [{ by: 'tomas', sku: 'coffee' }],
+}

@@ -9,6 +9,8 @@ interface Operation {
 
 interface FrameData {
   ops?: Operation[]
+  patch?: { op: string; path: string }[]
+  state?: unknown
   rows?: unknown[]
   value?: unknown
   engine?: string
@@ -31,6 +33,8 @@ export function describeFrame({ event, data, id }: TappedFrame): string {
   if (typeof data !== 'object' || data === null) return typeof data === 'string' ? data : ''
   const frame = data as FrameData
   if (frame.ops !== undefined) return frame.ops.map(describeOperation).join(', ')
+  if (frame.patch !== undefined) return frame.patch.map(({ op, path }) => `${op} ${path}`).join(', ')
+  if (frame.state !== undefined) return 'the whole projection'
   if (frame.rows !== undefined) return `${frame.rows.length} ${frame.rows.length === 1 ? 'row' : 'rows'}`
   if (frame.value !== undefined) return `value ${JSON.stringify(frame.value)}`
   if (frame.engine !== undefined) return frame.engine === 'incremental' ? 'decided in memory' : 'asked of the database'

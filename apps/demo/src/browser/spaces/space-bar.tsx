@@ -5,8 +5,19 @@ import { STATUSES, STATUS_NAMES } from '../board/statuses.ts'
 import { useDesk } from '../desk/desk.ts'
 import { Avatar } from '../people/avatar.tsx'
 
-/** What the space is for, who is in it, and how far its work is. */
-export function SpaceBar({ space, onMembers }: { space: Pick<Space, 'id' | 'purpose'>; onMembers: () => void }): JSX.Element {
+const VIEWS = ['Board', 'Shop'] as const
+
+export type SpaceView = 'Board' | 'Shop'
+
+interface SpaceBarProps {
+  space: Pick<Space, 'id' | 'purpose'>
+  view: SpaceView
+  onView: (view: SpaceView) => void
+  onMembers: () => void
+}
+
+/** What the space is for, who is in it, and how far its work is; and which of its two pages is shown. */
+export function SpaceBar({ space, view, onView, onMembers }: SpaceBarProps): JSX.Element {
   const { live } = useDesk()
   const members = useLiveQuery(live.membership.findMany({ where: { spaceId: space.id }, include: { user: true }, orderBy: { joined: 'asc' } }))
   const counts = useLiveQuery(live.task.groupBy({ by: ['status'], where: { spaceId: space.id }, _count: true }))
@@ -14,6 +25,13 @@ export function SpaceBar({ space, onMembers }: { space: Pick<Space, 'id' | 'purp
   const summary = STATUSES.map((status) => `${countOf(status)} ${STATUS_NAMES[status].toLowerCase()}`).join(', ')
   return (
     <div className="space-bar">
+      <div className="segments views" role="group" aria-label="Pages of this space">
+        {VIEWS.map((name) => (
+          <button key={name} type="button" aria-pressed={name === view} onClick={() => onView(name)}>
+            {name}
+          </button>
+        ))}
+      </div>
       <p className="purpose">{space.purpose}</p>
       <div className="progress" role="img" aria-label={`Tasks you can see: ${summary}`} title={summary}>
         {STATUSES.map((status) => (
