@@ -8,11 +8,13 @@ import { findDebezium, startDebezium, startPostgres, startRedis, type PostgresSe
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import { progress, type CommandOptions, type CommandResult } from './command.ts'
+import { measureLargeTransaction } from './cdc/large-transaction.ts'
 import { logSink } from './log-sink.ts'
 
 /*
  * The same WAL through pg_recvlogical to /dev/null (the most that the server gives), through our capture into Redis, and through Debezium
- * Server into Redis, one after the other, each from a slot of its own; then the time from a commit to the log that has it.
+ * Server into Redis, one after the other, each from a slot of its own; then the time from a commit to the log that has it, and the memory
+ * that one very large transaction takes.
  */
 
 const TABLES = [{ schema: 'public', name: 'User' }]
@@ -39,6 +41,13 @@ export async function run({ runs = 100_000 }: CommandOptions): Promise<CommandRe
     const nothing = await drainOurs(postgres, 'nothing', endLsn, events, () => nowhere(endLsn))
     const ours = await drainOurs(postgres, 'ours', endLsn, events, async () => logSink(await openRedisLog({ url: redis.url, name: 'bench:ours' })))
     const theirs = debezium === undefined ? undefined : await drainDebezium(postgres, redis, events)
+    const large = await measureLargeTransaction(
+      postgres,
+      redis,
+      client,
+      (rows) =>
+        `INSERT INTO "User" (email, name, bio) SELECT i || '@example.org', 'Name ' || i, repeat('biography ', 8) FROM generate_series(1, ${rows}) i`,
+    )
     const ratioToDebezium = theirs === undefined ? {} : { ratioToDebezium: ours.eventsPerSecond / theirs.eventsPerSecond }
     return {
       name: 'cdc',
@@ -48,6 +57,7 @@ export async function run({ runs = 100_000 }: CommandOptions): Promise<CommandRe
         ...ratioToDebezium,
         logP50Ms: latency['at 200/s']?.['p50Ms'] ?? Number.NaN,
         logP99Ms: latency['at 200/s']?.['p99Ms'] ?? Number.NaN,
+        largeTransactionPeakMiB: large['peakMiB'] ?? Number.NaN,
       },
       peers: {
         ...(receiver === undefined ? {} : { 'pg_recvlogical > /dev/null': receiver }),
@@ -55,6 +65,7 @@ export async function run({ runs = 100_000 }: CommandOptions): Promise<CommandRe
         'ours > Redis': ours,
         ...(theirs === undefined ? {} : { 'Debezium Server > Redis': theirs }),
         ...latency,
+        'one transaction': large,
       },
       notes: [
         'cpuSeconds: of the capturing process; pg_recvlogical has none to speak of.',

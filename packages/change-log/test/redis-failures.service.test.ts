@@ -156,8 +156,9 @@ describe('a Redis that refuses to write', () => {
 
 describe('opening a Redis log', () => {
   it('names the server that cannot be reached', async () => {
-    const url = `redis://127.0.0.1:${await freePort()}`
-    await expect(openRedisLog({ url })).rejects.toMatchObject({ code: 'log_unavailable' })
+    const port = await freePort()
+    const message = expect.stringContaining(`ECONNREFUSED 127.0.0.1:${port}`) as string
+    await expect(openRedisLog({ url: `redis://127.0.0.1:${port}` })).rejects.toMatchObject({ code: 'log_unavailable', message })
   })
 
   it('refuses Redis 5', async () => {

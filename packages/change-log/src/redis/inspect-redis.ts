@@ -1,6 +1,5 @@
 import { ChangeLogError } from '../errors.ts'
 import type { RedisClient } from './redis-connection.ts'
-import { redisError } from './redis-error.ts'
 
 const COMMANDS = ['xadd', 'xread', 'xrange', 'xrevrange', 'xtrim', 'xinfo', 'xlen', 'hset', 'hmget', 'hsetnx', 'hincrby', 'zadd', 'zrange', 'zcount']
 const MORE_COMMANDS = ['sadd', 'smembers', 'evalsha', 'eval', 'time', 'exists', 'hgetall', 'hlen', 'hdel', 'zremrangebyrank']
@@ -15,17 +14,12 @@ export interface RedisInspection {
 /**
  * Looks whether the server can carry the log.
  *
- * @throws {ChangeLogError} `log_unsupported` when it is too old or lacks commands, `log_unavailable` when it does not answer
+ * @throws {ChangeLogError} `log_unsupported` when it is too old or lacks commands
+ * @throws {Error} the client library's own, when it does not answer
  */
 export async function inspectRedis(redis: RedisClient): Promise<RedisInspection> {
-  let info: string
-  let commands: unknown
-  try {
-    info = await redis.info()
-    commands = await redis.call('COMMAND', 'INFO', ...COMMANDS, ...MORE_COMMANDS)
-  } catch (cause) {
-    throw redisError(cause, 'looking at the server')
-  }
+  const info = await redis.info()
+  const commands = await redis.call('COMMAND', 'INFO', ...COMMANDS, ...MORE_COMMANDS)
   const field = (name: string): string | undefined => new RegExp(`^${name}:(.*)$`, 'm').exec(info)?.[1]?.trim()
   const isValkey = field('server_name') === 'valkey'
   const version = (isValkey ? field('valkey_version') : undefined) ?? field('redis_version') ?? 'unknown'

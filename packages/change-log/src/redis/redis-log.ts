@@ -42,8 +42,9 @@ export async function openRedisLog(options: RedisLogOptions): Promise<ChangeLog>
     return new RedisLog(redis, keys, options, await agreeOnIdentity(redis, keys))
   } catch (cause) {
     redis.disconnect()
-    // Commands that were never sent only say that they were tried for long enough.
-    throw redisError(connectionError ?? cause, 'opening the change log')
+    // A command that was never sent only says that it waited for long enough.
+    const isUnsent = cause instanceof Error && cause.name === 'MaxRetriesPerRequestError'
+    throw redisError(isUnsent ? (connectionError ?? cause) : cause, 'opening the change log')
   }
 }
 
