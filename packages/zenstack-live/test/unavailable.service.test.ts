@@ -68,17 +68,20 @@ describe('a server that is being closed', () => {
     let letIn: (() => void) | undefined
     const door = new Promise<void>((resolve) => (letIn = resolve))
     let knocks = 0
+    let isShut = false
     const app = new Hono()
     const getClient = async () => {
       knocks++
-      await door
+      if (isShut) await door
       return client
     }
     app.use('/api/live/*', createHonoLiveHandler({ live, getClient }))
     const handler = withCommitPosition(live, () => new Response('written'))
+    expect((await app.request('/api/live/task/findMany', READ)).status).toBe(200)
+    isShut = true
     // One is at the door when it closes; the others come while it closes, and after.
     const early = app.request('/api/live/task/findMany', STREAM)
-    await vi.waitFor(() => expect(knocks).toBe(1))
+    await vi.waitFor(() => expect(knocks).toBe(2))
     const closing = live.close()
     const late = app.request('/api/live/task/findMany', STREAM)
     const lateRead = app.request('/api/live/task/findMany', READ)
