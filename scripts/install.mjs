@@ -12,11 +12,11 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const stamp = join(root, 'node_modules', '.installed-lockfile')
 const lock = join(root, '.cache', 'install.lock')
 
-/** Installs the workspace's packages, unless the lockfile is the one they were installed from. Two at once take turns. */
+/** Installs the workspace's packages, unless lockfile and settings are those they were installed from. Two at once take turns. */
 export async function install() {
-  const wanted = createHash('sha256')
-    .update(readFileSync(join(root, 'pnpm-lock.yaml')))
-    .digest('hex')
+  const hash = createHash('sha256')
+  for (const file of ['pnpm-lock.yaml', 'pnpm-workspace.yaml']) hash.update(readFileSync(join(root, file)))
+  const wanted = hash.digest('hex')
   const isInstalled = () => existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted
   if (isInstalled()) return
   mkdirSync(dirname(lock), { recursive: true })

@@ -17,4 +17,7 @@ const child = spawn(projectNode(), ['--conditions=@zenstack-live/source', join(r
 // A terminal sends Ctrl-C to both; whoever signals this process alone means the other one.
 for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
 process.on('SIGINT', () => {})
+// npm's shell does not pass signals on: when it is gone, so is whoever asked for this.
+const parent = process.ppid
+setInterval(() => process.ppid === parent || child.kill('SIGTERM'), 500).unref()
 child.on('exit', (code, signal) => process.exit(signal === null ? (code ?? 1) : 130))

@@ -33,7 +33,7 @@ process.exit(counts.failed === 0 ? 0 : 1)
 async function runVitest(group: string): Promise<Counts> {
   const report = join(reports, `${group}.json`)
   // `types` stands for two projects: as Node sees the packages, and as an app with a bundler does.
-  await run(
+  const code = await run(
     'vitest',
     [
       'run',
@@ -46,7 +46,7 @@ async function runVitest(group: string): Promise<Counts> {
     ],
     {},
   )
-  return readVitestReport(report)
+  return judged(readVitestReport(report), code, group)
 }
 
 async function runEndToEnd(): Promise<Counts> {
@@ -54,22 +54,28 @@ async function runEndToEnd(): Promise<Counts> {
   if (browser.path === undefined) return { ...NO_COUNTS, skipped: [`every browser test: ${browser.cure}`] }
   say(`Browser: ${browser.path} (${browser.origin})`)
   const report = join(reports, 'e2e.json')
-  await run('playwright', ['test', '--reporter=list,json'], {
+  const code = await run('playwright', ['test', '--reporter=list,json'], {
     CHROMIUM_PATH: browser.path,
     PLAYWRIGHT_JSON_OUTPUT_NAME: report,
     // Playwright loads the specs by itself: it has to find unbuilt packages too.
     NODE_OPTIONS: '--conditions=@zenstack-live/source',
   })
-  return readPlaywrightReport(report)
+  return judged(readPlaywrightReport(report), code, 'e2e')
 }
 
-async function run(command: string, args: string[], env: Record<string, string>): Promise<void> {
+async function run(command: string, args: string[], env: Record<string, string>): Promise<number> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } })
     child.once('error', reject)
-    // The report says what failed; the exit code says no more.
-    child.once('exit', () => resolve())
+    child.once('exit', (code) => resolve(code ?? 1))
   })
+}
+
+/** What failed outside of any test (an error nobody caught, a set-up that broke) is in no report, only in the exit code. */
+function judged(reported: Counts, code: number, group: string): Counts {
+  if (code === 0 || reported.failed > 0) return reported
+  say(`\n${group} ended with code ${code}, though no test failed: see above.`)
+  return { ...reported, failed: 1 }
 }
 
 function say(line: string): void {

@@ -1,9 +1,9 @@
-import { accessSync, constants, cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs'
+import { accessSync, chmodSync, constants, cpSync, existsSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { serverUser } from './os-user.ts'
+import { isReachable, sharedTemporaryFolder } from './reachable-folder.ts'
 
 export interface PostgresBinaries {
   initdb: string
@@ -36,27 +36,22 @@ export async function postgresBinaries(): Promise<PostgresBinaries> {
   return { initdb: join(native, 'bin', 'initdb'), postgres: join(native, 'bin', 'postgres'), version }
 }
 
-/** Whether users other than the owner may walk down to this file. */
-function isReachable(file: string): boolean {
-  for (let folder = dirname(file); ; folder = dirname(folder)) {
-    if ((statSync(folder).mode & constants.S_IXOTH) === 0) return false
-    if (folder === dirname(folder)) return true
-  }
-}
-
 function copyToReachableFolder(native: string, version: string): string {
-  const target = join(tmpdir(), `zenstack-live-postgres-${version}`)
-  if (existsSync(join(target, 'bin', 'postgres')) && isOurs(target)) return target
-  const unfinished = mkdtempSync(join(tmpdir(), 'zenstack-live-postgres-'))
+  const target = join(sharedTemporaryFolder(), `zenstack-live-postgres-${version}`)
+  const program = join(target, 'bin', 'postgres')
+  if (existsSync(program) && isOurs(target) && isReachable(program)) return target
+  const unfinished = mkdtempSync(join(sharedTemporaryFolder(), 'zenstack-live-postgres-'))
   cpSync(native, unfinished, { recursive: true, verbatimSymlinks: true })
-  mkdirSync(unfinished, { recursive: true, mode: 0o755 })
+  // `mkdtemp` makes a folder that only its owner may enter.
+  chmodSync(unfinished, 0o755)
   try {
+    if (existsSync(target) && isOurs(target) && !isReachable(program)) rmSync(target, { recursive: true, force: true })
     // Another process may have been faster; its copy is as good.
     renameSync(unfinished, target)
   } catch {
     rmSync(unfinished, { recursive: true, force: true })
   }
-  accessSync(join(target, 'bin', 'postgres'), constants.X_OK)
+  accessSync(program, constants.X_OK)
   return target
 }
 

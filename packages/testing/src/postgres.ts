@@ -1,15 +1,19 @@
 import { spawn } from 'node:child_process'
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createDatabase } from './create-database.ts'
+import { endLeftOver } from './end-left-over.ts'
 import { freePort } from './free-port.ts'
 import { serverUser } from './os-user.ts'
 import { postgresBinaries } from './postgres-binaries.ts'
+import { reachableFolder, sharedTemporaryFolder } from './reachable-folder.ts'
 import { createServerProcess } from './server-process.ts'
 
 export interface PostgresOptions {
-  /** Keep the cluster here, across restarts. By default it lives in a temporary folder that `stop` removes. */
+  /**
+   * Keep the cluster here, across restarts; where its user cannot reach that, in a folder of `/var/tmp` that stands for it. A server that
+   * was left over there is ended first. By default the cluster lives in a temporary folder that `stop` removes.
+   */
   directory?: string
   /** @defaultValue a free port */
   port?: number
@@ -55,10 +59,11 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   const { initdb, postgres } = await postgresBinaries()
   const port = options.port ?? (await freePort())
   const isTemporary = options.directory === undefined
-  const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'zenstack-live-pg-'))
+  const directory =
+    options.directory === undefined ? mkdtempSync(join(sharedTemporaryFolder(), 'zenstack-live-pg-')) : reachableFolder(options.directory)
   const url = `postgres://postgres:postgres@127.0.0.1:${port}/postgres`
   // The ready line has to be English, whatever the user's language is.
-  const spawnOptions = { ...serverUser(), env: { ...process.env, LC_MESSAGES: 'C', TZ: 'UTC' }, cwd: tmpdir() }
+  const spawnOptions = { ...serverUser(), env: { ...process.env, LC_MESSAGES: 'C', TZ: 'UTC' }, cwd: sharedTemporaryFolder() }
   const server = createServerProcess(postgres, {
     spawn: spawnOptions,
     readyLine: 'ready to accept connections',
@@ -69,6 +74,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     await server.start(['-D', directory, '-p', String(port), ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])])
   }
 
+  await endLeftOver(join(directory, 'postmaster.pid'), directory, 'SIGINT')
   if (!existsSync(join(directory, 'PG_VERSION'))) await initialize(initdb, directory, spawnOptions)
   await start()
   return {

@@ -3,12 +3,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { cacheDirectory } from './cache-directory.ts'
+import { endLeftOver } from './end-left-over.ts'
 import { freePort } from './free-port.ts'
 import { redisFromDistribution, redisOnPath, type RedisProgram } from './redis-program.ts'
 import { createServerProcess } from './server-process.ts'
 
 export interface RedisOptions {
-  /** Keep data here, across restarts. By default it lives in a temporary folder that `stop` removes. */
+  /**
+   * Keep data here, across restarts. A server that was left over there is ended first. By default data lives in a temporary folder that
+   * `stop` removes.
+   */
   directory?: string
   /** @defaultValue a free port */
   port?: number
@@ -47,6 +51,8 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   const isTemporary = options.directory === undefined
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'zenstack-live-redis-'))
   mkdirSync(directory, { recursive: true })
+  const pidFile = join(directory, 'redis.pid')
+  await endLeftOver(pidFile, directory, 'SIGTERM')
   const server = createServerProcess(program.command, { spawn: { env: { ...process.env, ...program.env } } })
   const start = async (extra: string[] = []): Promise<void> => {
     await server.start([
@@ -56,6 +62,11 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
       '127.0.0.1',
       '--dir',
       directory,
+      '--pidfile',
+      pidFile,
+      // Its command line goes on naming the folder, so that it can be known again.
+      '--set-proc-title',
+      'no',
       '--save',
       '',
       ...persistenceArgs(options),
