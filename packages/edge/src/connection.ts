@@ -1,92 +1,164 @@
-import { compareEntryIds, encodeRetry, ERROR_CODES, errorCodeOf, type ByeFrame, type Lsn, type QueryId } from '@zenstack-live/protocol'
+import {
+  compareEntryIds,
+  encodeRetry,
+  ERROR_CODES,
+  errorCodeOf,
+  type ByeFrame,
+  type LiveError,
+  type Lsn,
+  type QueryId,
+  type WireQuery,
+} from '@zenstack-live/protocol'
 import { nextConnectionStep, type ConnectionAction, type ConnectionEvent, type ConnectionPhase } from './connection-phase.ts'
 import type { EdgeContext } from './edge-context.ts'
-import { frameBytes, idBytes } from './frame-chunks.ts'
+import { frameBytes } from './frame-chunks.ts'
+import { idBlockOf, NO_ID, type IdBlock } from './id-block.ts'
 import { queryScope, type Identity } from './identity.ts'
-import { encodePosition, type Place } from './place.ts'
-import { QueryReader, type ReaderOptions } from './reader.ts'
-import type { Sink } from './sink.ts'
+import type { LiveQuery } from './live-query.ts'
+import type { Place } from './place.ts'
+import { QueryReader, type ReaderHost, type Resume } from './reader.ts'
+import type { Sink, SinkEvents } from './sink.ts'
 
-export interface ConnectionOptions {
-  context: EdgeContext
-  sink: Sink
-  identity: Identity
-  /** What positions of this connection are bound to, for an identity. */
-  scopeOf(identity: Identity): string
-  /** The text of a query, as its id was made from. */
-  textOf(q: QueryId): string
-  /** Where it resumes: the id it repeats until it may send a newer one. */
-  resumedAt: string
-  /** Asks `getClient` again. @throws {LiveError} when nobody is there any more */
-  identify(): Promise<Identity>
+/** What all connections of a process share. */
+export interface ConnectionHost {
+  readonly context: EdgeContext
+  /** Finds what keeps a query live for an identity, and opens or resumes it. @throws {LiveError} when it cannot be live */
+  begin(reader: QueryReader, identity: Identity, resume: Resume | undefined): LiveQuery
   /** Something was pushed, or the id may move: write at the end of this turn. */
   onDirty(connection: Connection): void
   onIdentity(connection: Connection, previous: Identity): void
   onClosed(connection: Connection): void
 }
 
+export interface ConnectionOptions {
+  host: ConnectionHost
+  sink: Sink
+  identity: Identity
+  /** The query that positions are bound to as well: of a connection that has only this one. */
+  onlyQuery: string | undefined
+  /** Where it resumes: the id it repeats until it may send a newer one. */
+  resumedAt: string | undefined
+  /** Asks `getClient` again. @throws {LiveError} when nobody is there any more */
+  identify(): Promise<Identity>
+}
+
 /** Clients that are sent away come back spread over this time. */
 const MIN_RETRY_MS = 500
 const RETRY_SPREAD_MS = 3_000
+/** Never pushed to: most connections have nothing to write most of the time. */
+const NOTHING: Buffer[] = []
 
-/** One stream to one client, with all its queries. */
-export class Connection {
+/**
+ * One stream to one client, with all its queries. Thousands are idle at a time, so it holds no closures and no timers: what is due
+ * by time is looked for by {@link Connection.onTick}.
+ */
+export class Connection implements ReaderHost, SinkEvents {
+  /** Whether its flush is planned: kept by whoever flushes. */
+  isPlanned = false
   readonly #options: ConnectionOptions
-  readonly #readers = new Map<QueryId, QueryReader>()
+  readonly #readers: QueryReader[] = []
   #identity: Identity
   /** What positions are bound to. Signed once per identity: per write it was over a third of what a delivery costs. */
   #scope: string
   #phase: ConnectionPhase = 'flowing'
-  #pending: Buffer[] = []
-  #sentId: string
+  #pending: Buffer[] = NOTHING
+  #sentId: IdBlock
   #sentPlace: Place | undefined
   #heldFrom: Place | undefined
   /** No id is sent before the log has passed what the snapshots of this connection show. */
   #horizon = 0n as Lsn
+  #cancelHorizon: (() => void) | undefined
   #byeReason: ByeFrame['reason'] = 'drain'
   #checks = 0
-  #cancelStall: (() => void) | undefined
-  #cancelTimers: (() => void)[] = []
+  /** Since when nothing was written, to within a tick; `undefined` when something was. */
+  #quietSinceMs: number | undefined
+  #stalledSinceMs: number | undefined
+  #checkedAtMs: number
+  readonly #retireAtMs: number
 
   constructor(options: ConnectionOptions) {
+    const { limits } = options.host.context
+    const nowMs = performance.now()
     this.#options = options
     this.#identity = options.identity
-    this.#scope = options.scopeOf(options.identity)
-    this.#sentId = options.resumedAt
-    const { limits, wheel } = options.context
-    this.#every(limits.heartbeatIntervalMs, () => this.#write(true))
-    this.#every(limits.identityMaxAgeMs, () => void this.#check())
-    const retire = wheel.after(limits.maxConnectionAgeMs * (1 - Math.random() / 10), () => {
-      this.#byeReason = 'age'
-      this.dispatch('retire')
-    })
-    this.#cancelTimers.push(retire)
+    this.#scope = this.#scopeOf(options.onlyQuery)
+    this.#sentId = options.resumedAt === undefined ? NO_ID : idBlockOf(options.resumedAt)
+    this.#checkedAtMs = nowMs
+    this.#retireAtMs = nowMs + limits.maxConnectionAgeMs * (1 - Math.random() / 10)
+  }
+
+  get context(): EdgeContext {
+    return this.#options.host.context
   }
 
   get identity(): Identity {
     return this.#identity
   }
 
-  /** Opens a query: `begin` finds what keeps it live, for whoever the connection belongs to at that time. */
-  add(q: QueryId, begin: ReaderOptions['begin']): void {
-    const { context, textOf } = this.#options
-    const reader = new QueryReader({
-      context,
-      q,
-      begin,
-      push: (block) => this.#push(block),
-      onReady: (horizon) => this.#waitForHorizon(horizon),
-      onFailed: (error) => {
-        if (!ERROR_CODES[errorCodeOf(error)].isRetryable) return
-        // It comes back after a while, and may fare better.
-        this.#byeReason = 'overloaded'
-        setImmediate(() => this.dispatch('retire'))
-      },
-      scope: () => queryScope(context.keys, this.#identity, textOf(q)),
-      isHeld: () => this.#heldFrom !== undefined,
+  get isHeld(): boolean {
+    return this.#heldFrom !== undefined
+  }
+
+  /** Opens a query, or goes on with it. */
+  add(q: QueryId, wire: WireQuery, resume: Resume | 'worthless' | undefined): void {
+    const reader = new QueryReader(this, q, wire)
+    this.#readers.push(reader)
+    reader.open(resume)
+  }
+
+  begin(reader: QueryReader, resume: Resume | undefined): LiveQuery {
+    return this.#options.host.begin(reader, this.#identity, resume)
+  }
+
+  scopeOf(queryText: string): string {
+    return this.#scopeOf(queryText)
+  }
+
+  push(block: Buffer): void {
+    if (this.#phase === 'closed') return
+    if (this.#pending === NOTHING) this.#pending = [block]
+    else this.#pending.push(block)
+    this.#options.host.onDirty(this)
+  }
+
+  onReady(horizon: Lsn): void {
+    const { hub, nudge } = this.context
+    if (horizon > this.#horizon) this.#horizon = horizon
+    if (hub.history.head.lsn >= this.#horizon) return
+    nudge()
+    this.#cancelHorizon?.()
+    this.#cancelHorizon = hub.whenPassed(this.#horizon, () => {
+      this.#cancelHorizon = undefined
+      this.#write(true)
     })
-    this.#readers.set(q, reader)
-    reader.open()
+  }
+
+  onFailed(error: LiveError): void {
+    if (!ERROR_CODES[errorCodeOf(error)].isRetryable) return
+    // It comes back after a while, and may fare better.
+    this.#byeReason = 'overloaded'
+    setImmediate(() => this.dispatch('retire'))
+  }
+
+  onRoom(): void {
+    this.dispatch('drained')
+  }
+
+  onGone(): void {
+    this.dispatch('gone')
+  }
+
+  /** Does what is due by time. */
+  onTick(nowMs: number): void {
+    const { limits } = this.context
+    if (this.#stalledSinceMs !== undefined && nowMs - this.#stalledSinceMs >= limits.maxStallMs) return this.dispatch('overdue')
+    if (nowMs >= this.#retireAtMs) {
+      this.#byeReason = 'age'
+      return this.dispatch('retire')
+    }
+    if (nowMs - this.#checkedAtMs >= limits.identityMaxAgeMs) void this.#check()
+    this.#quietSinceMs ??= nowMs
+    if (nowMs - this.#quietSinceMs >= limits.heartbeatIntervalMs) this.#write(true)
   }
 
   dispatch(event: ConnectionEvent): void {
@@ -117,18 +189,12 @@ export class Connection {
     if (place !== undefined && place !== this.#sentPlace) this.#write(true)
   }
 
-  #push(block: Buffer): void {
-    if (this.#phase === 'closed') return
-    this.#pending.push(block)
-    this.#options.onDirty(this)
-  }
-
   /** The furthest point all queries have reached; `undefined` while one of them is not there yet. */
   #reached(): Place | undefined {
-    const { hub, guards } = this.#options.context
+    const { hub, guards } = this.context
     let place = this.#heldFrom ?? hub.history.head
     if (guards.holdsIds && place.lsn < this.#horizon) return undefined
-    for (const reader of this.#readers.values()) {
+    for (const reader of this.#readers) {
       if (reader.state === 'opening') return undefined
       const behind = reader.live?.behind
       if (behind !== undefined && compareEntryIds(behind.entry, place.entry) < 0) place = behind
@@ -138,34 +204,30 @@ export class Connection {
 
   #write(isIdWanted: boolean): void {
     if (this.#phase !== 'flowing' || (this.#pending.length === 0 && !isIdWanted)) return
-    const { context, sink } = this.#options
+    const { idHead, metrics } = this.context
     const place = this.#reached()
     if (place !== undefined && place !== this.#sentPlace) {
       this.#sentPlace = place
-      this.#sentId = encodePosition(context.placeText(place), this.#scope)
+      this.#sentId = { head: idHead(place), scope: this.#scope }
     }
     // Each write ends in an id, moved or repeated: the client applies what came before it at once.
     const parts = this.#pending
-    parts.push(idBytes(this.#sentId))
-    this.#pending = []
-    context.metrics.framesSent += parts.length - 1
-    for (const part of parts) context.metrics.bytesSent += part.length
-    if (!sink.write(parts)) this.dispatch('full')
+    this.#pending = NOTHING
+    this.#quietSinceMs = undefined
+    metrics.framesSent += parts.length
+    for (const part of parts) metrics.bytesSent += part.length
+    if (!this.#options.sink.write(parts, this.#sentId)) this.dispatch('full')
   }
 
-  #waitForHorizon(horizon: Lsn): void {
-    const { hub, nudge } = this.#options.context
-    if (horizon > this.#horizon) this.#horizon = horizon
-    if (hub.history.head.lsn >= horizon) return
-    nudge()
-    this.#cancelTimers.push(hub.whenPassed(horizon, () => this.#write(true)))
+  #scopeOf(queryText: string | undefined): string {
+    return queryText === undefined ? this.#identity.fingerprint : queryScope(this.context.keys, this.#identity, queryText)
   }
 
   #act(action: ConnectionAction): void {
     switch (action) {
       case 'hold':
-        this.#heldFrom ??= this.#options.context.hub.history.head
-        for (const reader of this.#readers.values()) reader.hold()
+        this.#heldFrom ??= this.context.hub.history.head
+        for (const reader of this.#readers) reader.hold()
         return
       case 'release':
         return this.#release()
@@ -174,13 +236,13 @@ export class Connection {
       case 'reopen':
         this.#heldFrom = undefined
         // What was opened or replayed while it was in doubt was made for the one it no longer is.
-        this.#pending = []
-        for (const reader of this.#readers.values()) reader.reopen('identity')
+        this.#pending = NOTHING
+        for (const reader of this.#readers) reader.reopen('identity')
         return
       case 'end':
         return this.#options.sink.end()
       case 'cut':
-        this.#options.context.metrics.slowReadersCut++
+        this.context.metrics.slowReadersCut++
         return this.#options.sink.destroy()
       case 'say-bye':
       case 'say-auth-expired':
@@ -191,13 +253,15 @@ export class Connection {
   #release(): void {
     const from = this.#heldFrom
     this.#heldFrom = undefined
-    if (from !== undefined) for (const reader of this.#readers.values()) reader.release(from)
-    this.#options.onDirty(this)
+    if (from !== undefined) for (const reader of this.#readers) reader.release(from)
+    this.#options.host.onDirty(this)
   }
 
   async #check(): Promise<void> {
-    const { context, identify, onIdentity } = this.#options
+    const { context } = this
+    const { host, identify } = this.#options
     const number = ++this.#checks
+    this.#checkedAtMs = performance.now()
     context.metrics.identityChecks++
     let next: Identity
     try {
@@ -212,10 +276,10 @@ export class Connection {
     if (next.key === this.#identity.key) return this.dispatch('same-identity')
     const previous = this.#identity
     this.#identity = next
-    this.#scope = this.#options.scopeOf(next)
+    this.#scope = this.#scopeOf(this.#options.onlyQuery)
     this.#sentPlace = undefined
-    this.#sentId = ''
-    onIdentity(this, previous)
+    this.#sentId = NO_ID
+    host.onIdentity(this, previous)
     this.dispatch('other-identity')
   }
 
@@ -223,35 +287,26 @@ export class Connection {
     const frame = action === 'say-bye' ? frameBytes({ event: 'bye', reason: this.#byeReason }) : frameBytes({ event: 'auth-expired' })
     const retry = Buffer.from(encodeRetry(MIN_RETRY_MS + Math.random() * RETRY_SPREAD_MS), 'latin1')
     // What is held is not written: the position before it is repeated.
-    const blocks = this.#phase === 'flowing' ? this.#pending : []
-    this.#pending = []
-    this.#options.sink.write([...blocks, retry, frame, idBytes(this.#sentId)])
+    const blocks = this.#phase === 'flowing' ? this.#pending : NOTHING
+    this.#pending = NOTHING
+    this.#options.sink.write([...blocks, retry, frame], this.#sentId)
   }
 
   #watchStall(event: ConnectionEvent): void {
-    if (event !== 'full' && event !== 'drained') return
-    this.#cancelStall?.()
-    const { limits, wheel } = this.#options.context
-    this.#cancelStall = event === 'full' ? wheel.after(limits.maxStallMs, () => this.dispatch('overdue')) : undefined
-  }
-
-  #every(intervalMs: number, call: () => void): void {
-    const index = this.#cancelTimers.length
-    const again = (): void => {
-      if (this.#phase === 'closed') return
-      call()
-      this.#cancelTimers[index] = this.#options.context.wheel.after(intervalMs, again)
+    const { metrics } = this.context
+    if (event === 'full' && this.#stalledSinceMs === undefined) {
+      this.#stalledSinceMs = performance.now()
+      metrics.connectionsStalledNow++
+    } else if ((event === 'drained' || this.#phase === 'closed') && this.#stalledSinceMs !== undefined) {
+      this.#stalledSinceMs = undefined
+      metrics.connectionsStalledNow--
     }
-    this.#cancelTimers.push(this.#options.context.wheel.after(intervalMs, again))
   }
 
   #close(): void {
-    this.#cancelStall?.()
-    for (const cancel of this.#cancelTimers) cancel()
-    this.#cancelTimers = []
-    this.#pending = []
-    for (const reader of this.#readers.values()) reader.close()
-    this.#readers.clear()
-    this.#options.onClosed(this)
+    this.#cancelHorizon?.()
+    this.#pending = NOTHING
+    for (const reader of this.#readers.splice(0)) reader.close()
+    this.#options.host.onClosed(this)
   }
 }

@@ -1,6 +1,6 @@
-import { CHANGES_SEGMENT, queryId, queryText, type QueryId, type WireQuery } from '@zenstack-live/protocol'
+import { CHANGES_SEGMENT, queryId, queryText, type Limits, type QueryId, type WireQuery } from '@zenstack-live/protocol'
 import { planChanges } from './changes-plan.ts'
-import { Connection } from './connection.ts'
+import { Connection, type ConnectionHost } from './connection.ts'
 import type { EdgeContext } from './edge-context.ts'
 import { queryScope, type Identity } from './identity.ts'
 import type { SettledIdentity } from './identity-changes.ts'
@@ -9,10 +9,10 @@ import type { LiveQuery } from './live-query.ts'
 import type { LiveRequest } from './parse-live-request.ts'
 import { parsePosition, type Place } from './place.ts'
 import { planQuery } from './plan-query.ts'
-import type { QueryReader } from './reader.ts'
+import type { QueryReader, Resume } from './reader.ts'
 import type { Sink } from './sink.ts'
 import { streamResponse, type NodeSide } from './stream-response.ts'
-import { parseTicket, type Ticket } from './ticket.ts'
+import { parseTicket } from './ticket.ts'
 import type { Transaction } from './transaction.ts'
 import { turnAway } from './turn-away.ts'
 
@@ -24,15 +24,13 @@ export interface OpenRequest {
   node: NodeSide | undefined
 }
 
-interface Resume {
-  ticket: Ticket
-  from: Place
-}
-
 const MOVE_IDS_EVERY_MS = 250
 /** Streams that drain end this far apart, where there is time for it. */
 const DRAIN_STEP_MS = 20
 const DRAIN_SHARE = 0.8
+/** How often connections are looked at for what is due by time. */
+const LEAST_TICK_MS = 25
+const MOST_TICK_MS = 1_000
 
 /** All streams of this process. */
 export class Connections {
@@ -41,11 +39,13 @@ export class Connections {
   readonly #all = new Set<Connection>()
   /** By the key of the auth model's row. */
   readonly #byAuthKey = new Map<string, Set<Connection>>()
-  readonly #dirty = new Set<Connection>()
+  readonly #host: ConnectionHost
+  #dirty: Connection[] = []
   #isFlushPlanned = false
   #isDraining = false
   #movedIdsAtMs = 0
   #movingIds: NodeJS.Timeout | undefined
+  readonly #ticking: NodeJS.Timeout
 
   constructor(context: EdgeContext) {
     this.#context = context
@@ -59,6 +59,17 @@ export class Connections {
       onBatchEnd: () => this.#flushAll(),
       onReset: (reason) => this.#queries.onReset(reason),
     })
+    this.#host = {
+      context,
+      begin: (reader, identity, resume) => this.#begin(reader, identity, resume),
+      onDirty: (connection) => this.#planFlush(connection),
+      onIdentity: (connection, previous) => {
+        this.#unfile(connection, previous.authKey)
+        this.#file(connection, connection.identity.authKey)
+      },
+      onClosed: (connection) => this.#forget(connection),
+    }
+    this.#ticking = setInterval(() => this.#tick(), tickMs(context.limits)).unref()
   }
 
   get hasRoom(): boolean {
@@ -79,10 +90,7 @@ export class Connections {
     if (!this.hasRoom) return this.turnAway()
     const [only] = request.live.queries
     if (request.live.kind === 'stream-one' && only !== undefined) this.#obtainable(request.settled.identity, only)
-    return streamResponse(request.node, (sink, listen) => {
-      const connection = this.#start(request, sink)
-      listen({ onRoom: () => connection.dispatch('drained'), onGone: () => connection.dispatch('gone') })
-    })
+    return streamResponse({ node: request.node, chunks: this.#context.chunks, start: (sink, listen) => listen(this.#start(request, sink)) })
   }
 
   refreshIdentity(id: string): void {
@@ -114,6 +122,7 @@ export class Connections {
   close(): void {
     this.#isDraining = true
     clearTimeout(this.#movingIds)
+    clearInterval(this.#ticking)
     for (const connection of this.#all) connection.dispatch('retire')
   }
 
@@ -123,34 +132,22 @@ export class Connections {
     const { keys, hub, metrics, identityChanges } = this.#context
     const wires = new Map<QueryId, WireQuery>(live.queries.map((wire) => [queryId(wire), wire]))
     const [only] = live.kind === 'stream-one' ? live.queries : []
-    const scopeOf = (of: Identity): string => (only === undefined ? of.fingerprint : queryScope(keys, of, queryText(only)))
     // A connection's ids are bound to the identity; those of a JSON read, and of a connection with one query, to the query as well.
     const scopes = [...(only === undefined ? [identity.fingerprint] : []), ...live.queries.map((wire) => queryScope(keys, identity, queryText(wire)))]
     const place = live.lastEventId === undefined ? undefined : parsePosition(keys, hub.log, scopes, live.lastEventId)
     const connection = new Connection({
-      context: this.#context,
+      host: this.#host,
       sink,
       identity,
-      scopeOf,
-      textOf: (q) => queryText(wires.get(q) ?? { model: '', operation: 'findMany' }),
-      resumedAt: place === undefined ? '' : (live.lastEventId ?? ''),
-      identify: () => request.identify(),
-      onDirty: (dirty) => this.#planFlush(dirty),
-      onIdentity: (changed, previous) => {
-        this.#unfile(changed, previous.authKey)
-        this.#file(changed, changed.identity.authKey)
-      },
-      onClosed: (closed) => this.#forget(closed),
+      onlyQuery: only === undefined ? undefined : queryText(only),
+      resumedAt: place === undefined ? undefined : live.lastEventId,
+      identify: request.identify,
     })
     this.#all.add(connection)
     this.#file(connection, identity.authKey)
     metrics.connectionsNow++
     metrics.connectionsOpened++
-    for (const [q, wire] of wires) {
-      connection.add(q, (reader, isFirst) =>
-        this.#begin(reader, connection.identity, wire, isFirst ? this.#resumeOf(reader, request, wire, place) : undefined),
-      )
-    }
+    for (const [q, wire] of wires) connection.add(q, wire, this.#resumeOf(request, wire, place))
     if (wires.size === 0) this.#planFlush(connection)
     // Between the answer of `getClient` and now.
     if (identityChanges.isOutdated(request.settled)) connection.doubt(hub.history.head)
@@ -167,8 +164,8 @@ export class Connections {
     return () => this.#queries.obtain(planned, identity)
   }
 
-  #begin(reader: QueryReader, identity: Identity, wire: WireQuery, resume: Resume | undefined): LiveQuery {
-    const live = this.#obtainable(identity, wire)()
+  #begin(reader: QueryReader, identity: Identity, resume: Resume | undefined): LiveQuery {
+    const live = this.#obtainable(identity, reader.wire)()
     if (resume === undefined) live.open(reader)
     else {
       this.#context.metrics.resumes++
@@ -177,8 +174,8 @@ export class Connections {
     return live
   }
 
-  /** What a query goes on from. What it came with and is worth nothing here is answered with a reset. */
-  #resumeOf(reader: QueryReader, { live, settled }: OpenRequest, wire: WireQuery, place: Place | undefined): Resume | undefined {
+  /** What a query goes on from; `worthless` is what it came with. */
+  #resumeOf({ live, settled }: OpenRequest, wire: WireQuery, place: Place | undefined): Resume | 'worthless' | undefined {
     if (live.lastEventId === undefined) return undefined
     const scope = queryScope(this.#context.keys, settled.identity, queryText(wire))
     // On GET the position itself is bound to the query; its ids only ever left behind the horizon.
@@ -186,8 +183,7 @@ export class Connections {
     const ofTicket = wire.ticket === undefined ? undefined : parseTicket(this.#context.keys, scope, wire.ticket)
     const ticket = live.kind === 'stream-one' ? ofPosition : ofTicket
     if (place !== undefined && ticket !== undefined) return { ticket, from: place }
-    if (live.kind === 'stream-one' || wire.ticket !== undefined) reader.reset('position')
-    return undefined
+    return live.kind === 'stream-one' || wire.ticket !== undefined ? 'worthless' : undefined
   }
 
   /** Whoever the transaction may have made another is held before anything of it is given to them. */
@@ -198,7 +194,9 @@ export class Connections {
   }
 
   #planFlush(connection: Connection): void {
-    this.#dirty.add(connection)
+    if (connection.isPlanned) return
+    connection.isPlanned = true
+    this.#dirty.push(connection)
     if (this.#isFlushPlanned) return
     this.#isFlushPlanned = true
     setImmediate(() => this.#flushAll())
@@ -207,15 +205,24 @@ export class Connections {
   #flushAll(): void {
     this.#isFlushPlanned = false
     // Writing may make others dirty; they are written in the same turn.
-    for (const connection of this.#dirty) {
-      this.#dirty.delete(connection)
+    for (let index = 0; index < this.#dirty.length; index++) {
+      const connection = this.#dirty[index]
+      if (connection === undefined) continue
+      connection.isPlanned = false
       connection.flush()
     }
+    this.#dirty = []
+    this.#context.chunks.forget()
+  }
+
+  #tick(): void {
+    const nowMs = performance.now()
+    for (const connection of this.#all) connection.onTick(nowMs)
+    this.#context.chunks.forget()
   }
 
   #forget(connection: Connection): void {
     this.#all.delete(connection)
-    this.#dirty.delete(connection)
     this.#unfile(connection, connection.identity.authKey)
     this.#context.metrics.connectionsNow--
   }
@@ -232,4 +239,10 @@ export class Connections {
     connections?.delete(connection)
     if (key !== undefined && connections?.size === 0) this.#byAuthKey.delete(key)
   }
+}
+
+/** Often enough for the shortest of the times that are looked at. */
+function tickMs(limits: Limits): number {
+  const shortest = Math.min(limits.heartbeatIntervalMs, limits.maxStallMs, limits.identityMaxAgeMs, limits.maxConnectionAgeMs)
+  return Math.max(LEAST_TICK_MS, Math.min(MOST_TICK_MS, shortest / 8))
 }

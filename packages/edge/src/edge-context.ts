@@ -1,15 +1,20 @@
 import type { DataModel } from '@zenstack-live/model'
-import type { Limits, QueryId, ResultOperation } from '@zenstack-live/protocol'
+import type { Limits } from '@zenstack-live/protocol'
 import type { Asker, DatabaseAnswer, Question } from './asker.ts'
+import type { ChunkWriter } from './chunk-writer.ts'
 import type { EdgeDatabase } from './edge-database.ts'
 import type { Guards } from './guards.ts'
 import type { Hub } from './hub.ts'
 import type { IdentityChanges } from './identity-changes.ts'
+import type { IncrementalPlan } from './incremental-plan.ts'
 import type { Keys } from './keys.ts'
 import type { EdgeClient } from './live-client.ts'
 import type { Metrics } from './metrics.ts'
 import type { Place } from './place.ts'
+import type { PlannedQuery } from './plan-query.ts'
+import type { FrameFor } from './shared-frames.ts'
 import type { TimerWheel } from './timer-wheel.ts'
+import type { Transaction } from './transaction.ts'
 
 /** A few lines about what went wrong or was refused; never rows, secrets or policies. */
 export interface EdgeLogger {
@@ -32,8 +37,11 @@ export interface EdgeContext {
   readonly logger: EdgeLogger
   /** The place as positions name it; made once for each. */
   placeText(place: Place): string
-  /** The frame of these operations; one for all queries and identities whose operations are the same. */
-  sharedFrame(q: QueryId, at: Place, operations: readonly ResultOperation[]): Buffer
+  /** The id-only block of a place up to the scope; made once for each. */
+  idHead(this: void, place: Place): Buffer
+  readonly chunks: ChunkWriter
+  /** The frames of a transaction for one plan: one for all identities that see the same of it. */
+  framesOf(planned: PlannedQuery, plan: IncrementalPlan, transaction: Transaction): FrameFor
   /** Whether a field's values are kept out of the log. */
   isWithheld(model: string, field: string): boolean
   readonly readNeutralPlugins: readonly string[]

@@ -10,6 +10,8 @@ export function idBytes(position: string): Buffer {
   return Buffer.from(encodeIdBlock(position), 'latin1')
 }
 
+const CRLF = Buffer.from('\r\n', 'latin1')
+
 /**
  * The parts as one chunk of HTTP/1.1's chunked coding.
  *
@@ -21,5 +23,3 @@ export function asHttpChunk(parts: readonly Buffer[]): Buffer {
   const head = Buffer.from(`${length.toString(16)}\r\n`, 'latin1')
   return Buffer.concat([head, ...parts, CRLF], head.length + length + CRLF.length)
 }
-
-const CRLF = Buffer.from('\r\n', 'latin1')

@@ -1,7 +1,7 @@
-import { transition, type DecisionContext } from '@zenstack-live/access'
-import { presentRow, type StoredRow } from '@zenstack-live/model'
+import type { DecisionContext } from '@zenstack-live/access'
 import type { ResultOperation, SnapshotRow } from '@zenstack-live/protocol'
 import { wireKey } from './answer-rows.ts'
+import { EffectJudge } from './effect-judge.ts'
 import type { IncrementalPlan } from './incremental-plan.ts'
 import type { Keys } from './keys.ts'
 import type { PlannedQuery } from './plan-query.ts'
@@ -18,37 +18,11 @@ export function decideEffects(
   const operations: ResultOperation[] = []
   for (const effect of effects) {
     if (effect.model !== plan.rows.model) continue
-    const operation = decideEffect(plan, effect, wireKey(keys, planned, effect.key), context)
-    if (operation === 'ask-database') return operation
-    if (operation !== undefined) operations.push(operation)
+    const judgement = new EffectJudge(plan, effect, wireKey(keys, planned, effect.key)).judge(context)
+    if (judgement === 'ask-database') return judgement
+    if (judgement !== undefined) operations.push(judgement)
   }
   return operations
-}
-
-function decideEffect(plan: IncrementalPlan, effect: RowEffect, key: string, context: DecisionContext): ResultOperation | 'ask-database' | undefined {
-  const { before, after } = effect
-  const change = transition(plan.rows, before, after, context)
-  if (change.kind === 'ask-database') return 'ask-database'
-  if (change.kind === 'none') return undefined
-  // Only for a row this reader's query had: the row before it is judged as well.
-  if (change.kind === 'leave' || after === null) return { op: 'leave', key }
-  const visible = plan.rows.mask(after, context)
-  if (visible === 'ask-database') return 'ask-database'
-  const sort = sortOf(plan, visible)
-  if (sort === 'ask-database') return sort
-  if (change.kind !== 'update') return { op: 'enter', key, row: presentRow(plan.rows.model, visible, plan.fields), ...sort }
-  const changed = new Set([...change.changed].filter((name) => plan.fields.has(name)))
-  const isMoved = plan.sort !== undefined && [...change.changed].some((name) => plan.sort?.fields.has(name))
-  // A change only in fields that the reader does not get sends nothing.
-  if (changed.size === 0) return isMoved ? { op: 'move', key, ...sort } : undefined
-  const set = presentRow(plan.rows.model, visible, changed)
-  return isMoved ? { op: 'update', key, set, ...sort } : { op: 'update', key, set }
-}
-
-function sortOf(plan: IncrementalPlan, row: StoredRow): { sort?: string } | 'ask-database' {
-  if (plan.sort === undefined) return {}
-  const sort = plan.sort.sortKey(row)
-  return sort === undefined ? 'ask-database' : { sort }
 }
 
 /** The rows after these operations, in their order. */

@@ -99,10 +99,9 @@ export class IncrementalQuery implements LiveQuery {
     if (reason !== undefined) return this.#waitForAll(this.#flowing(), reason)
     if (isKeySetChanged) return this.#waitForAll(this.#flowing())
     context.metrics.rowsDecided += effects.length
-    const operations = decideEffects(context.keys, planned, plan, effects, this.#decision())
-    if (operations === 'ask-database') return this.#waitForAll(this.#flowing())
-    if (operations.length === 0) return
-    const frame = context.sharedFrame(planned.q, transaction.place, operations)
+    const frame = context.framesOf(planned, plan, transaction)(effects, this.#decision())
+    if (frame === 'ask-database') return this.#waitForAll(this.#flowing())
+    if (frame === undefined) return
     for (const reader of this.#readers) if (reader.isFlowing && !this.#hasSeen(reader, transaction)) reader.push(frame)
   }
 

@@ -1,6 +1,8 @@
 /** Counters of one edge. They only rise, but for those that say "now". */
 export interface Metrics {
   connectionsNow: number
+  /** Those whose sockets take no more. */
+  connectionsStalledNow: number
   connectionsOpened: number
   queriesNow: { incremental: number; requery: number }
   queriesOpened: { incremental: number; requery: number }
@@ -30,6 +32,7 @@ export interface Metrics {
 export function createMetrics(): Metrics {
   return {
     connectionsNow: 0,
+    connectionsStalledNow: 0,
     connectionsOpened: 0,
     queriesNow: { incremental: 0, requery: 0 },
     queriesOpened: { incremental: 0, requery: 0 },

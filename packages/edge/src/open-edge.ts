@@ -4,20 +4,21 @@ import { formatLsn, LIMITS, type Limits } from '@zenstack-live/protocol'
 import type { SchemaDef } from '@zenstackhq/schema'
 import { createAsker } from './asker.ts'
 import { checkProtection } from './check-protection.ts'
+import { ChunkWriter } from './chunk-writer.ts'
 import { Connections } from './connections.ts'
 import type { EdgeContext, EdgeLogger } from './edge-context.ts'
 import { createEdgeDatabase, type EdgeDatabase } from './edge-database.ts'
-import { createFrameCache } from './frame-cache.ts'
 import { ALL_GUARDS, type Guards } from './guards.ts'
 import { handleRequest, type RequestContext } from './handle-request.ts'
 import { Hub } from './hub.ts'
 import { IdentityChanges } from './identity-changes.ts'
 import { createIdentities } from './identity.ts'
-import { createKeys, type Keys } from './keys.ts'
+import { createKeys } from './keys.ts'
 import type { Metrics } from './metrics.ts'
-import { encodePlace, type LogName, type Place } from './place.ts'
+import { createPlaceTexts } from './place-texts.ts'
 import { Projections, type LiveProjections } from './projections.ts'
 import { stopAtSchemaMarks } from './stop-at-schema-marks.ts'
+import { createSharedFrames } from './shared-frames.ts'
 import { createTimerWheel } from './timer-wheel.ts'
 
 export interface EdgeOptions {
@@ -155,8 +156,9 @@ async function openContext(options: EdgeOptions, { metrics, onOtherTables }: Ope
       wheel,
       guards,
       logger,
-      placeText: createPlaceTexts(keys, () => hub.log),
-      sharedFrame: createFrameCache(metrics),
+      ...createPlaceTexts(keys, () => hub.log),
+      chunks: new ChunkWriter(),
+      framesOf: createSharedFrames(keys, metrics),
       isWithheld: (model, field) => withheld.has(`${model}.${field}`),
       readNeutralPlugins: options.readNeutralPlugins ?? [],
       nudge: nudge.soon,
@@ -201,17 +203,6 @@ function createNudge(database: EdgeDatabase, onError: (error: unknown) => void):
       }, NUDGE_AFTER_MS)
     },
     cancel: () => clearTimeout(timer),
-  }
-}
-
-function createPlaceTexts(keys: Keys, log: () => LogName): (place: Place) => string {
-  const texts = new WeakMap<Place, string>()
-  return (place) => {
-    const known = texts.get(place)
-    if (known !== undefined) return known
-    const text = encodePlace(keys, log(), place)
-    texts.set(place, text)
-    return text
   }
 }
 

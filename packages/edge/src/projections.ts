@@ -5,6 +5,7 @@ import type { SettledIdentity } from './identity-changes.ts'
 import { parseProjectionRequest, type ProjectionRequest } from './projection-request.ts'
 import { encodeProjectionPosition, parseProjectionPosition, type ProjectionScope } from './projection-position.ts'
 import { ProjectionStream } from './projection-stream.ts'
+import type { Sink, SinkEvents } from './sink.ts'
 import { streamResponse, type NodeSide } from './stream-response.ts'
 import { touches, type Transaction } from './transaction.ts'
 
@@ -87,7 +88,7 @@ export class Projections {
     if (registered === undefined || settled === undefined)
       throw new LiveError('forbidden', `The projection "${wanted.name.slice(0, 100)}" is not there, or not for them.`)
     if (!wanted.isStream) return this.#read(registered, wanted.id)
-    return streamResponse(node, (sink, listen) => {
+    const start = (sink: Sink, listen: (events: SinkEvents) => void): void => {
       const stream = new ProjectionStream({
         context: this.#context,
         sink,
@@ -105,7 +106,8 @@ export class Projections {
       if (this.#isClosing) return stream.dispatch('retire')
       void stream.run()
       if (identityChanges.isOutdated(settled)) stream.dispatch('doubt')
-    })
+    }
+    return streamResponse({ node, chunks: this.#context.chunks, start })
   }
 
   refreshIdentity(id: string): void {

@@ -1,24 +1,30 @@
-import { ERROR_CODES, errorCodeOf, LiveError, type Lsn, type QueryId, type ResetReason } from '@zenstack-live/protocol'
+import { ERROR_CODES, errorCodeOf, LiveError, queryText, type Lsn, type QueryId, type ResetReason, type WireQuery } from '@zenstack-live/protocol'
 import type { EdgeContext } from './edge-context.ts'
 import { frameBytes } from './frame-chunks.ts'
 import type { LiveQuery, Reader } from './live-query.ts'
 import { countIn } from './metrics.ts'
 import type { PgSnapshot } from './pg-snapshot.ts'
 import type { Place } from './place.ts'
-import { encodeTicket } from './ticket.ts'
+import { encodeTicket, type Ticket } from './ticket.ts'
 
-export interface ReaderOptions {
-  context: EdgeContext
-  q: QueryId
+/** Where a query that was open before goes on. */
+export interface Resume {
+  ticket: Ticket
+  from: Place
+}
+
+/** The connection, as its queries see it. */
+export interface ReaderHost {
+  readonly context: EdgeContext
+  /** Whether the connection takes no frames now. */
+  readonly isHeld: boolean
   push(block: Buffer): void
   /** Finds the live query for the present identity, and opens or resumes it. @throws {LiveError} when it cannot be live */
-  begin(reader: QueryReader, isFirst: boolean): LiveQuery
+  begin(reader: QueryReader, resume: Resume | undefined): LiveQuery
   onReady(horizon: Lsn): void
   onFailed(error: LiveError): void
-  /** Fingerprint of this query for the present identity. */
-  scope(): string
-  /** Whether the connection takes no frames now. */
-  isHeld(): boolean
+  /** Fingerprint of a query for the present identity. */
+  scopeOf(queryText: string): string
 }
 
 /** One query of one connection, with what the connection does to it. */
@@ -27,16 +33,18 @@ export class QueryReader implements Reader {
   isFlowing = false
   seen: PgSnapshot | undefined
   version: number | undefined
-  readonly #options: ReaderOptions
+  readonly wire: WireQuery
+  readonly #host: ReaderHost
   #state: 'opening' | 'live' | 'failed' | 'closed' = 'opening'
   #live: LiveQuery | undefined
   #isHeld = false
   /** When it became ready only after the connection was held. */
   #heldFrom: Place | undefined
 
-  constructor(options: ReaderOptions) {
-    this.q = options.q
-    this.#options = options
+  constructor(host: ReaderHost, q: QueryId, wire: WireQuery) {
+    this.q = q
+    this.wire = wire
+    this.#host = host
   }
 
   get state(): 'opening' | 'live' | 'failed' | 'closed' {
@@ -47,22 +55,24 @@ export class QueryReader implements Reader {
     return this.#live
   }
 
-  open(): void {
-    this.#begin(true)
+  /** @param resume - what it came with; what is worth nothing here is answered with a reset */
+  open(resume: Resume | 'worthless' | undefined): void {
+    if (resume === 'worthless') this.reset('position')
+    this.#begin(resume === 'worthless' ? undefined : resume)
   }
 
   push(block: Buffer): void {
-    this.#options.push(block)
+    this.#host.push(block)
   }
 
   ready(at: Place, horizon: Lsn, query: LiveQuery): void {
-    const { context, push, scope, onReady, isHeld } = this.#options
+    const host = this.#host
     this.#state = 'live'
     this.#live = query
-    const ticket = encodeTicket(context.keys, { scope: scope(), entry: at.entry, horizon, follows: query.id })
-    push(frameBytes({ event: 'ready', q: this.q, at: at.entry, engine: query.engine, shape: query.shape, ticket }))
-    onReady(horizon)
-    if (!isHeld()) return
+    const ticket = encodeTicket(host.context.keys, { scope: host.scopeOf(queryText(this.wire)), entry: at.entry, horizon, follows: query.id })
+    host.push(frameBytes({ event: 'ready', q: this.q, at: at.entry, engine: query.engine, shape: query.shape, ticket }))
+    host.onReady(horizon)
+    if (!host.isHeld) return
     this.#isHeld = true
     this.#heldFrom = at
     this.isFlowing = false
@@ -73,21 +83,21 @@ export class QueryReader implements Reader {
   }
 
   reset(reason: ResetReason): void {
-    const { context, push } = this.#options
+    const { context } = this.#host
     this.#state = 'opening'
     countIn(context.metrics.resets, reason)
-    push(frameBytes({ event: 'reset', q: this.q, at: context.hub.history.head.entry, reason }))
+    this.#host.push(frameBytes({ event: 'reset', q: this.q, at: context.hub.history.head.entry, reason }))
   }
 
   fail(error: LiveError): void {
-    const { context, push, onFailed } = this.#options
+    const { context } = this.#host
     this.#leave()
     this.#state = 'failed'
     const code = errorCodeOf(error)
     countIn(context.metrics.refusals, code)
     context.logger.warn('A query ended with an error.', { q: this.q, code, error: error.message })
-    push(frameBytes({ event: 'error', q: this.q, code, message: ERROR_CODES[code].sentence }))
-    onFailed(error)
+    this.#host.push(frameBytes({ event: 'error', q: this.q, code, message: ERROR_CODES[code].sentence }))
+    this.#host.onFailed(error)
   }
 
   /** Stops taking frames. */
@@ -111,7 +121,7 @@ export class QueryReader implements Reader {
     if (this.#state === 'closed') return
     this.#leave()
     this.reset(reason)
-    this.#begin(false)
+    this.#begin(undefined)
   }
 
   close(): void {
@@ -119,12 +129,12 @@ export class QueryReader implements Reader {
     this.#state = 'closed'
   }
 
-  #begin(isFirst: boolean): void {
+  #begin(resume: Resume | undefined): void {
     this.#state = 'opening'
     this.#isHeld = false
     this.#heldFrom = undefined
     try {
-      this.#live = this.#options.begin(this, isFirst)
+      this.#live = this.#host.begin(this, resume)
     } catch (error) {
       const code = errorCodeOf(error)
       this.fail(

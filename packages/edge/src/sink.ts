@@ -1,11 +1,14 @@
+import type { IdBlock } from './id-block.ts'
+
 /** Where the bytes of one connection go. */
 export interface Sink {
   /**
    * Writes blocks of the event stream as one piece.
    *
+   * @param id - the block that ends them
    * @returns whether there is room for more; if not, `onRoom` will be called
    */
-  write(parts: readonly Buffer[]): boolean
+  write(parts: readonly Buffer[], id?: IdBlock): boolean
   /** Bytes that were written and wait in this process. */
   readonly bufferedBytes: number
   /** Ends the stream in an orderly way. */

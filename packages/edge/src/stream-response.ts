@@ -1,5 +1,7 @@
 import type { Socket } from 'node:net'
+import type { ChunkWriter } from './chunk-writer.ts'
 import { asHttpChunk } from './frame-chunks.ts'
+import { idBlockBytes, type IdBlock } from './id-block.ts'
 import type { Sink, SinkEvents } from './sink.ts'
 
 /** Node's side of a request, as Hono's node adapter gives it in `c.env`. Only what is used. */
@@ -18,6 +20,13 @@ const HEADERS = {
 /** What a web stream may hold before it counts as full; the platform's sockets have buffers of their own. */
 const WEB_STREAM_ROOM_BYTES = 64 * 1024
 
+export interface StreamOptions {
+  node: NodeSide | undefined
+  chunks: ChunkWriter
+  /** Called when the stream can be written. @param listen - takes who is told of room and of the end */
+  start(this: void, sink: Sink, listen: (events: SinkEvents) => void): void
+}
+
 /**
  * A response whose body is written by whoever `start` is given to.
  *
@@ -25,9 +34,9 @@ const WEB_STREAM_ROOM_BYTES = 64 * 1024
  * headers of all middleware, and from then on the blocks go to the socket itself, already in chunked coding. Anywhere else, and
  * where middleware pulls the body before the head is out, the blocks go through the stream.
  */
-export function streamResponse(node: NodeSide | undefined, start: (sink: Sink, events: (events: SinkEvents) => void) => void): Response {
+export function streamResponse({ node, chunks, start }: StreamOptions): Response {
   let events: SinkEvents | undefined
-  let socketSink: Sink | undefined
+  let isOnSocket = false
   let hasStarted = false
   const isRawPossible = node !== undefined && node.incoming.httpVersionMajor === 1 && node.incoming.httpVersionMinor === 1
   let resolvePull: (() => void) | undefined
@@ -38,11 +47,15 @@ export function streamResponse(node: NodeSide | undefined, start: (sink: Sink, e
         if (!hasStarted) {
           hasStarted = true
           const socket = isRawPossible && node.outgoing.headersSent ? node.outgoing.socket : null
-          const sink = socket === null ? webSink(controller) : (socketSink = createSocketSink(socket, controller, () => events?.onRoom()))
-          start(sink, (given) => (events = given))
+          isOnSocket = socket !== null
+          const sink = socket === null ? new WebSink(controller) : new SocketSink(socket, controller, chunks)
+          start(sink, (given) => {
+            events = given
+            if (sink instanceof SocketSink) sink.events = given
+          })
         } else events?.onRoom()
         // With a socket nothing will ever come through here; the reader waits until the stream is closed.
-        if (socketSink !== undefined) return new Promise<void>((resolve) => (resolvePull = resolve))
+        if (isOnSocket) return new Promise<void>((resolve) => (resolvePull = resolve))
         return undefined
       },
       cancel() {
@@ -56,57 +69,82 @@ export function streamResponse(node: NodeSide | undefined, start: (sink: Sink, e
   return new Response(body, { status: 200, headers })
 }
 
-function createSocketSink(socket: Socket, controller: ReadableStreamDefaultController<Uint8Array>, onRoom: () => void): Sink {
-  let isWaiting = false
-  const onDrain = (): void => {
-    isWaiting = false
-    onRoom()
+type Controller = ReadableStreamDefaultController<Uint8Array>
+
+class SocketSink implements Sink {
+  events: SinkEvents | undefined
+  readonly #socket: Socket
+  readonly #controller: Controller
+  readonly #chunks: ChunkWriter
+  #isWaiting = false
+
+  constructor(socket: Socket, controller: Controller, chunks: ChunkWriter) {
+    this.#socket = socket
+    this.#controller = controller
+    this.#chunks = chunks
   }
-  return {
-    write(parts) {
-      const hasRoom = socket.write(asHttpChunk(parts))
-      if (!hasRoom && !isWaiting) {
-        isWaiting = true
-        socket.once('drain', onDrain)
-      }
-      return hasRoom
-    },
-    get bufferedBytes() {
-      return socket.writableLength
-    },
-    // Closing the stream lets the adapter end the response: it writes the last chunk.
-    end: () => closeQuietly(controller),
-    destroy: () => void socket.destroy(),
+
+  get bufferedBytes(): number {
+    return this.#socket.writableLength
+  }
+
+  write(parts: readonly Buffer[], id?: IdBlock): boolean {
+    const hasRoom = this.#socket.write(id === undefined ? asHttpChunk(parts) : this.#chunks.chunk(parts, id))
+    if (!hasRoom && !this.#isWaiting) {
+      this.#isWaiting = true
+      this.#socket.once('drain', () => {
+        this.#isWaiting = false
+        this.events?.onRoom()
+      })
+    }
+    return hasRoom
+  }
+
+  /** Closing the stream lets the adapter end the response: it writes the last chunk. */
+  end(): void {
+    closeQuietly(this.#controller)
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
   }
 }
 
-function webSink(controller: ReadableStreamDefaultController<Uint8Array>): Sink {
-  const waiting = (): number => Math.max(0, -(controller.desiredSize ?? 0))
-  return {
-    write(parts) {
-      try {
-        controller.enqueue(new Uint8Array(Buffer.concat(parts)))
-      } catch {
-        // Cancelled a moment ago; `onGone` tells.
-        return true
-      }
-      return waiting() < WEB_STREAM_ROOM_BYTES
-    },
-    get bufferedBytes() {
-      return waiting()
-    },
-    end: () => closeQuietly(controller),
-    destroy() {
-      try {
-        controller.error(new Error('The reader was too slow.'))
-      } catch {
-        // Closed already.
-      }
-    },
+class WebSink implements Sink {
+  readonly #controller: Controller
+
+  constructor(controller: Controller) {
+    this.#controller = controller
+  }
+
+  get bufferedBytes(): number {
+    return Math.max(0, -(this.#controller.desiredSize ?? 0))
+  }
+
+  write(parts: readonly Buffer[], id?: IdBlock): boolean {
+    try {
+      this.#controller.enqueue(new Uint8Array(Buffer.concat(id === undefined ? parts : [...parts, idBlockBytes(id)])))
+    } catch {
+      // Cancelled a moment ago; `onGone` tells.
+      return true
+    }
+    return this.bufferedBytes < WEB_STREAM_ROOM_BYTES
+  }
+
+  end(): void {
+    closeQuietly(this.#controller)
+  }
+
+  destroy(): void {
+    try {
+      this.#controller.error(new Error('The reader was too slow.'))
+    } catch {
+      // Closed already.
+    }
   }
 }
 
-function closeQuietly(controller: ReadableStreamDefaultController<Uint8Array>): void {
+function closeQuietly(controller: Controller): void {
   try {
     controller.close()
   } catch {
