@@ -45,7 +45,7 @@ async function examine(config: LoadedConfig): Promise<Finding[]> {
     const { refusal } = model
     // The tables of the capture are looked at above; here are the models that have none to look at.
     if (refusal === undefined || tables.some((table) => table.schema === model.table.schema && table.name === model.table.name)) return []
-    const finding: Finding = { severity: 'error', area: 'schema', message: `${model.name} cannot be live (${refusal.reason}).`, cure: refusal.cure }
+    const finding: Finding = { severity: 'error', area: 'schema', message: `${model.name} cannot be live: ${refusal.message}`, cure: refusal.cure }
     return [finding]
   })
   const secrets = secretFields(data, tables)
