@@ -25,6 +25,7 @@ startCapture({
   slot,
   tables: FUZZ_TABLES,
   sink: MUTATIONS[mutation]?.wrap?.(sink) ?? sink,
+  onState: ({ kind }) => process.send?.(kind),
   limits: {
     confirmDelayMs: Number(confirmDelayMs),
     progressIntervalMs: 50,
