@@ -1,51 +1,54 @@
-import { ExpressionUtils as E, type Expression } from '@zenstackhq/schema'
-import { compileRowPlan, type RowPlan } from '@zenstack-live/access'
+import { ExpressionUtils as E, type Expression, type SchemaDef } from '@zenstackhq/schema'
+import { AccessError, compileRowPlan, validateArgs, type RowPlan, type SlicedClient } from '@zenstack-live/access'
 import { allow, BY_CODE_POINT, createWorld, type FieldSpec } from './world.ts'
 
-const ORDERED = ['equals', 'in', 'notIn', 'lt', 'lte', 'gt', 'gte', 'between', 'not']
-const TEXT = [...ORDERED, 'contains', 'startsWith', 'endsWith', 'mode']
-const EQUAL = ['equals', 'in', 'notIn', 'not']
-const LISTS = ['equals', 'has', 'hasEvery', 'hasSome', 'isEmpty']
-const JSON_OPERATORS = [
-  'path',
-  'equals',
-  'not',
-  'string_contains',
-  'string_starts_with',
-  'string_ends_with',
-  'array_contains',
-  'array_starts_with',
-  'array_ends_with',
-]
+/** All that any type has; what ZenStack takes of it for a type, its schema factory says. */
+const OPERATORS = (
+  'equals in notIn lt lte gt gte between not contains startsWith endsWith mode has hasEvery hasSome isEmpty ' +
+  'path string_contains string_starts_with string_ends_with array_contains array_starts_with array_ends_with is isNot city zip tags'
+).split(' ')
 
-type Row = readonly [label: string, field: FieldSpec, operators: readonly string[], value: unknown]
+type Row = readonly [label: string, field: FieldSpec, value: unknown]
 
 const DATE = new Date('2024-05-05T10:00:00Z')
 const ROWS: readonly Row[] = [
-  ['String (`text`, `varchar`)', { type: 'String', column: 'text' }, TEXT, 'a'],
-  ['String `char(n)`', { type: 'String', column: 'bpchar' }, TEXT, 'a'],
-  ['String `uuid`', { type: 'String', column: 'uuid' }, TEXT, 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'],
-  ['String `citext`, `inet`, `xml`…', { type: 'String', column: 'citext' }, TEXT, 'a'],
-  ['Int', { type: 'Int', column: 'int4' }, ORDERED, 1],
-  ['BigInt', { type: 'BigInt', column: 'int8' }, ORDERED, 1n],
-  ['Float (`float8`, `real`)', { type: 'Float', column: 'float8' }, ORDERED, 1.5],
-  ['Decimal', { type: 'Decimal', column: 'numeric' }, ORDERED, 1.5],
-  ['DateTime (`timestamp`, `timestamptz`, `date`)', { type: 'DateTime', column: 'timestamp' }, ORDERED, DATE],
-  ['DateTime `time`, `timetz`', { type: 'DateTime', column: 'time' }, ORDERED, DATE],
-  ['Boolean', { type: 'Boolean', column: 'bool' }, ['equals', 'not'], true],
-  ['Enum, also `@map`ped', { type: 'Role', column: 'Role' }, EQUAL, 'ADMIN'],
-  ['Bytes', { type: 'Bytes', column: 'bytea' }, EQUAL, new Uint8Array([1])],
-  ['Json (`jsonb`)', { type: 'Json', column: 'jsonb' }, JSON_OPERATORS, 1],
-  ['Json (`json`)', { type: 'Json', column: 'json' }, JSON_OPERATORS, 1],
-  ['typed JSON (`type … @json`)', { type: 'Address', column: 'jsonb' }, ['is', 'isNot', 'city', 'zip', 'tags'], { city: 'a' }],
-  ['String[]', { type: 'String', column: 'text', array: true }, LISTS, 'a'],
-  ['Int[], BigInt[], Float[], Decimal[], Boolean[], DateTime[], Bytes[]', { type: 'Int', column: 'int4', array: true }, LISTS, 1],
-  ['Enum[]', { type: 'Role', column: 'Role', array: true }, LISTS, 'ADMIN'],
-  ['Json[]', { type: 'Json', column: 'jsonb', array: true }, LISTS, 1],
-  ['`uuid[]`, `varchar[]`, `timestamptz[]`', { type: 'String', column: 'uuid', array: true }, LISTS, 'a'],
+  ['String (`text`, `varchar`)', { type: 'String', column: 'text' }, 'a'],
+  ['String `char(n)`', { type: 'String', column: 'bpchar' }, 'a'],
+  ['String `uuid`', { type: 'String', column: 'uuid' }, 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'],
+  ['String `citext`, `inet`, `xml`…', { type: 'String', column: 'citext' }, 'a'],
+  ['String `bit`, `varbit`', { type: 'String', column: 'bit' }, '101'],
+  ['Int (`int4`, `int2`)', { type: 'Int', column: 'int4' }, 1],
+  ['Int `oid`', { type: 'Int', column: 'oid' }, 1],
+  ['BigInt', { type: 'BigInt', column: 'int8' }, 1n],
+  ['Float (`float8`, `real`)', { type: 'Float', column: 'float8' }, 1.5],
+  ['Decimal', { type: 'Decimal', column: 'numeric' }, 1.5],
+  ['Decimal `money`', { type: 'Decimal', column: 'money' }, 1.5],
+  ['DateTime (`timestamp`, `timestamptz`, `date`)', { type: 'DateTime', column: 'timestamp' }, DATE],
+  ['DateTime `time`', { type: 'DateTime', column: 'time' }, DATE],
+  ['DateTime `timetz`', { type: 'DateTime', column: 'timetz' }, DATE],
+  ['Boolean', { type: 'Boolean', column: 'bool' }, true],
+  ['Enum, also `@map`ped', { type: 'Role', column: 'Role' }, 'ADMIN'],
+  ['Bytes', { type: 'Bytes', column: 'bytea' }, new Uint8Array([1])],
+  ['Json (`jsonb`)', { type: 'Json', column: 'jsonb' }, 1],
+  ['Json (`json`)', { type: 'Json', column: 'json' }, 1],
+  ['typed JSON (`type … @json`)', { type: 'Address', column: 'jsonb' }, { city: 'a' }],
+  ['String[]', { type: 'String', column: 'text', array: true }, 'a'],
+  ['Int[], BigInt[], Float[], Decimal[], Boolean[], DateTime[], Bytes[]', { type: 'Int', column: 'int4', array: true }, 1],
+  ['Enum[]', { type: 'Role', column: 'Role', array: true }, 'ADMIN'],
+  ['Enum[], `@map`ped', { type: 'Mood', column: 'Mood', array: true }, 'SAD'],
+  ['list of typed JSON', { type: 'Address', column: 'jsonb', array: true }, { city: 'a' }],
+  ['Json[]', { type: 'Json', column: 'jsonb', array: true }, 1],
+  ['`uuid[]`, `varchar[]`, `timestamptz[]`', { type: 'String', column: 'uuid', array: true }, 'a'],
 ]
 
-const ENUMS = { Role: { name: 'Role', values: { ADMIN: 'ADMIN', USER: 'USER' } } }
+const ENUMS: NonNullable<SchemaDef['enums']> = {
+  Role: { name: 'Role', values: { ADMIN: 'ADMIN', USER: 'USER' } },
+  Mood: {
+    name: 'Mood',
+    values: { HAPPY: 'HAPPY', SAD: 'SAD' },
+    fields: { SAD: { name: 'SAD', attributes: [{ name: '@map', args: [{ name: 'name', value: E.literal('sad one') }] }] } },
+  },
+}
 const TYPES = {
   Address: {
     name: 'Address',
@@ -85,20 +88,27 @@ function verdict(plan: RowPlan): string {
 }
 
 function whereTable(collation = BY_CODE_POINT): string[] {
-  return ROWS.flatMap(([label, field, operators, value]) => {
-    const data = createWorld(
-      { M: { fields: { id, f: field }, attributes: [allow(E.literal(true))] } },
-      {
-        enums: ENUMS,
-        typeDefs: TYPES,
-        collation,
-      },
-    )
-    const byVerdict = Map.groupBy(operators, (operator) =>
-      verdict(compileRowPlan(data, { model: 'M', where: { f: filterOf(operator, field.array === true, value) }, isPolicyOn: true })),
-    )
-    return [...byVerdict].map(([said, group]) => `| ${label} | ${group.map((operator) => `\`${operator}\``).join(' ')} | ${said} |`)
+  const options = { enums: ENUMS, typeDefs: TYPES, collation }
+  const fields = Object.fromEntries(ROWS.map(([, field], index) => [`f${index}`, field]))
+  // Validators are dear to make: one model has all fields. To be decided, each has a model of its own.
+  const client = { $schema: createWorld({ M: { fields: { id, ...fields } } }, options).schema, $options: {} }
+  return ROWS.flatMap(([label, field, value], index) => {
+    const data = createWorld({ M: { fields: { id, f: field }, attributes: [allow(E.literal(true))] } }, options)
+    const filters = OPERATORS.map((operator) => [operator, filterOf(operator, field.array === true, value)] as const)
+    const taken = filters.filter(([, filter]) => isTaken(client, { [`f${index}`]: filter }))
+    const byVerdict = Map.groupBy(taken, ([, filter]) => verdict(compileRowPlan(data, { model: 'M', where: { f: filter }, isPolicyOn: true })))
+    return [...byVerdict].map(([said, group]) => `| ${label} | ${group.map(([operator]) => `\`${operator}\``).join(' ')} | ${said} |`)
   })
+}
+
+function isTaken(client: SlicedClient, where: unknown): boolean {
+  try {
+    validateArgs(client, 'M', 'findMany', { where })
+    return true
+  } catch (error) {
+    if (error instanceof AccessError) return false
+    throw error
+  }
 }
 
 const auth = (member: string): Expression => E.member(E.call('auth'), [member])
@@ -193,8 +203,11 @@ ZenStack LIVE keeps a query right in one of two ways. Where the whole decision a
 is written by the code that decides (\`vitest run --project unit packages/access/test/semantics.test.ts -u\`); fuzzers compare every line
 of it with ZenStack on Postgres (\`pnpm fuzz where\`, \`pnpm fuzz policy\`).
 
-*memory*: decided for every row. *asks*: left to the database, for the reason given. A filter that ZenStack itself refuses
-is an error in both cases.
+*memory*: decided for every row. *asks*: left to the database, for the reason given.
+
+*Refused*, with an error and before anything is read: every operator that is not listed for a type, unknown fields, compound keys outside of
+\`findUnique\`, functions such as \`$expr\`, and whatever else ZenStack's own schema of arguments refuses under the client's slicing; then arguments
+that are nested too deep, too wide or too long (\`maxArgsDepth\`, \`maxListItems\`, \`maxStringChars\`).
 
 ## Filters
 
@@ -216,7 +229,11 @@ Ignoring case is decided with the database's own table of letters, read at start
 ## Policies
 
 Rules combine as in ZenStack: one \`@@allow\` must hold and no \`@@deny\`; a deny that is unknown does not deny. Fields with read policies are NULL
-to those who may not read them, for filters and order too. Models that span tables (\`@@delegate\`) are asked.
+to those who may not read them, for filters and order too.
+
+Queries of a \`@@delegate\` and of what extends it are asked. A rule or a filter over one of their tables is decided like any other, but a record is
+made of the rows of several tables: through the base it shows the fields of the extending row, as far as that row's own policies let it, and through
+the extending model it is there only if the base's columns allow it. No change of one table says enough about it.
 
 | expression | |
 |---|---|
