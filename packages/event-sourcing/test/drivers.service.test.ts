@@ -8,6 +8,7 @@ import postgres from 'postgres'
 import { inject } from 'vitest'
 import { createEventClient } from '../src/index.ts'
 import { describeEventStore, type ContractOptions, type ContractStore } from './support/contract.ts'
+import { describeSeedSuite } from './support/seed-suite.ts'
 import type { ShopClient } from './support/shop-models.ts'
 import { shopEvents, shopProjections, type ShopEvent } from './support/shop.ts'
 
@@ -41,4 +42,19 @@ describeEventStore('the event store through postgres-js', async () => {
 describeEventStore('the event store through PGlite', async () => {
   const client = new PGlite()
   return storeOver(drizzlePglite(client), () => client.close())
+})
+
+describeSeedSuite("the seed's suite through node-postgres", async () => {
+  const pool = await openPool()
+  return { db: drizzlePg(pool), close: () => pool.end() }
+})
+
+describeSeedSuite("the seed's suite through postgres-js", async () => {
+  const client = postgres(await createDatabase(inject('postgresUrl')), { max: 16, onnotice: () => {} })
+  return { db: drizzlePostgresJs(client), close: () => client.end() }
+})
+
+describeSeedSuite("the seed's suite through PGlite", async () => {
+  const client = new PGlite()
+  return { db: drizzlePglite(client), close: () => client.close() }
 })

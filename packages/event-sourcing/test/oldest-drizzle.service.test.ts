@@ -6,6 +6,7 @@ import postgres from 'postgres'
 import { expect, inject, it, vi } from 'vitest'
 import { createEventClient } from '../src/index.ts'
 import { describeEventStore, type ContractOptions } from './support/contract.ts'
+import { describeSeedSuite } from './support/seed-suite.ts'
 import type { ShopClient } from './support/shop-models.ts'
 import { shopEvents, shopProjections, type ShopEvent } from './support/shop.ts'
 
@@ -35,4 +36,9 @@ describeEventStore('the event store through the oldest Drizzle on postgres-js', 
   const clientWith = (options: ContractOptions): ShopClient =>
     createEventClient<ShopEvent['type'], ShopEvent>(asDatabase(drizzlePostgresJs(client)), shopEvents, shopProjections, options)
   return { clientWith, close: () => client.end() }
+})
+
+describeSeedSuite("the seed's suite through the oldest Drizzle on postgres-js", async () => {
+  const client = postgres(await createDatabase(inject('postgresUrl')), { max: 16, onnotice: () => {} })
+  return { db: asDatabase(drizzlePostgresJs(client)), close: () => client.end() }
 })
