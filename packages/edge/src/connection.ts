@@ -268,8 +268,11 @@ export class Connection implements ReaderHost, SinkEvents {
       next = await identify()
     } catch (error) {
       if (number !== this.#checks || this.#phase === 'closed') return
-      context.logger.warn('A stream ended: getClient no longer knows who it belongs to.', { error: String(error) })
-      return this.dispatch('no-identity')
+      context.logger.warn('A stream ended: getClient does not say who it belongs to.', { error: String(error) })
+      if (!ERROR_CODES[errorCodeOf(error)].isRetryable) return this.dispatch('no-identity')
+      // Nobody knows now: nothing more is sent, and it comes back after a while.
+      this.#byeReason = 'overloaded'
+      return this.dispatch('retire')
     }
     // A later question knows better.
     if (number !== this.#checks || this.#phase === 'closed') return

@@ -1,5 +1,6 @@
 import type { DataModel } from '@zenstack-live/model'
-import { errorCodeOf, LiveError } from '@zenstack-live/protocol'
+import { errorCodeOf } from '@zenstack-live/protocol'
+import { askClient } from './ask-client.ts'
 import type { Connections } from './connections.ts'
 import type { EdgeContext } from './edge-context.ts'
 import { errorResponse } from './error-response.ts'
@@ -16,7 +17,7 @@ import type { NodeSide } from './stream-response.ts'
 export interface RequestContext {
   /** The URL's path behind the base: `/task/findMany`, or empty. */
   path: string
-  /** The client that answers for this request's user. Asked again while a stream lasts. */
+  /** The client that answers for this request's user. Asked again while a stream lasts. None, or an error with status 401: nobody is signed in. */
   getClient(): Promise<LiveClient> | LiveClient
   /** Clients with equal keys are set up alike; without one, only those with the very same `$options` are. */
   clientKey?(client: LiveClient): string
@@ -40,7 +41,7 @@ export async function handleRequest(
   let isStream = false
   try {
     const identify = async (): Promise<Identity> => {
-      const client = await askClient(requestContext)
+      const client = await askClient(() => requestContext.getClient())
       return identities.of(client, requestContext.clientKey?.(client))
     }
     const settle = (): Promise<SettledIdentity> => context.identityChanges.settle(identify)
@@ -66,17 +67,6 @@ export async function handleRequest(
     context.logger.warn('A live request was refused.', { path: requestContext.path, error: error instanceof Error ? error.message : String(error) })
     return errorResponse(error)
   }
-}
-
-async function askClient(requestContext: RequestContext): Promise<LiveClient> {
-  let client: LiveClient | undefined
-  try {
-    client = await requestContext.getClient()
-  } catch (cause) {
-    throw new LiveError('unauthenticated', `getClient failed: ${String(cause)}`, { cause })
-  }
-  if (client === null || client === undefined) throw new LiveError('unauthenticated', 'getClient returned no client.')
-  return client
 }
 
 /** The schema's model for a name whose first letter may be in lower case, as in URLs. */

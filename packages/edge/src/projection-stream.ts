@@ -1,4 +1,12 @@
-import { encodeProjectionFrame, encodeRetry, ERROR_CODES, type ByeFrame, type ErrorCode, type ProjectionFrame } from '@zenstack-live/protocol'
+import {
+  encodeProjectionFrame,
+  encodeRetry,
+  ERROR_CODES,
+  errorCodeOf,
+  type ByeFrame,
+  type ErrorCode,
+  type ProjectionFrame,
+} from '@zenstack-live/protocol'
 import { nextConnectionStep, type ConnectionAction, type ConnectionEvent, type ConnectionPhase } from './connection-phase.ts'
 import type { EdgeContext } from './edge-context.ts'
 import { idBytes } from './frame-chunks.ts'
@@ -129,8 +137,10 @@ export class ProjectionStream {
       settled = await authorize()
     } catch (error) {
       if (number !== this.#checks || !this.#isOpen()) return
-      context.logger.warn('A stream ended: getClient no longer knows who it belongs to.', { error: String(error) })
-      return this.dispatch('no-identity')
+      context.logger.warn('A stream ended: getClient does not say who it belongs to.', { error: String(error) })
+      if (!ERROR_CODES[errorCodeOf(error)].isRetryable) return this.dispatch('no-identity')
+      this.#byeReason = 'overloaded'
+      return this.dispatch('retire')
     }
     // A later question knows better.
     if (number !== this.#checks || !this.#isOpen()) return

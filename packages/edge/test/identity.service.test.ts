@@ -1,4 +1,5 @@
 import type { LiveClient } from '@zenstack-live/edge'
+import { LiveError } from '@zenstack-live/protocol'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
 import { openStream, wire, type TestStream } from './support/read-stream.ts'
 import { startEdge, type RunningEdge } from './support/start-edge.ts'
@@ -13,6 +14,7 @@ describe('a stream whose user changes', () => {
   let workspace: Workspace
   let running: RunningEdge
   let isSignedIn = true
+  let isStoreUp = true
   let sessionRole: 'MEMBER' | 'MANAGER' | undefined
   let isLogFree: Promise<void> = Promise.resolve()
   let onceIdentified: (() => Promise<unknown>) | undefined
@@ -34,7 +36,8 @@ describe('a stream whose user changes', () => {
 
   /** As applications do: the session names the user, the database knows the role. */
   async function getClient(): Promise<LiveClient> {
-    if (!isSignedIn) throw new Error('the session has ended')
+    if (!isSignedIn) throw new LiveError('unauthenticated', 'the session has ended')
+    if (!isStoreUp) throw new Error('the session store does not answer')
     const user = await workspace.db.user.findUniqueOrThrow({ where: { id: 'bob' } })
     const [then] = [onceIdentified]
     onceIdentified = undefined
@@ -165,5 +168,17 @@ describe('a stream whose user changes', () => {
     await stream.until(() => stream.isEnded, 'the end')
     expect(stream.frames.at(-1)).toEqual({ event: 'auth-expired' })
     isSignedIn = true
+  })
+
+  it('comes back, and is not signed out, while nobody can say who is there', async () => {
+    const stream = await opened()
+    isStoreUp = false
+    running.edge.refreshIdentity('bob')
+    await stream.until(() => stream.isEnded, 'the end')
+    expect(stream.frames.at(-1)).toEqual({ event: 'bye', reason: 'overloaded' })
+    isStoreUp = true
+    await workspace.sql(`DELETE FROM "User" WHERE id = 'bob'`)
+    const response = await fetch(`${running.base}/task/findMany`, { headers: { accept: 'text/event-stream' } })
+    expect([response.status, await response.json()]).toMatchObject([401, { error: { code: 'unauthenticated' } }])
   })
 })

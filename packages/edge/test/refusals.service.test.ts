@@ -1,9 +1,10 @@
 import { createDatabase } from '@zenstack-live/testing'
 import { schema } from '@zenstack-live/testing/workspace'
-import { ERROR_CODES, type ErrorCode } from '@zenstack-live/protocol'
+import { ERROR_CODES, LiveError, type ErrorCode } from '@zenstack-live/protocol'
 import { definePlugin, ZenStackClient } from '@zenstackhq/orm'
 import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
 import { PolicyPlugin } from '@zenstackhq/plugin-policy'
+import { HTTPException } from 'hono/http-exception'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import type { LiveClient } from '@zenstack-live/edge'
@@ -88,10 +89,15 @@ describe('what cannot be live', () => {
     const own = client
     client = () => workspace.db
     await expectRefusal('unprotected_client', '/note/findMany')
-    client = () => {
-      throw new Error('the session has ended')
+    const failing = (error: unknown) => (): never => {
+      throw error
     }
+    client = failing(new HTTPException(401, { message: 'the session has ended' }))
     await expectRefusal('unauthenticated', '/note/findMany')
+    client = failing(new LiveError('unauthenticated', 'the session has ended'))
+    await expectRefusal('unauthenticated', '/note/findMany')
+    client = failing(new Error('the session store does not answer'))
+    await expectRefusal('internal', '/note/findMany')
     const pool = new pg.Pool({ connectionString: await createDatabase(inject('postgresUrl')) })
     client = () => new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) }).$use(new PolicyPlugin())
     await expectRefusal('foreign_database', '/note/findMany')
