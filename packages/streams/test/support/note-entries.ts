@@ -1,7 +1,7 @@
 import { makeEntryId, parseLsn, type LogBatch, type Lsn } from '@zenstack-live/protocol'
 
 /** Created notes as the capture writes them, one transaction each; ranks begin at 0, or where they are told to. */
-export function noteEntries(count: number, from = 0): LogBatch[] {
+export function noteEntries(count: number, from = 0, place = 'public'): LogBatch[] {
   return Array.from({ length: count }, (_, index) => {
     const rank = from + index
     const lsn = noteLsn(rank)
@@ -17,7 +17,7 @@ export function noteEntries(count: number, from = 0): LogBatch[] {
       sequence: `[null,"${lsn}"]`,
       ts_us: ms * 1000,
       ts_ns: ms * 1_000_000,
-      schema: 'public',
+      schema: place,
       table: 'Note',
       txId: rank + 1,
       lsn: Number(lsn),

@@ -1,5 +1,6 @@
 import { createDataModel, type Catalog, type DataModel, type Model } from '@zenstack-live/model'
 import { schema } from '@zenstack-live/testing/workspace'
+import { ExpressionUtils, type SchemaDef } from '@zenstackhq/schema'
 
 const TYPES: Readonly<Record<string, string>> = {
   id: 'int4',
@@ -25,7 +26,8 @@ function requireNote(): Model {
   return model
 }
 
-function createNoteData(): DataModel {
+/** @param place - the Postgres schema that the table lies in */
+export function createNoteData(place = 'public'): DataModel {
   const columns: Catalog['tables'][string]['columns'] = {}
   for (const [name, type] of Object.entries(TYPES)) {
     const text = type === 'text' ? { collation: 'default' } : {}
@@ -39,13 +41,21 @@ function createNoteData(): DataModel {
       ...text,
     }
   }
-  const table = { schema: 'public', name: 'Note', kind: 'table', persistence: 'permanent', replicaIdentity: 'full', uniqueKeys: [['id']] } as const
+  const table = { schema: place, name: 'Note', kind: 'table', persistence: 'permanent', replicaIdentity: 'full', uniqueKeys: [['id']] } as const
   const catalog: Catalog = {
     serverVersion: 180_000,
     encoding: 'UTF8',
     timeZone: 'UTC',
     collations: { default: { provider: 'builtin', locale: 'C', isDeterministic: true } },
-    tables: { 'public.Note': { ...table, uniqueKeys: [['id']], hasRowSecurity: false, columns, foreignKeys: [] } },
+    tables: { [`${place}.Note`]: { ...table, uniqueKeys: [['id']], hasRowSecurity: false, columns, foreignKeys: [] } },
   }
-  return createDataModel(schema, catalog)
+  return createDataModel(withNotesIn(place), catalog)
+}
+
+/** As `@@schema(place)` on the model does. */
+function withNotesIn(place: string): SchemaDef {
+  const { Note } = schema.models
+  const { provider, enums, authType, plugins } = schema
+  const attribute = { name: '@@schema', args: [{ name: 'map', value: ExpressionUtils.literal(place) }] }
+  return { provider, enums, authType, plugins, models: { ...schema.models, Note: { ...Note, attributes: [...Note.attributes, attribute] } } }
 }
