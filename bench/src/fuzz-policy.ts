@@ -12,6 +12,7 @@ const DEFAULT_RUNS = 20_000
 /**
  * Random read policies of models and fields, for several users and for nobody: what memory says of each row against what ZenStack on
  * Postgres returns. A run is one row under one policy for one user. Rows take the real way: Postgres, capture, change event, model.
+ * Before the random ones come the telling ones, the same every time.
  */
 export async function run(options: CommandOptions): Promise<CommandResult> {
   const random = createRandom(options.seed ?? 1)
@@ -25,10 +26,11 @@ export async function run(options: CommandOptions): Promise<CommandResult> {
   }
   try {
     for await (const question of askTellingPolicies(await postgres.createDatabase())) take(question)
-    while (tally.cases < runs) {
+    const end = tally.cases + runs
+    while (tally.cases < end) {
       for await (const question of askPolicyCases(random, await postgres.createDatabase())) {
         take(question)
-        if (tally.cases >= runs) break
+        if (tally.cases >= end) break
       }
       progress(`${tally.cases} cases, ${tally.mismatches.length} mismatches, ${tally.asked} asked`)
     }

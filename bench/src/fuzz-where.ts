@@ -14,6 +14,7 @@ const DEFAULT_RUNS = 20_000
 /**
  * Random schemas, rows and filters: what memory says of each row against what ZenStack on Postgres returns. A run is one row under
  * one filter. Rows take the real way: Postgres, capture, change event, model.
+ * Before the random ones come the telling ones, the same every time.
  */
 export async function run(options: CommandOptions): Promise<CommandResult> {
   const random = createRandom(options.seed ?? 1)
@@ -28,10 +29,11 @@ export async function run(options: CommandOptions): Promise<CommandResult> {
   }
   try {
     for await (const question of askTellingFilters(await postgres.createDatabase())) take(question)
-    while (tally.cases < runs) {
-      for await (const question of askWhereCases(random, fairPick, await postgres.createDatabase(), runs - tally.cases)) {
+    const end = tally.cases + runs
+    while (tally.cases < end) {
+      for await (const question of askWhereCases(random, fairPick, await postgres.createDatabase(), end - tally.cases)) {
         take(question)
-        if (tally.cases >= runs) break
+        if (tally.cases >= end) break
       }
       progress(`${tally.cases} cases, ${tally.mismatches.length} mismatches, ${tally.asked} asked`)
     }
