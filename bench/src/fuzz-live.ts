@@ -1,191 +1,124 @@
-import { createLiveClient } from '@zenstack-live/client'
-import { schema } from '@zenstack-live/testing/workspace'
-import { serialize } from '@zenstackhq/client-helpers/fetch'
+import { appendFileSync, mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { cacheDirectory } from '@zenstack-live/testing'
 import { progress, type CommandOptions } from './command.ts'
-import { openLiveWorld, USERS, type LiveWorld, type UserId } from './live/live-world.ts'
-import { randomQueries, type FuzzQuery } from './live/random-queries.ts'
-import { createTokens, fill, writeOnce, type Tokens } from './live/random-writes.ts'
-import { createRandom, type Random } from './random.ts'
+import { openLiveWorld, type LiveWorld, type LiveWorldOptions } from './live/live-world.ts'
+import { runLive, WHOLE_RUN, type LiveOutcome, type LiveRun } from './live/run-live.ts'
+import { createRandom } from './random.ts'
 
 /*
- * Three people look at twenty queries each, over two edges, while the database changes at random and connections are cut. At
- * each quiet point what every client shows must be what its policy-bound client reads; and every traceable text in every byte
- * that was sent must have been readable for that person in some state of the database while it was open.
+ * Three people look at twenty queries each, over two edges, while the database changes at random and things break. See run-live.ts
+ * for what is compared, and leak-oracle.ts for what may be sent. In one run of ten the edges are processes that are killed.
  */
 
-interface Result {
+interface Result extends LiveOutcome {
   name: string
-  cases: number
-  mismatches: number
-  leaks: number
+  /** Leaks found with one protection switched off: each must be found. */
+  leakControl: Record<string, number>
+  /** All runs so far that found nothing wrong, this one included. */
+  ledger: { runs: number; cases: number }
   failed: boolean
   [kind: string]: unknown
 }
 
-const WRITES_PER_RUN = 40
-const QUERIES_PER_USER = 12
-const QUIET_MS = 8_000
-const TOKEN = /tok\d{6}x|7\d{7}/g
+const PROTECTIONS = { masking: 'masksFields', deletes: 'hidesDeleted', revocation: 'revokes', identityScope: 'scopesIdentity', keyHmac: 'hidesKeys' }
+const CONTROL_RUN: LiveRun = { writes: 60, queriesPerUser: 32, faults: 1 }
+const MAX_CONTROL_RUNS = 5
+const KILL_EVERY = 10
+const SEED_STEP = 7919
 
-/** `runs`: worlds of random queries and writes. `--mutate`: what joins snapshots and the stream is switched off. */
+/** `runs`: worlds of random queries and writes; 0 for the controls alone. `--mutate`: what joins snapshots and the stream is switched off. */
 export async function run({ seed = 1, runs = 10, mutate = false }: CommandOptions): Promise<Result> {
   const guards = mutate ? { dropsSeen: false, looksBehind: false, waitsForCause: false, holdsIds: false } : {}
-  const world = await openLiveWorld({ guards })
-  const result: Result = { name: 'live', cases: 0, mismatches: 0, leaks: 0, failed: false }
-  try {
-    for (let index = 0; index < runs; index++) {
-      const outcome = await runOnce(world, createRandom(seed + index * 7919))
-      result.cases += outcome.cases
-      result.mismatches += outcome.mismatches
-      result.leaks += outcome.leaks
-      progress(`run ${index + 1}: ${outcome.cases} comparisons, ${outcome.mismatches} mismatches, ${outcome.leaks} leaks`)
+  const seeds = Array.from({ length: runs }, (_, index) => seed + index * SEED_STEP)
+  const isKilled = (_: number, index: number): boolean => !mutate && index % KILL_EVERY === KILL_EVERY - 1
+  const outcome: LiveOutcome = { cases: 0, mismatches: 0, leaks: 0 }
+  await runAll(
+    { edgeOptions: { guards } },
+    seeds.filter((one, index) => !isKilled(one, index)),
+    outcome,
+  )
+  await runAll({ hasProcesses: true }, seeds.filter(isKilled), outcome)
+  const leakControl = mutate ? {} : await controlLeaks(seed)
+  const isBlind = Object.values(leakControl).includes(0)
+  const failed = outcome.mismatches + outcome.leaks > 0 || isBlind
+  return {
+    name: 'live',
+    ...outcome,
+    leakControl,
+    ledger: failed || mutate ? readLedger() : addToLedger({ seed, runs, cases: outcome.cases }),
+    failed,
+  }
+}
+
+async function runAll(options: LiveWorldOptions, seeds: readonly number[], outcome: LiveOutcome): Promise<void> {
+  if (seeds.length === 0) return
+  await inWorld(options, async (world) => {
+    for (const seed of seeds) {
+      const { cases, mismatches, leaks } = await runLive(world, createRandom(seed), WHOLE_RUN)
+      outcome.cases += cases
+      outcome.mismatches += mismatches
+      outcome.leaks += leaks
+      progress(`seed ${seed}${options.hasProcesses === true ? ' (killed)' : ''}: ${cases} comparisons, ${mismatches} mismatches, ${leaks} leaks`)
     }
+  })
+}
+
+/** One protection at a time is switched off: the oracle must see it. */
+async function controlLeaks(seed: number): Promise<Record<string, number>> {
+  const found: Record<string, number> = {}
+  for (const [name, guard] of Object.entries(PROTECTIONS)) {
+    await inWorld({ edgeOptions: { guards: { [guard]: false } } }, async (world) => {
+      let leaks = 0
+      for (let index = 0; index < MAX_CONTROL_RUNS && leaks === 0; index++) {
+        leaks += (await runLive(world, createRandom(seed + index), { ...CONTROL_RUN, isCompared: false })).leaks
+      }
+      found[name] = leaks
+    })
+    progress(`without ${name}: ${found[name]} leaks`)
+  }
+  return found
+}
+
+async function inWorld(options: LiveWorldOptions, use: (world: LiveWorld) => Promise<void>): Promise<void> {
+  const world = await openLiveWorld(options)
+  try {
+    await use(world)
   } finally {
     await world.close()
   }
-  return { ...result, failed: result.mismatches + result.leaks > 0 }
 }
 
-interface Watcher {
-  user: UserId
-  queries: { query: FuzzQuery; shown(): unknown }[]
-  bytes(): string
-  close(): void
+interface LedgerLine {
+  seed: number
+  runs: number
+  cases: number
 }
 
-async function runOnce(world: LiveWorld, random: Random): Promise<{ cases: number; mismatches: number; leaks: number }> {
-  const tokens = createTokens()
-  await fill(world, tokens)
-  const readable = new Map<UserId, Set<string>>(USERS.map((user) => [user, new Set()]))
-  await addReadable(world, readable)
-  const watchers = USERS.map((user) => watch(world, user, random))
-  const outcome = { cases: 0, mismatches: 0, leaks: 0 }
+function ledgerFile(): string {
+  const directory = join(cacheDirectory(), 'fuzz')
+  mkdirSync(directory, { recursive: true })
+  return join(directory, 'live.jsonl')
+}
+
+function addToLedger(line: LedgerLine): Result['ledger'] {
+  if (line.runs > 0) appendFileSync(ledgerFile(), `${JSON.stringify(line)}\n`)
+  return readLedger()
+}
+
+/** Runs of one seed count once. */
+function readLedger(): Result['ledger'] {
+  let text = ''
   try {
-    for (let write = 0; write < WRITES_PER_RUN; write++) {
-      await writeTraced(world, random, tokens, readable)
-      if (random.chance(0.08)) await fault(world, random)
-      if (write % 10 === 9) {
-        const compared = await compareAll(world, watchers)
-        outcome.cases += compared.cases
-        outcome.mismatches += compared.mismatches
-      }
-    }
-    outcome.leaks = watchers.map((watcher) => countLeaks(watcher, readable.get(watcher.user) ?? new Set())).reduce((sum, count) => sum + count, 0)
-  } finally {
-    for (const watcher of watchers) watcher.close()
+    text = readFileSync(ledgerFile(), 'utf8')
+  } catch {
+    // Nothing was kept yet.
   }
-  return outcome
+  const lines = text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as LedgerLine]))
+  const bySeed = new Map(lines.map((line) => [`${line.seed} ${line.runs}`, line]))
+  return { runs: sum([...bySeed.values()].map(({ runs }) => runs)), cases: sum([...bySeed.values()].map(({ cases }) => cases)) }
 }
 
-/** States are visited one by one, so that what could be read in each of them is known. */
-async function writeTraced(world: LiveWorld, random: Random, tokens: Tokens, readable: Map<UserId, Set<string>>): Promise<void> {
-  await writeOnce(world, random, tokens)
-  await addReadable(world, readable)
-}
-
-async function addReadable(world: LiveWorld, readable: Map<UserId, Set<string>>): Promise<void> {
-  await Promise.all(
-    USERS.map(async (user) => {
-      const client = await world.clientOf(user)
-      const all = await Promise.all([
-        client.user.findMany(),
-        client.space.findMany(),
-        client.task.findMany(),
-        client.comment.findMany(),
-        client.note.findMany(),
-      ])
-      for (const token of textOf(all).match(TOKEN) ?? []) readable.get(user)?.add(token)
-    }),
-  )
-}
-
-async function fault(world: LiveWorld, random: Random): Promise<void> {
-  const edge = random.whole(2)
-  if (random.chance(0.3)) await world.restart(edge)
-  else world.cut(edge)
-}
-
-/** One person's client, whose connections go to one edge or the other. */
-function watch(world: LiveWorld, user: UserId, random: Random): Watcher {
-  let bytes = ''
-  const live = createLiveClient(schema, {
-    endpoint: 'http://live.test',
-    identity: () => user,
-    headers: { 'x-user': user },
-    limits: { minBackoffMs: 10, maxBackoffMs: 100 },
-    async fetch(url, init) {
-      const response = await fetch(url.replace('http://live.test', world.base(random.whole(2))), init)
-      if (response.body === null) return response
-      const decoder = new TextDecoder()
-      const traced = response.body.pipeThrough(
-        new TransformStream<Uint8Array, Uint8Array>({
-          transform(chunk, controller) {
-            bytes += decoder.decode(chunk, { stream: true })
-            controller.enqueue(chunk)
-          },
-        }),
-      )
-      return new Response(traced, response)
-    },
-  })
-  const stops: (() => void)[] = []
-  const queries = randomQueries(random, QUERIES_PER_USER).map((query) => {
-    let shown: unknown
-    const operations: unknown = Reflect.get(live, query.model)
-    const describe: unknown = Reflect.get(Object(operations), query.operation)
-    if (typeof describe !== 'function') throw new TypeError(`The client has no ${query.model}.${query.operation}.`)
-    const descriptor = Reflect.apply(describe, operations, [query.args]) as Parameters<typeof live.subscribe>[0]
-    stops.push(live.subscribe(descriptor as never, (state: { data: unknown; error: unknown }) => (shown = state.error ?? state.data)))
-    return { query, shown: () => shown }
-  })
-  return {
-    user,
-    queries,
-    bytes: () => bytes,
-    close() {
-      for (const stop of stops) stop()
-      live.$close()
-    },
-  }
-}
-
-async function compareAll(world: LiveWorld, watchers: readonly Watcher[]): Promise<{ cases: number; mismatches: number }> {
-  await world.caughtUp()
-  const expected = new Map<Watcher['queries'][number], string>()
-  for (const { user, queries } of watchers) {
-    const client = await world.clientOf(user)
-    await Promise.all(queries.map(async (one) => expected.set(one, textOf(await ask(client, one.query)))))
-  }
-  const until = performance.now() + QUIET_MS
-  const different = (): Watcher['queries'] => [...expected].filter(([one, text]) => textOf(one.shown()) !== text).map(([one]) => one)
-  while (different().length > 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 20))
-  for (const one of different()) {
-    progress(
-      `MISMATCH ${JSON.stringify(one.query)}\n  expected ${expected.get(one)?.slice(0, 2_000)}\n  shown    ${textOf(one.shown()).slice(0, 2_000)}`,
-    )
-  }
-  return { cases: expected.size, mismatches: different().length }
-}
-
-function ask(client: object, query: FuzzQuery): Promise<unknown> {
-  const crud: unknown = Reflect.get(client, query.model)
-  const operation: unknown = Reflect.get(Object(crud), query.operation)
-  if (typeof operation !== 'function') throw new TypeError(`ZenStack has no ${query.model}.${query.operation}.`)
-  return Reflect.apply(operation, crud, query.args === undefined ? [] : [query.args]) as Promise<unknown>
-}
-
-function countLeaks(watcher: Watcher, readable: ReadonlySet<string>): number {
-  const sent = new Set(watcher.bytes().match(TOKEN))
-  const leaked = [...sent].filter((token) => !readable.has(token))
-  for (const token of leaked) {
-    const at = watcher.bytes().indexOf(token)
-    progress(`LEAK to ${watcher.user}: ${watcher.bytes().slice(Math.max(0, at - 600), at + 100)}`)
-  }
-  return leaked.length
-}
-
-/** Values with their types, so that 1 is not "1" and a date not its text. */
-function textOf(value: unknown): string {
-  const { data, meta } = serialize(value)
-  return JSON.stringify([data, Object(meta).values])
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0)
 }

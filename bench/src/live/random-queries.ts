@@ -1,8 +1,8 @@
 import type { Random } from '../random.ts'
-import { USERS } from './live-world.ts'
+import { USERS } from './studio.ts'
 
 export interface FuzzQuery {
-  model: 'user' | 'space' | 'member' | 'task' | 'comment' | 'note'
+  model: 'user' | 'space' | 'member' | 'task' | 'comment' | 'note' | 'tag' | 'asset' | 'picture' | 'memo'
   operation: 'findMany' | 'findFirst' | 'findUnique' | 'exists' | 'count' | 'aggregate' | 'groupBy'
   args: Record<string, unknown> | undefined
 }
@@ -78,6 +78,19 @@ const QUERIES: readonly Make[] = [
   }),
   (random) => ({ model: 'task', operation: 'findUnique', args: { where: { id: `t${1 + random.whole(6)}` } } }),
   (random) => ({ model: 'task', operation: 'count', args: { where: taskWhere(random) } }),
+  () => ({ model: 'task', operation: 'findMany', args: { orderBy: [{ id: 'asc' }], include: { tags: { orderBy: { id: 'asc' } } } } }),
+  (random) => ({
+    model: 'task',
+    operation: 'findMany',
+    args: { where: { tags: { some: { id: random.pick(['x', 'y']) } } }, orderBy: [{ id: 'asc' }] },
+  }),
+  () => ({ model: 'tag', operation: 'findMany', args: { orderBy: [{ id: 'asc' }], include: { tasks: { orderBy: { id: 'asc' } } } } }),
+  () => ({ model: 'tag', operation: 'count', args: { where: { tasks: { none: {} } } } }),
+  () => ({ model: 'asset', operation: 'findMany', args: { orderBy: [{ id: 'asc' }] } }),
+  () => ({ model: 'picture', operation: 'findMany', args: { orderBy: [{ label: 'asc' }, { id: 'asc' }] } }),
+  (random) => ({ model: 'picture', operation: 'findUnique', args: { where: { id: `a${1 + random.whole(4)}` } } }),
+  () => ({ model: 'memo', operation: 'findMany', args: { where: { text: { startsWith: 'tok' } }, orderBy: [{ id: 'asc' }] } }),
+  () => ({ model: 'asset', operation: 'groupBy', args: { by: ['kind'], _count: true, orderBy: { kind: 'asc' } } }),
   () => ({ model: 'comment', operation: 'findMany', args: { orderBy: [{ id: 'asc' }] } }),
   () => ({
     model: 'space',

@@ -1,9 +1,13 @@
 import type { Random } from '../random.ts'
-import { USERS, type LiveWorld } from './live-world.ts'
+import type { LiveWorld } from './live-world.ts'
+import { USERS } from './studio.ts'
 
 const SPACES = ['garden', 'roof', 'cellar']
 const TASKS = ['t1', 't2', 't3', 't4', 't5', 't6']
 const COMMENTS = ['c1', 'c2', 'c3', 'c4']
+const TAGS = ['x', 'y', 'z']
+const ASSETS = ['a1', 'a2', 'a3', 'a4']
+const TRUNCATED = ['"Comment"', '"Note"', '"_tagged"', '"Asset", "Picture", "Memo"', '"Member"']
 const NOTES = [1, 2, 3, 4, 5, 6]
 
 /** Every text and every number that somebody may be kept from seeing is written once only, so that bytes can be traced to it. */
@@ -20,10 +24,10 @@ export function createTokens(): Tokens {
   }
 }
 
-type Db = Pick<LiveWorld['db'], 'user' | 'space' | 'member' | 'task' | 'comment' | 'note'>
+type Db = Pick<LiveWorld['db'], 'user' | 'space' | 'member' | 'task' | 'comment' | 'note' | 'tag' | 'asset' | 'picture' | 'memo'>
 
 export async function fill(world: LiveWorld, tokens: Tokens): Promise<void> {
-  await world.sql('TRUNCATE "Comment", "Task", "Member", "Space", "Note", "User" CASCADE')
+  await world.sql('TRUNCATE "Comment", "Task", "Member", "Space", "Note", "User", "Tag", "_tagged", "Asset", "Picture", "Memo" CASCADE')
   const { db } = world
   await db.user.createMany({
     data: USERS.map((id) => ({ id, name: tokens.next(), role: id === 'ann' ? ('MANAGER' as const) : ('MEMBER' as const) })),
@@ -40,7 +44,7 @@ export async function fill(world: LiveWorld, tokens: Tokens): Promise<void> {
 
 /** One commit: one to three changes of any table. */
 export async function writeOnce(world: LiveWorld, random: Random, tokens: Tokens): Promise<void> {
-  if (random.chance(0.01)) return void (await world.sql('TRUNCATE "Comment"'))
+  if (random.chance(0.02)) return void (await world.sql(`TRUNCATE ${random.pick(TRUNCATED)}`))
   const changes = 1 + random.whole(3)
   await world.db.$transaction(async (tx) => {
     for (let index = 0; index < changes; index++) await random.pick(WRITES)(tx, random, tokens)
@@ -118,7 +122,36 @@ const changeRole: Write = (db, random) =>
   db.user.update({ where: { id: random.pick(USERS) }, data: { role: random.pick(['MEMBER', 'MANAGER'] as const) } })
 const renameUser: Write = (db, random, tokens) => db.user.update({ where: { id: random.pick(USERS) }, data: { name: tokens.next() } })
 
+const changeTag: Write = async (db, random, tokens) => {
+  const id = random.pick(TAGS)
+  if (random.chance(0.15)) return db.tag.deleteMany({ where: { id } })
+  return db.tag.upsert({ where: { id }, create: { id, name: tokens.next() }, update: { name: tokens.next() } })
+}
+
+const tagTask: Write = async (db, random) => {
+  const [task, tag] = [random.pick(TASKS), random.pick(TAGS)]
+  if ((await db.task.count({ where: { id: task } })) === 0 || (await db.tag.count({ where: { id: tag } })) === 0) return undefined
+  const tags = random.chance(0.6) ? { connect: { id: tag } } : { disconnect: { id: tag } }
+  return db.task.update({ where: { id: task }, data: { tags } })
+}
+
+const changeAsset: Write = async (db, random, tokens) => {
+  const id = random.pick(ASSETS)
+  const known = await db.asset.findUnique({ where: { id } })
+  const shared = { ownerId: random.pick(USERS), label: tokens.next() }
+  if (known !== null && random.chance(0.25)) return db.asset.delete({ where: { id } })
+  if (known?.kind === 'Memo') return db.memo.update({ where: { id }, data: random.chance(0.5) ? shared : { text: tokens.next() } })
+  if (known !== null) return db.picture.update({ where: { id }, data: random.chance(0.5) ? shared : { source: tokens.next() } })
+  if (random.chance(0.4)) return db.memo.create({ data: { id, ...shared, text: tokens.next() } })
+  return db.picture.create({ data: { id, ...shared, caption: tokens.next(), source: tokens.next() } })
+}
+
 const WRITES: readonly Write[] = [
+  changeTag,
+  tagTask,
+  tagTask,
+  changeAsset,
+  changeAsset,
   changeNote,
   changeNote,
   changeNote,

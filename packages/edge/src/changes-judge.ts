@@ -94,7 +94,9 @@ export function isReadAlike(plan: ChangesPlan, key: string, earlier: StoredRow, 
 }
 
 function deletion(plan: ChangesPlan, before: StoredRow, { context, date }: Moment): RowChange | undefined {
-  if (plan.deleted?.readable.decide(before, context) !== true) return undefined
+  if (plan.deleted === undefined) return undefined
+  if (!plan.hidesDeleted) return { type: 'deleted', date, deleted: presentRow(plan.model, before, plan.fields) }
+  if (plan.deleted.readable.decide(before, context) !== true) return undefined
   const was = plan.policy.mask(before, context)
   if (was === 'ask-database') return undefined
   const key = new Set(plan.model.idFields.filter((name) => plan.fields.has(name)))

@@ -12,7 +12,7 @@ import { tableKey, type Model } from '@zenstack-live/model'
 import { LiveError, queryId, queryText, type QueryId, type WireQuery } from '@zenstack-live/protocol'
 import type { EdgeContext } from './edge-context.ts'
 import type { Identity } from './identity.ts'
-import { shownFields } from './incremental-plan.ts'
+import { shownFields, unmasked } from './incremental-plan.ts'
 import { checkRowSecurity, checkTables, decodeArgs } from './plan-query.ts'
 
 export type ChangeKind = 'created' | 'updated' | 'deleted'
@@ -32,6 +32,8 @@ export interface ChangesPlan {
   readonly model: Model
   /** Who may read a row at all, and which of its fields. */
   readonly policy: RowPlan
+  /** Of a deleted row the key is told, and only to those who could read it. */
+  readonly hidesDeleted: boolean
   readonly created: ChangeFilter | undefined
   readonly updated: { readonly before: ChangeFilter | undefined; readonly after: ChangeFilter | undefined } | undefined
   readonly deleted: ChangeFilter | undefined
@@ -118,7 +120,8 @@ function makePlan(context: EdgeContext, identity: Identity, wire: WireQuery, tex
     q: queryId(wire),
     text,
     model,
-    policy,
+    policy: context.guards.masksFields ? policy : unmasked(policy),
+    hidesDeleted: context.guards.hidesDeleted,
     created: filterOf(created),
     updated: updated === undefined ? undefined : { before: filterOf(updated.before), after: filterOf(updated.after) },
     deleted: filterOf(deleted),

@@ -1,5 +1,5 @@
 /**
- * What joins snapshots and the stream exactly. Tests switch one off at a time to see that it is needed; nothing else may.
+ * What joins snapshots and the stream exactly, and what keeps from readers what is not theirs. Tests switch one off at a time to see that it is needed; nothing else may.
  *
  * @internal
  */
@@ -14,6 +14,27 @@ export interface Guards {
   holdsIds: boolean
   /** Where rows decide who somebody is, an answer counts only when the log has passed what it shows. */
   holdsAnswers: boolean
+  /** Fields that a reader may not read are NULL to it. */
+  masksFields: boolean
+  /** Of a deleted row its key is told, and only to those who could read it. */
+  hidesDeleted: boolean
+  /** Who loses a membership or a role is shown no more. */
+  revokes: boolean
+  /** Answers, positions and tickets belong to an identity. */
+  scopesIdentity: boolean
+  /** Keys that a reader does not see go out as keyed hashes. */
+  hidesKeys: boolean
 }
 
-export const ALL_GUARDS: Guards = { dropsSeen: true, looksBehind: true, waitsForCause: true, holdsIds: true, holdsAnswers: true }
+export const ALL_GUARDS: Guards = {
+  dropsSeen: true,
+  looksBehind: true,
+  waitsForCause: true,
+  holdsIds: true,
+  holdsAnswers: true,
+  masksFields: true,
+  hidesDeleted: true,
+  revokes: true,
+  scopesIdentity: true,
+  hidesKeys: true,
+}

@@ -40,9 +40,9 @@ export class IdentityChanges {
   #clock = 0
   #isClosed = false
 
-  constructor(data: DataModel, database: EdgeDatabase) {
+  constructor(data: DataModel, database: EdgeDatabase, isOn = true) {
     this.#model = data.schema.authType === undefined ? undefined : data.models.get(data.schema.authType)
-    this.#table = this.#model === undefined ? undefined : `${this.#model.table.schema}.${this.#model.table.name}`
+    this.#table = this.#model === undefined || !isOn ? undefined : `${this.#model.table.schema}.${this.#model.table.name}`
     this.#database = database
     const { names, isWhole } = authMembers(data)
     this.decidesAnswers = this.#model !== undefined && (isWhole || [...names].some((name) => this.#model?.idFields.includes(name) !== true))

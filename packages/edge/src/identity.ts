@@ -33,6 +33,8 @@ export function createIdentities(options: {
   keys: Keys
   readNeutralPlugins: readonly string[]
   check(client: LiveClient): void
+  /** `false` lets everybody be one. For tests only. */
+  isScoped?: boolean
 }): Identities {
   const { data, database, keys } = options
   const optionNumbers = new WeakMap<object, number>()
@@ -51,7 +53,7 @@ export function createIdentities(options: {
       const auth = authOf(client)
       // A plugin may read all of `auth()`; policies read what can be found out.
       const { isIncrementalAllowed } = clientFacts(client.$options, { readNeutralPlugins: options.readNeutralPlugins })
-      const projection = isIncrementalAllowed ? authText(data, auth) : stableText(auth)
+      const projection = options.isScoped === false ? '' : isIncrementalAllowed ? authText(data, auth) : stableText(auth)
       const setUp = clientKey === undefined ? `#${numberOf(client.$options)}` : `=${clientKey}`
       const key = `${setUp} ${projection}`
       const bound = await database.bind(client)

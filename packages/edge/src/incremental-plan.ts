@@ -61,7 +61,17 @@ export function planIncremental(context: EdgeContext, asked: Asked): { plan: Inc
   if (reasons.length > 0) return { reasons: [...new Set(reasons)] }
   const { isPolicyOn } = asked
   const interestOf = (of: InterestContext): Interest => interestOfQuery(data, { model: model.name, where: args['where'], isPolicyOn, context: of })
-  return { plan: { rows, sort, fields, exactTimes, interestOf } }
+  return { plan: { rows: context.guards.masksFields ? rows : unmasked(rows), sort, fields, exactTimes, interestOf } }
+}
+
+/** The same plan, but for what it hides. For tests only. */
+export function unmasked(rows: RowPlan): RowPlan {
+  return new Proxy(rows, { get: (plan, name) => (name === 'mask' ? (row: unknown) => row : boundMember(plan, name)) })
+}
+
+function boundMember(plan: RowPlan, name: string | symbol): unknown {
+  const member: unknown = Reflect.get(plan, name)
+  return typeof member === 'function' ? (member.bind(plan) as unknown) : member
 }
 
 /** Tables an incremental query looks at: its own, and those of its key sets. */

@@ -50,7 +50,7 @@ export class KeySetHolder {
 
   /** Takes a transaction in. @returns whether the set of keys is another now, or not known any more */
   take(transaction: Transaction): boolean {
-    if (this.#set === undefined || !transaction.tables.has(this.#table)) return false
+    if (this.#set === undefined || !transaction.tables.has(this.#table) || !this.#context.guards.revokes) return false
     const result = transaction.unknown.has(this.#table) ? 'unknown' : this.#apply(this.#set, transaction.effects)
     if (result === 'unknown') this.forget()
     return result !== 'same'

@@ -84,7 +84,7 @@ export async function openEdge(options: EdgeOptions, host: OpenEdgeHost): Promis
 function createOpenEdge(options: EdgeOptions, context: EdgeContext, close: () => Promise<void>): OpenEdge {
   const { data, database, keys, hub, metrics, readNeutralPlugins } = context
   const check = (client: Parameters<typeof checkProtection>[0]): void => checkProtection(client, options.dangerouslyAllowUnprotected === true)
-  const identities = createIdentities({ data, database, keys, readNeutralPlugins, check })
+  const identities = createIdentities({ data, database, keys, readNeutralPlugins, check, isScoped: context.guards.scopesIdentity })
   const connections = new Connections(context)
   const projections = new Projections(context, options.projections ?? {})
   return {
@@ -138,7 +138,7 @@ async function openContext(options: EdgeOptions, { metrics, onOtherTables }: Ope
     const wheel = createTimerWheel()
     const asker = createAsker({ limits, metrics })
     const guards = { ...ALL_GUARDS, ...options.guards }
-    const identityChanges = new IdentityChanges(data, database)
+    const identityChanges = new IdentityChanges(data, database, guards.revokes)
     const context: EdgeContext = {
       data,
       hub,

@@ -94,7 +94,7 @@ function makePlan(context: EdgeContext, identity: Identity, wire: WireQuery, tex
     tables: dependencies.unknown.length === 0 ? dependencies.tables : allTables(context),
     readsNow: dependencies.readsNow,
     hiddenFields,
-    isKeyHidden: hiddenFields.size > 0,
+    isKeyHidden: hiddenFields.size > 0 && context.guards.hidesKeys,
     isKeyReadable,
     incremental: 'plan' in choice ? choice.plan : undefined,
     reasons: 'plan' in choice ? [] : choice.reasons,

@@ -1,0 +1,22 @@
+import { openRedisLog } from '@zenstack-live/change-log'
+import { createEdge } from '@zenstack-live/edge'
+import { schema } from '@zenstack-live/testing/studio'
+import pg from 'pg'
+import { serveEdge } from './serve-edge.ts'
+import { createStudio, SECRET } from './studio.ts'
+
+/** What an edge of its own process is told. */
+export interface EdgeJob {
+  databaseUrl: string
+  redisUrl: string
+  port: number
+}
+
+// A process that is killed at random, so nothing here closes anything.
+const job = JSON.parse(process.argv[2] ?? '{}') as EdgeJob
+const pool = new pg.Pool({ connectionString: job.databaseUrl, max: 4 })
+pool.on('error', () => {})
+const log = await openRedisLog({ url: job.redisUrl })
+const edge = await createEdge({ schema, log, database: { url: job.databaseUrl }, secret: SECRET })
+await serveEdge(() => edge, createStudio(pool), job.port)
+process.stdout.write('ready\n')

@@ -1,0 +1,69 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import type { ChangeLog } from '@zenstack-live/change-log'
+import { createEdge, type EdgeOptions } from '@zenstack-live/edge'
+import { freePort } from '@zenstack-live/testing'
+import { schema } from '@zenstack-live/testing/studio'
+import type { EdgeJob } from './edge-process.ts'
+import { portOf, serveEdge } from './serve-edge.ts'
+import { SECRET, type Studio } from './studio.ts'
+
+/** One edge and its server, however it runs. */
+export interface FuzzedEdge {
+  readonly base: string
+  /** Ends all its connections, as a broken network does. */
+  cut(): void
+  /** Ends it and starts another in its place, on the same port. */
+  restart(): Promise<void>
+  close(): Promise<void>
+}
+
+export async function edgeInProcess(log: ChangeLog, url: string, studio: Studio, options: Partial<EdgeOptions>): Promise<FuzzedEdge> {
+  const make = () => createEdge({ schema, log, database: { url }, secret: SECRET, ...options })
+  let edge = await make()
+  const server = await serveEdge(() => edge, studio)
+  return {
+    base: `http://127.0.0.1:${portOf(server)}/api/live`,
+    cut: () => server.closeAllConnections(),
+    async restart() {
+      const old = edge
+      edge = await make()
+      server.closeAllConnections()
+      await old.close()
+    },
+    async close() {
+      await edge.close()
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+}
+
+/** A process that is killed without a word. */
+export async function edgeOfItsOwn(databaseUrl: string, redisUrl: string): Promise<FuzzedEdge> {
+  const port = await freePort()
+  const start = (): Promise<ChildProcess> => startProcess({ databaseUrl, redisUrl, port })
+  let child = await start()
+  const kill = async (): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    const isGone = once(child, 'exit')
+    child.kill('SIGKILL')
+    await isGone
+  }
+  const restart = async (): Promise<void> => {
+    await kill()
+    child = await start()
+  }
+  return { base: `http://127.0.0.1:${port}/api/live`, cut: () => void child.kill('SIGKILL'), restart, close: kill }
+}
+
+async function startProcess(job: EdgeJob): Promise<ChildProcess> {
+  const file = fileURLToPath(new URL('edge-process.ts', import.meta.url))
+  const child = spawn(process.execPath, ['--conditions=@zenstack-live/source', file, JSON.stringify(job)], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const isUp = once(child.stdout, 'data')
+  const isGone = once(child, 'exit').then(() => Promise.reject(new Error('An edge of its own ended before it was up.')))
+  await Promise.race([isUp, isGone])
+  isGone.catch(() => {})
+  return child
+}

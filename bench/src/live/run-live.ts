@@ -1,0 +1,114 @@
+import { serialize } from '@zenstackhq/client-helpers/fetch'
+import { progress } from '../command.ts'
+import type { Random } from '../random.ts'
+import { createLeakOracle } from './leak-oracle.ts'
+import type { LiveWorld } from './live-world.ts'
+import type { FuzzQuery } from './random-queries.ts'
+import { createTokens, fill, writeOnce } from './random-writes.ts'
+import { USERS } from './studio.ts'
+import { createWatcher, type WatchedQuery, type Watcher } from './watcher.ts'
+
+export interface LiveRun {
+  writes: number
+  queriesPerUser: number
+  faults: number
+  /** Whether what is shown is compared, and not only what was sent. @defaultValue true */
+  isCompared?: boolean
+}
+
+export interface LiveOutcome {
+  cases: number
+  mismatches: number
+  leaks: number
+}
+
+/** The issue's size: three people with twenty queries each, two hundred writes, five faults. */
+export const WHOLE_RUN: LiveRun = { writes: 200, queriesPerUser: 20, faults: 5 }
+
+const QUIET_POINTS = 5
+const QUIET_MS = 20_000
+const LOOK_EVERY_MS = 20
+
+/**
+ * Several people look at queries while the database changes at random and things break. At each quiet point what every client shows
+ * must be what its policy-bound client reads; and all that was sent must have been readable.
+ */
+export async function runLive(
+  world: LiveWorld,
+  random: Random,
+  { writes, queriesPerUser, faults, isCompared = true }: LiveRun,
+): Promise<LiveOutcome> {
+  const tokens = createTokens()
+  const oracle = createLeakOracle(world)
+  await fill(world, tokens)
+  await oracle.observe()
+  const watchers = USERS.map((user) => createWatcher(world, user, random, queriesPerUser))
+  const outcome: LiveOutcome = { cases: 0, mismatches: 0, leaks: 0 }
+  const faultAt = new Set(Array.from({ length: faults }, () => random.whole(writes)))
+  const pause = Math.ceil(writes / QUIET_POINTS)
+  try {
+    for (let write = 1; write <= writes; write++) {
+      await writeOnce(world, random, tokens)
+      await oracle.observe()
+      if (faultAt.has(write)) await breakSomething(world, watchers, random)
+      if (write % pause !== 0) continue
+      if (!isCompared) {
+        await world.caughtUp()
+        continue
+      }
+      const compared = await compareAll(world, watchers)
+      outcome.cases += compared.cases
+      outcome.mismatches += compared.mismatches
+    }
+    for (const { answers, hiddenKeyQueries } of watchers) {
+      for (const { user, bytes } of answers) outcome.leaks += oracle.countLeaks(user, bytes, hiddenKeyQueries)
+    }
+  } finally {
+    for (const watcher of watchers) watcher.close()
+  }
+  return outcome
+}
+
+async function breakSomething(world: LiveWorld, watchers: readonly Watcher[], random: Random): Promise<void> {
+  const edge = random.pick([...world.edges])
+  const kind = random.pick(['cut', 'restart', 'sign-out', 'redis'] as const)
+  if (kind === 'sign-out') return random.pick([...watchers]).become(random.pick([...USERS, 'nobody'] as const))
+  if (kind === 'redis' && world.restartRedis !== undefined) return world.restartRedis()
+  if (kind === 'restart') return edge.restart()
+  edge.cut()
+  // A process that was cut off is gone: another takes its place.
+  if (world.restartRedis !== undefined) await edge.restart()
+}
+
+async function compareAll(world: LiveWorld, watchers: readonly Watcher[]): Promise<Pick<LiveOutcome, 'cases' | 'mismatches'>> {
+  await world.caughtUp()
+  const expected = new Map<WatchedQuery, string>()
+  for (const { user, queries } of watchers) {
+    const client = await world.clientOf(user)
+    await Promise.all(queries.map(async (one) => expected.set(one, textOf(await ask(client, one.query)))))
+  }
+  const different = (): WatchedQuery[] => [...expected].filter(([one, text]) => textOf(one.shown()) !== text).map(([one]) => one)
+  const until = performance.now() + QUIET_MS
+  while (different().length > 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
+  const wrong = different()
+  for (const one of wrong) {
+    const { user } = watchers.find(({ queries }) => queries.includes(one)) ?? { user: '?' }
+    const facts = [`expected ${expected.get(one)?.slice(0, 2_000)}`, `shown    ${textOf(one.shown()).slice(0, 2_000)}`]
+    progress([`MISMATCH of ${user}: ${JSON.stringify(one.query)}`, ...facts].join('\n  '))
+  }
+  return { cases: expected.size, mismatches: wrong.length }
+}
+
+function ask(client: object, query: FuzzQuery): Promise<unknown> {
+  const crud: unknown = Reflect.get(client, query.model)
+  const operation: unknown = Reflect.get(Object(crud), query.operation)
+  if (typeof operation !== 'function') throw new TypeError(`ZenStack has no ${query.model}.${query.operation}.`)
+  return Reflect.apply(operation, crud, query.args === undefined ? [] : [query.args]) as Promise<unknown>
+}
+
+/** Values with their types, so that 1 is not "1" and a date not its text. */
+function textOf(value: unknown): string {
+  if (value instanceof Error) return `${value.name}: ${value.message}`
+  const { data, meta } = serialize(value)
+  return JSON.stringify([data, Object(meta).values])
+}
