@@ -3,6 +3,7 @@ import { ZenStackClient, type ClientContract, type ClientOptions } from '@zensta
 import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
 import type { SchemaDef } from '@zenstackhq/schema'
 import pg from 'pg'
+import { BoundClient } from './bound-client.ts'
 import type { EdgeClient, LiveClient, QueryBuilder } from './live-client.ts'
 
 /** The edge's own connections to Postgres: a bounded pool that the application's requests do not share. */
@@ -83,7 +84,7 @@ export function createEdgeDatabase(options: { url: string; schema: SchemaDef; li
       bound.set(key, pending)
       try {
         const { base } = await pending.then((done) => (settled.set(key, done), done))
-        return base.$setAuth(client.$auth ?? undefined)
+        return new BoundClient(base, client.$auth)
       } catch (error) {
         bound.delete(key)
         throw error

@@ -74,9 +74,15 @@ function boundMember(plan: RowPlan, name: string | symbol): unknown {
   return typeof member === 'function' ? (member.bind(plan) as unknown) : member
 }
 
-/** Tables an incremental query looks at: its own, and those of its key sets. */
+const tablesOfPlans = new WeakMap<IncrementalPlan, ReadonlySet<string>>()
+
+/** Tables an incremental query looks at: its own, and those of its key sets. One set for all queries of a plan. */
 export function incrementalTables(plan: IncrementalPlan): ReadonlySet<string> {
-  return new Set([tableKey(plan.rows.model.table), ...plan.rows.keySets.map((set) => tableKey(set.model.table))])
+  const known = tablesOfPlans.get(plan)
+  if (known !== undefined) return known
+  const tables = new Set([tableKey(plan.rows.model.table), ...plan.rows.keySets.map((set) => tableKey(set.model.table))])
+  tablesOfPlans.set(plan, tables)
+  return tables
 }
 
 /** The scalar fields of the result; `undefined` when it holds more than those. */

@@ -42,6 +42,7 @@ interface Opened {
 type Operations = ResultOperation[] | 'unknown'
 
 const MAX_PAUSE_MS = 500
+const NO_KEY_SETS: ReadonlyMap<string, KeySetHolder> = new Map()
 
 /**
  * A query that memory decides: it holds no rows, only readers. Each change is judged by the row before it and after it; the
@@ -54,7 +55,8 @@ export class IncrementalQuery implements LiveQuery {
   readonly tables: ReadonlySet<string>
   readonly #options: IncrementalOptions
   readonly #table: string
-  readonly #keySetsById: ReadonlyMap<string, KeySetHolder>
+  /** Whom it judges for. No plan that memory decides reads the time. */
+  readonly #decision: InterestContext
   readonly #readers = new Set<Reader>()
   readonly #opening = new Set<Reader>()
   #isAsking = false
@@ -62,7 +64,9 @@ export class IncrementalQuery implements LiveQuery {
   constructor(options: IncrementalOptions) {
     this.#options = options
     this.#table = tableKey(options.plan.rows.model.table)
-    this.#keySetsById = new Map(options.keySets.map((holder) => [holder.spec.id, holder]))
+    const { identity, keySets } = options
+    const keySetsById = keySets.length === 0 ? NO_KEY_SETS : new Map(keySets.map((holder) => [holder.spec.id, holder]))
+    this.#decision = { auth: identity.auth, now: 0, keySets: keySetsById }
     this.tables = incrementalTables(options.plan)
   }
 
@@ -99,7 +103,7 @@ export class IncrementalQuery implements LiveQuery {
     if (reason !== undefined) return this.#waitForAll(this.#flowing(), reason)
     if (isKeySetChanged) return this.#waitForAll(this.#flowing())
     context.metrics.rowsDecided += effects.length
-    const frame = context.framesOf(planned, plan, transaction)(effects, this.#decision())
+    const frame = context.framesOf(planned, plan, transaction)(effects, this.#decision)
     if (frame === 'ask-database') return this.#waitForAll(this.#flowing())
     if (frame === undefined) return
     for (const reader of this.#readers) if (reader.isFlowing && !this.#hasSeen(reader, transaction)) reader.push(frame)
@@ -117,17 +121,13 @@ export class IncrementalQuery implements LiveQuery {
     return [...this.#readers].filter((reader) => reader.isFlowing)
   }
 
-  #decision(): InterestContext {
-    return { auth: this.#options.identity.auth, now: Date.now(), keySets: this.#keySetsById }
-  }
-
   /** What these transactions do to the result, taken together. */
   #operationsOf(transactions: readonly Transaction[]): Operations {
     const { context, planned, plan, keySets } = this.#options
     if (transactions.some((one) => one.unknown.has(this.#table)) || keySets.some((holder) => holder.isTouchedBy(transactions))) return 'unknown'
     const effects = netEffects(transactions.flatMap((one) => one.effects))
     context.metrics.rowsDecided += effects.length
-    const operations = decideEffects(context.keys, planned, plan, effects, this.#decision())
+    const operations = decideEffects(context.keys, planned, plan, effects, this.#decision)
     return operations === 'ask-database' ? 'unknown' : operations
   }
 
@@ -184,7 +184,7 @@ export class IncrementalQuery implements LiveQuery {
     const { context, planned, plan } = this.#options
     const shape = planned.shape === 'row' ? 'row' : 'rows'
     const frames = snapshotFrames(planned.q, opened.at, { shape, rows: opened.rows }, context.limits.snapshotRowsPerFrame)
-    this.#options.onInterest(this, plan.interestOf(this.#decision()))
+    this.#options.onInterest(this, plan.interestOf(this.#decision))
     for (const reader of this.#opening) {
       this.#opening.delete(reader)
       for (const frame of frames) reader.push(frame)
@@ -224,7 +224,7 @@ export class IncrementalQuery implements LiveQuery {
     await context.hub.since(from.entry, (missed) => {
       if (!this.#readers.has(reader)) return
       if (missed === undefined) return this.#waitForAll([reader], 'gap')
-      this.#options.onInterest(this, plan.interestOf(this.#decision()))
+      this.#options.onInterest(this, plan.interestOf(this.#decision))
       this.#replay(reader, missed, () => reader.ready(from, ticket.horizon, this))
     })
   }
