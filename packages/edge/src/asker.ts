@@ -133,8 +133,11 @@ function asLiveError(error: unknown, question: Question | undefined): LiveError 
   return new LiveError('database_unavailable', message, { cause: error })
 }
 
-/** Classes 22 (data) and 42 (syntax, types) of SQLSTATE: asking again would fail again. */
+/** Classes 22 (data) and 42 (syntax, types) of SQLSTATE: asking again would fail again. Inside a transaction ZenStack wraps the driver's error twice. */
 function isAboutTheQuery(error: unknown): boolean {
-  const code = typeof error === 'object' && error !== null ? Reflect.get(error, 'dbErrorCode') : undefined
-  return typeof code === 'string' && /^(22|42)/.test(code)
+  for (let each: unknown = error; typeof each === 'object' && each !== null; each = Reflect.get(each, 'cause')) {
+    const code: unknown = Reflect.get(each, 'dbErrorCode') ?? Reflect.get(each, 'code')
+    if (typeof code === 'string' && /^(22|42)[0-9A-Z]{3}$/.test(code)) return true
+  }
+  return false
 }

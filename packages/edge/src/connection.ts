@@ -134,8 +134,9 @@ export class Connection implements ReaderHost, SinkEvents {
   }
 
   onFailed(error: LiveError): void {
-    if (!ERROR_CODES[errorCodeOf(error)].isRetryable) return
-    // It comes back after a while, and may fare better.
+    // One of several is asked for again by the client, alone; the others go on.
+    if (!ERROR_CODES[errorCodeOf(error)].isRetryable || this.#options.onlyQuery === undefined) return
+    // `EventSource` comes back after a while, and may fare better.
     this.#byeReason = 'overloaded'
     setImmediate(() => this.dispatch('retire'))
   }

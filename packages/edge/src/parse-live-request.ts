@@ -1,7 +1,6 @@
 import {
   CHANGES_SEGMENT,
   LAST_EVENT_ID_HEADER,
-  LAST_EVENT_ID_PARAMETER,
   LIVE_OPERATIONS,
   META_PARAMETER,
   ProtocolError,
@@ -10,6 +9,7 @@ import {
   type LiveOperation,
   type WireQuery,
 } from '@zenstack-live/protocol'
+import { boundedPosition, lastEventIdOf } from './last-event-id.ts'
 
 /** What a request asks for, checked in form only. */
 export interface LiveRequest {
@@ -23,7 +23,7 @@ export interface LiveRequest {
  *
  * @param path - behind the base: `/task/findMany`, or empty
  * @param modelNamed - the schema's name for a path segment, its first letter in either case
- * @throws {ProtocolError} `bad_request`, `bad_json`, `bad_position`, `too_large`, `too_many_queries`, `unknown_model`, `unknown_operation`
+ * @throws {ProtocolError} `bad_request`, `bad_json`, `too_large`, `too_many_queries`, `unknown_model`, `unknown_operation`
  */
 export async function parseLiveRequest(
   request: Request,
@@ -51,18 +51,17 @@ function parseGet(request: Request, path: string, limits: Limits, modelNamed: (n
   const query: WireQuery = {
     model,
     operation: operation === CHANGES_SEGMENT ? CHANGES_SEGMENT : operationNamed(operation),
-    ...(q === null ? {} : { args: parseJson(q, QUERY_PARAMETER) }),
-    ...(meta === null ? {} : { meta: serializationOf(parseJson(meta, META_PARAMETER)) }),
+    ...(q === null ? {} : { args: parseJson(q, QUERY_PARAMETER, limits) }),
+    ...(meta === null ? {} : { meta: serializationOf(parseJson(meta, META_PARAMETER, limits)) }),
   }
   const isStream = request.headers.get('accept')?.includes('text/event-stream') ?? false
   if (!isStream && operation === CHANGES_SEGMENT) throw new ProtocolError('bad_request', 'Changes come as an event stream only.')
-  const lastEventId = checkPosition(request.headers.get(LAST_EVENT_ID_HEADER) ?? url.searchParams.get(LAST_EVENT_ID_PARAMETER), limits)
-  return { kind: isStream ? 'stream-one' : 'read', queries: [query], lastEventId }
+  return { kind: isStream ? 'stream-one' : 'read', queries: [query], lastEventId: lastEventIdOf(request, limits) }
 }
 
 async function parsePost(request: Request, path: string, limits: Limits, modelNamed: (name: string) => string | undefined): Promise<LiveRequest> {
   if (path !== '' && path !== '/') throw new ProtocolError('bad_request', `POST goes to the base itself, not to "${path.slice(0, 200)}".`)
-  const body = parseJson(await readText(request, limits.maxQueryBytes * 4), 'The body')
+  const body = parseJson(await readText(request, limits.maxQueryBytes * 4), 'The body', limits)
   const queries = isObject(body) ? body['queries'] : undefined
   if (!isObject(body) || !Array.isArray(queries)) throw new ProtocolError('bad_request', 'The body has no "queries".')
   if (queries.length > limits.maxQueriesPerConnection) {
@@ -76,7 +75,7 @@ async function parsePost(request: Request, path: string, limits: Limits, modelNa
   return {
     kind: 'stream-many',
     queries: queries.map((query: unknown) => parseQuery(query, modelNamed)),
-    lastEventId: checkPosition(lastEventId, limits),
+    lastEventId: boundedPosition(lastEventId, limits),
   }
 }
 
@@ -127,12 +126,6 @@ function checkBytes(text: string | null, limits: Limits): void {
   }
 }
 
-function checkPosition(text: string | null, limits: Limits): string | undefined {
-  if (text === null || text === '') return undefined
-  if (text.length > limits.maxPositionBytes) throw new ProtocolError('bad_position', `The position has ${text.length} characters.`)
-  return text
-}
-
 function decodePath(path: string): string {
   try {
     return decodeURIComponent(path)
@@ -141,12 +134,30 @@ function decodePath(path: string): string {
   }
 }
 
-function parseJson(text: string, name: string): unknown {
+function parseJson(text: string, name: string, { maxJsonDepth }: Limits): unknown {
+  if (depthOf(text) > maxJsonDepth) throw new ProtocolError('too_large', `${name} nests deeper than maxJsonDepth (${maxJsonDepth}).`)
   try {
     return JSON.parse(text) as unknown
   } catch (cause) {
     throw new ProtocolError('bad_json', `${name} is not JSON: ${text.slice(0, 80)}`, { cause })
   }
+}
+
+/** Nesting of JSON text, without recursion: what is deeper than a stack would otherwise end the reader of it. */
+function depthOf(text: string): number {
+  let depth = 0
+  let deepest = 0
+  let isInString = false
+  for (let index = 0; index < text.length; index++) {
+    const character = text[index]
+    if (isInString) {
+      if (character === '\\') index++
+      else if (character === '"') isInString = false
+    } else if (character === '"') isInString = true
+    else if (character === '{' || character === '[') deepest = Math.max(deepest, ++depth)
+    else if (character === '}' || character === ']') depth--
+  }
+  return deepest
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

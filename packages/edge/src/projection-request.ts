@@ -1,4 +1,5 @@
-import { LAST_EVENT_ID_HEADER, LAST_EVENT_ID_PARAMETER, PROJECTIONS_SEGMENT, ProtocolError, type Limits } from '@zenstack-live/protocol'
+import { PROJECTIONS_SEGMENT, ProtocolError, type Limits } from '@zenstack-live/protocol'
+import { lastEventIdOf } from './last-event-id.ts'
 
 /** What a request for a projection asks for, checked in form only. */
 export interface ProjectionRequest {
@@ -18,7 +19,7 @@ export function isProjectionPath(path: string): boolean {
 /**
  * Reads `GET {base}/$projections/{name}/{id}`.
  *
- * @throws {ProtocolError} `bad_request`, `bad_position`, `too_large`
+ * @throws {ProtocolError} `bad_request`, `too_large`
  */
 export function parseProjectionRequest(request: Request, path: string, limits: Limits): ProjectionRequest {
   // An id may hold slashes: routers differ in whether they leave them encoded.
@@ -28,13 +29,10 @@ export function parseProjectionRequest(request: Request, path: string, limits: L
   const read = { name: decode(name), id: decode(id.join('/')) }
   if (read.id.length > limits.maxStringChars)
     throw new ProtocolError('too_large', `The projection's id has ${read.id.length} characters; maxStringChars is ${limits.maxStringChars}.`)
-  const lastEventId = request.headers.get(LAST_EVENT_ID_HEADER) ?? new URL(request.url).searchParams.get(LAST_EVENT_ID_PARAMETER)
-  if (lastEventId !== null && lastEventId.length > limits.maxPositionBytes)
-    throw new ProtocolError('bad_position', `The position has ${lastEventId.length} characters.`)
   return {
     ...read,
     isStream: request.headers.get('accept')?.includes('text/event-stream') ?? false,
-    lastEventId: lastEventId === null || lastEventId === '' ? undefined : lastEventId,
+    lastEventId: lastEventIdOf(request, limits),
   }
 }
 

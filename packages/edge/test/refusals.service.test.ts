@@ -66,7 +66,12 @@ describe('what cannot be live', () => {
     let deep: unknown = { rank: 1 }
     for (let depth = 0; depth < 40; depth++) deep = { NOT: deep }
     await expectRefusal('too_large', `/note/findMany${q({ where: deep })}`)
-    await expectRefusal('bad_position', '/note/findMany', { headers: { 'last-event-id': 'x'.repeat(300) } })
+    for (const text of [`${'{"NOT":'.repeat(7_000)}{}${'}'.repeat(7_000)}`, `${'['.repeat(30_000)}${']'.repeat(30_000)}`]) {
+      await expectRefusal('too_large', '', post(`{"queries":[{"model":"Note","operation":"findMany","args":${text}}]}`))
+    }
+    // What Postgres cannot take as a value, it cannot take the next time either.
+    await expectRefusal('bad_arguments', `/note/count${q({ where: { body: { contains: '\0' } } })}`, { headers: { accept: 'application/json' } })
+    await expectRefusal('bad_arguments', `/note/count${q({ where: { rank: { gt: 99_999_999_999 } } })}`, { headers: { accept: 'application/json' } })
     const many = Array.from({ length: 201 }, () => ({ model: 'Note', operation: 'findMany' }))
     await expectRefusal('too_many_queries', '', post(JSON.stringify({ queries: many })))
   })

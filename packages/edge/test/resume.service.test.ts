@@ -121,6 +121,7 @@ describe('a reader that comes back', () => {
     const ticket = query?.ticket ?? ''
     const bad: [lastEventId: string, ticket: string][] = [
       ['nonsense', ticket],
+      ['x'.repeat(300), ticket],
       [changed(left.lastEventId, 20), ticket],
       [changed(left.lastEventId, left.lastEventId.length - 3), ticket],
       [left.lastEventId, changed(ticket, 6)],

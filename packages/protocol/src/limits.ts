@@ -4,6 +4,8 @@ export const LIMITS = {
   maxQueryBytes: 64 * 1024,
   /** Nesting of arguments (AND/OR/NOT, relations, JSON). Deeper than people write, shallow enough for recursion. */
   maxArgsDepth: 16,
+  /** Nesting of JSON in a request, whatever it means: refused before anything walks it. Well above `maxArgsDepth`, far below any stack. */
+  maxJsonDepth: 100,
   /** Values in one `in`, or members of one AND/OR. */
   maxListItems: 10_000,
   /** Longest string inside arguments, in UTF-16 units. */
