@@ -66,6 +66,7 @@ export class TailHub {
         if (node !== undefined) {
           place.node = node
           place.cursor = node.page.last
+          if (place.lane !== undefined && node.next === undefined) this.#readAhead(place.lane, tail)
           yield node.page
         } else if (tail.chain.reachesBackTo(place.cursor) && !signal.aborted) await waitForPage(tail, signal)
       }
@@ -93,8 +94,7 @@ export class TailHub {
     if (lane === undefined) return undefined
     const node = lane.chain.pageAfter(place.cursor)
     if (node !== undefined) return node
-    lane.fetching ??= this.#fetch(lane).finally(() => (lane.fetching = undefined))
-    if (await lane.fetching) return lane.chain.pageAfter(place.cursor)
+    if (await this.#fetchOnce(lane)) return lane.chain.pageAfter(place.cursor)
     // The log holds nothing between the reader and where the tail began.
     if (compareEntryIds(place.cursor, tail.chain.start) < 0) place.cursor = tail.chain.start
     return undefined
@@ -110,6 +110,16 @@ export class TailHub {
     }
     lane.followers++
     place.lane = lane
+  }
+
+  /** The next page is on its way while this one is looked at. What fails is asked for again by who needs it. */
+  #readAhead(lane: CatchUpLane, tail: LiveTail): void {
+    if (compareEntryIds(lane.chain.head, tail.chain.start) < 0) this.#fetchOnce(lane).catch(() => undefined)
+  }
+
+  #fetchOnce(lane: CatchUpLane): Promise<boolean> {
+    lane.fetching ??= this.#fetch(lane).finally(() => (lane.fetching = undefined))
+    return lane.fetching
   }
 
   /** Reads the lane's next page. @returns whether there was one */
