@@ -120,7 +120,7 @@ describe('cdc and tail', () => {
 describe('help', () => {
   it('lists every command, and each explains itself', async () => {
     const { lines } = await run(['help'])
-    for (const name of ['doctor', 'setup', 'cdc', 'tail', 'slot']) {
+    for (const name of ['dev', 'doctor', 'setup', 'cdc', 'tail', 'slot', 'edge', 'streams']) {
       expect(lines.some((line) => line.startsWith(`  ${name}`))).toBe(true)
       expect((await run([name, '--help'])).lines[0]).toMatch(new RegExp(`^Usage: zenstack-live ${name}`))
     }

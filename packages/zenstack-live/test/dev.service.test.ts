@@ -57,6 +57,12 @@ describe('dev', () => {
     expect(await dev(['--as', 'ann'])).toMatchObject({ code: 2, notes: [expect.stringContaining('--as ann is not a JSON object')] })
   })
 
+  it('serves a schema without policies too, and says what that means', async () => {
+    const config =
+      'schema: { ...schema, models: Object.fromEntries(Object.entries(schema.models).map(([name, model]) => [name, { ...model, attributes: [] }])) },'
+    expect((await dev(['--yes'], { config })).lines.join('\n')).toContain('no policies: here everything may be read')
+  })
+
   it('names what stands in the way, and the cure', async () => {
     await database.sql('DROP SCHEMA public CASCADE; CREATE SCHEMA public')
     expect(await dev(['--yes'])).toMatchObject({

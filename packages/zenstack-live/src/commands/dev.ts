@@ -1,7 +1,7 @@
 import { relative, resolve } from 'node:path'
 import { errorCodeOf } from '@zenstack-live/protocol'
 import { captureTarget } from '../capture-target.ts'
-import { createDevIdentity, type DevIdentity } from '../dev/dev-identity.ts'
+import { createDevIdentity, hasPolicies, type DevIdentity } from '../dev/dev-identity.ts'
 import { exampleModel, pasteLines } from '../dev/paste-lines.ts'
 import { planDatabase, type DatabasePlan } from '../dev/prepare-database.ts'
 import { sayChanges } from '../dev/say-changes.ts'
@@ -124,8 +124,9 @@ function openEdge(
   identity?: DevIdentity,
 ): Promise<ServedEdge> {
   const directory = resolve(context.directory, config.directory ?? '.zenstack-live')
+  const given = identity === undefined ? {} : { getClient: identity.getClient, dangerouslyAllowUnprotected: !hasPolicies(config.schema) }
   return serveEdge(
-    { ...config, directory, database: { url }, setUp: false, ...(identity === undefined ? {} : { getClient: identity.getClient }) },
+    { ...config, directory, database: { url }, setUp: false, ...given },
     {
       // Whoever reaches it is somebody: nobody but this machine may.
       hostname: '127.0.0.1',
@@ -162,7 +163,8 @@ function introduce({ directory, print }: CommandContext, teller: Teller, config:
   say('\nWith these lines your application does all this by itself; this command is for looking around. Ctrl+C ends it.\n')
 }
 
-function identityText({ getClient }: LoadedConfig, auth: object | undefined): string {
+function identityText({ getClient, schema }: LoadedConfig, auth: object | undefined): string {
+  if ((auth !== undefined || getClient === undefined) && !hasPolicies(schema)) return 'the schema has no policies: here everything may be read'
   if (auth !== undefined) return `everybody is ${JSON.stringify(auth)}`
   return getClient === undefined ? 'nobody is signed in (--as \'{"id":…}\' makes you somebody)' : 'getClient says who asks'
 }

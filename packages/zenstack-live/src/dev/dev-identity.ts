@@ -10,8 +10,13 @@ export interface DevIdentity {
   close(): Promise<void>
 }
 
+/** Without any, ZenStack's policy plugin would let nobody read anything. */
+export function hasPolicies(schema: SchemaDef): boolean {
+  return Object.values(schema.models).some(({ attributes }) => attributes?.some(({ name }) => name === '@@allow'))
+}
+
 /**
- * Answers everybody as one person, under the policies: for looking around in a project that has not said yet who asks.
+ * Answers everybody as one person, under the policies where there are some: for looking around in a project that has not said yet who asks.
  *
  * @param auth - what `auth()` is; `undefined` for somebody who is not signed in
  */
@@ -20,6 +25,6 @@ export function createDevIdentity(schema: SchemaDef, url: string, auth: object |
   pool.on('error', () => {})
   const dialect = new PostgresDialect({ pool })
   // A schema that was loaded has no types to check `auth` against; its own rules do.
-  const client = new ZenStackClient(schema, { dialect, plugins: [new PolicyPlugin()] }).$setAuth(auth as never)
+  const client = new ZenStackClient(schema, { dialect, plugins: hasPolicies(schema) ? [new PolicyPlugin()] : [] }).$setAuth(auth as never)
   return { getClient: () => client, close: () => pool.end() }
 }
