@@ -72,6 +72,7 @@ test.describe('a cart that two people share', () => {
     await expect(jonas.steps.filter({ hasText: 'Picture wire' })).toBeVisible()
     await expect(jonas.cart.getByRole('listitem')).toHaveText([/Gaffer tape/])
     expect(await faults(page)).toEqual([])
+    await jonas.moment.focus()
     await page.keyboard.press('End')
     await expect(jonas.cart).toContainText('Picture wire')
   })
