@@ -45,6 +45,19 @@ function short(entries: readonly LogEntry[]): string {
 }
 
 describe('messages of Debezium Server', () => {
+  it('say at the end of a transaction how far the log reaches, also of one that holds but a message', () => {
+    const reader = createDebeziumReader(10)
+    const message = { key: '{"prefix":"zenstack_live"}', value: JSON.stringify({ op: 'm', source: { schema: '', table: '', txId: 2, lsn: 210 } }) }
+    const ended = (tx: number, lsn: number) => ({ key: `{"id":"${tx}:${lsn}"}`, value: `{"status":"END","id":"${tx}:${lsn}","ts_ms":1}` })
+    const entries = feed(reader, [change({ tx: 1, row: 1, order: 1, lsn: 100 }), ended(1, 150), begin(2), message, ended(2, 250)])
+    expect(entries.map(({ kind, lsn }) => [kind, lsn])).toEqual([
+      ['change', 150n],
+      ['progress', 150n],
+      ['progress', 150n],
+      ['progress', 250n],
+    ])
+  })
+
   it('become transactions by their END messages, compact and extended', () => {
     for (const format of ['compact', 'extended'] as const) {
       const reader = createDebeziumReader(10)

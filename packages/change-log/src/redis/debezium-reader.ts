@@ -30,7 +30,7 @@ export function createDebeziumReader(maxTransactions: number): DebeziumReader {
   const release = (isLastOfTransaction: boolean): LogEntry[] => {
     const entry = held
     held = undefined
-    return entry === undefined ? [] : [{ ...entry, isLastOfTransaction }]
+    return entry === undefined ? [] : [{ ...entry, isLastOfTransaction, lsn: isLastOfTransaction ? highest : entry.lsn }]
   }
   // Entries of a transaction follow each other, so nothing is said in the middle of one.
   const quiet = (id: EntryId): LogEntry[] => (held === undefined ? [{ kind: 'progress', id, lsn: highest }] : [])
@@ -39,6 +39,8 @@ export function createDebeziumReader(maxTransactions: number): DebeziumReader {
     feed({ id, fields }) {
       const message = parseMessage(id, fields)
       if (message.kind === 'end') {
+        // Transactions come in the order of their commits, so all up to this one have been seen, also where its only change was a message.
+        if (message.lsn > highest) highest = message.lsn
         // A resend may repeat the end of an earlier transaction in the middle of this one.
         return held?.xid === message.xid ? release(true) : quiet(id)
       }
@@ -70,7 +72,7 @@ interface ChangeMessage {
   order: number | undefined
 }
 
-type Message = ChangeMessage | { kind: 'end'; xid: number } | { kind: 'idle' } | { kind: 'none' }
+type Message = ChangeMessage | { kind: 'end'; xid: number; lsn: Lsn } | { kind: 'idle' } | { kind: 'none' }
 
 function parseMessage(id: EntryId, fields: readonly string[]): Message {
   const { key, value } = keyAndValue(fields)
@@ -81,8 +83,7 @@ function parseMessage(id: EntryId, fields: readonly string[]): Message {
     throw new ChangeLogError('log_unsupported', `Entry ${id} is a CloudEvents message. Set "debezium.format.value=json".`)
   }
   const { status, op, source } = body
-  // A transaction is named `<txId>:<LSN>`.
-  if (typeof status === 'string') return status === 'END' ? { kind: 'end', xid: Number.parseInt(String(body['id']), 10) >>> 0 } : { kind: 'none' }
+  if (typeof status === 'string') return status === 'END' ? parseEnd(String(body['id'])) : { kind: 'none' }
   // A heartbeat is sent between transactions.
   if (typeof op !== 'string' || !isObject(source)) return { kind: typeof body['ts_ms'] === 'number' ? 'idle' : 'none' }
   if (op === 'm') return { kind: 'none' }
@@ -97,6 +98,12 @@ function parseMessage(id: EntryId, fields: readonly string[]): Message {
     table: `${String(source['schema'])}.${String(source['table'])}`,
     order: typeof order === 'number' ? order : undefined,
   }
+}
+
+/** A transaction is named `<txId>:<LSN>`, with the LSN of the event; at its end that is the commit's. */
+function parseEnd(name: string): Message {
+  const [xid = '', lsn = ''] = name.split(':')
+  return { kind: 'end', xid: Number.parseInt(xid, 10) >>> 0, lsn: (/^\d+$/.test(lsn) ? BigInt(lsn) : 0n) as Lsn }
 }
 
 /** Extended messages name their fields; a compact one has a single field whose name is the key. */
