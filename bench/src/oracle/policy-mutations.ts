@@ -7,6 +7,7 @@ const LISTS = 'policy/list-functions.ts'
 const MEMBERSHIP = 'policy/membership.ts'
 const AUTH = 'policy/auth-expressions.ts'
 const VALUES = 'policy/value-mode.ts'
+const POLICY_INTEREST = 'interest/policy-interest.ts'
 
 export const POLICY_MUTATIONS: readonly Mutation[] = [
   ...LOGIC_MUTATIONS,
@@ -135,4 +136,17 @@ export const POLICY_MUTATIONS: readonly Mutation[] = [
     'scope.model.name',
   ),
   mutation('model-policy.ts', 'masked fields are seen by filters', 'else masked[name] = null', 'else masked[name] = row[name] ?? null'),
+  mutation(
+    POLICY_INTEREST,
+    'the index knows the left of || only',
+    "case '||':\n      return anyOf([interestOf(scope, left, context), interestOf(scope, right, context)])",
+    "case '||':\n      return interestOf(scope, left, context)",
+  ),
+  mutation(POLICY_INTEREST, 'the index knows the first allow only', 'anyOf(allows.map(', 'anyOf(allows.slice(0, 1).map('),
+  mutation(
+    POLICY_INTEREST,
+    'the index takes keys of memberships for texts',
+    'Array.from(set.keys(), (key) => keyOfText(only, key))',
+    '[...set.keys()]',
+  ),
 ]

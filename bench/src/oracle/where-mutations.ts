@@ -245,4 +245,23 @@ export const WHERE_MUTATIONS: readonly Mutation[] = [
   mutation(TYPED, 'notIn of numbers in JSON', 'return isNegated ? notOf(condition) : condition', 'return condition'),
   mutation(TYPED, 'equals of numbers in JSON', 'equals: ([order]) => order === 0', 'equals: ([order]) => order !== 0'),
   mutation('model-policy.ts', 'masked fields are seen by filters', 'else masked[name] = null', 'else masked[name] = row[name] ?? null'),
+  mutation(
+    'interest/where-interest.ts',
+    'the index knows the first of OR only',
+    '    branches.push(...found)',
+    '    if (branches.length === 0) branches.push(...found)',
+  ),
+  mutation(
+    'interest/where-interest.ts',
+    'the index begins ranges at their end',
+    'field: field.name, low, high',
+    'field: field.name, low: high, high',
+  ),
+  mutation(
+    'interest/interest.ts',
+    'the index takes singles for doubles',
+    "Infinity : field.columnType === 'float4' ? Math.fround(value) : value",
+    'Infinity : value',
+  ),
+  mutation('interest/interest.ts', 'the index counts blanks of char(n)', "? (withoutBlanks(value) ?? '') : value", '? value : value'),
 ]

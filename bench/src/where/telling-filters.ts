@@ -122,7 +122,7 @@ export const TELLING_FILTERS: readonly Record<string, unknown>[] = [
   ...asked('uid', UID.toUpperCase(), { in: [UID.toUpperCase()] }),
   ...asked('big', 9_007_199_254_740_993n, { gt: 9_007_199_254_740_992n }),
   ...asked('f', { gt: 1 }, { lte: 0.1 }),
-  ...asked('r', 3.3, { gt: 1 }),
+  ...asked('r', 3.3, { gt: 1 }, { gte: 0.1 }),
   ...asked('d', LONG, 1.1, { gt: 1 }),
   ...asked('at', '2024-05-05T10:00:00.123Z', { gt: '2024-05-05T10:00:00.123Z' }, { lt: '1970-01-01T00:00:00Z' }),
   ...asked('day', '2024-05-05T10:00:00Z', { gte: '2024-05-05T10:00:00Z' }),
