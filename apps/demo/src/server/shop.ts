@@ -41,6 +41,7 @@ export async function openShop(databaseUrl: string, database: Database): Promise
 
   return {
     projections: {
+      // #region register
       cart: {
         projection: carts.live(cartProjection),
         async authorize(auth, spaceId) {
@@ -48,6 +49,7 @@ export async function openShop(databaseUrl: string, database: Database): Promise
           return client.space.exists({ where: { id: spaceId } })
         },
       },
+      // #endregion
     },
     routes: (getClient) => shopRoutes(carts, getClient),
     refill,

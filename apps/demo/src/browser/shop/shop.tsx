@@ -12,7 +12,9 @@ import { useCartCommands } from './use-cart-commands.ts'
 /** The cart of a space: what is on the shelf, what is in the cart, and how it came to be so. */
 export function Shop({ spaceId }: { spaceId: string }): JSX.Element {
   const { live } = useDesk()
+  // #region watch
   const { data: cart, error } = useProjection(live.projection<typeof cartProjection>('cart', spaceId))
+  // #endregion
   const commands = useCartCommands(spaceId)
   // How many steps are shown; `undefined` follows the present.
   const [moment, setMoment] = useState<number>()
