@@ -112,6 +112,7 @@ const REFUSED: readonly (readonly [fact: string, rule: string, field?: string])[
   ['rows compared with rows that are not auth()', "@@allow('read', owner == owner)"],
   ['check() of many rows', "@@allow('read', check(kids))"],
   ['before() in rules for reading', "@@allow('read', before().n == 1)"],
+  ['a bare this', "@@allow('read', this)"],
   ['policies of relations', '', "boss User? @allow('read', true)"],
   ['policies of computed fields', '', "twice Int @computed @allow('read', true)"],
 ]
@@ -165,6 +166,13 @@ describe("what ZenStack's language takes for a policy", () => {
     expect(conditions('Base')).toEqual([9_007_199_254_740_992])
     expect(new Set(conditions('Sub'))).toEqual(new Set([9_007_199_254_740_992, 'shared', 'K1']))
   })
+})
+
+it('leaves policies and names of tables out of the schema for browsers', async () => {
+  const text = `model User { id Int @id name String? @map('full name') @@map('people') @@allow('read', true) }`
+  const attributesOf = ({ models }: SchemaDef): unknown[] => [models['User']?.attributes, models['User']?.fields['name']?.attributes]
+  expect(attributesOf(await loadSchema(text))).not.toContain(undefined)
+  expect(attributesOf(await loadSchema(text, { isLite: true }))).toEqual([undefined, undefined])
 })
 
 function rightOf(expression: Expression | undefined): unknown {

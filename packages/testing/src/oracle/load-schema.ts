@@ -28,9 +28,10 @@ export const HEAD_LINES = HEAD.split('\n').length - 1
  * The schema as an application gets it: read and checked by ZenStack's language, written by its generator.
  *
  * @param models - ZModel text without data source and plugin
+ * @param options.isLite - the one for browsers
  * @throws {SchemaProblem} when ZenStack refuses it
  */
-export async function loadSchema(models: string): Promise<SchemaDef> {
+export async function loadSchema(models: string, options: { isLite?: boolean } = {}): Promise<SchemaDef> {
   const folder = mkdtempSync(join(tmpdir(), 'zenstack-live-schema-'))
   try {
     const file = join(folder, 'schema.zmodel')
@@ -38,8 +39,8 @@ export async function loadSchema(models: string): Promise<SchemaDef> {
     const policyModel = join(dirname(createRequire(import.meta.url).resolve('@zenstackhq/plugin-policy')), '..', 'plugin.zmodel')
     const loaded = await loadDocument(file, [policyModel])
     if (!loaded.success) throw new SchemaProblem(loaded.errors.map(String))
-    await new TsSchemaGenerator().generate(loaded.model, { outDir: folder })
-    return evaluate(readFileSync(join(folder, 'schema.ts'), 'utf8'))
+    await new TsSchemaGenerator().generate(loaded.model, { outDir: folder, lite: options.isLite === true })
+    return evaluate(readFileSync(join(folder, options.isLite === true ? 'schema-lite.ts' : 'schema.ts'), 'utf8'))
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
