@@ -1,7 +1,7 @@
 import { createLiveClient, type LiveClientOptions, type LiveProjection, type LiveState, type ProjectionView } from '@zenstack-live/client'
 import { startRedis, type RedisServer } from '@zenstack-live/testing'
 import { schema } from '@zenstack-live/testing/workspace'
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest'
 import { cartProjection, openCartShop, type CartShop, type CartTotal } from './support/cart-shop.ts'
 import { startServer, type TestServer } from './support/start-server.ts'
 
@@ -212,6 +212,17 @@ describe('a projection in the browser', { timeout: 120_000 }, () => {
     const live = clientOf('ann')
     const cart = watch(live, cartOf(live, id))
     await cart.until(({ data }) => data?.id === id && data.items.length === 1)
+  })
+
+  it('tells the log that events came, and nothing of what they say', async () => {
+    const live = clientOf('ann')
+    const cart = watch(live, cartOf(live, 'c8'))
+    await cart.until(({ isLive }) => isLive)
+    const { events } = await shop.events.append({ type: 'Added', data: { cartId: 'c8', sku: 'a surprise', quantity: 1 } })
+    const ofEvent = async (): Promise<string[]> => (await server.logged()).filter((text) => text.includes(String(events[0]?.id)))
+    await vi.waitUntil(async () => (await ofEvent()).length > 0, { timeout: PATIENCE_MS })
+    expect(await ofEvent()).toHaveLength(1)
+    expect((await server.logged()).filter((text) => text.includes('surprise') || text.includes('c8'))).toEqual([])
   })
 
   it('equals the projection after the edge, Redis and the line were cut while events were written', async () => {

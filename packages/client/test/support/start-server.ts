@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { serve, type ServerType } from '@hono/node-server'
+import { FIRST_ENTRY_ID } from '@zenstack-live/protocol'
 import { createDatabase } from '@zenstack-live/testing'
 import { schema } from '@zenstack-live/testing/workspace'
 import { ZenStackClient } from '@zenstackhq/orm'
@@ -24,6 +25,8 @@ export interface TestServer {
   as(userId: string): ReturnType<typeof openClient>
   /** Asks `getClient` again for whoever has streams of this user. */
   refreshIdentity(userId: string): void
+  /** All that the change log says of rows. */
+  logged(): Promise<string[]>
   /** Ends every connection and the edge, and brings both back on the same port, log and database. */
   restart(): Promise<void>
   close(): Promise<void>
@@ -77,6 +80,10 @@ export async function startServer(
     as,
     sql: async (text, parameters = []) => (await pool.query<Record<string, unknown>>(text, parameters)).rows,
     refreshIdentity: (userId) => live.refreshIdentity(userId),
+    async logged() {
+      const entries = await (await live.log()).read(FIRST_ENTRY_ID)
+      return entries.flatMap((entry) => (entry.kind === 'change' ? [entry.value] : []))
+    },
     async restart() {
       await stop()
       await start(port)
