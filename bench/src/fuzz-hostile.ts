@@ -1,0 +1,147 @@
+import { ERROR_CODES, type ErrorCode } from '@zenstack-live/protocol'
+import { schema } from '@zenstack-live/testing/workspace'
+import { ZenStackClient } from '@zenstackhq/orm'
+import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
+import { PolicyPlugin } from '@zenstackhq/plugin-policy'
+import pg from 'pg'
+import { progress, type CommandOptions } from './command.ts'
+import { hostileInput, type Genuine, type HostileInput } from './hostile/hostile-input.ts'
+import { fillStage, openLoadStage, type LoadStage } from './live-load/stage.ts'
+import { createRandom } from './random.ts'
+
+/*
+ * Requests that nobody should send, by somebody who may read nothing: each must be answered soon, with a code and its fixed
+ * sentence, or with a stream that holds nothing of others; and the edge must be as it was afterwards.
+ */
+
+interface Result {
+  name: string
+  cases: number
+  /** Errors that escaped. */
+  crashes: number
+  /** Answers that took too long. */
+  hangs: number
+  /** Answers with what is not the asker's, or more than the fixed sentence. */
+  leaks: number
+  /** How often each answer was given. */
+  answers: Record<string, number>
+  failed: boolean
+  [kind: string]: unknown
+}
+
+const AT_ONCE = 16
+const HANG_MS = 20_000
+const BATCH = 5_000
+const HIDDEN = 'hidden from everybody else'
+
+export async function run({ seed = 1, runs = 2_000 }: CommandOptions): Promise<Result> {
+  const stage = await openLoadStage()
+  const result: Result = { name: 'hostile', cases: 0, crashes: 0, hangs: 0, leaks: 0, answers: {}, failed: false }
+  const onCrash = (error: unknown): void => {
+    result.crashes++
+    progress(`CRASH ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+  }
+  process.on('uncaughtException', onCrash)
+  process.on('unhandledRejection', onCrash)
+  try {
+    const getClient = await prepare(stage)
+    const genuine = await genuineTexts(stage, getClient)
+    const random = createRandom(seed)
+    const work = async (): Promise<void> => {
+      while (result.cases < runs) {
+        result.cases++
+        await tryOne(stage, getClient, hostileInput(random, genuine), result)
+        if (result.cases % BATCH === 0) progress(`${result.cases} tried: ${JSON.stringify(result.answers)}`)
+      }
+    }
+    await Promise.all(Array.from({ length: AT_ONCE }, work))
+    await genuineTexts(stage, getClient)
+    if (stage.edge.metrics().connectionsNow > 0) onCrash(new Error(`${stage.edge.metrics().connectionsNow} connections were left behind.`))
+    if ('polluted' in {}) onCrash(new Error('The prototype of all objects was changed.'))
+  } finally {
+    process.off('uncaughtException', onCrash)
+    process.off('unhandledRejection', onCrash)
+    await stage.close()
+  }
+  return { ...result, failed: result.crashes + result.hangs + result.leaks > 0 }
+}
+
+type GetClient = () => Promise<never>
+
+async function prepare(stage: LoadStage): Promise<GetClient> {
+  await fillStage(stage, { users: 3, spaces: 2, spacesPerUser: 1, tasksPerSpace: 5 })
+  await stage.sql(`UPDATE "Task" SET title = $1`, [HIDDEN])
+  await stage.sql(
+    `INSERT INTO "Note" (id, "ownerId", body, "isPublic", rank, size, at, secret) SELECT n, 'u1', $1, false, 0, 0, now(), $1 FROM generate_series(1, 5) n`,
+    [HIDDEN],
+  )
+  const pool = new pg.Pool({ connectionString: stage.url, max: 2 })
+  pool.on('error', () => {})
+  const bound = new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) }).$use(new PolicyPlugin())
+  const client = bound.$setAuth({ id: 'mallory', role: 'MEMBER' })
+  // The edge takes clients of any schema.
+  return async () => client as never
+}
+
+/** A position and a ticket that the edge gave this very person. */
+async function genuineTexts({ edge }: LoadStage, getClient: GetClient): Promise<Genuine> {
+  const request = new Request('http://live.test/api/live/note/findMany', { headers: { accept: 'application/json' } })
+  const response = await edge.handle(request, { path: '/note/findMany', getClient })
+  const { position, ticket, data } = (await response.json()) as Genuine & { data: unknown[] }
+  if (data.length > 0) throw new Error('Somebody who may read nothing read something.')
+  return { position, ticket }
+}
+
+async function tryOne({ edge }: LoadStage, getClient: GetClient, input: HostileInput, result: Result): Promise<void> {
+  const { method, path, search, headers, body } = input
+  const say = (what: string, more: string): void => progress(`${what} ${JSON.stringify(input).slice(0, 600)}\n  ${more.slice(0, 600)}`)
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<'late'>((resolve) => {
+    timer = setTimeout(() => resolve('late'), HANG_MS)
+  })
+  try {
+    const request = new Request(`http://live.test/api/live${path}${search}`, { method, headers, ...(body === undefined ? {} : { body }) })
+    const answer = await Promise.race([edge.handle(request, { path, getClient }).then(readAnswer), late])
+    if (answer === 'late') {
+      result.hangs++
+      return say('HANG', '')
+    }
+    result.answers[answer.kind] = (result.answers[answer.kind] ?? 0) + 1
+    if (!answer.text.includes(HIDDEN) && answer.isProper) return
+    result.leaks++
+    say('LEAK', answer.text)
+  } catch (error) {
+    result.crashes++
+    say('CRASH', error instanceof Error ? (error.stack ?? error.message) : String(error))
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+interface Answer {
+  kind: string
+  text: string
+  isProper: boolean
+}
+
+async function readAnswer(response: Response): Promise<Answer> {
+  if (response.headers.get('content-type')?.startsWith('text/event-stream') === true) return readStream(response)
+  const text = await response.text()
+  const { error } = JSON.parse(text) as { error?: { code: ErrorCode; message: string } }
+  if (error === undefined) return { kind: 'read', text, isProper: response.status === 200 }
+  return { kind: error.code, text, isProper: ERROR_CODES[error.code].sentence === error.message }
+}
+
+/** Until the first batch is whole. */
+async function readStream(response: Response): Promise<Answer> {
+  const reader = (response.body ?? new ReadableStream<Uint8Array>()).getReader()
+  const decoder = new TextDecoder()
+  let text = ''
+  for (;;) {
+    const { done, value } = await reader.read()
+    text += decoder.decode(value, { stream: true })
+    if (done || /(?:^|\n)id: ?\S*\n\n$/.test(text)) break
+  }
+  await reader.cancel()
+  return { kind: /event: error/.test(text) ? 'stream with errors' : 'stream', text, isProper: true }
+}

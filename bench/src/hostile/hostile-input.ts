@@ -1,0 +1,164 @@
+import { LIVE_OPERATIONS } from '@zenstack-live/protocol'
+import type { Random } from '../random.ts'
+
+/** A request that nobody should send. */
+export interface HostileInput {
+  method: string
+  path: string
+  search: string
+  headers: Record<string, string>
+  body: string | undefined
+}
+
+/** What the server itself once gave out, to be bent. */
+export interface Genuine {
+  position: string
+  ticket: string
+}
+
+const MODELS = ['note', 'Note', 'task', 'user', 'nothing', '__proto__', 'constructor', '$changes', '../note', 'n%6Fte', '', 'note ']
+const OPERATIONS = [...LIVE_OPERATIONS, '$changes', 'create', 'deleteMany', '$transaction', 'constructor', '']
+const WORDS = [
+  'id',
+  'ownerId',
+  'secret',
+  'body',
+  'rank',
+  'owner',
+  'data',
+  'tags',
+  '$expr',
+  '__proto__',
+  'toString',
+  'AND',
+  'OR',
+  'NOT',
+  'some',
+  'path',
+  'equals',
+]
+const ARGS = [
+  'where',
+  'select',
+  'include',
+  'omit',
+  'orderBy',
+  'take',
+  'skip',
+  'cursor',
+  'distinct',
+  'by',
+  '_count',
+  '_sum',
+  'having',
+  'created',
+  'updated',
+  'deleted',
+]
+const TEXTS = [
+  '',
+  '\0',
+  '\uD800',
+  "'; DROP TABLE x; --",
+  '%',
+  '\\',
+  '🐘'.repeat(20),
+  'x'.repeat(20_000),
+  '2026-13-45T99:99:99Z',
+  'NaN',
+  '$.a[*] ? (@ > 1)',
+]
+const NUMBERS = [0, -1, 1e308, -0, 0.1, 2 ** 53, 99_999_999_999, 1e21]
+
+export function hostileInput(random: Random, genuine: Genuine): HostileInput {
+  const isPost = random.chance(0.4)
+  const headers: Record<string, string> = random.chance(0.5)
+    ? { accept: 'text/event-stream' }
+    : { accept: random.pick(['application/json', '*/*', 'text/html;q=0.1', '']) }
+  if (random.chance(0.4)) headers['last-event-id'] = asHeader(bent(random, genuine.position))
+  if (random.chance(0.1)) headers['content-type'] = random.pick(['text/plain', 'multipart/form-data', 'application/x-www-form-urlencoded'])
+  if (isPost) return { method: 'POST', path: random.chance(0.9) ? '' : '/note', search: '', headers, body: hostileBody(random, genuine) }
+  const path = `/${random.pick(MODELS)}/${random.pick(OPERATIONS)}${random.chance(0.05) ? '/more' : ''}`
+  const search = new URLSearchParams()
+  if (random.chance(0.8)) search.set('q', hostileJson(random))
+  if (random.chance(0.3)) search.set('meta', random.chance(0.5) ? hostileJson(random) : JSON.stringify({ serialization: hostileMeta(random) }))
+  if (random.chance(0.2)) search.set('lastEventId', bent(random, genuine.position))
+  return {
+    method: random.chance(0.95) ? 'GET' : random.pick(['PUT', 'DELETE', 'PATCH', 'OPTIONS']),
+    path,
+    search: `?${search.toString()}`,
+    headers,
+    body: undefined,
+  }
+}
+
+function hostileBody(random: Random, genuine: Genuine): string {
+  if (random.chance(0.1)) return hostileJson(random)
+  const queries = Array.from({ length: random.chance(0.02) ? 300 : 1 + random.whole(3) }, () => ({
+    model: random.chance(0.9) ? random.pick(MODELS) : hostileValue(random, 2),
+    operation: random.chance(0.9) ? random.pick(OPERATIONS) : hostileValue(random, 2),
+    args: random.chance(0.8) ? hostileArgs(random) : hostileValue(random, 3),
+    ...(random.chance(0.3) ? { meta: hostileMeta(random) } : {}),
+    ...(random.chance(0.4) ? { ticket: random.chance(0.9) ? bent(random, genuine.ticket) : hostileValue(random, 1) } : {}),
+  }))
+  const lastEventId = random.chance(0.5) ? { lastEventId: random.chance(0.9) ? bent(random, genuine.position) : hostileValue(random, 1) } : {}
+  return JSON.stringify({ ...lastEventId, queries: random.chance(0.95) ? queries : hostileValue(random, 3) })
+}
+
+function hostileJson(random: Random): string {
+  if (random.chance(0.03)) return `${'['.repeat(5_000)}${']'.repeat(5_000)}`
+  if (random.chance(0.03)) return `${'{"AND":'.repeat(3_000)}{}${'}'.repeat(3_000)}`
+  if (random.chance(0.05)) return random.pick(['{', '[1,', 'undefined', '{"a":1}}', '', '\0'])
+  return JSON.stringify(random.chance(0.8) ? hostileArgs(random) : hostileValue(random, 4))
+}
+
+function hostileArgs(random: Random): unknown {
+  return Object.fromEntries(Array.from({ length: 1 + random.whole(3) }, () => [random.pick(ARGS), hostileValue(random, 4)]))
+}
+
+function hostileMeta(random: Random): unknown {
+  const types = [
+    'Date',
+    'bigint',
+    'undefined',
+    ['custom', 'Decimal'],
+    ['class', 'Object'],
+    'regexp',
+    'URL',
+    ['typed-array', 'Uint8Array'],
+    'set',
+    'map',
+    'Error',
+  ]
+  const paths = ['where', 'where.id', '__proto__.polluted', 'constructor.prototype.polluted', 'where.AND.0', '']
+  return random.chance(0.8) ? { values: { [random.pick(paths)]: [random.pick(types)] }, v: 1 } : hostileValue(random, 3)
+}
+
+function hostileValue(random: Random, depth: number): unknown {
+  const kind = random.whole(depth > 0 ? 8 : 5)
+  if (kind === 0) return random.pick(TEXTS)
+  if (kind === 1) return random.pick(NUMBERS)
+  if (kind === 2) return random.pick([true, false, null])
+  if (kind === 3) return random.pick(WORDS)
+  if (kind === 4) return random.chance(0.02) ? Array.from({ length: 12_000 }, (_, index) => index) : []
+  if (kind === 5) return Array.from({ length: random.whole(4) }, () => hostileValue(random, depth - 1))
+  return Object.fromEntries(Array.from({ length: random.whole(4) }, () => [random.pick(WORDS), hostileValue(random, depth - 1)]))
+}
+
+/** A text that was given out, changed somewhere; or one that never was. */
+function bent(random: Random, text: string): string {
+  const at = random.whole(Math.max(1, text.length))
+  const change = random.whole(7)
+  if (change === 0) return text
+  if (change === 1) return text.slice(0, at)
+  if (change === 2) return text.slice(0, at) + random.pick(['A', '~', '.', '\0', '9', '-', 'é']) + text.slice(at + 1)
+  if (change === 3) return text.split('~').toReversed().join('~')
+  if (change === 4) return text.replace(/\d+-\d+/, '99999999999999999999-99999999999999999999')
+  if (change === 5) return 'x'.repeat(random.whole(600))
+  return random.pick(['1~~~~', '~', '.', '1~a~1~0-0~0~b.c', '0-0', '$', '-1', '18446744073709551616-0'])
+}
+
+/** HTTP itself takes nothing else. */
+function asHeader(text: string): string {
+  return text.replaceAll(/[^\x20-\x7e]/g, '?')
+}
