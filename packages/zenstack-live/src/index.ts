@@ -13,6 +13,7 @@ export {
   type StreamGap,
   type StreamHandle,
   type StreamInfo,
+  type StreamPartitionInfo,
   type UpdatedEvent,
 } from '@zenstack-live/streams'
 export type { LiveProjection, LiveProjections } from '@zenstack-live/edge'

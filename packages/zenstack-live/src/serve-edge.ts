@@ -68,10 +68,12 @@ async function listen(
   { port = 4000, hostname }: Pick<ServeEdgeOptions, 'port' | 'hostname'>,
 ): Promise<{ port: number; stopListening(): void }> {
   return new Promise((resolve, reject) => {
+    const fail = (cause: NodeJS.ErrnoException): void =>
+      reject(cause.code === 'EADDRINUSE' ? new Error(`Port ${port} is taken. Name another with --port, or PORT.`, { cause }) : cause)
     const server = serve({ fetch, port, ...(hostname === undefined ? {} : { hostname }) }, (address) => {
-      server.off('error', reject)
+      server.off('error', fail)
       resolve({ port: address.port, stopListening: () => void server.close() })
     })
-    server.once('error', reject)
+    server.once('error', fail)
   })
 }

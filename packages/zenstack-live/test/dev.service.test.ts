@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
 import { runCommand, type CommandOptions, type CommandRun } from './support/run-command.ts'
 import { workspaceDatabase, type WorkspaceDatabase } from './support/workspace-database.ts'
@@ -61,6 +62,15 @@ describe('dev', () => {
     const config =
       'schema: { ...schema, models: Object.fromEntries(Object.entries(schema.models).map(([name, model]) => [name, { ...model, attributes: [] }])) },'
     expect((await dev(['--yes'], { config })).lines.join('\n')).toContain('no policies: here everything may be read')
+  })
+
+  it('says which port is taken', async () => {
+    const other = createServer()
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
+    const address = other.address()
+    const port = typeof address === 'object' ? String(address?.port) : ''
+    expect(await dev(['--yes', '--port', port])).toMatchObject({ code: 1, notes: [`Port ${port} is taken. Name another with --port, or PORT.`] })
+    other.close()
   })
 
   it('names what stands in the way, and the cure', async () => {
