@@ -50,6 +50,7 @@ export function createAsker(options: { limits: Limits; metrics: Metrics }): Aske
       if (turn === undefined) return
       const [client, queue] = turn
       const taken = queue.splice(0, MAX_QUESTIONS_PER_TRANSACTION)
+      options.metrics.questionsWaitingNow -= taken.length
       queues.delete(client)
       if (queue.length > 0) queues.set(client, queue)
       running++
@@ -65,6 +66,7 @@ export function createAsker(options: { limits: Limits; metrics: Metrics }): Aske
       new Promise((resolve, reject) => {
         const queue = queues.get(client) ?? []
         queue.push({ question, resolve, reject })
+        options.metrics.questionsWaitingNow++
         queues.set(client, queue)
         // Questions of the same turn of the event loop share a transaction.
         if (queue.length === 1) setImmediate(pump)

@@ -12,6 +12,7 @@ import {
 import { nextConnectionStep, type ConnectionAction, type ConnectionEvent, type ConnectionPhase } from './connection-phase.ts'
 import type { EdgeContext } from './edge-context.ts'
 import { frameBytes } from './frame-chunks.ts'
+import { observe } from './histogram.ts'
 import { idBlockOf, NO_ID, type IdBlock } from './id-block.ts'
 import { queryScope, type Identity } from './identity.ts'
 import type { LiveQuery } from './live-query.ts'
@@ -65,6 +66,7 @@ export class Connection implements ReaderHost, SinkEvents {
   #sentId: IdBlock
   #sentPlace: Place | undefined
   #heldFrom: Place | undefined
+  #doubtedAtMs: number | undefined
   /** No id is sent before the log has passed what the snapshots of this connection show. */
   #horizon = 0n as Lsn
   #cancelHorizon: (() => void) | undefined
@@ -176,6 +178,7 @@ export class Connection implements ReaderHost, SinkEvents {
   /** Holds everything from a point on, until `getClient` has said who this is now. */
   doubt(from: Place): void {
     this.#heldFrom ??= from
+    this.#doubtedAtMs ??= performance.now()
     this.dispatch('doubt')
   }
 
@@ -277,6 +280,8 @@ export class Connection implements ReaderHost, SinkEvents {
     }
     // A later question knows better.
     if (number !== this.#checks || this.#phase === 'closed') return
+    if (this.#doubtedAtMs !== undefined) observe(context.metrics.revocationSeconds, (performance.now() - this.#doubtedAtMs) / 1000)
+    this.#doubtedAtMs = undefined
     if (next.key === this.#identity.key) return this.dispatch('same-identity')
     const previous = this.#identity
     this.#identity = next

@@ -2,6 +2,7 @@ import { CHANGES_SEGMENT, queryId, queryText, type Limits, type QueryId, type Wi
 import { planChanges } from './changes-plan.ts'
 import { Connection, type ConnectionHost } from './connection.ts'
 import type { EdgeContext } from './edge-context.ts'
+import { observe } from './histogram.ts'
 import { queryScope, type Identity } from './identity.ts'
 import type { SettledIdentity } from './identity-changes.ts'
 import { LiveQueries } from './live-queries.ts'
@@ -41,6 +42,8 @@ export class Connections {
   readonly #byAuthKey = new Map<string, Set<Connection>>()
   readonly #host: ConnectionHost
   #dirty: Connection[] = []
+  /** When the transactions of the present batch were committed. */
+  #batch: number[] = []
   #isFlushPlanned = false
   #isDraining = false
   #movedIdsAtMs = 0
@@ -52,11 +55,21 @@ export class Connections {
     this.#queries = new LiveQueries(context)
     context.hub.listen({
       onTransaction: (transaction) => {
-        context.metrics.transactions++
+        const { metrics } = context
+        const startedMs = performance.now()
+        metrics.transactions++
         this.#doubtIdentities(transaction)
         this.#queries.onTransaction(transaction)
+        observe(metrics.decideSeconds, (performance.now() - startedMs) / 1000)
+        if (transaction.committedAtMs > 0) this.#batch.push(transaction.committedAtMs)
       },
-      onBatchEnd: () => this.#flushAll(),
+      onBatchEnd: () => {
+        this.#flushAll()
+        const nowMs = Date.now()
+        // Clocks of two machines may differ.
+        for (const committedAtMs of this.#batch) observe(context.metrics.commitToSocketSeconds, Math.max(0, nowMs - committedAtMs) / 1000)
+        this.#batch = []
+      },
       onReset: (reason) => this.#queries.onReset(reason),
     })
     this.#host = {

@@ -63,6 +63,11 @@ export async function createEdge(options: EdgeOptions): Promise<Edge> {
     },
     refreshIdentity: (id) => void present.then((edge) => edge.refreshIdentity(id)),
     metrics: () => metrics,
+    metricsText: async () => (await present).metricsText(),
+    async health() {
+      const edge = await within(present, 0)
+      return edge === undefined ? { isReady: false, reasons: ['The tables changed, and are read again.'] } : edge.health()
+    },
     drain: async () => (await present).drain(),
     async close() {
       isClosed = true

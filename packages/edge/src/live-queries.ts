@@ -60,6 +60,7 @@ export class LiveQueries {
     // Dependencies before rows: whom memberships reach is brought up to date before any row is judged.
     const changed = this.#takeKeySets(transaction)
     const concerned = this.#concernedBy(transaction)
+    this.#context.metrics.queriesConcerned += concerned.size
     for (const query of changed) query.onTransaction(transaction, [], true)
     for (const [query, effects] of concerned) if (!changed.has(query)) query.onTransaction(transaction, effects, false)
   }

@@ -1,3 +1,8 @@
+import { createHistogram, type Histogram } from './histogram.ts'
+
+const DECIDE_BOUNDS = [0.00001, 0.0001, 0.001, 0.01, 0.1, 1]
+const LATENCY_BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10]
+
 /** Counters of one edge. They only rise, but for those that say "now". */
 export interface Metrics {
   connectionsNow: number
@@ -9,6 +14,8 @@ export interface Metrics {
   /** Why queries are asked again instead of decided in memory, by reason. */
   requeryReasons: Record<string, number>
   transactions: number
+  /** Queries that the index, or a table's name, found to be concerned by a transaction. */
+  queriesConcerned: number
   rowsDecided: number
   framesShared: number
   framesSent: number
@@ -18,6 +25,8 @@ export interface Metrics {
   requeries: number
   /** Answers thrown away because they had not seen their cause. */
   requeriesTooEarly: number
+  /** Questions that wait for their turn at the database. */
+  questionsWaitingNow: number
   databaseTransactions: number
   databaseQueries: number
   resumes: number
@@ -27,6 +36,12 @@ export interface Metrics {
   slowReadersCut: number
   /** How often the tables were read again because they changed. */
   schemaRenewals: number
+  /** Matching and deciding one transaction, for all queries. */
+  decideSeconds: Histogram
+  /** From the commit timestamp until all were written to whom it concerns. */
+  commitToSocketSeconds: Histogram
+  /** From the moment somebody may have become another until their stream was settled. */
+  revocationSeconds: Histogram
 }
 
 export function createMetrics(): Metrics {
@@ -38,6 +53,7 @@ export function createMetrics(): Metrics {
     queriesOpened: { incremental: 0, requery: 0 },
     requeryReasons: {},
     transactions: 0,
+    queriesConcerned: 0,
     rowsDecided: 0,
     framesShared: 0,
     framesSent: 0,
@@ -45,6 +61,7 @@ export function createMetrics(): Metrics {
     snapshots: {},
     requeries: 0,
     requeriesTooEarly: 0,
+    questionsWaitingNow: 0,
     databaseTransactions: 0,
     databaseQueries: 0,
     resumes: 0,
@@ -53,6 +70,9 @@ export function createMetrics(): Metrics {
     identityChecks: 0,
     slowReadersCut: 0,
     schemaRenewals: 0,
+    decideSeconds: createHistogram(DECIDE_BOUNDS),
+    commitToSocketSeconds: createHistogram(LATENCY_BOUNDS),
+    revocationSeconds: createHistogram(LATENCY_BOUNDS),
   }
 }
 

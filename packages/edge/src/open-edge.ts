@@ -10,12 +10,14 @@ import type { EdgeContext, EdgeLogger } from './edge-context.ts'
 import { createEdgeDatabase, type EdgeDatabase } from './edge-database.ts'
 import { ALL_GUARDS, type Guards } from './guards.ts'
 import { handleRequest, type RequestContext } from './handle-request.ts'
+import { checkHealth, readerDistances, type Health } from './health.ts'
 import { Hub } from './hub.ts'
 import { IdentityChanges } from './identity-changes.ts'
 import { createIdentities } from './identity.ts'
 import { createKeys } from './keys.ts'
 import type { Metrics } from './metrics.ts'
 import { createPlaceTexts } from './place-texts.ts'
+import { prometheusText } from './prometheus-text.ts'
 import { Projections, type LiveProjections } from './projections.ts'
 import { stopAtSchemaMarks } from './stop-at-schema-marks.ts'
 import { createSharedFrames } from './shared-frames.ts'
@@ -50,6 +52,10 @@ export interface Edge {
   /** Asks `getClient` again for the streams of this user: the id as in the auth model, or its id fields as JSON text. */
   refreshIdentity(id: string): void
   metrics(): Readonly<Metrics>
+  /** The same, and how far durable readers are behind, in Prometheus' text format. @throws {LiveError} `log_unavailable` */
+  metricsText(): Promise<string>
+  /** Whether newcomers can be served: what they need answers, and nothing is being shut down. */
+  health(): Promise<Health>
   /** Lets streams end, each at a moment of its own, within `drainDeadlineMs`. New ones are sent away. */
   drain(): Promise<void>
   close(): Promise<void>
@@ -99,6 +105,8 @@ function createOpenEdge(options: EdgeOptions, context: EdgeContext, close: () =>
       projections.refreshIdentity(id)
     },
     metrics: () => metrics,
+    metricsText: async () => prometheusText(metrics, await readerDistances(options.log)),
+    health: () => checkHealth({ log: options.log, database, isDraining: connections.isDraining }),
     async drain() {
       await Promise.all([connections.drain(), projections.close()])
     },

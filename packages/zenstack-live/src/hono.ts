@@ -1,1 +1,8 @@
-export { commitPosition, createHonoLiveHandler, withCommitPosition, type HasEdge, type HonoLiveHandlerOptions } from '@zenstack-live/edge'
+export {
+  commitPosition,
+  createHonoLiveHandler,
+  createHonoOperationsHandler,
+  withCommitPosition,
+  type HasEdge,
+  type HonoLiveHandlerOptions,
+} from '@zenstack-live/edge'
