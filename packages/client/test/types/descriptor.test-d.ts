@@ -1,4 +1,5 @@
-import { createLiveClient, type LiveChange, type LiveQuery, type LiveState } from '@zenstack-live/client'
+import { createLiveClient, type LiveChange, type LiveProjection, type LiveQuery, type LiveState } from '@zenstack-live/client'
+import type { LiveProjectionSource } from '@zenstack-live/protocol'
 import { schema } from '@zenstack-live/testing/workspace'
 import type { ClientContract } from '@zenstackhq/orm'
 import { describe, expectTypeOf, it } from 'vitest'
@@ -93,5 +94,34 @@ describe('the type of a client in place of the schema', () => {
     const typed = createLiveClient<typeof db>(schema)
     const query = typed.task.findMany({ select: { title: true } })
     expectTypeOf<Answer<typeof query>>().toEqualTypeOf<{ title: string }[]>()
+  })
+})
+
+describe('a projection has the type of its state, as JSON', () => {
+  interface Cart {
+    items: { sku: string; quantity: number }[]
+    checkedOutAt: Date | null
+    total(): number
+  }
+  interface CartJson {
+    items: { sku: string; quantity: number }[]
+    checkedOutAt: string | null
+    total: never
+  }
+  type ViewOf<P> = P extends LiveProjection<infer State> ? State : never
+
+  it('from a pure projection, a live source, a class, or the state itself', () => {
+    const pure = live.projection<{ initial(id: string): Cart; evolve(cart: Cart, event: never): Cart }>('cart', 'c')
+    const source = live.projection<LiveProjectionSource<Cart>>('cart', 'c')
+    const ofClass = live.projection<new (id: string) => { asJson(): Promise<Cart> }>('cart', 'c')
+    const plain = live.projection<Cart>('cart', 'c')
+    expectTypeOf<ViewOf<typeof pure>>().toEqualTypeOf<CartJson>()
+    expectTypeOf<ViewOf<typeof source>>().toEqualTypeOf<CartJson>()
+    expectTypeOf<ViewOf<typeof ofClass>>().toEqualTypeOf<CartJson>()
+    expectTypeOf<ViewOf<typeof plain>>().toEqualTypeOf<CartJson>()
+  })
+
+  it('in what a listener is told', () => {
+    live.subscribe(live.projection<Cart>('cart', 'c'), (state) => expectTypeOf(state).toEqualTypeOf<LiveState<CartJson>>())
   })
 })
