@@ -7,7 +7,7 @@ import { readBulk, readTransaction, type Transaction } from './transaction.ts'
 export class Assembler {
   readonly #data: DataModel
   #open: ChangeEntry[] = []
-  /** Begun in the middle of one, it lets that one pass. */
+  /** Reading may have begun in the middle of one: it lets that one pass. */
   #isSkipping: boolean
 
   constructor(data: DataModel, isMidway: boolean) {
@@ -22,6 +22,7 @@ export class Assembler {
   take(entry: LogEntry, head: Place): Transaction | 'skipped' | undefined {
     if (entry.kind === 'bulk') return readBulk(entry, head)
     if (entry.kind !== 'change') return undefined
+    if (this.#isSkipping && this.#open.length === 0) this.#isSkipping = !isFirstOfTransaction(entry)
     this.#open.push(entry)
     if (!entry.isLastOfTransaction) return undefined
     const entries = this.#open
@@ -35,4 +36,11 @@ export class Assembler {
   forget(): void {
     this.#open = []
   }
+}
+
+/** Debezium's envelopes count the changes of a transaction from 1. */
+function isFirstOfTransaction(entry: ChangeEntry): boolean {
+  // The capture's own format: what is not it counts as the middle of one.
+  const { transaction } = JSON.parse(entry.value) as { transaction?: { total_order?: number } | null }
+  return transaction?.total_order === 1
 }

@@ -29,13 +29,13 @@ export interface HubOptions {
   log: ChangeLog
   data: DataModel
   limits: Limits
+  /** How long ago reading begins: before every commit that snapshots may not show yet. */
+  lookBackMs: number
   /** Asks that the log pass a place soon, also on an idle database. */
   nudge(): void
   onError(error: unknown): void
 }
 
-/** How long ago reading begins when a process starts, so that commits not yet visible are known. */
-const LOOK_BACK_MS = 60_000
 const RETRY_MS = 500
 const ZERO = 0n as Lsn
 
@@ -61,7 +61,7 @@ export class Hub {
   /** Begins behind the end of the log, reads up to it, and goes on by itself. @throws {ChangeLogError} `log_unavailable` */
   static async open(options: HubOptions): Promise<Hub> {
     const { epoch } = await options.log.state()
-    const hub = new Hub(options, { ...(await startingPlace(options.log)), epoch })
+    const hub = new Hub(options, { ...(await startingPlace(options.log, options.lookBackMs)), epoch })
     await hub.#readAhead()
     hub.#following = hub.#follow()
     return hub
@@ -241,8 +241,8 @@ function placeAfter(head: Place, entry: { id: EntryId; lsn: Lsn }): Place {
   return { entry: entry.id, lsn: entry.lsn > head.lsn ? entry.lsn : head.lsn }
 }
 
-async function startingPlace(log: ChangeLog): Promise<{ place: Place; isMidway: boolean }> {
-  const recent = await log.positionAt(Date.now() - LOOK_BACK_MS)
+async function startingPlace(log: ChangeLog, lookBackMs: number): Promise<{ place: Place; isMidway: boolean }> {
+  const recent = await log.positionAt(Date.now() - lookBackMs)
   if (recent !== undefined) return { place: { entry: recent, lsn: ZERO }, isMidway: recent !== FIRST_ENTRY_ID }
   if ((await log.continuity(FIRST_ENTRY_ID)) === 'ok') return { place: { entry: FIRST_ENTRY_ID, lsn: ZERO }, isMidway: false }
   const { oldest } = await log.state()

@@ -141,7 +141,8 @@ async function openContext(options: EdgeOptions, { metrics, onOtherTables }: Ope
       if (!isSame && !signal.aborted) onOtherTables()
       return isSame
     })
-    const hub = await Hub.open({ log, data, limits, nudge: nudge.soon, onError })
+    const lookBackMs = limits.lookBackMs + (await database.oldestTransactionMs())
+    const hub = await Hub.open({ log, data, limits, lookBackMs, nudge: nudge.soon, onError })
     const withheld = withheldFields(data, options.exclude ?? [])
     const wheel = createTimerWheel()
     const asker = createAsker({ limits, metrics })

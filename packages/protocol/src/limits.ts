@@ -32,6 +32,8 @@ export const LIMITS = {
   maxConnectionAgeMs: 60 * 60_000,
   /** `getClient` is asked again at least this often. */
   identityMaxAgeMs: 60_000,
+  /** How far back a process reads the log when it starts, at the least: what was committed may not be visible yet. Further where transactions are older. */
+  lookBackMs: 60_000,
   /** Entries of the newest changes kept in memory for reopening and resuming without asking the log. */
   ringEntries: 20_000,
   /** Bytes of the same. */
