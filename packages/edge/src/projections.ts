@@ -72,7 +72,8 @@ export class Projections {
   }
 
   /** Answers `GET {base}/$projections/{name}/{id}`. @throws {LiveError} `forbidden`, whatever the reason and whether the id exists */
-  async answer({ request, path, settle, node, turnAway }: Answering): Promise<Response> {
+  async answer(answering: Answering): Promise<Response> {
+    const { request, path, settle, node, turnAway } = answering
     const { limits, metrics, identityChanges } = this.#context
     const wanted = parseProjectionRequest(request, path, limits)
     if (wanted.isStream && (this.#isClosing || metrics.connectionsNow >= limits.maxConnections)) return turnAway()
@@ -87,7 +88,11 @@ export class Projections {
     const settled = await authorize()
     if (registered === undefined || settled === undefined)
       throw new LiveError('forbidden', `The projection "${wanted.name.slice(0, 100)}" is not there, or not for them.`)
-    if (!wanted.isStream) return this.#read(registered, wanted.id)
+    if (!wanted.isStream) {
+      const response = await this.#read(registered, wanted.id)
+      // Else made for whom it no longer is.
+      return identityChanges.isOutdated(settled) ? this.answer(answering) : response
+    }
     const start = (sink: Sink, listen: (events: SinkEvents) => void): void => {
       const stream = new ProjectionStream({
         context: this.#context,
