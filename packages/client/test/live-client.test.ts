@@ -245,4 +245,24 @@ describe('a live client', () => {
     expect([method, credentials]).toEqual(['POST', 'include'])
     expect(Object.fromEntries(new Headers(headers))).toEqual({ authorization: 'Bearer fresh', 'x-tenant': 'b', 'content-type': 'application/json' })
   })
+
+  it('says of a query beyond maxQueries that there are too many, and asks it when there is room', async () => {
+    const live = createLiveClient(schema, {
+      endpoint: 'http://edge/live',
+      fetch: edge.fetch,
+      limits: { maxQueries: 1, lingerMs: 0, queryRetryMs: 1_000 },
+    })
+    const stop = live.subscribe(live.task.findMany(), () => {})
+    const states: LiveState<unknown>[] = []
+    live.subscribe(live.task.count(), (state) => states.push(state))
+    await tick(10)
+    expect(only(edge.connections).body.queries).toHaveLength(1)
+    expect(states.at(-1)?.error).toMatchObject({ code: 'too_many_queries' })
+    await tick(5_000)
+    expect(edge.connections).toHaveLength(1)
+    stop()
+    await tick(2_000)
+    expect(edge.connections.at(-1)?.body.queries).toMatchObject([{ operation: 'count' }])
+    expect(states.at(-1)?.error).toBeNull()
+  })
 })

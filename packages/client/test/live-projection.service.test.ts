@@ -194,14 +194,17 @@ describe('a projection in the browser', { timeout: 120_000 }, () => {
     expect(cart.states.at(-1)).toMatchObject({ liveStatus: 'denied', data: undefined, error: { code: 'forbidden' } })
   })
 
-  it('takes the state away from who may no longer see it', async () => {
+  it.each([
+    ['when the server is told to ask again', async () => server.refreshIdentity('bob')],
+    ['when their own row changes', () => server.sql(`UPDATE "User" SET name = name || '!' WHERE id = 'bob'`)],
+  ])('takes the state away from who may no longer see it, %s', async (_, makeAskAgain) => {
     guests.add('bob c6')
     await shop.add('c6', 'mug')
     const live = clientOf('bob')
     const cart = watch(live, cartOf(live, 'c6'))
     await cart.until(({ isLive }) => isLive)
     guests.delete('bob c6')
-    server.refreshIdentity('bob')
+    await makeAskAgain()
     await cart.until(({ status }) => status === 'error')
     expect(cart.states.at(-1)).toMatchObject({ liveStatus: 'denied', data: undefined, error: { code: 'forbidden' } })
   })
