@@ -229,8 +229,7 @@ export class LiveStore implements ConnectionHost {
   wanted(): ReadonlyMap<QueryId, WireQuery> {
     // Asked before every step: nothing is opened for one person with what another one had.
     this.scope()
-    const wanted = [...this.#queries.values()].filter(({ error }) => error === undefined).slice(0, this.#options.limits.maxQueries)
-    return new Map(wanted.map(({ id, wire }) => [id, wire]))
+    return new Map(this.#asked().map(({ id, wire }) => [id, wire]))
   }
 
   shown(changed: ReadonlySet<QueryId>, isBatchEnd: boolean): void {
@@ -306,6 +305,10 @@ export class LiveStore implements ConnectionHost {
     return refusedWith
   }
 
+  #asked(): Watched[] {
+    return [...this.#queries.values()].filter(({ error }) => error === undefined)
+  }
+
   #watched(query: AnyDescriptor): Watched {
     const wire = wireOf(query)
     const id = queryId(wire)
@@ -324,7 +327,9 @@ export class LiveStore implements ConnectionHost {
         state: undefined,
         syncedAt: undefined,
       }
+      const hasRoom = this.#asked().length < this.#options.limits.maxQueries
       this.#queries.set(id, watched)
+      if (!hasRoom) this.#fail(watched, 'too_many_queries')
     }
     return watched
   }
@@ -346,6 +351,7 @@ export class LiveStore implements ConnectionHost {
 
   #askAgain(watched: Watched): void {
     if (watched.error === undefined) return
+    if (this.#asked().length >= this.#options.limits.maxQueries) return this.#fail(watched, 'too_many_queries')
     watched.error = undefined
     watched.state = undefined
     this.#connection.review()
