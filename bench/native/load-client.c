@@ -9,12 +9,17 @@
  *   stdin
  *     expect <events>     counted from the beginning, over all connections
  *     tally
+ *     forget              begins the latencies anew
+ *     latency
  *     (end of input ends the program)
  *   stdout
  *     open <connections>  all are open
  *     done <events>       what was expected has arrived
  *     tally <events> <bytes> <reads> <fewest events of a connection> <most>
+ *     latency <stamped events> <median> <95th percentile> <largest>, in microseconds
  *     lost <connection>
+ *
+ * An event marker that 16 digits follow is stamped: they are CLOCK_MONOTONIC in microseconds, when the event came to be.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -28,12 +33,17 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Connections that are being opened at the same time: opening is not what is measured. */
 #define OPENING_AT_ONCE 64
 #define READ_BYTES (256 * 1024)
 #define COMMAND_BYTES 256
+#define STAMP_DIGITS 16
+/* Latencies are counted in steps of 0.1 ms, up to 60 s. */
+#define STEP_US 100
+#define STEPS 600000
 
 struct stream {
     int fd;
@@ -48,6 +58,7 @@ static const char *request, *open_marker;
 static char event_marker;
 static uint64_t events, bytes, reads, target;
 static char buffer[READ_BYTES];
+static uint64_t latencies[STEPS], stamped, longest_us;
 
 static void fail(const char *what) {
     fprintf(stderr, "load-client: %s: %s\n", what, strerror(errno));
@@ -101,6 +112,45 @@ static void tell_done(void) {
     printf("done %llu\n", (unsigned long long)events);
 }
 
+static uint64_t now_us(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* A stamp that a read cut in two is left out: one in thousands. */
+static void note_latency(const char *from, const char *end, uint64_t now) {
+    uint64_t stamp = 0;
+    if (end - from < STAMP_DIGITS) return;
+    for (int at = 0; at < STAMP_DIGITS; at++) {
+        if (from[at] < '0' || from[at] > '9') return;
+        stamp = stamp * 10 + (uint64_t)(from[at] - '0');
+    }
+    uint64_t us = now > stamp ? now - stamp : 0;
+    latencies[us / STEP_US < STEPS ? us / STEP_US : STEPS - 1]++;
+    stamped++;
+    if (us > longest_us) longest_us = us;
+}
+
+static uint64_t percentile(double part) {
+    uint64_t wanted_count = (uint64_t)(part * (double)stamped), seen = 0;
+    for (int step = 0; step < STEPS; step++) {
+        seen += latencies[step];
+        if (seen > wanted_count) return (uint64_t)step * STEP_US;
+    }
+    return longest_us;
+}
+
+static void tell_latency(void) {
+    printf("latency %llu %llu %llu %llu\n", (unsigned long long)stamped, (unsigned long long)percentile(0.5),
+           (unsigned long long)percentile(0.95), (unsigned long long)longest_us);
+}
+
+static void forget_latencies(void) {
+    memset(latencies, 0, sizeof latencies);
+    stamped = longest_us = 0;
+}
+
 static void read_stream(int number) {
     struct stream *stream = &streams[number];
     ssize_t length = read(stream->fd, buffer, sizeof buffer);
@@ -113,9 +163,11 @@ static void read_stream(int number) {
     reads++;
     bytes += (uint64_t)length;
     if (!stream->is_open) look_for_open(stream, buffer, (size_t)length);
+    uint64_t now = now_us();
     for (const char *from = buffer; (from = memchr(from, event_marker, (size_t)(buffer + length - from))) != NULL; from++) {
         stream->events++;
         events++;
+        note_latency(from + 1, buffer + length, now);
     }
     tell_done();
 }
@@ -137,6 +189,10 @@ static void command(const char *line) {
         tell_done();
     } else if (strcmp(line, "tally") == 0) {
         tally();
+    } else if (strcmp(line, "latency") == 0) {
+        tell_latency();
+    } else if (strcmp(line, "forget") == 0) {
+        forget_latencies();
     }
 }
 

@@ -9,6 +9,10 @@ export interface LoadClient {
   /** Resolves when so many events in all have arrived, counted from the beginning, over all connections. */
   expect(events: number): Promise<void>
   tally(): Promise<Tally>
+  /** Begins to measure anew. */
+  forgetLatencies(): void
+  /** Of events whose mark 16 digits follow: when they came to be, on the machine's monotonic clock, in microseconds. */
+  latency(): Promise<Latency>
   stop(): Promise<void>
 }
 
@@ -21,8 +25,19 @@ interface Tally {
   most: number
 }
 
+export interface Latency {
+  events: number
+  p50Ms: number
+  p95Ms: number
+  mostMs: number
+}
+
 /** Opens the streams, and resolves when each is open. */
-export async function openStreams(program: string, peer: RunningPeer, connections: number): Promise<LoadClient> {
+export async function openStreams(
+  program: string,
+  peer: Pick<RunningPeer, 'port' | 'request' | 'openMarker'>,
+  connections: number,
+): Promise<LoadClient> {
   const client = startLineProcess(pinned(1, [program, String(peer.port), String(connections), peer.request, peer.openMarker, EVENT_MARK]))
   await client.hear('open')
   return {
@@ -35,6 +50,12 @@ export async function openStreams(program: string, peer: RunningPeer, connection
       client.say('tally')
       const [events = 0, bytes = 0, reads = 0, fewest = 0, most = 0] = (await client.hear('tally')).split(' ').map(Number)
       return { events, bytes, reads, fewest, most }
+    },
+    forgetLatencies: () => client.say('forget'),
+    async latency() {
+      client.say('latency')
+      const [events = 0, p50 = 0, p95 = 0, most = 0] = (await client.hear('latency')).split(' ').map(Number)
+      return { events, p50Ms: p50 / 1000, p95Ms: p95 / 1000, mostMs: most / 1000 }
     },
     stop: () => client.stop(),
   }

@@ -68,7 +68,10 @@ async function startWorker(): Promise<void> {
     say(`workers ${process.pid}`)
     say(`port ${port}`)
   })
-  if (cluster.isPrimary) return serveCommands({ collect: () => say('gathered') })
+  const edge = await live.edge()
+  if (cluster.isPrimary) {
+    return serveCommands({ collect: () => say('gathered'), tell: () => say(`queries ${edge.metrics().databaseQueries}`) })
+  }
   process.on('message', () => {
     collectGarbage()
     process.send?.('collected')

@@ -1,0 +1,63 @@
+import { setUpCapture, startCapture } from '@zenstack-live/cdc'
+import { openRedisLog } from '@zenstack-live/change-log'
+import { startPostgres, startRedis } from '@zenstack-live/testing'
+import { schema } from '@zenstack-live/testing/workspace'
+import { ZenStackClient, type ClientContract } from '@zenstackhq/orm'
+import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
+import pg from 'pg'
+import { startLineProcess } from '../fan-out/line-process.ts'
+import { nodeCommand } from '../fan-out/peer.ts'
+import type { EdgeSettings } from '../fan-out/servers/edge.ts'
+import { logSink } from '../log-sink.ts'
+
+/** Postgres, capture, Redis and one edge: all of the way on this machine, but the readers. */
+export interface WholeWay {
+  readonly databaseUrl: string
+  /** Of the edge. */
+  readonly port: number
+  readonly pool: pg.Pool
+  /** Resolves when the log has all that was committed. */
+  caughtUp(): Promise<void>
+  /** How many questions the edge has asked of the database. */
+  databaseQueries(): Promise<number>
+  stop(): Promise<void>
+}
+
+export type Client = ClientContract<typeof schema>
+
+const TABLES = ['User', 'Space', 'Member', 'Task', 'Comment', 'Note'].map((name) => ({ schema: 'public', name }))
+
+/** @param fill - what the database holds before anybody looks */
+export async function startWay(fill: (db: Client) => Promise<void>): Promise<WholeWay> {
+  const [postgres, redis] = await Promise.all([startPostgres(), startRedis()])
+  const databaseUrl = await postgres.createDatabase()
+  const pool = new pg.Pool({ connectionString: databaseUrl, max: 16 })
+  pool.on('error', () => {})
+  const db = new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) })
+  await db.$pushSchema()
+  await fill(db)
+  const name = 'bench:way'
+  const log = await openRedisLog({ url: redis.url, name })
+  await setUpCapture({ url: databaseUrl, tables: TABLES })
+  const capture = startCapture({ url: databaseUrl, tables: TABLES, sink: logSink(log) })
+  await capture.caughtUp()
+  const settings: EdgeSettings = { databaseUrl, redis: { url: redis.url, name }, workers: 1 }
+  const edge = startLineProcess(nodeCommand('edge.ts'), { env: { BENCH_EDGE: JSON.stringify(settings) } })
+  return {
+    databaseUrl,
+    port: Number(await edge.hear('port')),
+    pool,
+    caughtUp: () => capture.caughtUp(),
+    async databaseQueries() {
+      edge.say('tell')
+      return Number(await edge.hear('queries'))
+    },
+    async stop() {
+      await edge.stop()
+      await capture.close()
+      await log.close()
+      await pool.end()
+      await Promise.all([postgres.stop(), redis.stop()])
+    },
+  }
+}
