@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test as base } from '@playwright/test'
-import { startPostgres, startRedis, type PostgresServer, type RedisServer } from '@zenstack-live/testing'
+import { createDatabase, startPostgres, startRedis, type PostgresServer, type RedisServer } from '@zenstack-live/testing'
 import { buildSite } from '@zenstack-live/demo/build-site'
 import { startDemo, type Demo } from './demo.ts'
 import { Tandem } from './tandem.ts'
@@ -50,7 +50,10 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     async ({ isDemoShared, postgres, site }, use) => {
       if (!isDemoShared) return use(undefined)
       const redis = await startRedis({ isPersistent: true })
-      const demo = await startDemo(await postgres.createDatabase(), redis.url, site)
+      // Servers that run already: those of docker-compose.yaml, for one.
+      const { E2E_DATABASE_URL: serverUrl, E2E_REDIS_URL: redisUrl } = process.env
+      const databaseUrl = await (serverUrl === undefined ? postgres.createDatabase() : createDatabase(serverUrl))
+      const demo = await startDemo(databaseUrl, redisUrl ?? redis.url, site)
       await use({ redis, demo })
       await demo.stop()
       await redis.stop()
