@@ -22,10 +22,10 @@ export async function writeTitles(databaseUrl: string, options: { rate: number; 
   )
   const startedMs = performance.now()
   let taken = 0
-  let isStopped = false
+  const stopping = new AbortController()
 
   const write = async (client: pg.Client): Promise<void> => {
-    while (!isStopped) {
+    while (!stopping.signal.aborted) {
       const dueMs = startedMs + (taken * 1000) / options.rate
       const earlyMs = dueMs - performance.now()
       if (earlyMs > 1) {
@@ -41,7 +41,7 @@ export async function writeTitles(databaseUrl: string, options: { rate: number; 
   const writing = Promise.all(clients.map(write))
   return {
     async stop() {
-      isStopped = true
+      stopping.abort()
       await writing
       const seconds = (performance.now() - startedMs) / 1000
       await Promise.all(clients.map((client) => client.end()))
