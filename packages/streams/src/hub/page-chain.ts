@@ -8,6 +8,9 @@ export interface PageNode {
   isForgotten: boolean
 }
 
+/** Pages behind the newest whose changes stay parsed: as text they take a third of the memory, and the collector little time. */
+const PARSED_PAGES = 8
+
 /** Pages that follow each other in the log, the newest ones kept. */
 export class PageChain {
   /** The first page is what follows it. */
@@ -15,7 +18,9 @@ export class PageChain {
   readonly #maxPages: number
   #oldest: PageNode | undefined
   #newest: PageNode | undefined
+  #oldestParsed: PageNode | undefined
   #count = 0
+  #parsed = 0
 
   constructor(start: EntryId, maxPages: number) {
     this.start = start
@@ -32,6 +37,8 @@ export class PageChain {
     if (this.#newest === undefined) this.#oldest = node
     else this.#newest.next = node
     this.#newest = node
+    this.#oldestParsed ??= node
+    if (++this.#parsed > Math.min(PARSED_PAGES, this.#maxPages)) this.#releaseOldestParsed()
     if (++this.#count > this.#maxPages) this.#forgetOldest()
   }
 
@@ -45,6 +52,14 @@ export class PageChain {
     if (compareEntryIds(cursor, this.head) >= 0) return undefined
     for (let node = this.#oldest; node !== undefined; node = node.next) if (compareEntryIds(node.page.last, cursor) > 0) return node
     return undefined
+  }
+
+  #releaseOldestParsed(): void {
+    const node = this.#oldestParsed
+    if (node === undefined) return
+    for (const changes of node.page.tables.values()) for (const change of changes) change.release()
+    this.#oldestParsed = node.next
+    this.#parsed--
   }
 
   #forgetOldest(): void {

@@ -74,6 +74,11 @@ export class SharedChange {
     return this.#whole
   }
 
+  /** Lets go of what was parsed: most readers have looked at it. Those who come later parse it again. */
+  release(): void {
+    this.#raw = this.#lazy = this.#whole = undefined
+  }
+
   #rowsBy(model: Model, rowOf: (raw: RawRow) => StoredRow): ChangeRows {
     this.#raw ??= parseImages(this.entry.value, this.#sourceAt)
     const { before, after } = this.#raw
