@@ -17,7 +17,7 @@ export async function measureLargeTransaction(
   const slot = 'large'
   await setUpCapture({ url: postgres.url, tables: [{ schema: 'public', name: 'User' }], slot })
   const args = [postgres.url, redis.url, slot, 'public', 'User']
-  const child = fork(join(import.meta.dirname, 'capture-process.ts'), args, { execArgv: ['--conditions=@zenstack-live/source'] })
+  const child = fork(join(import.meta.dirname, 'large-child.ts'), args, { execArgv: ['--conditions=@zenstack-live/source'] })
   const said = async (word: 'ready' | 'bulk'): Promise<number> => {
     for (;;) {
       const [message] = (await once(child, 'message')) as [Partial<Record<'ready' | 'bulk', number>>]

@@ -15,7 +15,7 @@ export const CAPTURE_LIMITS = {
   maxTransactionEntries: 100_000,
   maxTransactionBytes: 64 * 1024 * 1024,
   /** Bytes waiting for the log before the socket is no longer read. More is not faster: what waits long is copied by the garbage collector. */
-  maxPendingBytes: 4 * 1024 * 1024,
+  maxPendingBytes: 8 * 1024 * 1024,
   /** Entries handed to the log in one call: bounds its reply time. A larger transaction goes alone. */
   maxEntriesPerWrite: 2_000,
   /** Rows and bytes that the initial snapshot reads at once, and hands to the log in one call; rows alone may be larger. */

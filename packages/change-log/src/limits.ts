@@ -6,8 +6,8 @@ export const CHANGE_LOG_LIMITS = {
   appendEntries: 500,
   /** Characters of one append command. */
   appendChars: 2 * 1024 * 1024,
-  /** Append commands on their way at once: one is executed while the next is encoded. */
-  appendsInFlight: 2,
+  /** Append commands on their way at once: some are executed, or travel, while the next is encoded. */
+  appendsInFlight: 4,
   /** Entries read at once; beyond some hundreds the client library gains nothing more. */
   readEntries: 500,
   /** Bytes of one page, about: rows of some hundred kilobytes come in shorter pages. A single entry may be larger. */
