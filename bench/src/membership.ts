@@ -33,8 +33,8 @@ export async function run(): Promise<CommandResult> {
       await new Promise((resolve) => setTimeout(resolve, 1_000))
     })
     const { stamps } = await readers.report()
+    const { incremental } = stage.edge.metrics().queriesNow
     await readers.close()
-    const { queriesNow } = stage.edge.metrics()
     return {
       name: 'membership',
       metrics: {
@@ -45,7 +45,7 @@ export async function run(): Promise<CommandResult> {
         changesPerSecond: changes / SECONDS,
         deliveries: stamps.length,
         expectedDeliveries: (changes * USERS * SPACES_PER_USER) / SPACES,
-        incrementalQueries: queriesNow.incremental,
+        incrementalQueries: incremental,
       },
       notes: [
         `${USERS} people, ${SPACES} spaces, ${SPACES_PER_USER} each; all on one edge, which shares its process with capture and log.`,

@@ -5,7 +5,7 @@ import { openReaders, quantile, stampNow, type ReaderAnswer, type StreamOrder } 
 
 const QUERIES = 1_000
 const IDENTITIES = 1_000
-const ROUNDS = 5
+const ROUNDS = 2
 
 /** How soon somebody who loses a membership sees no more of it: one person with a thousand queries, and a thousand people. */
 export async function run(): Promise<CommandResult> {
