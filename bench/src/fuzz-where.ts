@@ -1,7 +1,6 @@
 import { startPostgres } from '@zenstack-live/testing'
 import * as access from '@zenstack-live/access'
 import { progress, type CommandOptions, type CommandResult } from './command.ts'
-import { createFairPick } from './fair-pick.ts'
 import { judge, type Case } from './oracle/judge.ts'
 import { createTally, summarize } from './oracle/tally.ts'
 import { createRandom } from './random.ts'
@@ -18,7 +17,6 @@ const DEFAULT_RUNS = 20_000
  */
 export async function run(options: CommandOptions): Promise<CommandResult> {
   const random = createRandom(options.seed ?? 1)
-  const fairPick = createFairPick(random)
   const runs = options.runs ?? DEFAULT_RUNS
   const postgres = await startPostgres()
   const tally = createTally()
@@ -31,7 +29,7 @@ export async function run(options: CommandOptions): Promise<CommandResult> {
     for await (const question of askTellingFilters(await postgres.createDatabase())) take(question)
     const end = tally.cases + runs
     while (tally.cases < end) {
-      for await (const question of askWhereCases(random, fairPick, await postgres.createDatabase(), end - tally.cases)) {
+      for await (const question of askWhereCases(random, tally.casesByUse, await postgres.createDatabase(), end - tally.cases)) {
         take(question)
         if (tally.cases >= end) break
       }

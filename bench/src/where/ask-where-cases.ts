@@ -4,24 +4,26 @@ import type { SchemaDef } from '@zenstackhq/schema'
 import pg from 'pg'
 import { show, type Case } from '../oracle/judge.ts'
 import { loadSchema, openOracle, rowsOf, tableOf, type Client, type Oracle } from '@zenstack-live/testing/oracle'
-import type { FairPick } from '../fair-pick.ts'
+import { pickLeast } from '../pick-least.ts'
 import type { Random } from '../random.ts'
-import { askFilter, type Finder } from './ask-filter.ts'
+import { askFilter, type Finder, type Subject } from './ask-filter.ts'
 import { DOMAINS, FIELD_KINDS, SHARED_TYPES, UNSUPPORTED_COLUMNS, type FieldKind } from './field-kinds.ts'
 import { generateFilter, type GeneratedField } from './generate-filter.ts'
 
-const MODELS = 6
-const ROWS = 30
+const ROWS = 20
 const FILTERS_PER_MODEL = 60
 const AUTHS = [null, { id: 1, level: 1 }, { id: 2, level: 5 }] as const
 
+const LEFT = FIELD_KINDS.filter((kind) => kind.isLeft === true)
 const COMMON = FIELD_KINDS.filter((kind) => kind.isLeft !== true)
 /** Text and JSON have the most rules: one model each is about nothing else. So is one about what is always left to the database. */
 const POOLS: readonly (readonly FieldKind[])[] = [
   COMMON.filter((kind) => kind.type === 'Json' || kind.type === 'Typed'),
   COMMON.filter((kind) => kind.operators.includes('contains')),
-  FIELD_KINDS.filter((kind) => kind.isLeft === true),
+  LEFT,
 ]
+/** With these, one schema has all kinds of fields. */
+const FIELDS = [3, 3, LEFT.length, 12, 12, 12]
 
 interface GeneratedModel {
   readonly name: string
@@ -31,8 +33,9 @@ interface GeneratedModel {
 }
 
 /** One generated schema with rows, and a stream of filters with the answers of ZenStack. */
-export async function* askWhereCases(random: Random, fairPick: FairPick, url: string, most: number): AsyncGenerator<Case> {
-  const models = Array.from({ length: MODELS }, (_, index) => generateModel(random, fairPick, index))
+export async function* askWhereCases(random: Random, met: ReadonlyMap<string, number>, url: string, most: number): AsyncGenerator<Case> {
+  const taken = new Map<FieldKind, number>()
+  const models = FIELDS.map((_, index) => generateModel(random, taken, index))
   const zmodel = `${SHARED_TYPES}\nmodel Person { id Int @id level Int? @@auth @@allow('all', true) }\n${models.map((model) => model.text).join('\n')}`
   const schema = await loadSchema(zmodel)
   await prepareTypes(url)
@@ -42,19 +45,23 @@ export async function* askWhereCases(random: Random, fairPick: FairPick, url: st
     const data = await oracle.dataModel(schema)
     for (const model of models) await fill(random, oracle, schema, model)
     const take = await oracle.capture()
-    let asked = 0
-    for (const model of models) {
-      const name = tableOf(schema, schema.models[model.name] as never).replaceAll('"', '')
-      const rows = rowsOf(data, model.name, take(name))
+    const client = oracle.client(schema)
+    const subjects: (Subject & { fields: readonly GeneratedField[] })[] = []
+    for (const { name, fields } of models) {
+      const rows = rowsOf(data, name, take(tableOf(schema, schema.models[name] as never).replaceAll('"', '')))
       if (rows.length !== ROWS) throw new Error(`${rows.length} of ${ROWS} rows of ${name} came through the capture.`)
-      const client = oracle.client(schema)
-      await checkPresentation(client, data, model.name, rows)
-      for (let index = 0; index < FILTERS_PER_MODEL && asked < most; index++) {
-        const { where, uses } = generateFilter(random, fairPick, model.fields)
-        const question = await askFilter({ client, data, model: model.name, rows }, where, random.pick(AUTHS), uses)
+      await checkPresentation(client, data, name, rows)
+      subjects.push({ client, data, model: name, rows, fields })
+    }
+    let asked = 0
+    for (let round = 0; round < FILTERS_PER_MODEL; round++) {
+      for (const subject of subjects) {
+        const { where, uses } = generateFilter(random, met, subject.fields)
+        const question = await askFilter(subject, where, random.pick(AUTHS), uses)
         if (question === undefined) continue
-        asked += rows.length
         yield question
+        asked += ROWS
+        if (asked >= most) return
       }
     }
   } finally {
@@ -62,9 +69,13 @@ export async function* askWhereCases(random: Random, fairPick: FairPick, url: st
   }
 }
 
-function generateModel(random: Random, fairPick: FairPick, index: number): GeneratedModel {
+function generateModel(random: Random, taken: Map<FieldKind, number>, index: number): GeneratedModel {
   const name = `M${index}`
-  const kinds = Array.from({ length: index < 2 ? 3 : 9 }, () => fairPick(POOLS[index] ?? COMMON, (kind) => kind.name))
+  const kinds = Array.from({ length: FIELDS[index] ?? 0 }, () => {
+    const kind = pickLeast(random, POOLS[index] ?? COMMON, (each) => taken.get(each) ?? 0)
+    taken.set(kind, (taken.get(kind) ?? 0) + 1)
+    return kind
+  })
   const idKind = random.pick(['Int @id', 'String @id', 'BigInt @id', 'composite'])
   const fields = kinds.map((kind, place): GeneratedField & { text: string } => {
     const isOptional = kind.type !== 'List' && random.chance(0.7)

@@ -1,6 +1,6 @@
 import { AnyNull, DbNull, JsonNull } from '@zenstackhq/orm'
 import type { Random } from '../random.ts'
-import type { FairPick } from '../fair-pick.ts'
+import { pickLeast } from '../pick-least.ts'
 import { FIELD_KINDS, type FieldKind } from './field-kinds.ts'
 import { JSON_PATHS, JSON_SEARCHES, TEXT_PARTS } from './field-values.ts'
 
@@ -18,13 +18,17 @@ export interface GeneratedFilter {
 
 interface Making {
   readonly random: Random
-  readonly fairPick: FairPick
+  readonly met: ReadonlyMap<string, number>
   readonly uses: string[]
 }
 
-/** A random filter over these fields; many are a single operator, so that each meets every row by itself. */
-export function generateFilter(random: Random, fairPick: FairPick, fields: readonly GeneratedField[]): GeneratedFilter {
-  const making = { random, fairPick, uses: [] }
+/**
+ * A random filter over these fields; many are a single operator, so that each meets every row by itself.
+ *
+ * @param met - how often each use was met: the rarest come first
+ */
+export function generateFilter(random: Random, met: ReadonlyMap<string, number>, fields: readonly GeneratedField[]): GeneratedFilter {
+  const making = { random, met, uses: [] }
   const depth = random.chance(0.55) ? 0 : 1 + random.whole(2)
   return { where: group(making, fields, depth), uses: making.uses }
 }
@@ -34,8 +38,8 @@ function group(making: Making, fields: readonly GeneratedField[], depth: number)
   const where: Record<string, unknown> = {}
   const count = depth === 0 ? 1 + Number(random.chance(0.15)) : random.whole(2)
   for (let index = 0; index < count; index++) {
-    const field = random.pick(fields)
-    where[field.name] = fieldFilter(making, field)
+    const { field, operator } = pickLeast(random, questionsOf(fields), (question) => making.met.get(nameOf(question)) ?? 0)
+    where[field.name] = fieldFilter(making, field, operator)
   }
   if (depth === 0) return where
   const combinator = random.pick(['AND', 'OR', 'NOT', 'OR', 'NOT'])
@@ -49,14 +53,22 @@ function group(making: Making, fields: readonly GeneratedField[], depth: number)
   return where
 }
 
-function fieldFilter({ random, fairPick, uses }: Making, field: GeneratedField): unknown {
+interface Question {
+  readonly field: GeneratedField
+  readonly operator: string
+}
+
+const questionsOf = (fields: readonly GeneratedField[]): Question[] =>
+  fields.flatMap((field) => field.kind.operators.map((operator) => ({ field, operator })))
+const nameOf = ({ field, operator }: Question): string => `${field.kind.name}.${operator}`
+
+function fieldFilter({ random, uses }: Making, field: GeneratedField, operator: string): unknown {
   const { kind, isOptional } = field
-  const use = (operator: string): void => void uses.push(`${kind.name}.${operator}`)
+  const use = (name: string): void => void uses.push(`${kind.name}.${name}`)
   if (isOptional && random.chance(0.08)) {
     use('null')
     return null
   }
-  const operator = fairPick(kind.operators, (each) => `${kind.name}.${each}`)
   use(operator)
   switch (kind.type) {
     case 'Json':
