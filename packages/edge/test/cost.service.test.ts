@@ -1,0 +1,52 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { openStream, wire, type TestStream } from './support/read-stream.ts'
+import { startEdge, type RunningEdge } from './support/start-edge.ts'
+import { createWorkspace, seedWorkspace, type Workspace } from './support/workspace.ts'
+
+const CONNECTIONS = 5
+const QUERIES = 200
+
+describe('what a change costs', () => {
+  let workspace: Workspace
+  let running: RunningEdge
+  let streams: TestStream[] = []
+
+  beforeAll(async () => {
+    workspace = await createWorkspace(inject('postgresUrl'))
+    await seedWorkspace(workspace)
+    running = await startEdge(workspace)
+  })
+  afterAll(async () => {
+    for (const stream of streams) stream.close()
+    await running.close()
+    await workspace.close()
+  })
+
+  it('is in proportion to the queries it concerns, not to the thousand that are open', async () => {
+    const ofRank = (rank: number): ReturnType<typeof wire> => wire('Note', 'findMany', { where: { rank } })
+    streams = await Promise.all(
+      Array.from({ length: CONNECTIONS }, async (_, connection) => {
+        const queries = Array.from({ length: QUERIES }, (__, index) => ofRank(connection * QUERIES + index))
+        const stream = await openStream({ base: running.base, user: 'bob', queries })
+        await stream.until(() => queries.every(({ q }) => stream.query(q).isReady), 'all of them', 60_000)
+        return stream
+      }),
+    )
+    const { queriesNow, ...before } = structuredClone(running.edge.metrics())
+    expect(queriesNow).toEqual({ incremental: CONNECTIONS * QUERIES, requery: 0 })
+    const { id } = await workspace.db.note.create({ data: { ownerId: 'bob', body: 'moves', rank: 7 } })
+    await workspace.db.note.update({ where: { id }, data: { rank: 450 } })
+    await workspace.db.note.delete({ where: { id } })
+    const told = (rank: number, op: string): boolean => streams.some((stream) => stream.frames.some((frame) => isAbout(frame, ofRank(rank).q, op)))
+    await Promise.all(streams.map((stream) => stream.until(() => told(7, 'leave') && told(450, 'leave'), 'the last of it', 30_000)))
+    const { queriesConcerned, rowsDecided, databaseQueries } = running.edge.metrics()
+    // One for the insert, two for the move from one to another, one for the delete.
+    expect(queriesConcerned - before.queriesConcerned).toBe(4)
+    expect(rowsDecided - before.rowsDecided).toBe(4)
+    expect(databaseQueries - before.databaseQueries).toBe(0)
+  })
+})
+
+function isAbout(frame: TestStream['frames'][number], q: string, op: string): boolean {
+  return frame.event === 'change' && frame.q === q && frame.ops.some((operation) => operation.op === op)
+}
