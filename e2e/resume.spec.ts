@@ -32,6 +32,16 @@ test.describe('a reader that was cut off goes on where it stopped', () => {
     await expect(tandem.right.card('And it goes on')).toBeVisible()
   })
 
+  test('after Postgres was away, and streams were cut meanwhile', async ({ tandem, demo, postgres }) => {
+    await postgres.kill()
+    demo.recorder.cutStreams()
+    await expect(tandem.right.pane.locator('.live-pill')).not.toHaveText('Live')
+    await postgres.start()
+    await editWhileAway(demo)
+    await expectEdits(tandem)
+    await expect(tandem.right.pane.locator('.live-pill')).toHaveText('Live')
+  })
+
   test('after edits made while the browser was offline', async ({ tandem, demo, context }) => {
     await context.setOffline(true)
     demo.recorder.cutStreams()
