@@ -142,6 +142,12 @@ export const POLICY_MUTATIONS: readonly Mutation[] = [
     "case '||':\n      return anyOf([interestOf(scope, left, context), interestOf(scope, right, context)])",
     "case '||':\n      return interestOf(scope, left, context)",
   ),
+  mutation(
+    'interest/interest.ts',
+    'the index tells numbers by how they are given',
+    "if (field.type !== 'Int' && field.type !== 'Float') return String(value)",
+    "if (typeof value === 'bigint') return String(value)",
+  ),
   mutation(POLICY_INTEREST, 'the index knows the first allow only', 'anyOf(allows.map(', 'anyOf(allows.slice(0, 1).map('),
   mutation(
     POLICY_INTEREST,

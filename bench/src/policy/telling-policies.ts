@@ -28,6 +28,8 @@ const CONDITIONS: readonly string[] = [
   'r == 0.1',
   'f == r',
   'big == auth().big',
+  'big == 3',
+  'n == auth().big',
   'at == auth().since',
   "pad == 'a'",
   'kind == K3',

@@ -45,12 +45,17 @@ export const NULL_KEY = '\0null'
 export function keyOfScalar(field: Field, value: StoredScalar): InterestKey {
   if (value === null) return NULL_KEY
   if (typeof value === 'string') return field.columnType === 'bpchar' ? (withoutBlanks(value) ?? '') : value
-  // Maps take NaN for itself, and both zeros for one.
-  if (typeof value === 'number') return field.columnType === 'float4' ? Math.fround(value) : value
+  if (typeof value === 'number' || typeof value === 'bigint') return keyOfNumber(field, value)
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
   // The two zeros of numeric are one value.
   if (value instanceof Decimal) return value.isZero() ? '0' : value.toString()
   return typeof value === 'object' ? value.text : String(value)
+}
+
+/** The column's type decides: a big integer may be asked for by a number, and the reverse. Maps take NaN for itself, and both zeros for one. */
+function keyOfNumber(field: Field, value: number | bigint): InterestKey {
+  if (field.type !== 'Int' && field.type !== 'Float') return String(value)
+  return field.columnType === 'float4' ? Math.fround(Number(value)) : Number(value)
 }
 
 /** The key of a set of keys, as {@link keyOfScalar} gives it for the same value of this field. */
