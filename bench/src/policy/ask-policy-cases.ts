@@ -6,7 +6,7 @@ import { progress } from '../command.ts'
 import { show, type Access, type Case } from '../oracle/judge.ts'
 import { HEAD_LINES, loadSchema, openOracle, rowsOf, SchemaProblem, type Client, type Oracle } from '@zenstack-live/testing/oracle'
 import { createRandom, type Random } from '../random.ts'
-import { generateConstruct, generatePolicy, type GeneratedPolicy } from './generate-policy.ts'
+import { generateConstruct, generatePolicy, ORDER, type GeneratedPolicy } from './generate-policy.ts'
 import { TELLING_POLICIES } from './telling-policies.ts'
 import {
   AUTHS,
@@ -69,7 +69,9 @@ export async function* askTellingPolicies(url: string): AsyncGenerator<Case> {
     const take = await oracle.capture()
     const telling = TELLING_POLICIES.map(({ rules, title, where = {} }, index): Doc => {
       const fieldPolicy = title === undefined ? {} : { fieldPolicy: { field: 'title', rule: { text: title, uses: [] } } }
-      return { name: `Doc${index}`, lines: rules.map((rule) => `  ${rule}`), uses: [], text: rules.join(' '), where, ...fieldPolicy }
+      const text = rules.join(' ')
+      const uses = ORDER.filter((operator) => text.includes(` ${operator} `)).map((operator) => `op ${operator}`)
+      return { name: `Doc${index}`, lines: rules.map((rule) => `  ${rule}`), uses, text, where, ...fieldPolicy }
     })
     const schema = await loadSchema(zmodelOf(telling, open))
     yield* askDocs(random, oracle, { schema, accepted: telling }, take('public.doc'), take('public.member'))

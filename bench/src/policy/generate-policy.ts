@@ -23,7 +23,7 @@ const compare = (random: Random, use: (construct: string) => void, operators: re
   return random.chance(0.8) ? `${a} ${operator} ${b}` : `${b} ${operator} ${a}`
 }
 const EQUALITY = ['==', '!=']
-const ORDER = ['==', '!=', '<', '<=', '>', '>=']
+export const ORDER = ['==', '!=', '<', '<=', '>', '>=']
 
 const CONDITIONS: Readonly<Record<string, Make>> = {
   'text with literal': (random, use) => compare(random, use, EQUALITY, random.pick(TEXT_FIELDS), random.pick(TEXT_VALUES)),
