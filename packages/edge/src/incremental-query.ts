@@ -15,6 +15,7 @@ import { sees, type PgSnapshot } from './pg-snapshot.ts'
 import type { Place } from './place.ts'
 import type { PlannedQuery } from './plan-query.ts'
 import { changeFrame, snapshotFrames } from './snapshot-frames.ts'
+import { replayEffects } from './replay-effects.ts'
 import { isTicketGoodAt, type Ticket } from './ticket.ts'
 import { netEffects, type RowEffect, type Transaction } from './transaction.ts'
 
@@ -89,7 +90,7 @@ export class IncrementalQuery implements LiveQuery {
   catchUp(reader: Reader, from: Place): void {
     const transactions = this.#options.context.hub.history.after(from.entry)
     if (transactions === undefined) return this.#waitForAll([reader], 'slow')
-    this.#replay(reader, transactions)
+    this.#replay(reader, this.#operationsOf(unseenOf(transactions, reader.seen)))
   }
 
   leave(reader: Reader): void {
@@ -122,10 +123,10 @@ export class IncrementalQuery implements LiveQuery {
   }
 
   /** What these transactions do to the result, taken together. */
-  #operationsOf(transactions: readonly Transaction[]): Operations {
+  #operationsOf(transactions: readonly Transaction[], reduce: (effects: RowEffect[]) => RowEffect[] = netEffects): Operations {
     const { context, planned, plan, keySets } = this.#options
     if (transactions.some((one) => one.unknown.has(this.#table)) || keySets.some((holder) => holder.isTouchedBy(transactions))) return 'unknown'
-    const effects = netEffects(transactions.flatMap((one) => one.effects))
+    const effects = reduce(transactions.flatMap((one) => one.effects.filter(({ model }) => model === plan.rows.model)))
     context.metrics.rowsDecided += effects.length
     const operations = decideEffects(context.keys, planned, plan, effects, this.#decision)
     return operations === 'ask-database' ? 'unknown' : operations
@@ -209,9 +210,8 @@ export class IncrementalQuery implements LiveQuery {
    *
    * @param onGoingOn - called before anything is given, when it need not begin anew
    */
-  #replay(reader: Reader, transactions: readonly Transaction[], onGoingOn: () => void = () => {}): void {
+  #replay(reader: Reader, operations: Operations, onGoingOn: () => void = () => {}): void {
     const { context, planned } = this.#options
-    const operations = this.#operationsOf(unseenOf(transactions, reader.seen))
     if (operations === 'unknown') return this.#waitForAll([reader])
     reader.isFlowing = true
     onGoingOn()
@@ -225,7 +225,8 @@ export class IncrementalQuery implements LiveQuery {
       if (!this.#readers.has(reader)) return
       if (missed === undefined) return this.#waitForAll([reader], 'gap')
       this.#options.onInterest(this, plan.interestOf(this.#decision))
-      this.#replay(reader, missed, () => reader.ready(from, ticket.horizon, this))
+      const operations = this.#operationsOf(missed, (effects) => replayEffects(effects, (row) => plan.rows.decide(row, this.#decision)))
+      this.#replay(reader, operations, () => reader.ready(from, ticket.horizon, this))
     })
   }
 }

@@ -156,6 +156,27 @@ async function follow(
   }
 }
 
+/** What a reader holds that was cut off behind this much of a stream: frames count when their batch is whole. */
+export function heldAfter(text: string): { held: Map<QueryId, HeldQuery>; lastEventId: string | undefined } {
+  const held = new Map<QueryId, HeldQuery>()
+  const query = (q: QueryId): HeldQuery => {
+    const known = held.get(q) ?? { rows: [], value: undefined, at: undefined, ticket: undefined, engine: undefined, isReady: false, errors: [] }
+    held.set(q, known)
+    return known
+  }
+  let buffered: Frame[] = []
+  let lastEventId: string | undefined
+  for (const block of createSseDecoder().feed(text)) {
+    const frame = block.data === undefined ? undefined : decodeFrame(block.event, block.data)
+    if (frame !== undefined) buffered.push(frame)
+    if (block.data !== undefined) continue
+    lastEventId = block.lastEventId === '' ? undefined : block.lastEventId
+    for (const one of buffered) applyFrame(query, one)
+    buffered = []
+  }
+  return { held, lastEventId }
+}
+
 function applyFrame(query: (q: QueryId) => HeldQuery, frame: Frame): void {
   if (!('q' in frame) || frame.q === undefined) return
   const held = query(frame.q)
