@@ -19,6 +19,7 @@ import { createRandom, type Random } from './random.ts'
 
 const CARTS = 6
 const SKUS = 40
+const EVENTS_PER_BREAK = 400
 const SETTLE_MS = 120_000
 
 interface Result {
@@ -57,9 +58,11 @@ export async function run({ runs = 10_000, seed = 1, mutate = false }: CommandOp
   ])
   const refused = watch('forbidden', (tell) => live.subscribe(live.projection<Cart>('cart', 'forbidden'), tell))
   try {
-    const chaos = new Chaos(edge, redis, line, random)
-    await write(carts, runs, random)
-    await chaos.stop()
+    const chaos = new Chaos(edge, redis, line, createRandom(seed + 1), Math.ceil(runs / EVENTS_PER_BREAK))
+    // What is written before anyone watches is in their first snapshot, and tells nothing.
+    for (const one of watched) while (one.states.at(-1)?.isLive !== true) await new Promise((resolve) => setTimeout(resolve, 20))
+    await write(carts, runs, random, chaos)
+    await chaos.mended()
     const mismatches = await settle(carts, watched)
     const backwards = watched.reduce((sum, one) => sum + one.backwards, 0)
     const leaks = refused.states.filter(({ data }) => data !== undefined).length
@@ -84,7 +87,7 @@ function watch(cartId: string, subscribe: (tell: (state: LiveState<Cart>) => voi
   return one
 }
 
-async function write(carts: CartClient, events: number, random: Random): Promise<void> {
+async function write(carts: CartClient, events: number, random: Random, chaos: Chaos): Promise<void> {
   for (let written = 0; written < events;) {
     const batch = Math.min(1 + random.whole(8), events - written)
     const cartId = `cart ${random.whole(CARTS)}`
@@ -95,6 +98,7 @@ async function write(carts: CartClient, events: number, random: Random): Promise
       })),
     )
     written += batch
+    await chaos.reach(written / events)
     if (written % 1000 < batch) progress(`${written} events`)
   }
 }
@@ -102,8 +106,8 @@ async function write(carts: CartClient, events: number, random: Random): Promise
 /** How many of the watched show something else than `asJson()` when nothing happens any more. */
 async function settle(carts: CartClient, watched: readonly Watched[]): Promise<number> {
   const expected = new Map<string, string>()
-  for (const { cartId } of watched) expected.set(cartId, JSON.stringify(await new CartClass(cartId, carts).asJson()))
-  const differing = (): Watched[] => watched.filter(({ cartId, states }) => JSON.stringify(states.at(-1)?.data) !== expected.get(cartId))
+  for (const { cartId } of watched) expected.set(cartId, asText(await new CartClass(cartId, carts).asJson()))
+  const differing = (): Watched[] => watched.filter(({ cartId, states }) => asText(states.at(-1)?.data) !== expected.get(cartId))
   for (const deadline = Date.now() + SETTLE_MS; differing().length > 0 && Date.now() < deadline;) {
     await new Promise((resolve) => setTimeout(resolve, 100))
     // Once all are live and nothing comes any more, what differs will not mend itself.
@@ -114,6 +118,11 @@ async function settle(carts: CartClient, watched: readonly Watched[]): Promise<n
   }
   for (const { cartId, states } of differing()) progress(`${cartId}: shown ${JSON.stringify(states.at(-1))}, expected ${expected.get(cartId)}`)
   return differing().length
+}
+
+/** The order of members tells nothing; that of lines does. */
+function asText(cart: Cart | undefined): string {
+  return JSON.stringify([cart?.count, cart?.lines.map(({ sku, quantity }) => [sku, quantity])])
 }
 
 /** An edge in a process of its own, to be killed. */
@@ -162,37 +171,52 @@ class Line {
   }
 }
 
-/** Breaks something every now and then, until it is stopped; then everything is whole again. */
+/** Breaks one thing after the other, `breaks` times while the events are written. */
 class Chaos {
   readonly counts = { edgeKills: 0, redisKills: 0, cuts: 0 }
-  isDone = false
-  readonly #running: Promise<void>
+  readonly #edge: EdgeProcess
+  readonly #redis: RedisServer
+  readonly #line: Line
+  readonly #random: Random
+  readonly #breaks: number
+  #begun = 0
+  #breaking: Promise<void> = Promise.resolve()
 
-  constructor(edge: EdgeProcess, redis: RedisServer, line: Line, random: Random) {
-    this.#running = (async () => {
-      while (!this.isDone) {
-        await new Promise((resolve) => setTimeout(resolve, 100 + random.whole(700)))
-        const what = random.whole(4)
-        if (what === 0) {
-          await edge.kill()
-          await new Promise((resolve) => setTimeout(resolve, random.whole(300)))
-          await edge.start()
-          this.counts.edgeKills++
-        } else if (what === 1) {
-          await redis.kill()
-          await new Promise((resolve) => setTimeout(resolve, random.whole(500)))
-          await redis.start()
-          this.counts.redisKills++
-        } else {
-          line.cut()
-          this.counts.cuts++
-        }
-      }
-    })()
+  constructor(edge: EdgeProcess, redis: RedisServer, line: Line, random: Random, breaks: number) {
+    this.#edge = edge
+    this.#redis = redis
+    this.#line = line
+    this.#random = random
+    this.#breaks = breaks
   }
 
-  async stop(): Promise<void> {
-    this.isDone = true
-    await this.#running
+  /** Begins what is due by this share of the events, which go on meanwhile; waits where the one before is not mended yet. */
+  async reach(share: number): Promise<void> {
+    if (Math.floor(share * this.#breaks) <= this.#begun) return
+    await this.#breaking
+    this.#begun++
+    this.#breaking = this.#break()
+  }
+
+  /** Resolves when everything is whole again. */
+  async mended(): Promise<void> {
+    await this.#breaking
+  }
+
+  async #break(): Promise<void> {
+    const what = this.#random.whole(4)
+    if (what === 0) {
+      this.counts.edgeKills++
+      await this.#edge.kill()
+      await this.#edge.start()
+    } else if (what === 1) {
+      this.counts.redisKills++
+      await this.#redis.kill()
+      await new Promise((resolve) => setTimeout(resolve, this.#random.whole(500)))
+      await this.#redis.start()
+    } else {
+      this.counts.cuts++
+      this.#line.cut()
+    }
   }
 }
