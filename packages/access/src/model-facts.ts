@@ -4,8 +4,8 @@ import type { DataModel, Model } from '@zenstack-live/model'
 export interface ModelFacts {
   /** Why the database must be asked, whatever the query is. */
   readonly reasons: readonly string[]
-  /** Every read of it may fail. */
-  readonly mayFail: boolean
+  /** Some field is a list of a mapped enum. */
+  readonly hasMappedList: boolean
 }
 
 const known = new WeakMap<Model, ModelFacts>()
@@ -19,7 +19,7 @@ export function modelFactsOf(data: DataModel, model: Model): ModelFacts {
 
 function findFacts(data: DataModel, model: Model): ModelFacts {
   const reasons: string[] = []
-  let mayFail = false
+  let hasMappedList = false
   if (model.refusal !== undefined) reasons.push(`model: ${model.refusal.message}`)
   if (model.base !== undefined || model.isDelegate || model.subModels.length > 0) reasons.push('model: rows span the tables of a delegate')
   if (model.hasRowSecurity) reasons.push('model: native row-level security')
@@ -27,8 +27,7 @@ function findFacts(data: DataModel, model: Model): ModelFacts {
     if (field.isOpaque) reasons.push(`model: the stream does not say what "${field.name}" shows`)
     if (field.type === 'Enum' && field.isList && field.labels?.isMapped === true) {
       reasons.push(`model: "${field.name}" is a list of a mapped enum`)
-      // ZenStack maps its members one by one wherever fields have policies, and Postgres takes none of them for an array.
-      mayFail = true
+      hasMappedList = true
     }
     const isFine = field.typmod < 0 || field.typmod > 3
     if (model.idFields.includes(field.name) && field.type === 'DateTime' && field.columnType !== 'date' && isFine) {
@@ -36,5 +35,5 @@ function findFacts(data: DataModel, model: Model): ModelFacts {
     }
   }
   if (data.schema.provider.type !== 'postgresql') reasons.push('model: the schema is not for Postgres')
-  return { reasons, mayFail }
+  return { reasons, hasMappedList }
 }

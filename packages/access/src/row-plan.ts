@@ -59,7 +59,8 @@ export function compileRowPlan(data: DataModel, options: RowPlanOptions): RowPla
   const notes = createPlanNotes()
   const facts = modelFactsOf(data, model)
   for (const reason of facts.reasons) notes.reasons.add(reason)
-  if (facts.mayFail) notes.mayFail = true
+  // ZenStack maps the members of such a list one by one wherever fields have policies, and Postgres takes none of them for an array.
+  if (facts.hasMappedList && policy.fields.length > 0) notes.mayFail = true
   const where = compileWhere({ data, model, notes }, options.where)
   for (const { name } of policy.fields) {
     if (model.fields.get(name)?.labels?.isMapped !== true) continue
