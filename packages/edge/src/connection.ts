@@ -74,7 +74,7 @@ export class Connection implements ReaderHost, SinkEvents {
   #checks = 0
   /** Since when nothing was written, to within a tick; `undefined` when something was. */
   #quietSinceMs: number | undefined
-  #stalledSinceMs: number | undefined
+  readonly #stall = new StallWatch()
   #checkedAtMs: number
   readonly #retireAtMs: number
 
@@ -154,7 +154,7 @@ export class Connection implements ReaderHost, SinkEvents {
   /** Does what is due by time. */
   onTick(nowMs: number): void {
     const { limits } = this.context
-    if (this.#stalledSinceMs !== undefined && nowMs - this.#stalledSinceMs >= limits.maxStallMs) return this.dispatch('overdue')
+    if (this.#stall.isOverdue(nowMs, this.#options.sink.waitingMark, limits.maxStallMs)) return this.dispatch('overdue')
     if (nowMs >= this.#retireAtMs) {
       this.#byeReason = 'age'
       return this.dispatch('retire')
@@ -303,11 +303,11 @@ export class Connection implements ReaderHost, SinkEvents {
 
   #watchStall(event: ConnectionEvent): void {
     const { metrics } = this.context
-    if (event === 'full' && this.#stalledSinceMs === undefined) {
-      this.#stalledSinceMs = performance.now()
+    if (event === 'full' && !this.#stall.isStalled) {
+      this.#stall.begin(performance.now(), this.#options.sink.waitingMark)
       metrics.connectionsStalledNow++
-    } else if ((event === 'drained' || this.#phase === 'closed') && this.#stalledSinceMs !== undefined) {
-      this.#stalledSinceMs = undefined
+    } else if ((event === 'drained' || this.#phase === 'closed') && this.#stall.isStalled) {
+      this.#stall.end()
       metrics.connectionsStalledNow--
     }
   }

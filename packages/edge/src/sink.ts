@@ -9,8 +9,8 @@ export interface Sink {
    * @returns whether there is room for more; if not, `onRoom` will be called
    */
   write(parts: readonly Buffer[], id?: IdBlock): boolean
-  /** Bytes that were written and wait in this process. */
-  readonly bufferedBytes: number
+  /** Says how much of what was written waits in this process: a reader that takes some of it, however slowly, changes the number. */
+  readonly waitingMark: number
   /** Ends the stream in an orderly way. */
   end(): void
   /** Ends it at once; what waits is lost. */

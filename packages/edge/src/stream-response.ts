@@ -84,8 +84,8 @@ class SocketSink implements Sink {
     this.#chunks = chunks
   }
 
-  get bufferedBytes(): number {
-    return this.#socket.writableLength
+  get waitingMark(): number {
+    return this.#socket.writableLength + unsentBytes(this.#socket)
   }
 
   write(parts: readonly Buffer[], id?: IdBlock): boolean {
@@ -117,7 +117,7 @@ class WebSink implements Sink {
     this.#controller = controller
   }
 
-  get bufferedBytes(): number {
+  get waitingMark(): number {
     return Math.max(0, -(this.#controller.desiredSize ?? 0))
   }
 
@@ -128,7 +128,7 @@ class WebSink implements Sink {
       // Cancelled a moment ago; `onGone` tells.
       return true
     }
-    return this.bufferedBytes < WEB_STREAM_ROOM_BYTES
+    return this.waitingMark < WEB_STREAM_ROOM_BYTES
   }
 
   end(): void {
@@ -142,6 +142,16 @@ class WebSink implements Sink {
       // Closed already.
     }
   }
+}
+
+/**
+ * What the kernel has not taken yet of the write that is under way: Node's own idle timeout goes by it, but it has no public name. Where
+ * that changes, only whole writes count.
+ */
+function unsentBytes(socket: Socket): number {
+  const handle: unknown = Reflect.get(socket, '_handle')
+  const bytes: unknown = typeof handle === 'object' && handle !== null ? Reflect.get(handle, 'writeQueueSize') : undefined
+  return typeof bytes === 'number' ? bytes : 0
 }
 
 function closeQuietly(controller: Controller): void {

@@ -24,9 +24,7 @@ export const LIMITS = {
   databaseTimeoutMs: 15_000,
   /** An id-only block moves quiet readers on at least this often; proxies cut idle streams after 60 s. */
   heartbeatIntervalMs: 15_000,
-  /** Bytes a stalled reader may have waiting in this process. */
-  maxBufferedBytes: 256 * 1024,
-  /** Longest time a reader may not take what was written, from the first full buffer. */
+  /** Longest time in which a reader takes nothing of what was written to it. Nothing more is written meanwhile. */
   maxStallMs: 10_000,
   /** How long one connection lives: bounds what its context remembers. Ends with a jitter of up to a tenth. */
   maxConnectionAgeMs: 60 * 60_000,
@@ -42,8 +40,6 @@ export const LIMITS = {
   maxReplayEntries: 50_000,
   /** Entries read from the log at once. */
   logReadCount: 500,
-  /** Longest blocking read of the log, so that a half-open connection is noticed. */
-  logBlockMs: 2_000,
   /** A requery waits this long for more causes after the first one ran at once. */
   requeryTrailingMs: 25,
   /** A query whose policies read `now()` is asked again this often: time alone may change its answer. */
