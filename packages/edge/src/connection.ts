@@ -19,6 +19,7 @@ import type { LiveQuery } from './live-query.ts'
 import type { Place } from './place.ts'
 import { QueryReader, type ReaderHost, type Resume } from './reader.ts'
 import type { Sink, SinkEvents } from './sink.ts'
+import { StallWatch } from './stall-watch.ts'
 
 /** What all connections of a process share. */
 export interface ConnectionHost {
