@@ -2,6 +2,7 @@ import { isSameValue, type DecisionContext, type Verdict } from '@zenstack-live/
 import { presentRow, type StoredRow } from '@zenstack-live/model'
 import type { ResultOperation, RowKey } from '@zenstack-live/protocol'
 import type { IncrementalPlan } from './incremental-plan.ts'
+import type { LastVerdict, RowKind } from './row-kinds.ts'
 import type { RowEffect } from './transaction.ts'
 
 /** What one effect does to the result of one identity; `undefined` is nothing, `ask-database` that memory cannot tell. */
@@ -28,38 +29,54 @@ export class EffectJudge {
   #isAskedOnce = false
   #ofEverybody: { judgement: Judgement } | undefined
 
-  constructor(plan: IncrementalPlan, effect: RowEffect, key: RowKey) {
+  readonly #kindBefore: RowKind | undefined
+  readonly #kindAfter: RowKind | undefined
+
+  /** @param kindOf - names rows that are alike to the plan's decision */
+  constructor(plan: IncrementalPlan, effect: RowEffect, key: RowKey, kindOf: (row: StoredRow | null) => RowKind | undefined = () => undefined) {
     this.#plan = plan
     this.#effect = effect
     this.#key = key
     const { before, after } = effect
+    this.#kindBefore = kindOf(before)
+    this.#kindAfter = kindOf(after)
     this.#guarded = [...plan.rows.guardedFields].filter((name) => plan.fields.has(name) || plan.sort?.fields.has(name) === true)
     this.#changed = before === null || after === null ? undefined : changedFields(plan, before, after)
     this.#isSteady = before !== null && after !== null && isSameIn(plan.rows.fields, before, after)
     this.#isMaskNeeded = !this.#isSteady || this.#guarded.some((name) => this.#changed?.has(name) === true)
   }
 
-  judge(context: DecisionContext): Judgement {
+  /** @param last - what this identity was told last, of whatever effect of this plan; kept up */
+  judge(context: DecisionContext, last?: LastVerdict): Judgement {
     if (this.#ofEverybody !== undefined) return this.#ofEverybody.judgement
-    if (this.#isAskedOnce) return this.#judge(context)
+    if (this.#isAskedOnce) return this.#judge(context, last)
     this.#isAskedOnce = true
     const watched = watchIdentity(context)
-    const judgement = this.#judge(watched.context)
+    // Without what is remembered: that was found out by looking at who asks.
+    const judgement = this.#judge(watched.context, undefined)
     // Decided without a look at who it is for: so it is for everybody.
     if (!watched.wasRead()) this.#ofEverybody = { judgement }
     return judgement
   }
 
-  #judge(context: DecisionContext): Judgement {
-    const { rows } = this.#plan
+  #judge(context: DecisionContext, last: LastVerdict | undefined): Judgement {
     const { before, after } = this.#effect
-    const is: Verdict = after === null ? false : rows.decide(after, context)
+    const is: Verdict = after === null ? false : this.#decide(after, this.#kindAfter, context, last)
     if (is === 'ask-database') return is
     // The row before it is judged as well: only a row that this reader's query had can leave it.
-    const was: Verdict = before === null ? false : this.#isSteady ? is : rows.decide(before, context)
+    const was: Verdict = before === null ? false : this.#isSteady ? is : this.#decide(before, this.#kindBefore, context, last)
     if (was === 'ask-database') return was
     if (after === null || !is) return was ? this.#once('leave', () => ({ op: 'leave', key: this.#key })) : undefined
     return !was || before === null ? this.#enter(after, context) : this.#update(before, after, context)
+  }
+
+  #decide(row: StoredRow, kind: RowKind | undefined, context: DecisionContext, last: LastVerdict | undefined): Verdict {
+    if (last === undefined || kind === undefined) return this.#plan.rows.decide(row, context)
+    if (last.kind !== kind) {
+      last.verdict = this.#plan.rows.decide(row, context)
+      last.kind = kind
+    }
+    return last.verdict
   }
 
   #enter(after: StoredRow, context: DecisionContext): Judgement {

@@ -14,6 +14,7 @@ import { countIn } from './metrics.ts'
 import { sees, type PgSnapshot } from './pg-snapshot.ts'
 import type { Place } from './place.ts'
 import type { PlannedQuery } from './plan-query.ts'
+import type { LastVerdict } from './row-kinds.ts'
 import { changeFrame, snapshotFrames } from './snapshot-frames.ts'
 import { replayEffects } from './replay-effects.ts'
 import { isTicketGoodAt, type Ticket } from './ticket.ts'
@@ -58,6 +59,7 @@ export class IncrementalQuery implements LiveQuery {
   readonly #table: string
   /** Whom it judges for. No plan that memory decides reads the time. */
   readonly #decision: InterestContext
+  readonly #last: LastVerdict = { kind: undefined, verdict: false }
   readonly #readers = new Set<Reader>()
   readonly #opening = new Set<Reader>()
   #isAsking = false
@@ -104,7 +106,7 @@ export class IncrementalQuery implements LiveQuery {
     if (reason !== undefined) return this.#waitForAll(this.#flowing(), reason)
     if (isKeySetChanged) return this.#waitForAll(this.#flowing())
     context.metrics.rowsDecided += effects.length
-    const frame = context.framesOf(planned, plan, transaction)(effects, this.#decision)
+    const frame = context.framesOf(planned, plan, transaction)(effects, this.#decision, this.#last)
     if (frame === 'ask-database') return this.#waitForAll(this.#flowing())
     if (frame === undefined) return
     for (const reader of this.#readers) if (reader.isFlowing && !this.#hasSeen(reader, transaction)) reader.push(frame)

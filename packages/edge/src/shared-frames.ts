@@ -1,17 +1,17 @@
-import { serialize } from '@zenstackhq/client-helpers/fetch'
 import type { DecisionContext } from '@zenstack-live/access'
 import type { ResultOperation } from '@zenstack-live/protocol'
 import { wireKey } from './answer-rows.ts'
 import { EffectJudge } from './effect-judge.ts'
-import { frameBytes } from './frame-chunks.ts'
 import type { IncrementalPlan } from './incremental-plan.ts'
 import type { Keys } from './keys.ts'
 import type { Metrics } from './metrics.ts'
 import type { PlannedQuery } from './plan-query.ts'
+import { createRowKinds, type LastVerdict } from './row-kinds.ts'
+import { changeFrame } from './snapshot-frames.ts'
 import type { RowEffect, Transaction } from './transaction.ts'
 
 /** The frame of a transaction for one plan, as one identity gets it; `undefined` is nothing, `ask-database` that memory cannot tell. */
-export type FrameFor = (effects: readonly RowEffect[], context: DecisionContext) => Buffer | 'ask-database' | undefined
+export type FrameFor = (effects: readonly RowEffect[], context: DecisionContext, last: LastVerdict) => Buffer | 'ask-database' | undefined
 
 /**
  * Frames of the newest transaction. Many identities ask the same question, and most see the same of one change: it is judged for
@@ -23,6 +23,7 @@ export function createSharedFrames(
   metrics: Metrics,
 ): (planned: PlannedQuery, plan: IncrementalPlan, transaction: Transaction) => FrameFor {
   let newest: Transaction | undefined
+  const kinds = new WeakMap<PlannedQuery, ReturnType<typeof createRowKinds>>()
   const byPlan = new Map<PlannedQuery, FrameFor>()
   return (planned, plan, transaction) => {
     if (transaction !== newest) {
@@ -31,7 +32,9 @@ export function createSharedFrames(
     }
     const known = byPlan.get(planned)
     if (known !== undefined) return known
-    const frameFor = framesOf({ keys, metrics, planned, plan, transaction })
+    const kindOf = kinds.get(planned) ?? createRowKinds(plan.rows)
+    kinds.set(planned, kindOf)
+    const frameFor = framesOf({ keys, metrics, planned, plan, transaction, kindOf })
     byPlan.set(planned, frameFor)
     return frameFor
   }
@@ -43,16 +46,19 @@ interface Of {
   planned: PlannedQuery
   plan: IncrementalPlan
   transaction: Transaction
+  kindOf: ReturnType<typeof createRowKinds>
 }
 
-function framesOf({ keys, metrics, planned, plan, transaction }: Of): FrameFor {
+function framesOf({ keys, metrics, planned, plan, transaction, kindOf }: Of): FrameFor {
   const judges = new Map<RowEffect, EffectJudge>()
   const frames = new Map<ResultOperation | string, Buffer>()
   /** Equal operations are one object: numbers name them. */
   const numbers = new Map<ResultOperation, number>()
 
   const judgeOf = (effect: RowEffect): EffectJudge => {
-    const judge = judges.get(effect) ?? new EffectJudge(plan, effect, wireKey(keys, planned, effect.key))
+    const known = judges.get(effect)
+    if (known !== undefined) return known
+    const judge = new EffectJudge(plan, effect, wireKey(keys, planned, effect.key), kindOf)
     judges.set(effect, judge)
     return judge
   }
@@ -69,19 +75,16 @@ function framesOf({ keys, metrics, planned, plan, transaction }: Of): FrameFor {
       metrics.framesShared++
       return known
     }
-    const { data, meta } = serialize(operations)
-    // The serializer keeps the shape of arrays and plain objects.
-    const ops = data as ResultOperation[]
-    const frame = frameBytes({ event: 'change', q: planned.q, at: transaction.place.entry, ops, ...(meta === undefined ? {} : { meta }) })
+    const frame = changeFrame(planned.q, transaction.place, operations)
     frames.set(name, frame)
     return frame
   }
 
-  return (effects, context) => {
+  return (effects, context, last) => {
     const operations: ResultOperation[] = []
     for (const effect of effects) {
       if (effect.model !== plan.rows.model) continue
-      const judgement = judgeOf(effect).judge(context)
+      const judgement = judgeOf(effect).judge(context, last)
       if (judgement === 'ask-database') return judgement
       if (judgement !== undefined) operations.push(judgement)
     }

@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { EffectJudge, type Judgement } from '../src/effect-judge.ts'
 import type { IncrementalPlan } from '../src/incremental-plan.ts'
+import { createRowKinds, type LastVerdict } from '../src/row-kinds.ts'
 
 const auth = (member: string): Expression => E.member(E.call('auth'), [member])
 const allow = (name: '@allow' | '@@allow', condition: Expression) => ({
@@ -91,6 +92,22 @@ describe('what one judge says to many', () => {
         },
       ),
       { numRuns: 1_000 },
+    )
+  })
+
+  it('is the same when each remembers what was said of the last row that is alike', () => {
+    const effects = fc.array(fc.tuple(fc.option(row), fc.option(row)), { minLength: 2, maxLength: 12 })
+    fc.assert(
+      fc.property(effects, wheres, shown, identities, (changes, where, names, people) => {
+        const plan = planOf(where, names, 'id')
+        const kindOf = createRowKinds(plan.rows)
+        const asking = people.map((person) => ({ context: { auth: person, now: 0 }, last: { kind: undefined, verdict: false } as LastVerdict }))
+        for (const [before, after] of changes) {
+          const judge = new EffectJudge(plan, { model: plan.rows.model, key: 'doc', before, after }, 'doc', kindOf)
+          for (const { context, last } of asking) expect(judge.judge(context, last)).toEqual(judgeAlone(plan, before, after, context))
+        }
+      }),
+      { numRuns: 500 },
     )
   })
 
