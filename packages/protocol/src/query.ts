@@ -36,19 +36,26 @@ export function queryText(query: WireQuery): string {
 /**
  * The content hash of a query: 128 bits, 26 characters. Synchronous in every runtime, which `crypto.subtle` is not.
  *
- * Four lanes of FNV-1a over UTF-16 units with different offsets and a final mix: spread, not secrecy.
+ * Four lanes of FNV-1a over UTF-16 units, each with an offset and a prime of its own, so that what collides in one does not in the
+ * others, and a final mix: spread, not secrecy.
  *
  * @see http://www.isthe.com/chongo/tech/comp/fnv/
  */
 export function queryId(query: WireQuery): QueryId {
   const text = queryText(query)
-  const lanes = [0x811c9dc5, 0x1000193b, 0x9e3779b9, 0x85ebca6b].map((offset) => hashLane(text, offset))
-  return lanes.map((lane) => lane.toString(36).padStart(7, '0')).join('') as QueryId
+  return LANES.map(([offset, prime]) => hashLane(text, offset, prime).toString(36).padStart(7, '0')).join('') as QueryId
 }
 
-function hashLane(text: string, offset: number): number {
+const LANES = [
+  [0x811c9dc5, 0x01000193],
+  [0x1000193b, 0x9e3779b1],
+  [0x9e3779b9, 0x85ebca77],
+  [0x85ebca6b, 0xc2b2ae3d],
+] as const
+
+function hashLane(text: string, offset: number, prime: number): number {
   let hash = offset
-  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
+  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), prime)
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
   return (hash ^ (hash >>> 16)) >>> 0
