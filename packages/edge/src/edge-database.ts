@@ -46,18 +46,15 @@ const OLDEST_TRANSACTION = `SELECT ceil(extract(epoch FROM clock_timestamp() - m
 
 const WHEREABOUTS = `SELECT current_database()::text AS database, pg_postmaster_start_time()::text AS started, current_user::text AS user`
 
-export function createEdgeDatabase(options: { url: string; schema: SchemaDef; limits: Limits; onError?: (error: Error) => void }): EdgeDatabase {
-  const pool = new pg.Pool({
-    connectionString: options.url,
-    max: options.limits.maxDatabaseConnections,
-    connectionTimeoutMillis: options.limits.databaseTimeoutMs,
-    statement_timeout: options.limits.databaseTimeoutMs,
-    query_timeout: options.limits.databaseTimeoutMs * 2,
-    idle_in_transaction_session_timeout: options.limits.databaseTimeoutMs * 2,
-    application_name: 'zenstack-live-edge',
-  })
-  // An idle connection that breaks is replaced by the next query; without a listener it would end the process.
-  pool.on('error', (error) => options.onError?.(error))
+export interface EdgeDatabaseOptions {
+  url: string
+  schema: SchemaDef
+  limits: Limits
+  onError?: (error: Error) => void
+}
+
+export function createEdgeDatabase(options: EdgeDatabaseOptions): EdgeDatabase {
+  const pool = openPool(options)
   const dialect = new PostgresDialect({ pool })
   const bound = new WeakMap<object, Promise<Bound>>()
 
@@ -112,6 +109,21 @@ export function createEdgeDatabase(options: { url: string; schema: SchemaDef; li
     },
     close: () => pool.end(),
   }
+}
+
+function openPool({ url, limits, onError }: EdgeDatabaseOptions): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: limits.maxDatabaseConnections,
+    connectionTimeoutMillis: limits.databaseTimeoutMs,
+    statement_timeout: limits.databaseTimeoutMs,
+    query_timeout: limits.databaseTimeoutMs * 2,
+    idle_in_transaction_session_timeout: limits.databaseTimeoutMs * 2,
+    application_name: 'zenstack-live-edge',
+  })
+  // An idle connection that breaks is replaced by the next query; without a listener it would end the process.
+  pool.on('error', (error) => onError?.(error))
+  return pool
 }
 
 const SAME_USER = ''
