@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { findBrowser } from './find-browser.ts'
+import { findBrowser } from '@zenstack-live/testing'
 import { addCounts, NO_COUNTS, readPlaywrightReport, readVitestReport, summaryLine, type Counts } from './test-report.ts'
 
 const VITEST_GROUPS = ['unit', 'types', 'property', 'react', 'service', 'packed']

@@ -1,6 +1,7 @@
 export { cacheDirectory } from './cache-directory.ts'
 export { createDatabase } from './create-database.ts'
 export { findDebezium, startDebezium, type DebeziumOptions, type DebeziumProgram, type DebeziumServer } from './debezium.ts'
+export { findBrowser, type Browser } from './find-browser.ts'
 export { freePort } from './free-port.ts'
 export { startPostgres, type PostgresOptions, type PostgresServer } from './postgres.ts'
 export { findRedis, startRedis, type RedisOptions, type RedisServer } from './redis.ts'
