@@ -1,9 +1,10 @@
 import type { DataModel, Model, StoredRow, StoredValue } from '@zenstack-live/model'
+import { createAuthFitness } from './auth-fitness.ts'
 import { TRUE, type Condition } from './condition.ts'
 import type { DecisionContext } from './decision-context.ts'
 import { compileFieldPolicy, compileModelPolicy } from './policy/compile-policy.ts'
 import type { KeySetSpec } from './key-set.ts'
-import { createPlanNotes, type AuthCheck, type Instant, type PlanNotes } from './plan-notes.ts'
+import { createPlanNotes, type Instant, type PlanNotes } from './plan-notes.ts'
 
 /** The read policies of one model, compiled once for all users and queries. */
 export interface ModelPolicy {
@@ -21,7 +22,7 @@ interface PolicySummary {
   readonly fields: ReadonlySet<string>
   readonly guardedFields: ReadonlySet<string>
   readonly keySets: readonly KeySetSpec[]
-  readonly authChecks: readonly AuthCheck[]
+  readonly isFit: (context: DecisionContext) => boolean
   readonly instants: readonly Instant[]
   readonly readsNow: boolean
   readonly mayFail: boolean
@@ -63,7 +64,7 @@ function modelPolicy(condition: Condition, notes: PlanNotes, fields: readonly Fi
     fields: new Set(every.flatMap((each) => [...each.fields])),
     guardedFields: new Set(fields.map((field) => field.name)),
     keySets: [...new Map(every.flatMap((each) => [...each.keySets])).values()],
-    authChecks: every.flatMap((each) => each.authChecks),
+    isFit: createAuthFitness(every.flatMap((each) => each.authChecks)),
     instants: every.flatMap((each) => each.instants),
     readsNow: every.some((each) => each.readsNow),
     mayFail: every.some((each) => each.mayFail),

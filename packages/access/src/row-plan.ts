@@ -1,7 +1,7 @@
 import type { DataModel, Model, StoredRow } from '@zenstack-live/model'
 import { AccessError } from './access-error.ts'
 import type { Condition } from './condition.ts'
-import type { Auth, DecisionContext } from './decision-context.ts'
+import type { DecisionContext } from './decision-context.ts'
 import type { KeySetSpec } from './key-set.ts'
 import { modelFactsOf } from './model-facts.ts'
 import { maskRow, modelPolicyOf, NO_POLICY, type FieldPolicy, type ModelPolicy } from './model-policy.ts'
@@ -81,8 +81,6 @@ class CompiledPlan implements RowPlan {
   readonly #mayFail: boolean
   /** `where` reads fields that a policy may show as NULL. */
   readonly #isMasked: boolean
-  #lastAuth: Auth | undefined
-  #isLastAuthFit = false
 
   constructor(model: Model, policy: ModelPolicy, where: Condition, notes: PlanNotes) {
     this.model = model
@@ -119,7 +117,7 @@ class CompiledPlan implements RowPlan {
   }
 
   decide(row: StoredRow, context: DecisionContext): Verdict {
-    if (this.#mayFail || !this.#isFit(context)) return 'ask-database'
+    if (this.#mayFail || !this.#policy.all.isFit(context)) return 'ask-database'
     try {
       const allowed = this.#policy.condition(row, context)
       if (allowed === false || allowed === null) return false
@@ -132,7 +130,7 @@ class CompiledPlan implements RowPlan {
   }
 
   visibleFields(row: StoredRow, context: DecisionContext): ReadonlySet<string> | 'ask-database' {
-    if (!this.#isFit(context)) return 'ask-database'
+    if (!this.#policy.all.isFit(context)) return 'ask-database'
     try {
       return visibleFields(this.model, this.#policy.fields, row, context)
     } catch (error) {
@@ -143,7 +141,7 @@ class CompiledPlan implements RowPlan {
   mask(row: StoredRow, context: DecisionContext): StoredRow | 'ask-database' {
     const { fields } = this.#policy
     if (fields.length === 0) return row
-    if (!this.#isFit(context)) return 'ask-database'
+    if (!this.#policy.all.isFit(context)) return 'ask-database'
     try {
       const masked = maskRow(fields, row, context)
       return fields.some(({ name }) => masked[name] === undefined && row[name] !== undefined) ? 'ask-database' : masked
@@ -153,7 +151,7 @@ class CompiledPlan implements RowPlan {
   }
 
   nextChange(row: StoredRow, context: DecisionContext): number | undefined {
-    if (!this.#isFit(context)) return undefined
+    if (!this.#policy.all.isFit(context)) return undefined
     const now = BigInt(Math.round(context.now * 1000))
     let next: bigint | undefined
     for (const instantOf of this.#policy.all.instants) {
@@ -163,23 +161,6 @@ class CompiledPlan implements RowPlan {
     }
     if (next === undefined) return undefined
     return next === now ? Math.floor(context.now) + 1 : Number((next + 999n) / 1000n)
-  }
-
-  /** Whether all values of an `auth()` can be sent as policies send them. Mostly a plan meets one `auth()` many times. */
-  #isFit(context: DecisionContext): boolean {
-    const { authChecks } = this.#policy.all
-    if (authChecks.length === 0) return true
-    if (this.#lastAuth === context.auth) return this.#isLastAuthFit
-    let isFit = true
-    try {
-      for (const check of authChecks) check(context)
-    } catch (error) {
-      askIfUndecidable(error)
-      isFit = false
-    }
-    this.#lastAuth = context.auth
-    this.#isLastAuthFit = isFit
-    return isFit
   }
 }
 

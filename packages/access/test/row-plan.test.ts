@@ -75,6 +75,15 @@ describe('a plan', () => {
     expect(plan.decide({ id: 2, secret: 's' }, boss)).toBe('ask-database')
   })
 
+  it('leaves to the database whose values it would refuse, whoever was decided for before', () => {
+    const plan = compileRowPlan(data, { model: 'Task', where: { secret: 's' }, isPolicyOn: true })
+    const unfit = { auth: { id: 3, role: { name: 'boss' } }, now: 0 }
+    for (let turn = 0; turn < 2; turn++) {
+      expect([boss, unfit, other].map((asking) => plan.decide(row, asking))).toEqual([true, 'ask-database', false])
+      expect([boss, unfit].map((asking) => plan.mask(row, asking))).toEqual([row, 'ask-database'])
+    }
+  })
+
   it('lets everything through without the policy plugin', () => {
     const plan = compileRowPlan(data, { model: 'Task', isPolicyOn: false })
     expect(plan.decide({ ...row, note: 'hidden' }, other)).toBe(true)
