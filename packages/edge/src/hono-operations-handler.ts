@@ -4,14 +4,15 @@ import type { HasEdge } from './hono-live-handler.ts'
 const PROMETHEUS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 /**
- * What operators ask of a process: `…/health/live`, `…/health/ready` and `…/metrics` (Prometheus' text format), by the end of the path.
+ * What operators ask of a process: `…/health/live`, `…/health/ready` (or `…/health`) and `…/metrics` (Prometheus' text format), by the end of
+ * the path.
  * Mount it where only they come: `app.get('/internal/*', createHonoOperationsHandler(live))`. It says nothing of rows, queries or users, but
  * who may read how busy an application is, is for the application to decide.
  */
 export function createHonoOperationsHandler(live: HasEdge): Handler {
   return async (c) => {
     if (c.req.path.endsWith('/health/live')) return c.json({ isLive: true })
-    if (c.req.path.endsWith('/health/ready')) {
+    if (/\/health(\/ready)?$/.test(c.req.path)) {
       const health = await live.edge().then(
         (edge) => edge.health(),
         () => NOT_STARTED,

@@ -1,5 +1,5 @@
 import { serve } from '@hono/node-server'
-import { createHonoLiveHandler } from '@zenstack-live/edge'
+import { createHonoLiveHandler, createHonoOperationsHandler } from '@zenstack-live/edge'
 import { Hono } from 'hono'
 import { cors } from 'hono/cors'
 import type { LiveConfig } from './config.ts'
@@ -26,8 +26,8 @@ export interface ServedEdge {
 }
 
 /**
- * A process that serves live queries and nothing else; mutations stay with the application. `GET /health` answers 200 once queries
- * can be opened.
+ * A process that serves live queries and nothing else; mutations stay with the application. `GET /health` answers 200 while
+ * queries can be opened, and 503 with the reasons while they cannot; `GET /health/live` answers 200 while the process runs.
  *
  * @throws {TypeError} when the configuration lacks `getClient`
  * @throws {LiveError} what {@link ZenStackLive.ready} throws
@@ -45,7 +45,8 @@ export async function serveEdge(config: LiveConfig, options: ServeEdgeOptions = 
   const app = new Hono()
   const { isOriginAllowed } = options
   if (isOriginAllowed !== undefined) app.use(cors({ origin: (origin) => (isOriginAllowed(origin) ? origin : null), credentials: true }))
-  app.get('/health', (c) => c.json({ status: 'ready' }))
+  // By name: what else operators ask is not for everyone who can reach the port.
+  app.on('GET', ['/health', '/health/live', '/health/ready'], createHonoOperationsHandler(live))
   app.use(`${options.base ?? '/api/live'}/*`, createHonoLiveHandler({ live, getClient }))
   try {
     const server = await listen(app.fetch, options)

@@ -11,7 +11,7 @@ export const command: Command = {
   --port   where it listens; PORT, or 4000
   --base   path of the live queries; /api/live
 
-GET /health answers 200 once queries can be opened. SIGTERM sends every stream elsewhere before it ends.`,
+GET /health answers 200 while queries can be opened, and 503 with the reasons while they cannot. SIGTERM sends every stream elsewhere before it ends.`,
   async run(context) {
     const { values } = parseOptions(context, { port: { type: 'string' }, base: { type: 'string' } })
     const port = readPort(values.port ?? context.env['PORT'])
