@@ -29,7 +29,7 @@ const SEED_STEP = 7919
 
 /** `runs`: worlds of random queries and writes; 0 for the controls alone. `--mutate`: what joins snapshots and the stream is switched off. */
 export async function run({ seed = 1, runs = 10, mutate = false }: CommandOptions): Promise<Result> {
-  const guards = mutate ? { dropsSeen: false, looksBehind: false, waitsForCause: false, holdsIds: false } : {}
+  const guards = mutate ? { dropsSeen: false, looksBehind: false, waitsForCause: false, holdsIds: false, replaysAll: false } : {}
   const seeds = Array.from({ length: runs }, (_, index) => seed + index * SEED_STEP)
   const isKilled = (_: number, index: number): boolean => !mutate && index % KILL_EVERY === KILL_EVERY - 1
   const outcome: LiveOutcome = { cases: 0, mismatches: 0, leaks: 0 }

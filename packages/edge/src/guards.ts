@@ -12,6 +12,8 @@ export interface Guards {
   waitsForCause: boolean
   /** No id is sent before the log has passed all that a snapshot shows. */
   holdsIds: boolean
+  /** After a resume every row that was shown at some time since is told of, not only those that differ between its first state and its last. */
+  replaysAll: boolean
   /** Where rows decide who somebody is, an answer counts only when the log has passed what it shows. */
   holdsAnswers: boolean
   /** Fields that a reader may not read are NULL to it. */
@@ -31,6 +33,7 @@ export const ALL_GUARDS: Guards = {
   looksBehind: true,
   waitsForCause: true,
   holdsIds: true,
+  replaysAll: true,
   holdsAnswers: true,
   masksFields: true,
   hidesDeleted: true,

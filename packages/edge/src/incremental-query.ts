@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import type { Interest, InterestContext } from '@zenstack-live/access'
-import { tableKey } from '@zenstack-live/model'
+import type { Interest, InterestContext, Verdict } from '@zenstack-live/access'
+import { tableKey, type StoredRow } from '@zenstack-live/model'
 import { compareEntryIds, type LiveError, type Lsn, type ResetReason, type ResultOperation, type SnapshotRow } from '@zenstack-live/protocol'
 import { rowsOfAnswer } from './answer-rows.ts'
 import type { EdgeContext } from './edge-context.ts'
@@ -36,7 +36,8 @@ export interface IncrementalOptions {
 interface Opened {
   rows: SnapshotRow[]
   at: Place
-  snapshot: PgSnapshot
+  /** What the database showed; `undefined` when it was not asked. */
+  snapshot: PgSnapshot | undefined
   horizon: Lsn
 }
 
@@ -167,12 +168,19 @@ export class IncrementalQuery implements LiveQuery {
    * @returns whether that could be done; if not, something keeps the two from meeting, and the database is asked again
    */
   async #askOnce(): Promise<boolean> {
-    const { context, planned, identity, keySets } = this.#options
+    const { context, planned, plan, keySets } = this.#options
     const { hub, guards } = context
     await Promise.all(keySets.map((holder) => holder.ready()))
     const { era } = hub
     const start = hub.history.head
-    const answer = await context.ask(identity.client, planned.question)
+    if (keySets.some((holder) => !holder.isReady)) return false
+    const reach = plan.reachOf(this.#decision)
+    if (reach.kind === 'none') {
+      // As of the head, and by what it says alone: no snapshot was taken that could show more.
+      this.#give({ rows: [], at: hub.history.head, snapshot: undefined, horizon: NO_HORIZON })
+      return true
+    }
+    const answer = await this.#answerWithin(reach)
     const result = rowsOfAnswer(context, planned, answer.value, { exactTimes: answer.exactTimes })
     const from = guards.looksBehind ? earlier(hub.history.firstUnseen(answer.snapshot), start) : hub.history.head
     const transactions = hub.history.after(from.entry)
@@ -181,6 +189,16 @@ export class IncrementalQuery implements LiveQuery {
     if (operations === 'unknown' || !keySets.every((holder) => holder.isReady)) return false
     this.#give({ rows: applyOperations([...result.rows], operations), at: hub.history.head, snapshot: answer.snapshot, horizon: answer.horizon })
     return true
+  }
+
+  /** Where one question can show that many queries are empty, it is asked first, once for all of them. */
+  async #answerWithin(reach: Reach): Promise<DatabaseAnswer> {
+    const { context, planned, identity } = this.#options
+    if (reach.kind === 'other-rules') {
+      const answer = await context.askShared(identity, { model: planned.model.name, operation: 'exists', args: { where: reach.where } })
+      if (answer.value === false) return { ...answer, value: [] }
+    }
+    return context.ask(identity.client, planned.question)
   }
 
   #give(opened: Opened): void {
@@ -227,7 +245,8 @@ export class IncrementalQuery implements LiveQuery {
       if (!this.#readers.has(reader)) return
       if (missed === undefined) return this.#waitForAll([reader], 'gap')
       this.#options.onInterest(this, plan.interestOf(this.#decision))
-      const operations = this.#operationsOf(missed, (effects) => replayEffects(effects, (row) => plan.rows.decide(row, this.#decision)))
+      const isShown = (row: StoredRow): Verdict => plan.rows.decide(row, this.#decision)
+      const operations = this.#operationsOf(missed, context.guards.replaysAll ? (effects) => replayEffects(effects, isShown) : netEffects)
       this.#replay(reader, operations, () => reader.ready(from, ticket.horizon, this))
     })
   }

@@ -129,7 +129,7 @@ describe('where a snapshot and the stream meet', () => {
     })
   })
 
-  describe('holdsIds', () => {
+  describe('holdsIds and replaysAll', () => {
     /** Opens when the snapshot is ahead of the log, is cut after its first block, and comes back when the row it showed is gone. */
     const idsAfterResume = async (guards: Partial<Guards>): Promise<unknown[]> => {
       await restart(guards)
@@ -154,8 +154,12 @@ describe('where a snapshot and the stream meet', () => {
       expect(await idsAfterResume({})).toEqual([2])
     })
 
-    it('is missed when it is off: a row that came and went stays', async () => {
-      expect(await idsAfterResume({ holdsIds: false })).toEqual([1, 2])
+    it('takes back what came and went all the same, where an id lies behind what was shown', async () => {
+      expect(await idsAfterResume({ holdsIds: false })).toEqual([2])
+    })
+
+    it('are missed when both are off: a row that came and went stays', async () => {
+      expect(await idsAfterResume({ holdsIds: false, replaysAll: false })).toEqual([1, 2])
     })
   })
 
