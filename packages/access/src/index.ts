@@ -6,6 +6,7 @@ export { createInterestIndex, type InterestIndex, type Registration } from './in
 export { interestOfQuery } from './interest/interest-of-query.ts'
 export { EVERY_ROW, type Interest, type InterestBranch } from './interest/interest.ts'
 export type { InterestContext, ListableKeySets } from './interest/policy-interest.ts'
+export { reachOfQuery, type Reach } from './interest/reach-of-query.ts'
 export { KeySet, keySetText, type KeySetChange, type KeySets, type KeySetSpec } from './key-set.ts'
 export { readDependencies, type ReadDependencies, type ReadQuery } from './read-dependencies.ts'
 export { compileRowPlan, type RowPlan, type RowPlanOptions, type Verdict } from './row-plan.ts'

@@ -5,6 +5,7 @@ import type { ChunkWriter } from './chunk-writer.ts'
 import type { EdgeDatabase } from './edge-database.ts'
 import type { Guards } from './guards.ts'
 import type { Hub } from './hub.ts'
+import type { Identity } from './identity.ts'
 import type { IdentityChanges } from './identity-changes.ts'
 import type { IncrementalPlan } from './incremental-plan.ts'
 import type { Keys } from './keys.ts'
@@ -13,7 +14,6 @@ import type { Metrics } from './metrics.ts'
 import type { Place } from './place.ts'
 import type { PlannedQuery } from './plan-query.ts'
 import type { FrameFor } from './shared-frames.ts'
-import type { TimerWheel } from './timer-wheel.ts'
 import type { Transaction } from './transaction.ts'
 
 /** A few lines about what went wrong or was refused; never rows, secrets or policies. */
@@ -32,7 +32,6 @@ export interface EdgeContext {
   readonly keys: Keys
   readonly limits: Limits
   readonly metrics: Metrics
-  readonly wheel: TimerWheel
   readonly guards: Guards
   readonly logger: EdgeLogger
   /** The place as positions name it; made once for each. */
@@ -47,6 +46,8 @@ export interface EdgeContext {
   readonly readNeutralPlugins: readonly string[]
   /** Asks the database; the answer counts for whoever the identity still is when this resolves. @throws {LiveError} as both do */
   ask(client: EdgeClient, question: Question): Promise<DatabaseAnswer>
+  /** The same; queries of one identity that want the same at the same time share the answer. */
+  askShared(identity: Identity, question: Question): Promise<DatabaseAnswer>
   /** Asks that the log pass a place soon, also on an idle database. */
   nudge(): void
 }

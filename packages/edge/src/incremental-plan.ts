@@ -1,4 +1,14 @@
-import { compileRowPlan, compileSort, interestOfQuery, type Interest, type InterestContext, type RowPlan, type SortPlan } from '@zenstack-live/access'
+import {
+  compileRowPlan,
+  compileSort,
+  interestOfQuery,
+  reachOfQuery,
+  type Interest,
+  type InterestContext,
+  type Reach,
+  type RowPlan,
+  type SortPlan,
+} from '@zenstack-live/access'
 import { tableKey, type Field, type Model } from '@zenstack-live/model'
 import type { LiveOperation } from '@zenstack-live/protocol'
 import type { EdgeContext } from './edge-context.ts'
@@ -14,6 +24,8 @@ export interface IncrementalPlan {
   readonly exactTimes: readonly string[]
   /** Which rows can concern it at all, for this identity. */
   interestOf(context: InterestContext): Interest
+  /** Whether its answer can hold anything at all, for this identity. */
+  reachOf(context: InterestContext): Reach
 }
 
 interface Asked {
@@ -60,8 +72,10 @@ export function planIncremental(context: EdgeContext, asked: Asked): { plan: Inc
   if (exactTimes.length > 0 && model.idFields.length > 1) reasons.push('orderBy: microseconds, with a composite key')
   if (reasons.length > 0) return { reasons: [...new Set(reasons)] }
   const { isPolicyOn } = asked
-  const interestOf = (of: InterestContext): Interest => interestOfQuery(data, { model: model.name, where: args['where'], isPolicyOn, context: of })
-  return { plan: { rows: context.guards.masksFields ? rows : unmasked(rows), sort, fields, exactTimes, interestOf } }
+  const of = (decision: InterestContext) => ({ model: model.name, where: args['where'], isPolicyOn, context: decision })
+  const interestOf = (decision: InterestContext): Interest => interestOfQuery(data, of(decision))
+  const reachOf = (decision: InterestContext): Reach => reachOfQuery(data, of(decision))
+  return { plan: { rows: context.guards.masksFields ? rows : unmasked(rows), sort, fields, exactTimes, interestOf, reachOf } }
 }
 
 /** The same plan, but for what it hides. For tests only. */

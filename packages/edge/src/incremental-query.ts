@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import type { Interest, InterestContext, Verdict } from '@zenstack-live/access'
+import type { Interest, InterestContext, Reach, Verdict } from '@zenstack-live/access'
 import { tableKey, type StoredRow } from '@zenstack-live/model'
 import { compareEntryIds, type LiveError, type Lsn, type ResetReason, type ResultOperation, type SnapshotRow } from '@zenstack-live/protocol'
 import { rowsOfAnswer } from './answer-rows.ts'
+import type { DatabaseAnswer } from './asker.ts'
 import type { EdgeContext } from './edge-context.ts'
 import { unseenOf } from './history.ts'
 import type { Identity } from './identity.ts'
@@ -45,6 +46,7 @@ interface Opened {
 type Operations = ResultOperation[] | 'unknown'
 
 const MAX_PAUSE_MS = 500
+const NO_HORIZON = 0n as Lsn
 const NO_KEY_SETS: ReadonlyMap<string, KeySetHolder> = new Map()
 
 /**

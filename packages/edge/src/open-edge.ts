@@ -21,7 +21,7 @@ import { prometheusText } from './prometheus-text.ts'
 import { Projections, type LiveProjections } from './projections.ts'
 import { stopAtSchemaMarks } from './stop-at-schema-marks.ts'
 import { createSharedFrames } from './shared-frames.ts'
-import { createTimerWheel } from './timer-wheel.ts'
+import { shareQuestions } from './share-questions.ts'
 
 export interface EdgeOptions {
   schema: SchemaDef
@@ -144,25 +144,25 @@ async function openContext(options: EdgeOptions, { metrics, onOtherTables }: Ope
     const lookBackMs = limits.lookBackMs + (await database.oldestTransactionMs())
     const hub = await Hub.open({ log, data, limits, lookBackMs, nudge: nudge.soon, onError })
     const withheld = withheldFields(data, options.exclude ?? [])
-    const wheel = createTimerWheel()
     const asker = createAsker({ limits, metrics })
     const guards = { ...ALL_GUARDS, ...options.guards }
     const identityChanges = new IdentityChanges(data, database, guards.revokes)
+    const ask: EdgeContext['ask'] = async (client, question) => {
+      const answer = await asker.ask(client, question)
+      if (guards.holdsAnswers && identityChanges.decidesAnswers) await hub.passed(answer.horizon)
+      return answer
+    }
     const context: EdgeContext = {
       data,
       hub,
       database,
       identityChanges,
       asker,
-      async ask(client, question) {
-        const answer = await asker.ask(client, question)
-        if (guards.holdsAnswers && identityChanges.decidesAnswers) await hub.passed(answer.horizon)
-        return answer
-      },
+      ask,
+      askShared: shareQuestions(ask, hub),
       keys,
       limits,
       metrics,
-      wheel,
       guards,
       logger,
       ...createPlaceTexts(keys, () => hub.log),
@@ -175,7 +175,6 @@ async function openContext(options: EdgeOptions, { metrics, onOtherTables }: Ope
     const close = async (): Promise<void> => {
       nudge.cancel()
       identityChanges.close()
-      wheel.close()
       await hub.close()
       await database.close()
     }
