@@ -4,7 +4,9 @@ import { FIRST_ENTRY_ID, type EntryId } from '@zenstack-live/protocol'
 import { freePort, startRedis, type RedisServer } from '@zenstack-live/testing'
 import { Redis } from 'ioredis'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { openRedisLog, type ChangeLog } from '../src/index.ts'
+import { openRedisLog, type ChangeLog, type RedisLogOptions } from '../src/index.ts'
+import { connectForBlocking, connectForCommands } from '../src/redis/redis-connection.ts'
+import { parseEntries, parseReadReply } from '../src/redis/redis-entries.ts'
 import { SELF_SIGNED } from './support/self-signed.ts'
 import { ids, rowId, transaction } from './transactions.ts'
 
@@ -25,6 +27,7 @@ describe('Redis behind TLS', () => {
     // Larger than a record of TLS and than the buffers of a socket.
     await log.append([transaction(10, { rows: 40, padding: 20_000 }), transaction(20)])
     await follower.has(41)
+    await expectPacked({ url, connection: { tls: { ca: SELF_SIGNED.cert } } })
     await expect(openRedisLog({ url })).rejects.toMatchObject({ code: 'log_unavailable' })
   })
 })
@@ -32,7 +35,8 @@ describe('Redis behind TLS', () => {
 describe('a Redis Cluster of three nodes', () => {
   it('carries the log on, through a move of its slot to another node', async () => {
     const [nodes, admins] = await startCluster(3)
-    const log = await openRedisLog({ cluster: { nodes: nodes.map(({ port }) => ({ host: '127.0.0.1', port })) } })
+    const options = { cluster: { nodes: nodes.map(({ port }) => ({ host: '127.0.0.1', port })) } }
+    const log = await openRedisLog(options)
     open.push(log)
     await log.append([transaction(10, { rows: 2 }), transaction(20)])
     const follower = follow(log)
@@ -44,9 +48,24 @@ describe('a Redis Cluster of three nodes', () => {
     await follower.has(5)
     expect(follower.seen).toEqual([rowId(10, 1), rowId(10, 2), rowId(20, 1), rowId(30, 1), rowId(40, 1)])
     expect(ids(await log.read(rowId(20, 1)))).toEqual([rowId(30, 1), rowId(40, 1)])
+    await expectPacked(options)
     expect(await log.trim({ maxEntries: 1 })).toMatchObject({ overtaken: [] })
   })
 })
+
+/** Pages come past the client library in one piece, in both versions of the protocol; else they are read all the same, but slowly. */
+async function expectPacked(options: RedisLogOptions): Promise<void> {
+  for (const protocol of [2, 3] as const) {
+    const versioned = { ...options, connection: { ...options.connection, protocol } }
+    for (const redis of [connectForCommands(versioned), connectForBlocking(versioned)]) {
+      open.push({ close: () => redis.disconnect() })
+      const key = 'zenstack:changes'
+      const replies = [await redis.xrangeBuffer(key, '-', '+', 'COUNT', 2), await redis.xreadBuffer('COUNT', 2, 'STREAMS', key, '0')]
+      expect(replies.map((reply: unknown) => Buffer.isBuffer(reply))).toEqual([true, true])
+      expect([parseEntries(replies[0]).length, parseReadReply(replies[1]).length]).toEqual([2, 2])
+    }
+  }
+}
 
 async function startTlsProxy(port: number): Promise<string> {
   const proxy = createServer({ ...SELF_SIGNED }, (socket) => {

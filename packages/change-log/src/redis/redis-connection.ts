@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import { CHANGE_LOG_LIMITS, type ChangeLogLimits } from '../limits.ts'
+import { packEntries } from './pack-entries.ts'
 import type { RedisLogOptions } from './redis-options.ts'
 
 export type RedisClient = Redis | Cluster
@@ -54,9 +55,24 @@ export async function runScript(
 function connect({ url, connection, cluster }: RedisLogOptions, defaults: RedisOptions): RedisClient {
   // Replies in the shapes of RESP2, whatever the server speaks: our parsers read those.
   const own = { ...defaults, ...connection, replyMapping: 'legacy' as const }
-  if (cluster === undefined) return url === undefined ? new Redis(own) : new Redis(url, own)
+  if (cluster === undefined) return withPackedEntries(url === undefined ? new Redis(own) : new Redis(url, own))
   const redisOptions = { ...own, ...cluster.options?.redisOptions, replyMapping: 'legacy' as const }
-  return new Cluster(cluster.nodes, { ...cluster.options, redisOptions })
+  const nodes = new Cluster(cluster.nodes, { ...cluster.options, redisOptions })
+  return nodes.on('+node', withPackedEntries)
+}
+
+/** Puts {@link packEntries} between the socket and the library, on each connection before its first reply comes. */
+function withPackedEntries(redis: Redis): Redis {
+  return redis.on('connect', () => {
+    const { stream } = redis
+    // The library's own reader stands in front of all who listen. Without it replies come as the library reads them: that is understood too.
+    const [read] = stream.listeners('data')
+    if (read === undefined) return
+    // Listeners of a socket's data take bytes.
+    const into = read as (chunk: Buffer) => void
+    stream.removeListener('data', into)
+    stream.prependListener('data', packEntries(into))
+  })
 }
 
 function common(limits: ChangeLogLimits, onWarning: ((message: string) => void) | undefined): RedisOptions {

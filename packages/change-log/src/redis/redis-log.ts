@@ -98,7 +98,7 @@ class RedisLog implements ChangeLog {
       for (;;) {
         const largest = parseLargest(await this.#redis.hget(meta, 'largest'))
         const fitting = await fitPage(this.#redis, stream, { after: cursor, until, count, bytes: this.#limits.readBytes, largest })
-        const raw = parseEntries(await this.#redis.xrange(stream, `(${cursor}`, until ?? '+', 'COUNT', fitting))
+        const raw = parseEntries(await this.#redis.xrangeBuffer(stream, `(${cursor}`, until ?? '+', 'COUNT', fitting))
         const last = raw.at(-1)
         if (last === undefined) return [...entries, ...debezium.flush()]
         cursor = last.id
@@ -234,14 +234,14 @@ class RedisLog implements ChangeLog {
 
   async #place(after: EntryId): Promise<PlaceFacts> {
     const [present, ends, facts] = await Promise.all([
-      this.#redis.xrange(this.#keys.stream, after, after),
+      this.#redis.xrangeBuffer(this.#keys.stream, after, after),
       this.#ends(),
       this.#redis.hmget(this.#keys.meta, 'identity', 'trimmed', 'removed', 'largest'),
     ])
     const trimmed = optionalEntryId(facts[1])
     const continuity = checkContinuity({
       after,
-      isPresent: present.length > 0,
+      isPresent: parseEntries(present).length > 0,
       newest: ends.newest,
       oldest: ends.oldest,
       trimmed,
@@ -270,7 +270,7 @@ class RedisLog implements ChangeLog {
   async #newestLsn(): Promise<Lsn | undefined> {
     // The newest entry knows it, unless Debezium writes heartbeats and tombstones behind it.
     for (const count of [1, 50]) {
-      const raw = parseEntries(await this.#redis.xrevrange(this.#keys.stream, '+', '-', 'COUNT', count)).toReversed()
+      const raw = parseEntries(await this.#redis.xrevrangeBuffer(this.#keys.stream, '+', '-', 'COUNT', count)).toReversed()
       const debezium = createDebeziumReader(this.#limits.debeziumTransactions)
       const lsn = [...decodeEntries(raw, debezium), ...debezium.flush()].findLast((entry) => entry.lsn > 0n)?.lsn
       if (lsn !== undefined) return lsn
@@ -291,7 +291,7 @@ class RedisLog implements ChangeLog {
   /** Shows the reader what came just before, so that a resend that begins there is known for one. */
   async #prime(debezium: DebeziumReader, after: EntryId): Promise<void> {
     if (after === FIRST_ENTRY_ID || epochOfEntryId(after) > 0) return
-    const before = parseEntries(await this.#asking('reading', () => this.#redis.xrevrange(this.#keys.stream, after, '-', 'COUNT', 1000)))
+    const before = parseEntries(await this.#asking('reading', () => this.#redis.xrevrangeBuffer(this.#keys.stream, after, '-', 'COUNT', 1000)))
     decodeEntries(before.toReversed(), debezium)
     debezium.flush()
   }

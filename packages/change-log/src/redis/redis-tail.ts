@@ -97,7 +97,7 @@ async function readOnce(cursor: EntryId, largest: number | undefined, deps: Redi
   const blockMs = debezium.isHolding ? limits.debeziumIdleMs : limits.blockMs
   const replies = await redis
     .pipeline()
-    .xread('COUNT', count, 'BLOCK', blockMs, 'STREAMS', stream, cursor)
+    .xreadBuffer('COUNT', count, 'BLOCK', blockMs, 'STREAMS', stream, cursor)
     .hmget(meta, 'identity', 'trimmed', 'largest')
     .exec()
   const [read, facts] = replies ?? []
