@@ -1,6 +1,7 @@
-import { CHANGES_SEGMENT, queryId, queryText, type Limits, type QueryId, type WireQuery } from '@zenstack-live/protocol'
+import { CHANGES_SEGMENT, queryId, queryText, type QueryId, type WireQuery } from '@zenstack-live/protocol'
 import { planChanges } from './changes-plan.ts'
 import { Connection, type ConnectionHost } from './connection.ts'
+import { tickMs } from './connection-life.ts'
 import type { EdgeContext } from './edge-context.ts'
 import { observe } from './histogram.ts'
 import { queryScope, type Identity } from './identity.ts'
@@ -29,10 +30,6 @@ const MOVE_IDS_EVERY_MS = 250
 /** Streams that drain end this far apart, where there is time for it. */
 const DRAIN_STEP_MS = 20
 const DRAIN_SHARE = 0.8
-/** How often connections are looked at for what is due by time. */
-const LEAST_TICK_MS = 25
-const MOST_TICK_MS = 1_000
-
 /** All streams of this process. */
 export class Connections {
   readonly #context: EdgeContext
@@ -127,7 +124,7 @@ export class Connections {
     const leaving = [...this.#all]
     const step = Math.min(DRAIN_STEP_MS, (this.#context.limits.drainDeadlineMs * DRAIN_SHARE) / Math.max(1, leaving.length))
     for (const connection of leaving) {
-      connection.dispatch('retire')
+      connection.leave()
       if (this.#all.size > 0) await new Promise((resolve) => setTimeout(resolve, step))
     }
   }
@@ -136,7 +133,7 @@ export class Connections {
     this.#isDraining = true
     clearTimeout(this.#movingIds)
     clearInterval(this.#ticking)
-    for (const connection of this.#all) connection.dispatch('retire')
+    for (const connection of this.#all) connection.leave()
   }
 
   #start(request: OpenRequest, sink: Sink): Connection {
@@ -252,10 +249,4 @@ export class Connections {
     connections?.delete(connection)
     if (key !== undefined && connections?.size === 0) this.#byAuthKey.delete(key)
   }
-}
-
-/** Often enough for the shortest of the times that are looked at. */
-function tickMs(limits: Limits): number {
-  const shortest = Math.min(limits.heartbeatIntervalMs, limits.maxStallMs, limits.identityMaxAgeMs, limits.maxConnectionAgeMs)
-  return Math.max(LEAST_TICK_MS, Math.min(MOST_TICK_MS, shortest / 8))
 }

@@ -1,18 +1,11 @@
-import {
-  encodeProjectionFrame,
-  encodeRetry,
-  ERROR_CODES,
-  errorCodeOf,
-  type ByeFrame,
-  type ErrorCode,
-  type ProjectionFrame,
-} from '@zenstack-live/protocol'
-import { nextConnectionStep, type ConnectionAction, type ConnectionEvent, type ConnectionPhase } from './connection-phase.ts'
+import { encodeProjectionFrame, ERROR_CODES, type ErrorCode, type ProjectionFrame } from '@zenstack-live/protocol'
+import { ConnectionLife, retryBlock, type Living } from './connection-life.ts'
+import type { ConnectionEvent } from './connection-phase.ts'
 import type { EdgeContext } from './edge-context.ts'
 import { idBytes } from './frame-chunks.ts'
 import type { SettledIdentity } from './identity-changes.ts'
 import { countIn } from './metrics.ts'
-import type { Sink } from './sink.ts'
+import type { Sink, SinkEvents } from './sink.ts'
 
 export interface ProjectionStreamOptions {
   readonly context: EdgeContext
@@ -31,37 +24,32 @@ export interface ProjectionStreamOptions {
   onClosed(stream: ProjectionStream): void
 }
 
-const RETRY_MS = { least: 500, spread: 3_000 }
 const COMMENT = Buffer.from(':\n\n', 'latin1')
 
-/** One stream of one projection to one client. It lives as a {@link ConnectionPhase} says: held while its owner is in doubt or its reader is slow. */
-export class ProjectionStream {
+/** One stream of one projection to one client: held while its owner is in doubt or its reader is slow. */
+export class ProjectionStream implements SinkEvents, Living<SettledIdentity | undefined> {
   readonly #options: ProjectionStreamOptions
   readonly #abort = new AbortController()
+  readonly #life: ConnectionLife<SettledIdentity | undefined>
   #settled: SettledIdentity
-  #phase: ConnectionPhase = 'flowing'
   #sentId: string
   #position: number | undefined
-  #byeReason: ByeFrame['reason'] = 'drain'
-  #checks = 0
   #resume: (() => void) | undefined
-  #cancelStall: (() => void) | undefined
-  readonly #timers = new Map<string, () => void>()
 
   constructor(options: ProjectionStreamOptions) {
     this.#options = options
     this.#settled = options.settled
     this.#sentId = options.resumedAt?.text ?? ''
     this.#position = options.resumedAt?.position
-    const { limits, wheel } = options.context
-    this.#every('heartbeat', limits.heartbeatIntervalMs, () => this.#writeId())
-    // Asked again also when the identity is the same: what `authorize` reads elsewhere may have changed.
-    this.#every('identity', limits.identityMaxAgeMs, () => void this.#check())
-    const retire = wheel.after(limits.maxConnectionAgeMs * (1 - Math.random() / 10), () => {
-      this.#byeReason = 'age'
-      this.dispatch('retire')
-    })
-    this.#timers.set('age', retire)
+    this.#life = new ConnectionLife(this)
+  }
+
+  get context(): EdgeContext {
+    return this.#options.context
+  }
+
+  get sink(): Sink {
+    return this.#options.sink
   }
 
   get settled(): SettledIdentity {
@@ -70,42 +58,80 @@ export class ProjectionStream {
 
   /** Follows the projection until one side goes away. */
   async run(): Promise<void> {
-    this.#writeId()
+    this.beat()
     try {
-      while (this.#phase !== 'closed') {
+      while (!this.#life.isClosed) {
         for await (const frame of this.#options.watch(this.#position, this.#abort.signal)) {
           await this.#untilFlowing()
-          if (!this.#isOpen()) return
+          if (this.#life.isClosed) return
           this.#write(frame)
         }
         if (!this.#options.isContinued()) this.#position = undefined
       }
     } catch (error) {
-      if (!this.#isOpen()) return
+      if (this.#life.isClosed) return
       this.#options.context.logger.error('A projection could not be shown.', { error: error instanceof Error ? error.message : String(error) })
-      this.#end(Reflect.get(Object(error), 'code') === 'limit_exceeded' ? 'overloaded' : 'internal')
+      this.#life.dispatch(this.#end(Reflect.get(Object(error), 'code') === 'limit_exceeded' ? 'overloaded' : 'internal'))
     }
   }
 
-  dispatch(event: ConnectionEvent): void {
-    const [next, ...actions] = nextConnectionStep(this.#phase, event)
-    const wasClosed = this.#phase === 'closed'
-    const last = actions.find((action) => action === 'say-bye' || action === 'say-auth-expired')
-    if (last !== undefined) this.#sayLast(last)
-    this.#phase = next
-    for (const action of actions) this.#act(action)
-    this.#watchStall(event)
-    if (next === 'flowing') this.#resume?.()
-    if (next === 'closed' && !wasClosed) this.#close()
+  onRoom(): void {
+    this.#life.dispatch('drained')
   }
 
-  #isOpen(): boolean {
-    return this.#phase !== 'closed'
+  onGone(): void {
+    this.#life.dispatch('gone')
+  }
+
+  /** Does what is due by time. */
+  onTick(nowMs: number): void {
+    this.#life.tick(nowMs)
+  }
+
+  /** Its owner may be another now. */
+  doubt(): void {
+    this.#life.doubt()
+  }
+
+  /** The process is going away. */
+  leave(): void {
+    this.#life.retire('drain')
+  }
+
+  /** Asked again also when the identity is the same: what `authorize` reads elsewhere may have changed. */
+  identify(): Promise<SettledIdentity | undefined> {
+    return this.#options.authorize()
+  }
+
+  settle(settled: SettledIdentity | undefined): ConnectionEvent {
+    if (settled === undefined) return this.#end('forbidden')
+    this.#settled = settled
+    // The state is the same for everyone who may read it.
+    return 'same-identity'
+  }
+
+  act(action: 'hold' | 'release' | 'reopen'): void {
+    if (action !== 'hold') this.#resume?.()
+  }
+
+  sayLast(blocks: readonly Buffer[]): void {
+    this.#options.sink.write(blocks)
+  }
+
+  /** Tells a reader that came back that its position holds, and keeps proxies from closing a quiet stream. */
+  beat(): void {
+    if (this.#life.isFlowing) this.#send(this.#sentId === '' ? COMMENT : idBytes(this.#sentId))
+  }
+
+  onClosed(): void {
+    this.#abort.abort()
+    this.#resume?.()
+    this.#options.onClosed(this)
   }
 
   /** While it waits here, the projection's own queue grows, and becomes a snapshot when it is too long. */
   async #untilFlowing(): Promise<void> {
-    while (this.#phase !== 'flowing' && this.#isOpen())
+    while (!this.#life.isFlowing && !this.#life.isClosed)
       await new Promise<void>((resolve) => {
         this.#resume = resolve
       })
@@ -113,95 +139,29 @@ export class ProjectionStream {
   }
 
   #write(frame: ProjectionFrame): void {
-    const { context, sink, blockOf } = this.#options
+    const { context, blockOf } = this.#options
     const { id, bytes } = blockOf(frame)
     this.#sentId = id
     this.#position = frame.kind === 'patch' ? frame.to : frame.position
     context.metrics.framesSent++
     context.metrics.bytesSent += bytes.length
-    if (!sink.write([bytes])) this.dispatch('full')
+    this.#send(bytes)
   }
 
-  /** Tells a reader that came back that its position holds, and keeps proxies from closing a quiet stream. */
-  #writeId(): void {
-    if (this.#phase !== 'flowing') return
-    if (!this.#options.sink.write([this.#sentId === '' ? COMMENT : idBytes(this.#sentId)])) this.dispatch('full')
+  #send(block: Buffer): void {
+    this.#life.wrote()
+    if (!this.#options.sink.write([block])) this.#life.dispatch('full')
   }
 
-  async #check(): Promise<void> {
-    const { context, authorize } = this.#options
-    const number = ++this.#checks
-    context.metrics.identityChecks++
-    let settled: SettledIdentity | undefined
-    try {
-      settled = await authorize()
-    } catch (error) {
-      if (number !== this.#checks || !this.#isOpen()) return
-      context.logger.warn('A stream ended: getClient does not say who it belongs to.', { error: String(error) })
-      if (!ERROR_CODES[errorCodeOf(error)].isRetryable) return this.dispatch('no-identity')
-      this.#byeReason = 'overloaded'
-      return this.dispatch('retire')
-    }
-    // A later question knows better.
-    if (number !== this.#checks || !this.#isOpen()) return
-    if (settled === undefined) return this.#end('forbidden')
-    this.#settled = settled
-    // The state is the same for everyone who may read it.
-    this.dispatch('same-identity')
-  }
-
-  #act(action: ConnectionAction): void {
-    if (action === 'check') void this.#check()
-    else if (action === 'end') this.#options.sink.end()
-    else if (action === 'cut') {
-      this.#options.context.metrics.slowReadersCut++
-      this.#options.sink.destroy()
-    }
-  }
-
-  #sayLast(action: ConnectionAction): void {
-    const frame = encodeProjectionFrame(action === 'say-bye' ? { event: 'bye', reason: this.#byeReason } : { event: 'auth-expired' })
-    this.#options.sink.write([Buffer.from(retryText() + frame, 'utf8')])
-  }
-
-  #end(code: ErrorCode): void {
+  /** Ends it with an error, where the reader still takes it. */
+  #end(code: ErrorCode): ConnectionEvent {
     const { sink, context } = this.#options
     countIn(context.metrics.refusals, code)
-    const isStalled = this.#phase === 'stalled' || this.#phase === 'stalled-checking'
-    const frame = encodeProjectionFrame({ event: 'error', code, message: ERROR_CODES[code].sentence })
-    if (isStalled) sink.destroy()
+    if (this.#life.isStalled) sink.destroy()
     else {
-      sink.write([Buffer.from(retryText() + frame, 'utf8')])
+      sink.write([retryBlock(), Buffer.from(encodeProjectionFrame({ event: 'error', code, message: ERROR_CODES[code].sentence }), 'utf8')])
       sink.end()
     }
-    this.dispatch('gone')
+    return 'gone'
   }
-
-  #watchStall(event: ConnectionEvent): void {
-    if (event !== 'full' && event !== 'drained') return
-    this.#cancelStall?.()
-    const { limits, wheel } = this.#options.context
-    this.#cancelStall = event === 'full' ? wheel.after(limits.maxStallMs, () => this.dispatch('overdue')) : undefined
-  }
-
-  #every(name: string, intervalMs: number, call: () => void): void {
-    const again = (): void => {
-      if (!this.#isOpen()) return
-      call()
-      this.#timers.set(name, this.#options.context.wheel.after(intervalMs, again))
-    }
-    this.#timers.set(name, this.#options.context.wheel.after(intervalMs, again))
-  }
-
-  #close(): void {
-    this.#abort.abort()
-    this.#resume?.()
-    this.#cancelStall?.()
-    for (const cancel of this.#timers.values()) cancel()
-    this.#options.onClosed(this)
-  }
-}
-
-function retryText(): string {
-  return encodeRetry(RETRY_MS.least + Math.random() * RETRY_MS.spread)
 }

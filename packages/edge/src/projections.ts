@@ -1,4 +1,5 @@
 import { encodeProjectionFrame, LiveError, type LiveProjectionReader, type LiveProjectionSource, type ProjectionFrame } from '@zenstack-live/protocol'
+import { tickMs } from './connection-life.ts'
 import type { EdgeContext } from './edge-context.ts'
 import type { Identity } from './identity.ts'
 import type { SettledIdentity } from './identity-changes.ts'
@@ -51,6 +52,7 @@ export class Projections {
   readonly #registered: ReadonlyMap<string, Registered>
   readonly #streams = new Set<ProjectionStream>()
   readonly #authTable: string | undefined
+  readonly #ticking: NodeJS.Timeout | undefined
   /** Frames are objects that all watchers of an id share. */
   readonly #blocks = new WeakMap<ProjectionFrame, Block>()
   #epoch: number
@@ -64,6 +66,7 @@ export class Projections {
     const authModel = schema.authType === undefined ? undefined : models.get(schema.authType)
     this.#authTable = authModel === undefined ? undefined : `${authModel.table.schema}.${authModel.table.name}`
     if (this.#registered.size === 0) return
+    this.#ticking = setInterval(() => this.#tick(), tickMs(context.limits)).unref()
     context.hub.listen({
       onTransaction: (transaction) => this.#onTransaction(transaction),
       onBatchEnd: () => {},
@@ -106,31 +109,37 @@ export class Projections {
       this.#streams.add(stream)
       metrics.connectionsNow++
       metrics.connectionsOpened++
-      listen({ onRoom: () => stream.dispatch('drained'), onGone: () => stream.dispatch('gone') })
+      listen(stream)
       // The head of a response may be written long after it was decided on.
-      if (this.#isClosing) return stream.dispatch('retire')
+      if (this.#isClosing) return stream.leave()
       void stream.run()
-      if (identityChanges.isOutdated(settled)) stream.dispatch('doubt')
+      if (identityChanges.isOutdated(settled)) stream.doubt()
     }
     return streamResponse({ node, chunks: this.#context.chunks, start })
   }
 
   refreshIdentity(id: string): void {
-    for (const stream of this.#streams) if (stream.settled.identity.authKey === id) stream.dispatch('doubt')
+    for (const stream of this.#streams) if (stream.settled.identity.authKey === id) stream.doubt()
   }
 
   /** Ends all streams; each comes back elsewhere after a time of its own. */
   async close(): Promise<void> {
     this.#isClosing = true
-    for (const stream of this.#streams) stream.dispatch('retire')
+    clearInterval(this.#ticking)
+    for (const stream of this.#streams) stream.leave()
     await Promise.all([...this.#registered.values()].map(closeReader))
+  }
+
+  #tick(): void {
+    const nowMs = performance.now()
+    for (const stream of this.#streams) stream.onTick(nowMs)
   }
 
   #onTransaction(transaction: Transaction): void {
     for (const registered of this.#registered.values()) if (touches(transaction, registered.tables)) registered.reader?.wake()
     if (this.#authTable === undefined || !transaction.tables.has(this.#authTable)) return
     const { identityChanges } = this.#context
-    for (const stream of this.#streams) if (identityChanges.isOutdated(stream.settled)) stream.dispatch('doubt')
+    for (const stream of this.#streams) if (identityChanges.isOutdated(stream.settled)) stream.doubt()
   }
 
   /** In a new epoch the database may be another, or an older one. After a mere gap in the log the events are still there. */

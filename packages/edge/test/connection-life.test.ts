@@ -1,0 +1,91 @@
+import { LIMITS, LiveError } from '@zenstack-live/protocol'
+import { describe, expect, it, vi } from 'vitest'
+import { ConnectionLife, tickMs, type Living } from '../src/connection-life.ts'
+import type { EdgeContext } from '../src/edge-context.ts'
+import { createMetrics } from '../src/metrics.ts'
+
+const LIMIT_MS = { maxStallMs: 1_000, identityMaxAgeMs: 20_000, heartbeatIntervalMs: 5_000, maxConnectionAgeMs: 100_000 }
+
+/** A stream that notes what its life does to it. */
+function createStream(answers: (() => Promise<'same-identity' | 'other-identity'>)[] = []) {
+  const done: string[] = []
+  const said: string[] = []
+  const metrics = createMetrics()
+  const sink = { write: () => true, waitingMark: 0, end: () => void done.push('end'), destroy: () => void done.push('destroy') }
+  const of: Living<'same-identity' | 'other-identity'> = {
+    // Only what a life reads of it.
+    context: { limits: { ...LIMITS, ...LIMIT_MS }, metrics, logger: { warn: () => {}, error: () => {} } } as unknown as EdgeContext,
+    sink,
+    identify: () => answers.shift()?.() ?? Promise.resolve('same-identity'),
+    settle: (answer) => answer,
+    act: (action) => void done.push(action),
+    sayLast: (blocks) => void said.push(Buffer.concat([...blocks]).toString()),
+    beat: () => void done.push('beat'),
+    onClosed: () => void done.push('closed'),
+  }
+  return { life: new ConnectionLife(of), done, said, metrics, sink }
+}
+
+describe('the life of a stream', () => {
+  const nowMs = performance.now()
+
+  it('cuts a reader that takes nothing for maxStallMs, and none that takes something', () => {
+    const { life, done, metrics, sink } = createStream()
+    sink.waitingMark = 500
+    life.dispatch('full')
+    expect([done, metrics.connectionsStalledNow]).toEqual([['hold'], 1])
+    sink.waitingMark = 400
+    life.tick(nowMs + 1_500)
+    life.tick(nowMs + 2_400)
+    expect(life.isStalled).toBe(true)
+    life.tick(nowMs + 2_600)
+    expect([done.slice(1), life.isClosed, metrics.connectionsStalledNow, metrics.slowReadersCut]).toEqual([['destroy', 'closed'], true, 0, 1])
+  })
+
+  it('says when to come back and why it ends, at the end of its age', () => {
+    const { life, done, said } = createStream()
+    life.tick(nowMs + 80_000)
+    expect(life.isClosed).toBe(false)
+    life.tick(nowMs + 200_000)
+    expect(done.slice(-2)).toEqual(['end', 'closed'])
+    expect(said).toEqual([expect.stringMatching(/^retry: \d+\n\nevent: bye\ndata: {"reason":"age"}\n\n$/)])
+  })
+
+  it('beats when it has been quiet', () => {
+    const { life, done } = createStream()
+    life.tick(nowMs)
+    life.tick(nowMs + 4_000)
+    life.wrote()
+    life.tick(nowMs + 6_000)
+    expect(done).toEqual([])
+    life.tick(nowMs + 11_001)
+    expect(done).toEqual(['beat'])
+  })
+
+  it('believes only the latest answer about whose it is', async () => {
+    let answerFirst: (value: 'same-identity') => void = () => {}
+    const first = new Promise<'same-identity'>((resolve) => (answerFirst = resolve))
+    const { life, done, metrics } = createStream([() => first, async () => 'other-identity'])
+    life.doubt()
+    life.doubt()
+    await vi.waitFor(() => expect(done).toEqual(['hold', 'reopen']))
+    answerFirst('same-identity')
+    await first
+    expect([done, metrics.revocationSeconds.counts.reduce((sum, one) => sum + one), metrics.identityChecks]).toEqual([['hold', 'reopen'], 1, 2])
+  })
+
+  it('ends with auth-expired when nobody is there any more, and comes back where nobody can tell', async () => {
+    const gone = createStream([() => Promise.reject(new LiveError('unauthenticated', 'Nobody.'))])
+    gone.life.doubt()
+    await vi.waitFor(() => expect(gone.done).toEqual(['hold', 'end', 'closed']))
+    expect(gone.said.join()).toContain('event: auth-expired')
+    const untold = createStream([() => Promise.reject(new LiveError('database_unavailable', 'No answer.'))])
+    untold.life.doubt()
+    await vi.waitFor(() => expect(untold.life.isClosed).toBe(true))
+    expect(untold.said.join()).toContain('{"reason":"overloaded"}')
+  })
+
+  it('is looked at often enough for the shortest of its times, and no more than that', () => {
+    expect([tickMs({ ...LIMITS, maxStallMs: 80 }), tickMs({ ...LIMITS, maxStallMs: 1_600 }), tickMs(LIMITS)]).toEqual([25, 200, 1_000])
+  })
+})
