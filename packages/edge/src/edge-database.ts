@@ -112,64 +112,6 @@ export function createEdgeDatabase(options: EdgeDatabaseOptions): EdgeDatabase {
 }
 
 function openPool({ url, limits, onError }: EdgeDatabaseOptions): pg.Pool {
-  const pool = openPool(options)
-  const dialect = new PostgresDialect({ pool })
-  const bound = new WeakMap<object, Promise<Bound>>()
-
-  const query = async (sql: string, parameters: unknown[] = []): Promise<Record<string, unknown>[]> => {
-    try {
-      return (await pool.query<Record<string, unknown>>(sql, parameters)).rows
-    } catch (cause) {
-      throw new LiveError('database_unavailable', `The edge's database did not answer: ${String(cause)}`, { cause })
-    }
-  }
-
-  const bindOptions = async (client: LiveClient): Promise<Bound> => {
-    const [here, there] = await Promise.all([whereaboutsOfEdge(query), whereaboutsOfClient(client)])
-    if (here.place !== there.place) {
-      throw new LiveError('foreign_database', `getClient returned a client of ${there.place}, but the edge watches ${here.place}.`)
-    }
-    // The user's options, whatever their schema, on this pool: the constructor checks them again.
-    const clientOptions = { ...client.$options, dialect } as unknown as ClientOptions<SchemaDef>
-    const base: ClientContract<SchemaDef> = new ZenStackClient(client.$schema, clientOptions)
-    return { base: base as unknown as EdgeClient, user: there.user === here.user ? SAME_USER : there.user }
-  }
-
-  const settled = new WeakMap<object, Bound>()
-  let plain: EdgeClient | undefined
-  return {
-    query,
-    async bind(client) {
-      const key = client.$options
-      const pending = bound.get(key) ?? bindOptions(client)
-      bound.set(key, pending)
-      try {
-        const { base } = await pending.then((done) => (settled.set(key, done), done))
-        return new BoundClient(base, client.$auth)
-      } catch (error) {
-        bound.delete(key)
-        throw error
-      }
-    },
-    unprotected() {
-      const clientOptions = { dialect, skipValidationForComputedFields: true } as unknown as ClientOptions<SchemaDef>
-      plain ??= new ZenStackClient(options.schema, clientOptions) as unknown as EdgeClient
-      return plain
-    },
-    isSameUser: (client) => settled.get(client.$options)?.user === SAME_USER,
-    markNow: coalesce(async () => {
-      const [row] = await query(MARK)
-      return parseLsn(String(row?.['lsn']))
-    }),
-    async oldestTransactionMs() {
-      const [row] = await query(OLDEST_TRANSACTION)
-      return Number(row?.['ms'] ?? 0)
-    },
-    close: () => pool.end(),
-  }
-}
-
-function openPool({ url, limits, onError }: EdgeDatabaseOptions): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
     max: limits.maxDatabaseConnections,
@@ -185,21 +127,6 @@ function openPool({ url, limits, onError }: EdgeDatabaseOptions): pg.Pool {
 }
 
 const SAME_USER = ''
-
-function openPool({ url, limits, onError }: EdgeDatabaseOptions): pg.Pool {
-  const pool = new pg.Pool({
-    connectionString: url,
-    max: limits.maxDatabaseConnections,
-    connectionTimeoutMillis: limits.databaseTimeoutMs,
-    statement_timeout: limits.databaseTimeoutMs,
-    query_timeout: limits.databaseTimeoutMs * 2,
-    idle_in_transaction_session_timeout: limits.databaseTimeoutMs * 2,
-    application_name: 'zenstack-live-edge',
-  })
-  // An idle connection that breaks is replaced by the next query; without a listener it would end the process.
-  pool.on('error', (error) => onError?.(error))
-  return pool
-}
 
 async function whereaboutsOfEdge(query: EdgeDatabase['query']): Promise<Whereabouts> {
   const [row] = await query(WHEREABOUTS)
