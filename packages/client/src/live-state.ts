@@ -31,6 +31,25 @@ export const IDLE_STATE: LiveState<unknown> = {
   error: null,
 }
 
+/** The state of something that is watched. */
+export function liveStateOf(
+  result: { readonly data: unknown } | undefined,
+  liveStatus: LiveStatus,
+  lastSyncedAt: number | undefined,
+  error: LiveError | undefined,
+): LiveState<unknown> {
+  const base = { isLive: liveStatus === 'live', liveStatus, lastSyncedAt }
+  if (error !== undefined) return { ...base, status: 'error', data: result?.data, error }
+  return result === undefined
+    ? { ...base, status: 'pending', data: undefined, error: null }
+    : { ...base, status: 'success', data: result.data, error: null }
+}
+
+/** Whether a subscriber has nothing new to be told. When the result was last confirmed is no news. */
+export function isSameState(a: LiveState<unknown>, b: LiveState<unknown>): boolean {
+  return a.data === b.data && a.error?.code === b.error?.code && a.liveStatus === b.liveStatus && a.status === b.status
+}
+
 /** How current a result is, on a connection in this state. */
 export function liveStatusOf(kind: StateKind, isFollowed: boolean, hasResult: boolean): LiveStatus {
   if (isFollowed) return 'live'

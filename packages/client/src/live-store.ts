@@ -1,15 +1,16 @@
 import { LiveError, queryId, positionLsn, type ErrorCode, type Lsn, type QueryId, type RowChange, type WireQuery } from '@zenstack-live/protocol'
+import { CommitWaiters } from './commit-waiters.ts'
 import { Connection, type ConnectionHost } from './connection.ts'
-import { EMPTY_QUERY_VIEW } from './connection-view.ts'
 import type { LiveChanges, LiveQuery } from './descriptor.ts'
 import { readJson, type JsonRead, type ResumePoint } from './json-read.ts'
 import type { LiveFetch } from './live-fetch.ts'
-import { IDLE_STATE, liveStatusOf, type LiveState, type LiveStatus } from './live-state.ts'
-import { isRetryable } from './live-stream.ts'
+import { IDLE_STATE, isSameState, liveStateOf, liveStatusOf, type LiveState, type LiveStatus } from './live-state.ts'
 import type { ClientLimits } from './limits.ts'
-import { isOnline, listenToPage } from './page-events.ts'
+import { isOnline } from './page-events.ts'
+import { PageLife } from './page-life.ts'
+import { pollQuery } from './poll-query.ts'
 import { dataOf, valueResult } from './query-result.ts'
-import { openTabChannel, type TabChannel } from './tab-channel.ts'
+import { WatchedQuery } from './watched-query.ts'
 import { wireOf, type AnyDescriptor } from './wire-of.ts'
 import { withResolvers } from './with-resolvers.ts'
 
@@ -25,31 +26,17 @@ export interface LiveStoreOptions {
   readonly sharesSignOut: boolean
 }
 
-interface Watched {
-  readonly id: QueryId
-  readonly wire: WireQuery
-  readonly query: AnyDescriptor
-  readonly listeners: Set<() => void>
-  readonly changeListeners: Set<(change: RowChange) => void>
-  lingering: ReturnType<typeof setTimeout> | undefined
-  retrying: ReturnType<typeof setTimeout> | undefined
-  error: LiveError | undefined
-  state: LiveState<unknown> | undefined
-  syncedAt: number | undefined
-}
-
 /** Keeps every watched query's result right, over one connection. The framework-free heart of the client. */
 export class LiveStore implements ConnectionHost {
   readonly #options: LiveStoreOptions
   readonly #connection: Connection
-  readonly #queries = new Map<QueryId, Watched>()
+  readonly #queries = new Map<QueryId, WatchedQuery>()
   readonly #batchListeners = new Set<(changed: ReadonlySet<QueryId>) => void>()
   readonly #statusListeners = new Set<() => void>()
   readonly #scopeListeners = new Set<() => void>()
-  readonly #lsnWaiters = new Set<{ lsn: Lsn; resolve: (hasPassed: boolean) => void }>()
+  readonly #commits: CommitWaiters
+  readonly #page: PageLife
   #scope: string | null
-  #tabs: TabChannel | undefined
-  #stopListening: (() => void) | undefined
   #syncedAt: number | undefined
   /** Why nothing is asked any more, for all queries. */
   #stopped: LiveError | undefined
@@ -57,6 +44,8 @@ export class LiveStore implements ConnectionHost {
   constructor(options: LiveStoreOptions) {
     this.#options = options
     this.#connection = new Connection({ ...options, isOnline }, this)
+    this.#commits = new CommitWaiters(options.limits.ownWriteMs, (lsn) => this.hasPassed(lsn))
+    this.#page = new PageLife(options, { scope: () => this.scope(), connections: () => [this.#connection] })
     this.#scope = options.identity()
   }
 
@@ -70,7 +59,7 @@ export class LiveStore implements ConnectionHost {
     if (identity !== this.#scope) {
       const left = this.#scope
       this.#scope = identity
-      this.#tabs?.announce({ left, entered: identity })
+      this.#page.announce({ left, entered: identity })
       this.#clear()
       this.#connection.dispatch({ kind: 'scope-changed' })
     }
@@ -106,17 +95,14 @@ export class LiveStore implements ConnectionHost {
   watch(query: AnyDescriptor, listener?: () => void): () => void {
     this.scope()
     const watched = this.#watched(query)
-    // A function of its own, so that the same listener may watch twice.
-    const run = (): void => listener?.()
     watched.state ??= this.#stateOf(watched)
-    watched.listeners.add(run)
-    clearTimeout(watched.lingering)
-    watched.lingering = undefined
+    const release = watched.hold(
+      () => listener?.(),
+      this.#options.limits.lingerMs,
+      () => this.#forget(watched),
+    )
     this.#connection.review()
-    return () => {
-      if (!watched.listeners.delete(run) || watched.listeners.size > 0) return
-      watched.lingering = setTimeout(() => this.#forget(watched), this.#options.limits.lingerMs)
-    }
+    return release
   }
 
   watchChanges(query: LiveChanges<unknown>, listener: (change: RowChange) => void): () => void {
@@ -198,16 +184,8 @@ export class LiveStore implements ConnectionHost {
   }
 
   /** Resolves `true` when the stream has passed `lsn`, `false` when that takes longer than `ownWriteMs` or the person changes. */
-  async whenPassed(lsn: Lsn): Promise<boolean> {
-    if (this.hasPassed(lsn)) return true
-    const { promise, resolve } = withResolvers<boolean>()
-    const waiter = { lsn, resolve }
-    this.#lsnWaiters.add(waiter)
-    const timer = setTimeout(() => resolve(false), this.#options.limits.ownWriteMs)
-    return promise.finally(() => {
-      clearTimeout(timer)
-      this.#lsnWaiters.delete(waiter)
-    })
+  whenPassed(lsn: Lsn): Promise<boolean> {
+    return this.#commits.whenPassed(lsn)
   }
 
   reconnect(): void {
@@ -217,11 +195,8 @@ export class LiveStore implements ConnectionHost {
 
   close(): void {
     this.#connection.dispatch({ kind: 'close' })
-    for (const watched of this.#queries.values()) {
-      clearTimeout(watched.lingering)
-      clearTimeout(watched.retrying)
-    }
-    this.#disconnectPage()
+    for (const watched of this.#queries.values()) watched.end()
+    this.#page.stop()
   }
 
   // What the connection asks and tells.
@@ -240,10 +215,10 @@ export class LiveStore implements ConnectionHost {
       const watched = this.#queries.get(id)
       if (watched === undefined) continue
       watched.syncedAt = Date.now()
-      watched.error = undefined
+      watched.recover()
     }
     this.#notify(changed)
-    for (const waiter of this.#lsnWaiters) if (this.hasPassed(waiter.lsn)) waiter.resolve(true)
+    this.#commits.review()
   }
 
   happened(query: QueryId, changes: readonly RowChange[]): void {
@@ -282,51 +257,39 @@ export class LiveStore implements ConnectionHost {
   async poll(): Promise<ErrorCode | undefined> {
     const changed = new Set<QueryId>()
     let refusedWith: ErrorCode | undefined
-    await Promise.all(
-      [...this.#queries.values()].map(async (watched) => {
-        if (watched.error !== undefined || watched.query.operation === '$changes') return
-        try {
-          const { data } = await this.readOnce(watched.query)
-          const view = this.#connection.view(watched.id)
-          const previous = view.result === undefined ? undefined : valueResult(dataOf(view.result))
-          const result = valueResult(data, previous)
-          this.#connection.seed(watched.id, { ...EMPTY_QUERY_VIEW, result })
-          watched.syncedAt = Date.now()
-          if (result.value !== previous?.value || previous === undefined) changed.add(watched.id)
-        } catch (error) {
-          if (!(error instanceof LiveError) || isRetryable(error.code)) return
-          if (error.code === 'unauthenticated' || error.code === 'auth_expired') refusedWith = 'unauthenticated'
-          else this.#fail(watched, error.code)
-          changed.add(watched.id)
-        }
-      }),
-    )
+    const poll = async (watched: WatchedQuery): Promise<void> => {
+      const { id, query } = watched
+      if (query.operation === '$changes') return
+      const answer = await pollQuery(
+        () => this.readOnce(query),
+        () => this.#connection.view(id),
+      )
+      if (answer === undefined) return
+      if (answer.kind === 'answered') {
+        this.#connection.seed(id, answer.view)
+        watched.syncedAt = Date.now()
+        if (answer.isNew) changed.add(id)
+        return
+      }
+      if (answer.code === 'unauthenticated' || answer.code === 'auth_expired') refusedWith = 'unauthenticated'
+      else this.#fail(watched, answer.code)
+      changed.add(id)
+    }
+    await Promise.all(this.#asked().map(poll))
     this.#notify(changed)
     return refusedWith
   }
 
-  #asked(): Watched[] {
+  #asked(): WatchedQuery[] {
     return [...this.#queries.values()].filter(({ error }) => error === undefined)
   }
 
-  #watched(query: AnyDescriptor): Watched {
-    const wire = wireOf(query)
-    const id = queryId(wire)
+  #watched(query: AnyDescriptor): WatchedQuery {
+    const id = this.idOf(query)
     let watched = this.#queries.get(id)
     if (watched === undefined) {
-      if (this.#queries.size === 0) this.#connectPage()
-      watched = {
-        id,
-        wire,
-        query,
-        listeners: new Set(),
-        changeListeners: new Set(),
-        lingering: undefined,
-        retrying: undefined,
-        error: undefined,
-        state: undefined,
-        syncedAt: undefined,
-      }
+      if (this.#queries.size === 0) this.#page.start()
+      watched = new WatchedQuery(query)
       const hasRoom = this.#asked().length < this.#options.limits.maxQueries
       this.#queries.set(id, watched)
       if (!hasRoom) this.#fail(watched, 'too_many_queries')
@@ -334,38 +297,32 @@ export class LiveStore implements ConnectionHost {
     return watched
   }
 
-  #forget(watched: Watched): void {
-    clearTimeout(watched.retrying)
+  #forget(watched: WatchedQuery): void {
+    watched.end()
     this.#queries.delete(watched.id)
     this.#connection.drop([watched.id])
     this.#connection.review()
     for (const listener of this.#batchListeners) listener(new Set([watched.id]))
-    if (this.#queries.size === 0) this.#disconnectPage()
+    if (this.#queries.size === 0) this.#page.stop()
   }
 
-  #fail(watched: Watched, code: ErrorCode): void {
-    watched.error = errorOf(code, watched.query)
-    clearTimeout(watched.retrying)
-    if (isRetryable(code)) watched.retrying = setTimeout(() => this.#askAgain(watched), this.#options.limits.queryRetryMs)
+  #fail(watched: WatchedQuery, code: ErrorCode): void {
+    watched.fail(code, this.#options.limits.queryRetryMs, () => this.#askAgain(watched))
   }
 
-  #askAgain(watched: Watched): void {
+  #askAgain(watched: WatchedQuery): void {
     if (watched.error === undefined) return
     if (this.#asked().length >= this.#options.limits.maxQueries) return this.#fail(watched, 'too_many_queries')
-    watched.error = undefined
+    watched.recover()
     watched.state = undefined
     this.#connection.review()
   }
 
-  #stateOf(watched: Watched): LiveState<unknown> {
+  #stateOf(watched: WatchedQuery): LiveState<unknown> {
     const { result } = this.#connection.view(watched.id)
     const error = watched.error ?? this.#stopped
     const liveStatus = error === undefined ? this.#statusFor(this.#connection.isFollowed(watched.id), result !== undefined) : 'denied'
-    const base = { isLive: liveStatus === 'live', liveStatus, lastSyncedAt: watched.syncedAt }
-    if (error !== undefined) return { ...base, status: 'error', data: result === undefined ? undefined : dataOf(result), error }
-    return result === undefined
-      ? { ...base, status: 'pending', data: undefined, error: null }
-      : { ...base, status: 'success', data: dataOf(result), error: null }
+    return liveStateOf(result === undefined ? undefined : { data: dataOf(result) }, liveStatus, watched.syncedAt, error)
   }
 
   #statusFor(isFollowed: boolean, hasResult: boolean): LiveStatus {
@@ -380,14 +337,7 @@ export class LiveStore implements ConnectionHost {
       if (watched === undefined) continue
       const before = watched.state
       const after = this.#stateOf(watched)
-      if (
-        before !== undefined &&
-        before.data === after.data &&
-        before.error === after.error &&
-        before.liveStatus === after.liveStatus &&
-        before.status === after.status
-      )
-        continue
+      if (before !== undefined && isSameState(before, after)) continue
       watched.state = after
       changed.add(id)
     }
@@ -400,42 +350,11 @@ export class LiveStore implements ConnectionHost {
     this.#connection.forgetAll()
     this.#syncedAt = undefined
     for (const watched of this.#queries.values()) {
-      watched.error = undefined
+      watched.recover()
       watched.syncedAt = undefined
     }
-    for (const waiter of this.#lsnWaiters) waiter.resolve(false)
+    this.#commits.giveUp()
     for (const listener of this.#scopeListeners) listener()
     this.#notify(new Set(this.#queries.keys()))
   }
-
-  #connectPage(): void {
-    const dispatch = this.#connection.dispatch.bind(this.#connection)
-    this.#stopListening = listenToPage({
-      online: () => dispatch({ kind: 'online' }),
-      offline: () => dispatch({ kind: 'offline' }),
-      hide: () => dispatch({ kind: 'hide' }),
-      wake: () => {
-        this.scope()
-        dispatch({ kind: 'wake', quietMs: this.#connection.quietMs() })
-      },
-    })
-    if (!this.#options.sharesSignOut) return
-    this.#tabs = openTabChannel(this.#options.endpoint, ({ left, entered }) => {
-      // Asked first: this tab may have noticed by itself, and be someone else already.
-      const scope = this.scope()
-      if (scope === null) return
-      if (left === scope) dispatch({ kind: 'signed-out' })
-      else if (entered === scope && this.#connection.state.kind === 'signed-out') dispatch({ kind: 'retry' })
-    })
-  }
-
-  #disconnectPage(): void {
-    this.#stopListening?.()
-    this.#tabs?.close()
-    this.#tabs = undefined
-  }
-}
-
-function errorOf(code: ErrorCode, query: AnyDescriptor): LiveError {
-  return new LiveError(code, `The server refused ${query.model}.${query.operation} (${code}). Its log names the reason, docs/protocol.md the cure.`)
 }

@@ -1,11 +1,11 @@
 import { LiveError, PROJECTIONS_SEGMENT, type ProjectionAnswer } from '@zenstack-live/protocol'
 import { refusal } from './event-stream.ts'
 import type { LiveProjection } from './live-projection.ts'
-import { IDLE_STATE, liveStatusOf, type LiveState } from './live-state.ts'
+import { IDLE_STATE, isSameState, liveStateOf, liveStatusOf, type LiveState } from './live-state.ts'
 import type { LiveStore, LiveStoreOptions } from './live-store.ts'
-import { isOnline, listenToPage } from './page-events.ts'
+import { isOnline } from './page-events.ts'
+import { PageLife } from './page-life.ts'
 import { ProjectionConnection } from './projection-connection.ts'
-import { openTabChannel, type TabChannel } from './tab-channel.ts'
 
 type AnyProjection = LiveProjection<unknown>
 
@@ -22,13 +22,13 @@ export class ProjectionStore {
   readonly #options: LiveStoreOptions
   readonly #store: LiveStore
   readonly #watched = new Map<string, Watched>()
+  readonly #page: PageLife
   #scope: string | null
-  #tabs: TabChannel | undefined
-  #stopListening: (() => void) | undefined
 
   constructor(options: LiveStoreOptions, store: LiveStore) {
     this.#options = options
     this.#store = store
+    this.#page = new PageLife(options, { scope: () => store.scope(), connections: () => this.#connections() })
     this.#scope = store.scope()
     store.onScopeChange(() => this.#onScopeChange())
   }
@@ -60,7 +60,7 @@ export class ProjectionStore {
   }
 
   reconnect(): void {
-    for (const { connection } of this.#watched.values()) connection.dispatch({ kind: 'retry' })
+    for (const connection of this.#connections()) connection.dispatch({ kind: 'retry' })
   }
 
   close(): void {
@@ -68,11 +68,11 @@ export class ProjectionStore {
       clearTimeout(lingering)
       connection.dispatch({ kind: 'close' })
     }
-    this.#disconnectPage()
+    this.#page.stop()
   }
 
   #open(key: string): Watched {
-    if (this.#watched.size === 0) this.#connectPage()
+    if (this.#watched.size === 0) this.#page.start()
     const { endpoint } = this.#options
     const url = `${endpoint}/${PROJECTIONS_SEGMENT}/${key}`
     const connection = new ProjectionConnection({ ...this.#options, isOnline }, url, {
@@ -91,7 +91,7 @@ export class ProjectionStore {
   #forget(key: string, watched: Watched): void {
     this.#watched.delete(key)
     watched.connection.dispatch({ kind: 'no-demand' })
-    if (this.#watched.size === 0) this.#disconnectPage()
+    if (this.#watched.size === 0) this.#page.stop()
   }
 
   async #readOnce(url: string): Promise<unknown> {
@@ -113,15 +113,9 @@ export class ProjectionStore {
     // What arrives now was asked for by someone else.
     if (this.#scope !== this.#store.scope()) return
     if (watched.connection.isFollowed || watched.connection.state.kind === 'polling') watched.syncedAt = Date.now()
-    const before = watched.state
+    if (watched.connection.state.kind === 'signed-out') watched.connection.forget()
     const after = this.#stateOf(key, watched)
-    if (
-      before.data === after.data &&
-      before.error?.code === after.error?.code &&
-      before.liveStatus === after.liveStatus &&
-      before.status === after.status
-    )
-      return
+    if (isSameState(watched.state, after)) return
     watched.state = after
     for (const listener of watched.listeners) listener()
   }
@@ -130,17 +124,13 @@ export class ProjectionStore {
     const { shown, state, isFollowed } = connection
     const error = state.kind === 'stopped' && state.code !== undefined ? refusedError(state.code, key) : undefined
     const liveStatus = liveStatusOf(state.kind, isFollowed, shown !== undefined)
-    const base = { isLive: liveStatus === 'live', liveStatus, lastSyncedAt: syncedAt }
-    if (error !== undefined) return { ...base, status: 'error', data: shown?.state, error }
-    return shown === undefined
-      ? { ...base, status: 'pending', data: undefined, error: null }
-      : { ...base, status: 'success', data: shown.state, error: null }
+    return liveStateOf(shown && { data: shown.state }, liveStatus, syncedAt, error)
   }
 
   #onScopeChange(): void {
     const left = this.#scope
     this.#scope = this.#store.scope()
-    this.#tabs?.announce({ left, entered: this.#scope })
+    this.#page.announce({ left, entered: this.#scope })
     for (const [key, watched] of this.#watched) {
       watched.connection.forget()
       watched.syncedAt = undefined
@@ -149,32 +139,8 @@ export class ProjectionStore {
     }
   }
 
-  #connectPage(): void {
-    const connections = (): ProjectionConnection[] => [...this.#watched.values()].map(({ connection }) => connection)
-    this.#stopListening = listenToPage({
-      online: () => connections().forEach((connection) => connection.dispatch({ kind: 'online' })),
-      offline: () => connections().forEach((connection) => connection.dispatch({ kind: 'offline' })),
-      hide: () => connections().forEach((connection) => connection.dispatch({ kind: 'hide' })),
-      wake: () => connections().forEach((connection) => connection.dispatch({ kind: 'wake', quietMs: connection.quietMs() })),
-    })
-    if (!this.#options.sharesSignOut) return
-    this.#tabs = openTabChannel(this.#options.endpoint, ({ left, entered }) => {
-      const scope = this.#store.scope()
-      if (scope === null) return
-      for (const [key, watched] of this.#watched) {
-        if (left === scope) {
-          watched.connection.dispatch({ kind: 'signed-out' })
-          watched.connection.forget()
-          this.#moved(key, watched)
-        } else if (entered === scope && watched.connection.state.kind === 'signed-out') watched.connection.dispatch({ kind: 'retry' })
-      }
-    })
-  }
-
-  #disconnectPage(): void {
-    this.#stopListening?.()
-    this.#tabs?.close()
-    this.#tabs = undefined
+  #connections(): ProjectionConnection[] {
+    return [...this.#watched.values()].map(({ connection }) => connection)
   }
 }
 
