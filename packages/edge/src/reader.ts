@@ -40,6 +40,8 @@ export class QueryReader implements Reader {
   #isHeld = false
   /** When it became ready only after the connection was held. */
   #heldFrom: Place | undefined
+  /** What its tickets are bound to; a keyed hash, made once per identity. */
+  #scope: string | undefined
 
   constructor(host: ReaderHost, q: QueryId, wire: WireQuery) {
     this.q = q
@@ -69,7 +71,8 @@ export class QueryReader implements Reader {
     const host = this.#host
     this.#state = 'live'
     this.#live = query
-    const ticket = encodeTicket(host.context.keys, { scope: host.scopeOf(queryText(this.wire)), entry: at.entry, horizon, follows: query.id })
+    const scope = (this.#scope ??= host.scopeOf(queryText(this.wire)))
+    const ticket = encodeTicket(host.context.keys, { scope, entry: at.entry, horizon, follows: query.id })
     host.push(frameBytes({ event: 'ready', q: this.q, at: at.entry, engine: query.engine, shape: query.shape, ticket }))
     host.onReady(horizon)
     if (!host.isHeld) return
@@ -133,6 +136,7 @@ export class QueryReader implements Reader {
     this.#state = 'opening'
     this.#isHeld = false
     this.#heldFrom = undefined
+    this.#scope = undefined
     try {
       this.#live = this.#host.begin(this, resume)
     } catch (error) {
