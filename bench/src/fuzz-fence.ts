@@ -273,8 +273,10 @@ async function settled(pool: pg.Pool, followers: readonly Follower[]): Promise<n
 
 function judge(expected: readonly number[], delivered: readonly number[]): { missed: number; repeated: number; inverted: number } {
   const seen = new Set(delivered)
+  const missing = expected.filter((position) => !seen.has(position))
+  if (missing.length > 0) progress(`Missed ${missing.slice(0, 20).join(', ')}; came to ${delivered.at(-1)} of ${expected.at(-1)}.`)
   return {
-    missed: expected.filter((position) => !seen.has(position)).length,
+    missed: missing.length,
     repeated: delivered.length - seen.size,
     inverted: delivered.filter((position, index) => position < (delivered[index - 1] ?? 0)).length,
   }

@@ -13,17 +13,22 @@ export async function readEvents(db: EventDatabase, events: TableInfo, request: 
 /**
  * Every transaction that may have drawn a position holds ROW EXCLUSIVE on the table since before it drew it, until it
  * has ended and its rows are visible. This also holds for writers that know nothing of this package.
+ *
+ * A prepared transaction is named by its transaction id: after a restart of the server it has no virtual one any more.
  */
 export async function readOpenWriters(db: EventDatabase, events: TableInfo): Promise<OpenWriter[]> {
   const table = quoteLiteral(events.sqlName)
   const rows = await queryRows(
     db,
-    sql.raw(`SELECT DISTINCT virtualtransaction AS id, pid IS NULL AS is_prepared FROM pg_locks
-      WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND granted AND pid IS DISTINCT FROM pg_backend_pid()
-        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-        AND relation IN (SELECT ${table}::regclass UNION ALL SELECT relid FROM pg_partition_tree(${table}::regclass))`),
+    sql.raw(`WITH held AS MATERIALIZED (SELECT * FROM pg_locks WHERE granted AND pid IS DISTINCT FROM pg_backend_pid())
+      SELECT DISTINCT coalesce('prepared ' || own.transactionid, writer.virtualtransaction) AS id, writer.pid IS NULL AS is_prepared
+      FROM held AS writer LEFT JOIN held AS own ON writer.pid IS NULL AND own.pid IS NULL AND own.locktype = 'transactionid'
+        AND own.virtualtransaction = writer.virtualtransaction
+      WHERE writer.locktype = 'relation' AND writer.mode = 'RowExclusiveLock'
+        AND writer.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND writer.relation IN (SELECT ${table}::regclass UNION ALL SELECT relid FROM pg_partition_tree(${table}::regclass))`),
   )
-  return rows.map((row) => ({ id: parseText(row['id'], 'virtualtransaction'), isPrepared: row['is_prepared'] === true }))
+  return rows.map((row) => ({ id: parseText(row['id'], 'id'), isPrepared: row['is_prepared'] === true }))
 }
 
 function readSql(events: TableInfo, request: ReadRequest): SQL {
