@@ -18,6 +18,9 @@ import { portOf } from '../live/serve-edge.ts'
 
 const TABLES = ['User', 'Space', 'Member', 'Task', 'Comment', 'Note'].map((name) => ({ schema: 'public', name }))
 
+/** Some benchmarks are one person with a thousand streams. */
+const ONE_PERSON = { maxConnectionsPerIdentity: 10_000 }
+
 /** Postgres, capture, an embedded log and one edge in this process; readers run elsewhere. */
 export interface LoadStage {
   readonly edge: Edge
@@ -43,7 +46,7 @@ export async function openLoadStage(): Promise<LoadStage> {
   await setUpCapture({ url, tables: TABLES })
   const capture = startCapture({ url, tables: TABLES, sink: logSink(log) })
   await capture.caughtUp()
-  const edge = await createEdge({ schema, log, database: { url }, secret: 'a secret that only the benchmark knows' })
+  const edge = await createEdge({ schema, log, database: { url }, secret: 'a secret that only the benchmark knows', limits: ONE_PERSON })
   const app = new Hono()
   const getClient = (c: { req: { header(name: string): string | undefined } }) => bound.$setAuth({ id: c.req.header('x-user') ?? '', role: 'MEMBER' })
   app.use('/api/live/*', createHonoLiveHandler({ live: { edge: async () => edge }, getClient }))

@@ -75,6 +75,10 @@ export class Connection implements ReaderHost, SinkEvents, Living<Identity> {
     return this.#identity
   }
 
+  get queryCount(): number {
+    return this.#readers.length
+  }
+
   get isHeld(): boolean {
     return this.#heldFrom !== undefined
   }

@@ -8,6 +8,7 @@ import { queryScope, type Identity } from './identity.ts'
 import type { SettledIdentity } from './identity-changes.ts'
 import { LiveQueries } from './live-queries.ts'
 import type { LiveQuery } from './live-query.ts'
+import { countIn } from './metrics.ts'
 import type { LiveRequest } from './parse-live-request.ts'
 import { parsePosition, type Place } from './place.ts'
 import { planQuery } from './plan-query.ts'
@@ -98,6 +99,13 @@ export class Connections {
   open(request: OpenRequest): Response {
     // Who asks was being found out, and meanwhile others came, or the end.
     if (!this.hasRoom) return this.turnAway()
+    if (!this.#hasRoomFor(request)) {
+      countIn(this.#context.metrics.refusals, 'overloaded')
+      this.#context.logger.warn('Somebody has as many streams or queries open as one may; another was sent away.', {
+        identity: request.settled.identity.authKey,
+      })
+      return this.turnAway()
+    }
     const [only] = request.live.queries
     if (request.live.kind === 'stream-one' && only !== undefined) this.#obtainable(request.settled.identity, only)
     return streamResponse({ node: request.node, chunks: this.#context.chunks, start: (sink, listen) => listen(this.#start(request, sink)) })
@@ -134,6 +142,18 @@ export class Connections {
     clearTimeout(this.#movingIds)
     clearInterval(this.#ticking)
     for (const connection of this.#all) connection.leave()
+  }
+
+  /** Where nobody in particular asks, only the limits for all hold: strangers would lock each other out. */
+  #hasRoomFor({ live, settled }: OpenRequest): boolean {
+    const { authKey } = settled.identity
+    const theirs = authKey === undefined ? undefined : this.#byAuthKey.get(authKey)
+    if (theirs === undefined) return true
+    const { maxConnectionsPerIdentity, maxQueriesPerIdentity } = this.#context.limits
+    if (theirs.size >= maxConnectionsPerIdentity) return false
+    let queries = live.queries.length
+    for (const connection of theirs) queries += connection.queryCount
+    return queries <= maxQueriesPerIdentity
   }
 
   #start(request: OpenRequest, sink: Sink): Connection {

@@ -88,6 +88,34 @@ describe('the socket of a stream', () => {
     await running.restart()
   })
 
+  it('sends one person away who has as many streams or queries as one may, and nobody else', async () => {
+    await running.restart({ limits: { maxConnectionsPerIdentity: 2, maxQueriesPerIdentity: 3 } })
+    const open = async (user: string | undefined, count: number): Promise<TestStream> => {
+      const queries = Array.from({ length: count }, (_, rank) => wire('Note', 'findMany', { where: { rank } }))
+      const stream = await openStream({ base: running.base, queries, ...(user === undefined ? {} : { user }) })
+      streams.push(stream)
+      return stream
+    }
+    const expectRoom = async (stream: TestStream, count: number): Promise<void> =>
+      stream.until(() => stream.frames.filter(({ event }) => event === 'ready').length === count, `${count} ready`)
+    const expectTurnedAway = async (stream: TestStream): Promise<void> => {
+      await stream.until(() => stream.isEnded, 'the end')
+      expect(stream.frames).toEqual([{ event: 'bye', reason: 'overloaded' }])
+    }
+    await expectRoom(await open('bob', 1), 1)
+    await expectTurnedAway(await open('bob', 3))
+    const last = await open('bob', 2)
+    await expectRoom(last, 2)
+    await expectTurnedAway(await open('bob', 0))
+    await expectRoom(await open('ann', 3), 3)
+    // Strangers are nobody in particular: they do not lock each other out.
+    for (let stranger = 0; stranger < 3; stranger++) await expectRoom(await open(undefined, 2), 2)
+    last.close()
+    await vi.waitUntil(() => running.edge.metrics().connectionsNow === 5, { timeout: 30_000 })
+    await expectRoom(await open('bob', 2), 2)
+    await running.restart()
+  })
+
   it('cuts a reader that takes nothing, keeps nothing for it, and lets it resume without a loss', async () => {
     await running.restart({ limits: { maxStallMs: 800 } })
     const url = new URL(running.base)

@@ -14,6 +14,13 @@ export const LIMITS = {
   maxQueriesPerConnection: 200,
   /** Connections of one process. */
   maxConnections: 20_000,
+  /**
+   * Connections of one person (a row of the auth model) to one process: a twentieth of all, so that an account gone wild leaves room for
+   * the others. A person with many tabs and devices has tens, for a moment two for one. Visitors without an account count together only.
+   */
+  maxConnectionsPerIdentity: 1_000,
+  /** Queries of one person in one process: those of fifty full connections. */
+  maxQueriesPerIdentity: 10_000,
   /** Rows of one snapshot: a browser list, not an export. */
   maxSnapshotRows: 20_000,
   /** Rows in one `snapshot` frame. */
