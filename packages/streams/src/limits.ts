@@ -10,6 +10,8 @@ export const STREAM_LIMITS = {
   skipSaveIntervalMs: 1_000,
   /** Events matched, running or finished above the low-water mark of one partition; the bound of its cursor record. */
   maxAhead: 1_000,
+  /** Most deliveries counted before a handler is free: what quick handlers finish during a save. After a crash each is delivered alone. */
+  countedAhead: 128,
   /** Pages of the shared tail kept for readers that are a little behind; beyond it they read the log themselves. */
   hubPages: 200,
   /** Groups of readers that catch up together; beyond it each reads for itself. */

@@ -167,6 +167,47 @@ describe('a handler', () => {
     await next.close()
   })
 
+  it('has many deliveries counted in one save where it is quick, and those taken back whose turn did not come', async () => {
+    const body = fresh()
+    await notes(body, 400)
+    const saves = vi.spyOn(lab.log.readers, 'save')
+    const seen: string[] = []
+    const stuck = Promise.withResolvers<void>()
+    const options = { model: 'Note', id: body, start: 'beginning', created: { body } } as const
+    const first = lab.process().handle(
+      options,
+      async (event, { delivery }) => {
+        if (event.created.rank >= 350) await stuck.promise
+        seen.push(`${event.created.rank}/${delivery}`)
+      },
+      { concurrency: 2 },
+    )
+    await vi.waitFor(() => expect(seen).toHaveLength(350), 30_000)
+    expect(saves.mock.calls.filter(([{ id }]) => id === body).length).toBeLessThan(100)
+    saves.mockRestore()
+    const closed = first.close()
+    stuck.resolve()
+    await closed
+    const second = lab.process().handle(options, (event, { delivery }) => void seen.push(`${event.created.rank}/${delivery}`))
+    await vi.waitFor(() => expect(seen).toHaveLength(400), 30_000)
+    expect(seen).toEqual(Array.from({ length: 400 }, (_, rank) => `${rank}/1`))
+    await second.close()
+  })
+
+  it('has none counted ahead of those that run where it is slow', async () => {
+    const body = fresh()
+    await notes(body, 20)
+    const stuck = Promise.withResolvers<void>()
+    let running = 0
+    const options = { model: 'Note', id: body, start: 'beginning', created: { body } } as const
+    const handle = lab.process().handle(options, () => (running++, stuck.promise), { concurrency: 2 })
+    await vi.waitFor(() => expect(running).toBe(2), 30_000)
+    const [info] = (await lab.log.readers.list()).filter(({ id }) => id === body)
+    expect(Object.keys((JSON.parse(info?.state ?? '{}') as { tries: object }).tries)).toHaveLength(2)
+    stuck.resolve()
+    await handle.close()
+  })
+
   it('that ended the process is not tried for ever, and takes nobody with it', async () => {
     const body = fresh()
     await notes(body, 6)

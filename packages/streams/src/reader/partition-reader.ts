@@ -1,5 +1,5 @@
 import type { DecisionContext } from '@zenstack-live/access'
-import { ChangeLogError, type ReaderLease } from '@zenstack-live/change-log'
+import { ChangeLogError, type ReaderLease, type ReaderRecord } from '@zenstack-live/change-log'
 import { compareEntryIds, errorCodeOf, FIRST_ENTRY_ID, type EntryId } from '@zenstack-live/protocol'
 import { writeDeadLetter } from '../dead-letter.ts'
 import type { SharedChange } from '../hub/shared-change.ts'
@@ -7,6 +7,7 @@ import { changesAfter, type PageMark, type StreamPage } from '../hub/stream-page
 import type { Match, Matcher } from '../matcher.ts'
 import { StreamGapError, type GapReason, type StreamGap } from '../stream-error.ts'
 import { wait, within } from '../wait.ts'
+import { ArmedEvents, countAhead } from './armed-events.ts'
 import { describeGap } from './find-gap.ts'
 import { partitionOf } from './partition-of.ts'
 import { replayLetters } from './replay-letters.ts'
@@ -31,10 +32,11 @@ export type ReaderEnd = 'stopped' | 'lost'
  *
  * ```
  *  feed: hub pages ──► match ──► Progress.begin ──► Schedule
- *  pump: Schedule ──► (count, save under the fence) ──► deliver ──► finish | postpone | dead letter
+ *  pump: Schedule ──► (count, save under the fence) ──► armed ──► deliver ──► finish | postpone | dead letter
  *  save: cursor, finished above it, deliveries, letters, lease: in one step
  * ```
- * What is finished is saved with the next save; until then a crash delivers it again.
+ * What is finished is saved with the next save; until then a crash delivers it again. Where handlers are quicker than
+ * saves, events are counted ahead of their turn: those that still waited when the process died have one delivery too many.
  */
 export class PartitionReader {
   readonly #config: ReaderConfig
@@ -43,10 +45,12 @@ export class PartitionReader {
   readonly #progress: Progress
   readonly #schedule: Schedule<PendingEvent>
   readonly #saver: Saver
+  readonly #armed: ArmedEvents<PendingEvent>
   readonly #stop = new AbortController()
   readonly #signal: AbortSignal
   readonly #timers = new Set<NodeJS.Timeout>()
   #matcher: Matcher | undefined
+  #finishedSinceSave = 0
   #isReplaying = false
   // Asked for every change: a composite signal works its answer out anew each time.
   #isStopping = false
@@ -68,9 +72,16 @@ export class PartitionReader {
     this.#saver = new Saver({
       log: config.log,
       lease,
-      record: () => this.#progress.record(),
+      record: () => this.#recordForSave(),
       onLost: () => this.#lose(),
       onWarning: config.onWarning,
+    })
+    this.#armed = new ArmedEvents({
+      concurrency: config.concurrency,
+      saver: this.#saver,
+      isStopping: () => this.#isStopping,
+      deliver: (event) => this.#deliver(event),
+      giveBack: (event) => this.#disarm(event),
     })
   }
 
@@ -119,6 +130,7 @@ export class PartitionReader {
 
   async #finish(renewal: NodeJS.Timeout): Promise<void> {
     this.#stop.abort()
+    this.#armed.start()
     for (const timer of this.#timers) clearTimeout(timer)
     if (!this.#isLost) {
       await within(this.#drained(), this.#config.limits.drainMs)
@@ -218,17 +230,28 @@ export class PartitionReader {
       const taken = event
       if (this.#config.retries !== undefined) {
         this.#progress.count(taken.position)
-        this.#saver.afterSave(() => void this.#deliver(taken))
+        this.#saver.afterSave(() => this.#armed.add(taken))
       } else if (this.#saver.isFresh) void this.#deliver(taken)
       else this.#saver.afterSave(() => void this.#deliver(taken))
     }
   }
 
+  #recordForSave(): ReaderRecord {
+    this.#schedule.limit = this.#config.concurrency + countAhead(this.#config, this.#finishedSinceSave)
+    this.#finishedSinceSave = 0
+    return this.#progress.record()
+  }
+
+  /** Takes the count back: its delivery did not begin. */
+  #disarm(event: PendingEvent): void {
+    this.#progress.uncount(event.position)
+    this.#schedule.postpone(event)
+    this.#wake()
+  }
+
   async #deliver(event: PendingEvent): Promise<void> {
     if (this.#isStopping) {
-      this.#progress.uncount(event.position)
-      this.#schedule.postpone(event)
-      this.#wake()
+      this.#disarm(event)
       return
     }
     const delivery = Math.max(1, this.#progress.deliveries(event.position))
@@ -236,6 +259,7 @@ export class PartitionReader {
       await this.#config.deliver(event.match.toEvent(), { delivery, signal: this.#signal }, () => this.#saver.isFresh)
       this.#progress.finish(event.position)
       this.#schedule.finish(event)
+      this.#finishedSinceSave++
     } catch (error) {
       this.#failed(event, delivery, error)
     }

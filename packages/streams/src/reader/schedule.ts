@@ -6,13 +6,14 @@ export interface Scheduled {
 }
 
 /**
- * Which events may start: at most `concurrency` at a time, those of one key one after the other, in order.
+ * Which events may start: at most `limit` at a time, those of one key one after the other, in order.
  *
  * Events that were being delivered when a process ended are *suspects*: any of them may have ended it. They are delivered first and
  * alone, so that the others do not take the blame when one does it again.
  */
 export class Schedule<Event extends Scheduled> {
-  readonly #concurrency: number
+  /** Most events that are taken and not finished or postponed. */
+  limit: number
   readonly #keepsKeyOrder: boolean
   // The first of each chain is ready, running or postponed; the others wait behind it.
   readonly #chains = new Map<string, Event[]>()
@@ -23,8 +24,8 @@ export class Schedule<Event extends Scheduled> {
   #size = 0
 
   /** @param keepsKeyOrder - `false` for a consumer that takes events one by one anyway: then only positions count */
-  constructor(concurrency: number, keepsKeyOrder: boolean) {
-    this.#concurrency = concurrency
+  constructor(limit: number, keepsKeyOrder: boolean) {
+    this.limit = limit
     this.#keepsKeyOrder = keepsKeyOrder
   }
 
@@ -54,7 +55,7 @@ export class Schedule<Event extends Scheduled> {
 
   /** Takes an event that may start now. */
   take(): Event | undefined {
-    if (this.#running >= this.#concurrency || this.#head >= this.#ready.length) return undefined
+    if (this.#running >= this.limit || this.#head >= this.#ready.length) return undefined
     const event = this.#suspects.size > 0 ? this.#takeSuspect() : this.#shift()
     if (event !== undefined) this.#running++
     return event
