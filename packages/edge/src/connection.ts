@@ -191,9 +191,10 @@ export class Connection implements ReaderHost, SinkEvents, Living<Identity> {
   }
 
   sayLast(blocks: readonly Buffer[]): void {
-    // What is held is not written: the position before it is repeated.
+    // What is held is not written: the position before it is repeated. What is written is not told again to who comes back.
     const pending = this.#life.isFlowing ? this.#pending : NOTHING
     this.#pending = NOTHING
+    if (this.#life.isFlowing) this.#moveId()
     this.#options.sink.write([...pending, ...blocks], this.#sentId)
   }
 
@@ -223,12 +224,8 @@ export class Connection implements ReaderHost, SinkEvents, Living<Identity> {
 
   #write(isIdWanted: boolean): void {
     if (!this.#life.isFlowing || (this.#pending.length === 0 && !isIdWanted)) return
-    const { idHead, metrics } = this.context
-    const place = this.#reached()
-    if (place !== undefined && place !== this.#sentPlace) {
-      this.#sentPlace = place
-      this.#sentId = { head: idHead(place), scope: this.#scope }
-    }
+    const { metrics } = this.context
+    this.#moveId()
     // Each write ends in an id, moved or repeated: the client applies what came before it at once.
     const parts = this.#pending
     this.#pending = NOTHING
@@ -236,6 +233,13 @@ export class Connection implements ReaderHost, SinkEvents, Living<Identity> {
     metrics.framesSent += parts.length
     for (const part of parts) metrics.bytesSent += part.length
     if (!this.#options.sink.write(parts, this.#sentId)) this.#life.dispatch('full')
+  }
+
+  #moveId(): void {
+    const place = this.#reached()
+    if (place === undefined || place === this.#sentPlace) return
+    this.#sentPlace = place
+    this.#sentId = { head: this.context.idHead(place), scope: this.#scope }
   }
 
   #scopeOf(queryText: string | undefined): string {
