@@ -6,6 +6,7 @@ import type { RawRow } from '@zenstack-live/protocol'
 import { AnyNull, DbNull, JsonNull, ZenStackClient } from '@zenstackhq/orm'
 import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
 import type { SchemaDef } from '@zenstackhq/schema'
+import { Decimal } from 'decimal.js'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 
@@ -45,6 +46,7 @@ const ROWS: readonly (readonly (string | null)[])[] = [
   '3|ΑΣ|||Infinity|0.1|Infinity|1|||null|||{}|||3',
   '4|||||||||||||||| ',
   '5|\u{1F600}||||||||| "aBc"|{"city":"Rome"}|||||',
+  '6|\u0130|||||||||||||||',
 ].map((line) => line.split('|').map((cell) => (cell.trim() === '' ? null : cell)))
 
 let oracle: Oracle
@@ -98,20 +100,24 @@ describe('values of columns, as ZenStack compares them and memory does', () => {
     ['text is ordered by code point, beyond U+FFFF too', { s: { gt: '\uffff' } }, [5]],
     ['order leaves NULL out', { s: { lt: 'z' } }, [2]],
     ['lower() knows no final sigma', { s: { contains: 'σ', mode: 'insensitive' } }, [3]],
-    ['order ignoring case compares lower() of both', { s: { lte: 'É', mode: 'insensitive' } }, [1, 2]],
+    ['order ignoring case compares lower() of both', { s: { lte: 'É', mode: 'insensitive' } }, [1, 2, 6]],
+    ['lower() of the database maps a dotted capital I to one letter, where JavaScript makes two', { s: { equals: 'i', mode: 'insensitive' } }, [6]],
+    ['what JavaScript makes of it is something else', { s: { equals: 'i\u0307', mode: 'insensitive' } }, []],
     ['floats are equal as doubles', { f: 0.3 }, []],
     ['NaN is greater than every number, and infinity less than NaN', { f: { gt: 1e308 } }, [2, 3]],
     ['NaN of numeric too', { d: { gt: '1e300' } }, [1, 3]],
     ['NaN of numeric is equal to itself', { d: 'NaN' }, [1]],
     ['a real is equal to what the parameter is rounded to', { r: 3.3 }, [1]],
+    ['decimals are equal whatever their scale, given as text', { d: '1.00' }, [2]],
+    ['decimals are taken as Decimal too', { d: new Decimal('1.0') }, [2]],
     ['big integers are exact, given as bigint', { big: 9_007_199_254_740_993n }, [1]],
     ['big integers are taken as numbers too', { big: 1 }, [3]],
-    ['equals DbNull is IS NULL', { js: { equals: DbNull } }, [4]],
-    ['equals null is IS NULL', { js: { equals: null } }, [4]],
+    ['equals DbNull is IS NULL', { js: { equals: DbNull } }, [4, 6]],
+    ['equals null is IS NULL', { js: { equals: null } }, [4, 6]],
     ["equals JsonNull is JSON's null", { js: { equals: JsonNull } }, [3]],
-    ['equals AnyNull is either', { js: { equals: AnyNull } }, [3, 4]],
+    ['equals AnyNull is either', { js: { equals: AnyNull } }, [3, 4, 6]],
     ['not of a JSON value leaves NULL out', { js: { not: 1 } }, [1, 2, 3, 5]],
-    ['not JsonNull lets NULL in', { js: { not: JsonNull } }, [1, 2, 4, 5]],
+    ['not JsonNull lets NULL in', { js: { not: JsonNull } }, [1, 2, 4, 5, 6]],
     ['not DbNull is IS NOT NULL', { js: { not: DbNull } }, [1, 2, 3, 5]],
     ['JSON strings are searched ignoring case', { js: { string_contains: 'ABC', mode: 'insensitive' } }, [5]],
     ['only JSON strings are searched', { js: { string_contains: 'zero' } }, []],
@@ -136,14 +142,14 @@ describe('what memory leaves to ZenStack', () => {
     ['a path may hold filters of its own', { js: { path: '$[*] ? (@.a == 1).b', equals: 2 } }, [1]],
     ['a to-one relation finds what the related row answers', { owner: { level: 1 } }, [1]],
     ['a related row that the reader may not see is not there', { owner: { level: 3 } }, []],
-    ['isNot lets in rows without a related row', { owner: { isNot: { level: 1 } } }, [2, 3, 4, 5]],
+    ['isNot lets in rows without a related row', { owner: { isNot: { level: 1 } } }, [2, 3, 4, 5, 6]],
     ['a related field that the reader may read', { owner: { salary: 10 } }, [1]],
     ['a related field that the reader may not read is NULL', { owner: { salary: { not: null } } }, [], 2],
     ['some', { kids: { some: { n: 1 } } }, [1]],
-    ['every lets unknown and hidden children pass', { kids: { every: { n: 1 } } }, [2, 3, 4, 5]],
-    ['every of nothing is true without children', { kids: { every: {} } }, [1, 2, 3, 4, 5]],
-    ['none', { kids: { none: { n: 1 } } }, [2, 3, 4, 5]],
-    ['none of nothing is true where no child can be seen', { kids: { none: {} } }, [3, 4, 5]],
+    ['every lets unknown and hidden children pass', { kids: { every: { n: 1 } } }, [2, 3, 4, 5, 6]],
+    ['every of nothing is true without children', { kids: { every: {} } }, [1, 2, 3, 4, 5, 6]],
+    ['none', { kids: { none: { n: 1 } } }, [2, 3, 4, 5, 6]],
+    ['none of nothing is true where no child can be seen', { kids: { none: {} } }, [3, 4, 5, 6]],
     ['many-to-many goes through the table between, to rows that can be seen', { labels: { some: {} } }, [1]],
   ])('%s', async (_fact, where, answer, userId = 1) => {
     expect(await fromZenStack(where, userId)).toEqual(answer)
