@@ -1,0 +1,100 @@
+import { generateSignedCookie } from 'hono/cookie'
+import { createLocalJWKSet, exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWTVerifyGetKey } from 'jose'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { startEdge, type RunningEdge } from '../support/start-edge.ts'
+import { createWorkspace, seedWorkspace, type Workspace } from '../support/workspace.ts'
+import { byCookie, byToken, onlyFromOurPages } from './sign-in.ts'
+
+const COOKIE_SECRET = 'what cookies are signed with'
+const READ = '/note/findMany'
+
+describe('the sign-in of the guide', () => {
+  let workspace: Workspace
+  let byTokens: RunningEdge
+  let byCookies: RunningEdge
+  let keys: JWTVerifyGetKey
+  let privateKey: CryptoKey
+  const sessions = new Map([['s1', 'bob']])
+
+  beforeAll(async () => {
+    workspace = await createWorkspace(inject('postgresUrl'))
+    await seedWorkspace(workspace)
+    await workspace.db.note.create({ data: { ownerId: 'bob', body: 'of bob' } })
+    const pair = await generateKeyPair('ES256')
+    privateKey = pair.privateKey
+    keys = createLocalJWKSet({ keys: [{ ...(await exportJWK(pair.publicKey)), kid: 'k1', alg: 'ES256' }] })
+    const { db } = workspace
+    byTokens = await startEdge(workspace, { getClient: byToken(db, (...asked) => keys(...asked)) })
+    byCookies = await startEdge(workspace, {
+      mount: (app) => app.use('/api/*', onlyFromOurPages),
+      getClient: byCookie(db, { userOf: async (id) => sessions.get(id) }, COOKIE_SECRET),
+    })
+  })
+  afterAll(async () => {
+    await byTokens.close()
+    await byCookies.close()
+    await workspace.close()
+  })
+
+  const tokenOf = (sub: string, { audience = 'app', expiresAt = '5m', kid = 'k1' } = {}): Promise<string> =>
+    new SignJWT()
+      .setProtectedHeader({ alg: 'ES256', kid })
+      .setSubject(sub)
+      .setIssuer('https://id.example')
+      .setAudience(audience)
+      .setExpirationTime(expiresAt)
+      .sign(privateKey)
+  const read = async (token: string | undefined): Promise<{ status: number; text: string }> => {
+    const response = await fetch(byTokens.base + READ, { headers: token === undefined ? {} : { authorization: `Bearer ${token}` } })
+    return { status: response.status, text: await response.text() }
+  }
+
+  it('lets a good token in, for whom it names', async () => {
+    const answer = await read(await tokenOf('bob'))
+    expect(answer).toEqual({ status: 200, text: expect.stringContaining('of bob') as string })
+    expect((await read(await tokenOf('cay'))).text).not.toContain('of bob')
+  })
+
+  it('counts as signed out without a token, with one that is no good, and when its user is gone', async () => {
+    const good = await tokenOf('bob')
+    const forged = `${good.slice(0, -8)}AAAAAAAA`
+    const unsigned = `${Buffer.from('{"alg":"none"}').toString('base64url')}.${good.split('.')[1]}.`
+    const bad = [undefined, 'nonsense', forged, unsigned, await tokenOf('bob', { expiresAt: '-1m' }), await tokenOf('bob', { audience: 'other' })]
+    for (const token of [...bad, await tokenOf('bob', { kid: 'unknown' }), await tokenOf('nobody')]) {
+      const { status, text } = await read(token)
+      expect({ token, status, text }).toEqual({ token, status: 401, text: expect.stringContaining('unauthenticated') as string })
+    }
+  })
+
+  it('signs nobody out while the keys cannot be fetched', async () => {
+    const known = keys
+    keys = async () => {
+      throw new TypeError('fetch failed')
+    }
+    expect((await read(await tokenOf('bob'))).status).toBe(500)
+    keys = known
+    expect((await read(await tokenOf('bob'))).status).toBe(200)
+  })
+
+  it('lets a signed cookie in while its session lasts, and no forged one', async () => {
+    const cookie = await generateSignedCookie('session', 's1', COOKIE_SECRET)
+    const readWith = async (value: string): Promise<number> => (await fetch(byCookies.base + READ, { headers: { cookie: value } })).status
+    const pair = cookie.split(';')[0] ?? ''
+    expect(await readWith(pair)).toBe(200)
+    expect(await readWith(pair.replace('s1', 's2'))).toBe(401)
+    expect(await readWith('')).toBe(401)
+    sessions.delete('s1')
+    expect(await readWith(pair)).toBe(401)
+    sessions.set('s1', 'bob')
+  })
+
+  it('opens nothing for a form of another site, though the browser sends the cookie', async () => {
+    const [cookie = ''] = (await generateSignedCookie('session', 's1', COOKIE_SECRET)).split(';')
+    const post = (origin: string): Promise<Response> =>
+      fetch(byCookies.base, { method: 'POST', headers: { cookie, origin, 'content-type': 'text/plain' }, body: '{"queries":[]}' })
+    expect((await post('https://evil.example')).status).toBe(403)
+    const own = await post('https://app.example')
+    expect(own.status).toBe(200)
+    await own.body?.cancel()
+  })
+})
