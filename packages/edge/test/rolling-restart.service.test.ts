@@ -50,9 +50,10 @@ describe('two edges that are restarted one after the other', () => {
     const both = Array.from({ length: READERS }, () => followAcross(base, [NOTES, COUNT]))
     readers.push(...incremental, ...both)
     await vi.waitUntil(() => readers.every((reader) => reader.isReady), { timeout: PATIENCE_MS })
-    let [written, isOver] = [0, false]
+    let written = 0
+    const over = new AbortController()
     const writing = (async () => {
-      while (!isOver) await workspace.db.note.create({ data: { ownerId: 'bob', body: `note ${written++}` } })
+      while (!over.signal.aborted) await workspace.db.note.create({ data: { ownerId: 'bob', body: `note ${written++}` } })
     })()
     for (const [index, edge] of edges.entries()) {
       const before = written
@@ -61,7 +62,7 @@ describe('two edges that are restarted one after the other', () => {
       edges[index] = await start()
       await vi.waitUntil(() => readers.every((reader) => reader.isReady) && written > before + 5, { timeout: PATIENCE_MS })
     }
-    isOver = true
+    over.abort()
     await writing
     const bodies = Array.from({ length: written }, (_, index) => `note ${index}`)
     await vi.waitUntil(() => readers.every(({ bodies: held }) => held.length >= written) && both.every(({ count }) => count === written), {
