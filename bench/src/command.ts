@@ -6,6 +6,8 @@ export interface CommandOptions {
   json: boolean
   seed?: number
   runs?: number
+  /** How long one measurement lasts, where it has a length of its own. */
+  seconds?: number
   /** Fuzz only: break the subject on purpose, to see that the fuzzer notices. */
   mutate?: boolean
 }
@@ -22,7 +24,7 @@ export interface CommandResult {
 }
 
 /**
- * Reads `<name> [--json] [--seed n] [--runs n] [--mutate]`, imports what `fileOf` names, and runs it.
+ * Reads `<name> [--json] [--seed n] [--runs n] [--seconds n] [--mutate]`, imports what `fileOf` names, and runs it.
  * A table goes to stderr; the last line on stdout is the result as one JSON object.
  *
  * @param wantsSeed - choose a seed when none is given, and say it, so that the run can be repeated
@@ -34,6 +36,7 @@ export async function runCommand(fileOf: (name: string) => string, usage: string
       json: { type: 'boolean', default: false },
       seed: { type: 'string' },
       runs: { type: 'string' },
+      seconds: { type: 'string' },
       mutate: { type: 'boolean', default: false },
     },
   })
@@ -43,6 +46,7 @@ export async function runCommand(fileOf: (name: string) => string, usage: string
   if (values.seed !== undefined) options.seed = wholeNumber('seed', values.seed)
   else if (wantsSeed) options.seed = randomInt(2 ** 31)
   if (values.runs !== undefined) options.runs = wholeNumber('runs', values.runs)
+  if (values.seconds !== undefined) options.seconds = wholeNumber('seconds', values.seconds)
   if (values.mutate) options.mutate = true
   if (wantsSeed) progress(`seed ${options.seed}: repeat with --seed ${options.seed}`)
   const module: unknown = await import(fileOf(name))
@@ -52,8 +56,13 @@ export async function runCommand(fileOf: (name: string) => string, usage: string
   if (typeof result !== 'object' || result === null) throw new Error(`"${name}" gave no result.`)
   const facts = { ...result, ...(options.seed === undefined ? {} : { seed: options.seed }) }
   process.stderr.write(formatResult(facts))
-  process.stdout.write(`${JSON.stringify(facts)}\n`)
+  process.stdout.write(`${JSON.stringify(wantsSeed ? withCounts(facts, name) : facts)}\n`)
   return facts
+}
+
+/** A fuzzer's counts stand at the top of its result, whatever else it says. */
+function withCounts({ metrics, ...facts }: Record<string, unknown>, name: string): Record<string, unknown> {
+  return { ...facts, name, ...(typeof metrics === 'object' ? metrics : {}) }
 }
 
 /** Progress goes to stderr, so that stdout stays for the result. */
