@@ -3,7 +3,7 @@ import type { Interest, InterestContext, Reach, Verdict } from '@zenstack-live/a
 import { tableKey, type StoredRow } from '@zenstack-live/model'
 import { compareEntryIds, type LiveError, type Lsn, type ResetReason, type ResultOperation, type SnapshotRow } from '@zenstack-live/protocol'
 import { rowsOfAnswer } from './answer-rows.ts'
-import type { DatabaseAnswer } from './asker.ts'
+import type { DatabaseAnswer, Question } from './asker.ts'
 import type { EdgeContext } from './edge-context.ts'
 import { unseenOf } from './history.ts'
 import type { Identity } from './identity.ts'
@@ -197,8 +197,10 @@ export class IncrementalQuery implements LiveQuery {
   async #answerWithin(reach: Reach): Promise<DatabaseAnswer> {
     const { context, planned, identity } = this.#options
     if (reach.kind === 'other-rules') {
-      const answer = await context.askShared(identity, { model: planned.model.name, operation: 'exists', args: { where: reach.where } })
-      if (answer.value === false) return { ...answer, value: [] }
+      const question: Question = { model: planned.model.name, operation: 'exists', args: { where: reach.where } }
+      // A client may be sliced to have no such operation: then each is asked what it asked itself.
+      const answer = await context.askShared(identity, question).catch(() => undefined)
+      if (answer?.value === false) return { ...answer, value: [] }
     }
     return context.ask(identity.client, planned.question)
   }

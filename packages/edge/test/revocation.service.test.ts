@@ -1,3 +1,5 @@
+import { schema } from '@zenstack-live/testing/workspace'
+import { ZenStackClient } from '@zenstackhq/orm'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
 import { openStream, wire, type TestStream } from './support/read-stream.ts'
 import { startEdge, type RunningEdge } from './support/start-edge.ts'
@@ -73,6 +75,22 @@ describe('somebody with many queries who loses a membership', () => {
     expect(questions).toBeGreaterThan(QUERIES)
     await workspace.db.task.update({ where: { id: 'own' }, data: { title: 'Mine' } })
     await allShow('Mine')
+  })
+
+  it('sees nothing more also where its client cannot ask for so little', async () => {
+    const options = { ...workspace.as(undefined).$options, slicing: { models: { task: { excludedOperations: ['exists' as const] } } } }
+    const sliced = new ZenStackClient(schema, options).$setAuth({ id: 'cay', role: 'MEMBER' })
+    expect(Reflect.get(sliced.task, 'exists')).toBeUndefined()
+    const other = await startEdge(workspace, { getClient: () => sliced })
+    stream.close()
+    stream = await openStream({ base: other.base, queries: queries.slice(0, 2) })
+    const shows = (expected: string): Promise<void> =>
+      stream.until(() => queries.slice(0, 2).every((query) => stream.query(query.q).isReady && titles(query) === expected), expected, 30_000)
+    await shows('Dig')
+    await leave()
+    await shows('')
+    stream.close()
+    await other.close()
   })
 
   it('follows what comes by another rule after it saw nothing', async () => {
