@@ -33,8 +33,12 @@ interface Follower {
   ended: Promise<void>
 }
 
-async function read(hub: TailHub, { from, seen, isSlow, stop }: Omit<Follower, 'ended'>): Promise<void> {
-  let cursor = at(from)
+function read(hub: TailHub, follower: Omit<Follower, 'ended'>): Promise<void> {
+  return readFrom(hub, at(follower.from), follower)
+}
+
+async function readFrom(hub: TailHub, from: EntryId, { seen, isSlow, stop }: Omit<Follower, 'ended'>): Promise<void> {
+  let cursor = from
   for await (const page of hub.follow(cursor, stop.signal)) {
     seen.push(...idsAfter(page, cursor))
     cursor = page.last
@@ -82,4 +86,50 @@ describe('the readers of a process', () => {
       { numRuns: 40 },
     )
   })
+
+  it('miss nothing and get nothing twice when reading ahead, or looking for gaps, fails now and then', async () => {
+    let newest = -1
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.boolean(), { minLength: 4, maxLength: 60 }), fc.integer({ min: 1, max: 3 }), async (failures, count) => {
+        await log.append(noteEntries(30, newest + 1))
+        newest += 30
+        const outcomes = failures.values()
+        const mayFail = async (): Promise<void> => {
+          if (outcomes.next().value === true) throw new Error('no answer')
+        }
+        const flaky: ChangeLog = { ...forwardTo(log), read: async (...asked) => (await mayFail(), log.read(...asked)) }
+        const hub = new TailHub(flaky, LIMITS, mayFail)
+        const stop = new AbortController()
+        const readers = Array.from({ length: count }, () => ({ from: newest - 30, seen: [] as EntryId[], isSlow: false, stop }))
+        const ended = readers.map(async (reader) => {
+          while (!stop.signal.aborted) {
+            const from = reader.seen.at(-1) ?? at(reader.from)
+            await readFrom(hub, from, reader).catch(() => undefined)
+          }
+        })
+        const expected = Array.from({ length: 30 }, (_, index) => at(newest - 29 + index))
+        for (const { seen } of readers) await vi.waitFor(() => expect(seen).toEqual(expected), { timeout: 30_000, interval: 1 })
+        stop.abort()
+        await Promise.all(ended)
+        hub.close()
+      }),
+      { numRuns: 40, endOnFailure: true },
+    )
+  })
 })
+
+function forwardTo(to: ChangeLog): ChangeLog {
+  return {
+    identity: to.identity,
+    readers: to.readers,
+    notes: to.notes,
+    append: (batches) => to.append(batches),
+    read: (after, options) => to.read(after, options),
+    tail: (after, options) => to.tail(after, options),
+    state: () => to.state(),
+    continuity: (after) => to.continuity(after),
+    positionAt: (timeMs) => to.positionAt(timeMs),
+    trim: (retention) => to.trim(retention),
+    close: () => to.close(),
+  }
+}

@@ -1,3 +1,6 @@
+const SCHEMA = '"schema":"'
+const TABLE = '"table":"'
+
 /** What a change is about, without reading its rows. */
 export interface ChangePeek {
   /** `schema.table`. */
@@ -18,10 +21,24 @@ export interface ChangePeek {
 export function peekChange(text: string): ChangePeek | undefined {
   const source = text.lastIndexOf('"source":{')
   if (source <= 0) return undefined
-  const schema = member(text, '"schema":"', source)
-  const table = member(text, '"table":"', source)
+  const table = peekTable(text, source)
   const op = member(text, '"op":"', source)
-  return schema === undefined || table === undefined || op === undefined ? undefined : { table: `${schema}.${table}`, op, sourceAt: source }
+  return table === undefined || op === undefined ? undefined : { table, op, sourceAt: source }
+}
+
+/** The names that were read last, as they stand in the text: those of the next change are the same, more often than not. */
+let known = { names: '', table: '' }
+
+function peekTable(text: string, source: number): string | undefined {
+  const at = text.indexOf(SCHEMA, source)
+  if (at < 0) return undefined
+  if (known.names !== '' && text.startsWith(known.names, at)) return known.table
+  const schema = member(text, SCHEMA, at)
+  const table = member(text, TABLE, at)
+  if (schema === undefined || table === undefined) return undefined
+  const names = `${SCHEMA}${schema}",${TABLE}${table}"`
+  if (text.startsWith(names, at)) known = { names, table: `${schema}.${table}` }
+  return `${schema}.${table}`
 }
 
 function member(text: string, opening: string, from: number): string | undefined {

@@ -1,5 +1,5 @@
 import type { ChangeLog } from '@zenstack-live/change-log'
-import { compareEntryIds, type EntryId } from '@zenstack-live/protocol'
+import { compareEntryIds, type EntryId, type LogEntry } from '@zenstack-live/protocol'
 import type { StreamLimits } from '../limits.ts'
 import { PageChain, type PageNode } from './page-chain.ts'
 import { createStreamPage, type StreamPage } from './stream-page.ts'
@@ -20,6 +20,8 @@ interface LiveTail {
 interface CatchUpLane {
   chain: PageChain
   fetching: Promise<boolean> | undefined
+  /** What follows the page that is fetched, on its way while that one is checked and looked at. */
+  ahead: { after: EntryId; entries: Promise<readonly LogEntry[]> } | undefined
   followers: number
 }
 
@@ -66,7 +68,7 @@ export class TailHub {
         if (node !== undefined) {
           place.node = node
           place.cursor = node.page.last
-          if (place.lane !== undefined && node.next === undefined) this.#readAhead(place.lane, tail)
+          if (place.lane !== undefined && node.next === undefined) this.#fetchAhead(place.lane, tail)
           yield node.page
         } else if (tail.chain.reachesBackTo(place.cursor) && !signal.aborted) await waitForPage(tail, signal)
       }
@@ -94,9 +96,9 @@ export class TailHub {
     if (lane === undefined) return undefined
     const node = lane.chain.pageAfter(place.cursor)
     if (node !== undefined) return node
-    if (await this.#fetchOnce(lane)) return lane.chain.pageAfter(place.cursor)
+    if (await this.#fetchOnce(lane, tail)) return lane.chain.pageAfter(place.cursor)
     // The log holds nothing between the reader and where the tail began.
-    if (compareEntryIds(place.cursor, tail.chain.start) < 0) place.cursor = tail.chain.start
+    if (isBehind(place.cursor, tail)) place.cursor = tail.chain.start
     return undefined
   }
 
@@ -104,7 +106,7 @@ export class TailHub {
     leaveLane(place, this.#lanes)
     let lane = [...this.#lanes].find(({ chain }) => chain.reachesBackTo(place.cursor) && compareEntryIds(place.cursor, chain.head) <= 0)
     if (lane === undefined) {
-      lane = { chain: new PageChain(place.cursor, this.#limits.hubPages), fetching: undefined, followers: 0 }
+      lane = { chain: new PageChain(place.cursor, this.#limits.hubPages), fetching: undefined, ahead: undefined, followers: 0 }
       // Beyond the limit each reads for itself.
       if (this.#lanes.size < this.#limits.hubLanes) this.#lanes.add(lane)
     }
@@ -113,23 +115,38 @@ export class TailHub {
   }
 
   /** The next page is on its way while this one is looked at. What fails is asked for again by who needs it. */
-  #readAhead(lane: CatchUpLane, tail: LiveTail): void {
-    if (compareEntryIds(lane.chain.head, tail.chain.start) < 0) this.#fetchOnce(lane).catch(() => undefined)
+  #fetchAhead(lane: CatchUpLane, tail: LiveTail): void {
+    if (isBehind(lane.chain.head, tail)) this.#fetchOnce(lane, tail).catch(() => undefined)
   }
 
-  #fetchOnce(lane: CatchUpLane): Promise<boolean> {
-    lane.fetching ??= this.#fetch(lane).finally(() => (lane.fetching = undefined))
+  #fetchOnce(lane: CatchUpLane, tail: LiveTail): Promise<boolean> {
+    lane.fetching ??= this.#fetch(lane, tail).finally(() => (lane.fetching = undefined))
     return lane.fetching
   }
 
   /** Reads the lane's next page. @returns whether there was one */
-  async #fetch({ chain }: CatchUpLane): Promise<boolean> {
+  async #fetch(lane: CatchUpLane, tail: LiveTail): Promise<boolean> {
+    const { chain } = lane
     const after = chain.head
-    const entries = await this.#log.read(after, { count: this.#limits.pageEntries })
+    const entries = await this.#readPage(lane, after)
+    const last = entries.at(-1)
+    if (last !== undefined && isBehind(last.id, tail)) lane.ahead = { after: last.id, entries: this.#readAhead(last.id) }
     await this.#check(after)
-    if (entries.length === 0) return false
+    if (last === undefined) return false
     chain.append(createStreamPage(after, entries))
     return true
+  }
+
+  async #readPage(lane: CatchUpLane, after: EntryId): Promise<readonly LogEntry[]> {
+    const { ahead } = lane
+    lane.ahead = undefined
+    // The page in front of it may not have been kept. One that is empty, or failed, says nothing of now.
+    const entries = ahead?.after === after ? await ahead.entries : []
+    return entries.length > 0 ? entries : this.#log.read(after, { count: this.#limits.pageEntries })
+  }
+
+  async #readAhead(after: EntryId): Promise<readonly LogEntry[]> {
+    return this.#log.read(after, { count: this.#limits.pageEntries }).catch(() => [])
   }
 
   async #join(): Promise<LiveTail> {
@@ -179,6 +196,11 @@ interface Place {
   cursor: EntryId
   node: PageNode | undefined
   lane: CatchUpLane | undefined
+}
+
+/** Whether the tail's own pages begin further on. */
+function isBehind(id: EntryId, tail: LiveTail): boolean {
+  return compareEntryIds(id, tail.chain.start) < 0
 }
 
 function nextOf({ node }: Place): PageNode | undefined {
