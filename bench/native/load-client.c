@@ -16,7 +16,7 @@
  *     open <connections>  all are open
  *     done <events>       what was expected has arrived
  *     tally <events> <bytes> <reads> <fewest events of a connection> <most>
- *     latency <stamped events> <median> <95th percentile> <largest>, in microseconds
+ *     latency <stamped events> <median> <95th percentile> <99th> <largest>, in microseconds
  *     lost <connection>
  *
  * An event marker that 16 digits follow is stamped: they are CLOCK_MONOTONIC in microseconds, when the event came to be.
@@ -142,8 +142,8 @@ static uint64_t percentile(double part) {
 }
 
 static void tell_latency(void) {
-    printf("latency %llu %llu %llu %llu\n", (unsigned long long)stamped, (unsigned long long)percentile(0.5),
-           (unsigned long long)percentile(0.95), (unsigned long long)longest_us);
+    printf("latency %llu %llu %llu %llu %llu\n", (unsigned long long)stamped, (unsigned long long)percentile(0.5),
+           (unsigned long long)percentile(0.95), (unsigned long long)percentile(0.99), (unsigned long long)longest_us);
 }
 
 static void forget_latencies(void) {

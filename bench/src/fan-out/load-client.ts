@@ -29,6 +29,7 @@ export interface Latency {
   events: number
   p50Ms: number
   p95Ms: number
+  p99Ms: number
   mostMs: number
 }
 
@@ -54,8 +55,8 @@ export async function openStreams(
     forgetLatencies: () => client.say('forget'),
     async latency() {
       client.say('latency')
-      const [events = 0, p50 = 0, p95 = 0, most = 0] = (await client.hear('latency')).split(' ').map(Number)
-      return { events, p50Ms: p50 / 1000, p95Ms: p95 / 1000, mostMs: most / 1000 }
+      const [events = 0, p50 = 0, p95 = 0, p99 = 0, most = 0] = (await client.hear('latency')).split(' ').map(Number)
+      return { events, p50Ms: p50 / 1000, p95Ms: p95 / 1000, p99Ms: p99 / 1000, mostMs: most / 1000 }
     },
     stop: () => client.stop(),
   }

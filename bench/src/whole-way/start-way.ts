@@ -20,7 +20,18 @@ export interface WholeWay {
   caughtUp(): Promise<void>
   /** How many questions the edge has asked of the database. */
   databaseQueries(): Promise<number>
+  /** What the edge says of readers that take nothing. */
+  slowReaders(): Promise<SlowReaders>
+  /** What the edge's heap and buffers hold after a garbage collection, in bytes. */
+  memory(): Promise<number>
   stop(): Promise<void>
+}
+
+export interface SlowReaders {
+  /** Those whose sockets take nothing now. */
+  stalled: number
+  /** How many were cut since it began. */
+  cut: number
 }
 
 export type Client = ClientContract<typeof schema>
@@ -51,6 +62,15 @@ export async function startWay(fill: (db: Client) => Promise<void>): Promise<Who
     async databaseQueries() {
       edge.say('tell')
       return Number(await edge.hear('queries'))
+    },
+    async slowReaders() {
+      edge.say('readers')
+      const [stalled = 0, cut = 0] = (await edge.hear('readers')).split(' ').map(Number)
+      return { stalled, cut }
+    },
+    async memory() {
+      edge.say('memory')
+      return Number(await edge.hear('memory'))
     },
     async stop() {
       await edge.stop()

@@ -11,8 +11,10 @@ const STATEMENT = 'UPDATE "Task" SET title = $1 WHERE id = $2'
 /**
  * Updates tasks at a rate that the clock keeps, each update a commit of its own. The title is a mark and when it was written:
  * the monotonic clock in microseconds, 16 digits.
+ *
+ * @param options.bytes - how long titles are, where that is longer
  */
-export async function writeTitles(databaseUrl: string, options: { rate: number; tasks: number; mark: string }): Promise<Writer> {
+export async function writeTitles(databaseUrl: string, options: { rate: number; tasks: number; mark: string; bytes?: number }): Promise<Writer> {
   const clients = await Promise.all(
     Array.from({ length: CONNECTIONS }, async () => {
       const client = new pg.Client({ connectionString: databaseUrl })
@@ -34,7 +36,11 @@ export async function writeTitles(databaseUrl: string, options: { rate: number; 
       }
       const number = taken++
       const stamp = String(process.hrtime.bigint() / 1000n).padStart(16, '0')
-      await client.query({ name: 'title', text: STATEMENT, values: [options.mark + stamp, `task-${number % options.tasks}`] })
+      await client.query({
+        name: 'title',
+        text: STATEMENT,
+        values: [(options.mark + stamp).padEnd(options.bytes ?? 0, 'x'), `task-${number % options.tasks}`],
+      })
     }
   }
 

@@ -27,6 +27,12 @@ const settings = JSON.parse(process.env['BENCH_EDGE'] ?? '{}') as EdgeSettings
 if (settings.workers > 1 && cluster.isPrimary) startWorkers()
 else await startWorker()
 
+function keptBytes(): number {
+  collectGarbage()
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
+}
+
 /** Each worker has its own tail of the log; the primary only hands out connections. */
 function startWorkers(): void {
   const listening: number[] = []
@@ -70,7 +76,12 @@ async function startWorker(): Promise<void> {
   })
   const edge = await live.edge()
   if (cluster.isPrimary) {
-    return serveCommands({ collect: () => say('gathered'), tell: () => say(`queries ${edge.metrics().databaseQueries}`) })
+    return serveCommands({
+      collect: () => say('gathered'),
+      tell: () => say(`queries ${edge.metrics().databaseQueries}`),
+      readers: () => say(`readers ${edge.metrics().connectionsStalledNow} ${edge.metrics().slowReadersCut}`),
+      memory: () => say(`memory ${keptBytes()}`),
+    })
   }
   process.on('message', () => {
     collectGarbage()

@@ -1,12 +1,21 @@
 import { createInterface } from 'node:readline'
 
 /** Follows the commands that the benchmark gives its servers on their input. The program ends with it. */
-export function serveCommands(commands: { send?(events: number): void; collect?(): void; tell?(): void; stop?(): Promise<void> | void }): void {
+export function serveCommands(commands: {
+  send?(events: number): void
+  collect?(): void
+  tell?(): void
+  readers?(): void
+  memory?(): void
+  stop?(): Promise<void> | void
+}): void {
   const lines = createInterface({ input: process.stdin })
   lines.on('line', (line) => {
     const [word, count] = line.split(' ')
     if (word === 'send') commands.send?.(Number(count))
     if (word === 'tell') commands.tell?.()
+    if (word === 'readers') commands.readers?.()
+    if (word === 'memory') commands.memory?.()
     if (word === 'collect') {
       collectGarbage()
       commands.collect?.()

@@ -1,0 +1,150 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { platform, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { progress, type CommandOptions, type CommandResult } from './command.ts'
+import { EVENT_MARK } from './fan-out/event-text.ts'
+import { openStreams, type Latency, type LoadClient } from './fan-out/load-client.ts'
+import { compileNative } from './fan-out/native-tools.ts'
+import { openStallingReaders, type StallingReaders } from './stalled-readers/stalling-readers.ts'
+import { watchStalls } from './stalled-readers/watch-stalls.ts'
+import { startWay, type Client, type WholeWay } from './whole-way/start-way.ts'
+import { writeTitles, type Writer } from './whole-way/write-titles.ts'
+
+/*
+ * 500 people watch the same tasks. A fifth of them stop reading for a minute while writes go on, and then read again: what do the others
+ * notice, what does the edge keep for them, and what do they miss?
+ *
+ * Kernels keep megabytes for a socket before a write is refused, so changes are large: the refusals have to come within the minute.
+ */
+
+const HEALTHY = 400
+const STALLED = 100
+const TASKS = 10
+const CHANGES_PER_SECOND = 15
+const TITLE_BYTES = 16_000
+const DEFAULT_SECONDS = 60
+const WARM_UP_MS = 3_000
+const PATIENCE_MS = 60_000
+const LOOK_EVERY_MS = 100
+
+/** `seconds`: how long they do not read; it takes about 20 until all are noticed, and 10 more until they are cut. */
+export async function run({ seconds = DEFAULT_SECONDS }: CommandOptions): Promise<CommandResult> {
+  if (platform() !== 'linux') throw new Error('stalled-readers needs Linux: its client is an epoll program.')
+  const directory = mkdtempSync(join(tmpdir(), 'zenstack-live-stalled-'))
+  const way = await startWay(fill)
+  let healthy: LoadClient | undefined
+  let others: StallingReaders | undefined
+  try {
+    const q = encodeURIComponent(JSON.stringify({ select: { id: true, title: true } }))
+    const path = `/api/live/task/findMany?q=${q}`
+    const head = [`GET ${path} HTTP/1.1`, 'Host: 127.0.0.1', 'Accept: text/event-stream', 'X-User: person-%n', '', '']
+    const peer = { port: way.port, request: head.join('\r\n'), openMarker: 'event: ready' }
+    const program = compileNative('load-client', directory)
+    healthy = await openStreams(program, peer, HEALTHY)
+    // Those that will stall are as cheap here as the others: a reader that costs more would be missed when it stops.
+    const notYetStalled = await openStreams(program, { ...peer, request: peer.request.replace('%n', '4%n') }, STALLED)
+    const calm = await measure(way, healthy, seconds, () => {})
+    await notYetStalled.stop()
+    others = await openStallingReaders(way.port, path, users(HEALTHY, STALLED))
+    progress(`all read: ${JSON.stringify(calm)}`)
+    const watch = watchStalls(way)
+    const stalled = await measure(way, healthy, seconds, () => others?.stall())
+    const stalls = await watch.stop()
+    progress(`${STALLED} do not: ${JSON.stringify({ ...stalled, ...stalls })}`)
+    const caughtUpMs = await goOn(way, others)
+    const kiBPerStalledReader = await memoryOfStalled(way, others)
+    await goOn(way, others)
+    const metrics = {
+      healthyP99Ratio: stalled.p99Ms / calm.p99Ms,
+      healthyP99Ms: stalled.p99Ms,
+      healthyP99WithoutMs: calm.p99Ms,
+      kiBPerStalledReader,
+      stallsNoticed: stalls.begun,
+      readersCut: stalls.cut,
+      longestStallMs: stalls.longestMs,
+      caughtUpMs,
+      ...others.tally,
+    }
+    return { name: 'stalled-readers', metrics, notes: NOTES }
+  } finally {
+    others?.close()
+    await healthy?.stop()
+    await way.stop()
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+const NOTES = [
+  `${HEALTHY} readers and ${STALLED} that stall, ${CHANGES_PER_SECOND} changes of ${TITLE_BYTES} bytes a second to each.`,
+  'healthyP99Ms is from before the UPDATE is sent until the bytes are in the reader. Memory is what the edge keeps of them, with the queues of their sockets: before they are cut, less what it keeps after, while nobody writes.',
+]
+
+/** Writes for so long, and waits until every healthy reader has all of it. */
+async function measure(way: WholeWay, healthy: LoadClient, seconds: number, begin: () => void): Promise<Latency> {
+  const before = (await healthy.tally()).events
+  const writer = await startWriting(way)
+  await passed(WARM_UP_MS)
+  healthy.forgetLatencies()
+  begin()
+  await passed(seconds * 1_000)
+  const { changes } = await writer.stop()
+  const hasArrived = healthy.expect(before + changes * HEALTHY)
+  await Promise.race([hasArrived, passed(PATIENCE_MS).then(() => Promise.reject(new Error('Deliveries to healthy readers are missing.')))])
+  return healthy.latency()
+}
+
+/** Writes until readers are stalled, then no more: all that changes from then on is that they are cut. */
+async function memoryOfStalled(way: WholeWay, others: StallingReaders): Promise<number> {
+  others.stall()
+  const writer = await startWriting(way)
+  const { cut } = await way.slowReaders()
+  await until(async () => {
+    const now = await way.slowReaders()
+    return now.stalled === STALLED || now.cut > cut
+  })
+  await writer.stop()
+  await way.caughtUp()
+  const { stalled } = await way.slowReaders()
+  const held = await way.memory()
+  await until(async () => (await way.slowReaders()).stalled === 0)
+  return (held - (await way.memory())) / 1024 / stalled
+}
+
+function startWriting(way: WholeWay): Promise<Writer> {
+  return writeTitles(way.databaseUrl, { rate: CHANGES_PER_SECOND, tasks: TASKS, mark: EVENT_MARK, bytes: TITLE_BYTES })
+}
+
+/** @returns how long it took until all of them held what the database holds */
+async function goOn(way: WholeWay, others: StallingReaders): Promise<number> {
+  const { rows } = await way.pool.query<{ id: string; title: string }>('SELECT id, title FROM "Task"')
+  const titles = new Map(rows.map(({ id, title }) => [id, title]))
+  const startedMs = performance.now()
+  others.goOn()
+  await until(async () => others.countHolding(titles) === STALLED)
+  return performance.now() - startedMs
+}
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  const startedMs = performance.now()
+  while (!(await condition())) {
+    if (performance.now() - startedMs > PATIENCE_MS) throw new Error('Waited in vain for what stalled readers do.')
+    await passed(LOOK_EVERY_MS)
+  }
+}
+
+async function fill(db: Client): Promise<void> {
+  const people = users(0, HEALTHY + STALLED)
+  await db.user.createMany({ data: people.map((id) => ({ id, name: id })) })
+  await db.space.create({ data: { id: 'space', name: 'Space' } })
+  await db.member.createMany({ data: people.map((userId) => ({ userId, spaceId: 'space' })) })
+  const tasks = Array.from({ length: TASKS }, (_, index) => ({ id: `task-${index}`, spaceId: 'space', title: 'a task', ownerId: 'nobody' }))
+  await db.task.createMany({ data: tasks })
+}
+
+function users(from: number, count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `person-${from + index}`)
+}
+
+function passed(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}
