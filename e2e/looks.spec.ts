@@ -13,6 +13,9 @@ test.describe('the page', () => {
       await right.openMembers()
       expect(await faults(page)).toEqual([])
       await right.sheet.getByRole('button', { name: 'Close' }).click()
+      await right.pane.getByRole('button', { name: 'Talk' }).click()
+      await expect(right.pane.getByRole('list', { name: 'Comments, newest first' })).toContainText('The printer has the paper')
+      expect(await faults(page)).toEqual([])
       await right.signOut()
       expect(await faults(page)).toEqual([])
     })
@@ -31,6 +34,8 @@ test.describe('the page', () => {
     for (const viewport of [WIDE, { width: 1024, height: 768 }, NARROW, { width: 320, height: 640 }]) {
       await page.setViewportSize(viewport)
       expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), `at ${viewport.width}`).toBe(0)
+      const last = await page.locator('.top-actions .segments label').last().boundingBox()
+      expect((last?.x ?? viewport.width) + (last?.width ?? 0), `the last button at ${viewport.width}`).toBeLessThanOrEqual(viewport.width)
     }
   })
 

@@ -68,25 +68,59 @@ test.describe('an optimistic edit', () => {
     await expect(left.cards.and(page.locator('[data-pending=true]'))).toHaveCount(0)
     expect(await shown()).toEqual(['TODO', 'DOING'])
   })
+
+  test('shows in its control from the click on', async ({ tandem: { page, left, right } }) => {
+    await left.openTask(TITLE)
+    await expect(left.sheet.getByRole('radio', { name: 'To do' })).toBeChecked()
+    const shown = await watchControls(page)
+    await left.sheet.getByRole('radio', { name: 'Doing' }).click({ force: true })
+    await left.sheet.getByRole('switch').click()
+    await left.sheet.getByRole('combobox', { name: 'Assignee' }).selectOption('Wen Zhao')
+    await expect(right.card(TITLE)).toHaveCount(0)
+    await expect(left.cards.and(page.locator('[data-pending=true]'))).toHaveCount(0)
+    const states = ['To do, off, Jonas Okafor', 'Doing, off, Jonas Okafor', 'Doing, on, Jonas Okafor', 'Doing, on, Wen Zhao']
+    const isInput = (text: string): boolean => text.startsWith('changed to')
+    expect((await shown()).filter(isInput)).toEqual(states.slice(1).map((state) => `changed to ${state}`))
+    expect([...new Set((await shown()).filter((text) => !isInput(text)))]).toEqual(states)
+  })
 })
 
+/** What the controls of the open task say in each frame from now on. */
+function watchControls(page: Page): Promise<() => Promise<string[]>> {
+  return watchFrames(page, () => {
+    const sheet = document.querySelector('.sheet')
+    const status = sheet?.querySelector('label:has([type=radio]:checked)')?.textContent
+    const isPrivate = sheet?.querySelector<HTMLInputElement>('[role=switch]')?.checked === true
+    const assignee = sheet?.querySelector('select')?.selectedOptions[0]?.textContent
+    return [status, isPrivate ? 'on' : 'off', assignee].join(', ')
+  })
+}
+
 /** The columns in which each frame showed the card from now on; equal neighbours are told once. */
-async function watchColumn(page: Page, desk: 'left' | 'right', id: string): Promise<() => Promise<string[]>> {
-  const shown = await page.evaluateHandle(
-    ([name, row]) => {
-      const seen: string[] = []
-      const look = (): void => {
-        const cards = document.querySelectorAll(`.pane[data-desk=${name}] .card[data-row=${row}]`)
-        const place = [...cards].map((card) => card.closest<HTMLElement>('.column')?.dataset['status']).join('+') || 'nowhere'
-        if (seen.at(-1) !== place) seen.push(place)
-        requestAnimationFrame(look)
-      }
-      look()
-      return seen
-    },
-    [desk, id] as const,
-  )
-  return () => shown.evaluate((seen) => [...seen])
+function watchColumn(page: Page, desk: 'left' | 'right', id: string): Promise<() => Promise<string[]>> {
+  const look = ([name, row]: readonly string[]): string => {
+    const cards = document.querySelectorAll(`.pane[data-desk=${name}] .card[data-row=${row}]`)
+    return [...cards].map((card) => card.closest<HTMLElement>('.column')?.dataset['status']).join('+') || 'nowhere'
+  }
+  return watchFrames(page, look, [desk, id])
+}
+
+/** What `look` saw in each frame; equal neighbours are told once. */
+async function watchFrames(page: Page, look: (about: readonly string[]) => string, about: readonly string[] = []): Promise<() => Promise<string[]>> {
+  const seen = await page.evaluateHandle(`{
+    const look = ${look.toString()}
+    const seen = []
+    const frame = () => {
+      const now = look(${JSON.stringify(about)})
+      if (seen.at(-1) !== now) seen.push(now)
+      requestAnimationFrame(frame)
+    }
+    // As early after an input as a frame may come, and then also when it says what was there before.
+    addEventListener('change', () => setTimeout(() => seen.push('changed to ' + look(${JSON.stringify(about)}))), { capture: true })
+    frame()
+    seen
+  }`)
+  return () => seen.evaluate((frames: string[]) => [...frames])
 }
 
 /** Keeps edits of tasks from the server until released. */

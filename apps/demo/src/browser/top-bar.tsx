@@ -21,7 +21,14 @@ export function TopBar({ isDockOpen, onDock }: { isDockOpen: boolean; onDock: ()
       </span>
       <p className="tagline">Two people, one Postgres. Each sees what the policies allow, the moment it is committed.</p>
       <div className="top-actions">
-        <button type="button" className="button quiet" onClick={reset} disabled={isResetting} title="Put the sample data back">
+        <button
+          type="button"
+          className="button quiet"
+          onClick={reset}
+          disabled={isResetting}
+          aria-label="Reset data"
+          title="Put the sample data back"
+        >
           <Icon name="reset" />
           <span>Reset data</span>
         </button>

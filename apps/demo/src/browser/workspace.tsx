@@ -8,6 +8,7 @@ import { MembersSheet } from './spaces/members-sheet.tsx'
 import { Shop } from './shop/shop.tsx'
 import { SpaceBar, type SpaceView } from './spaces/space-bar.tsx'
 import { SpaceTabs } from './spaces/space-tabs.tsx'
+import { Talk } from './talk/talk.tsx'
 import { TaskSheet } from './task/task-sheet.tsx'
 import { Skeleton } from './ui/skeleton.tsx'
 
@@ -29,6 +30,7 @@ export function Workspace({ personId }: { personId: string }): JSX.Element {
   const space = spaces.data?.find(({ id }) => id === spaceId)
   const me = people.data?.find(({ id }) => id === personId)
   const closeSheet = (): void => setSheet(undefined)
+  const openTask = (id: string): void => setSheet({ kind: 'task', id })
   const choose = (id: string): void => {
     setChosenId(id)
     closeSheet()
@@ -48,11 +50,9 @@ export function Workspace({ personId }: { personId: string }): JSX.Element {
       ) : (
         <div className="space" data-gone={space === undefined}>
           {space !== undefined && <SpaceBar space={space} view={view} onView={setView} onMembers={() => setSheet({ kind: 'members' })} />}
-          {view === 'Shop' && space !== undefined ? (
-            <Shop key={spaceId} spaceId={spaceId} />
-          ) : (
-            <Board key={spaceId} spaceId={spaceId} isGone={space === undefined} onOpen={(id) => setSheet({ kind: 'task', id })} />
-          )}
+          {view === 'Shop' && space !== undefined && <Shop key={spaceId} spaceId={spaceId} />}
+          {view === 'Talk' && space !== undefined && <Talk key={spaceId} spaceId={spaceId} onOpen={openTask} />}
+          {(view === 'Board' || space === undefined) && <Board key={spaceId} spaceId={spaceId} isGone={space === undefined} onOpen={openTask} />}
           {sheet?.kind === 'task' && <TaskSheet key={sheet.id} taskId={sheet.id} onClose={closeSheet} />}
           {sheet?.kind === 'members' && space !== undefined && <MembersSheet space={space} onClose={closeSheet} />}
         </div>

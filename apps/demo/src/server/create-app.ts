@@ -1,6 +1,7 @@
 import { RPCApiHandler } from '@zenstackhq/server/api'
 import { createHonoHandler } from '@zenstackhq/server/hono'
 import { Hono, type Context } from 'hono'
+import { HTTPException } from 'hono/http-exception'
 import { commitPosition, createHonoLiveHandler, type HasEdge } from 'zenstack-live/hono'
 import { schema, type SchemaType } from '../../schema/generated/schema.ts'
 import type { Database, DemoClient } from './database.ts'
@@ -33,13 +34,13 @@ export function createApp({ live, database, databaseUrl, sessions, shop }: AppOp
 
   app.get('/api/people', (context) => context.json(PEOPLE.map(({ id, name, title, hue }) => ({ id, name, title, hue }))))
   app.post('/api/sign-in', async (context) => {
-    const personId = field(await context.req.json(), 'personId')
+    const personId = await field(context, 'personId')
     if (!PEOPLE.some((person) => person.id === personId)) return context.json({ error: 'Nobody of that name works here.' }, 404)
     return context.json({ token: sessions.sign(personId) })
   })
 
   app.post('/api/sql', async (context) => {
-    const sql = field(await context.req.json(), 'sql')
+    const sql = await field(context, 'sql')
     if (sql.length > MAX_SQL_CHARS) return context.json({ error: `The statement is longer than ${MAX_SQL_CHARS} characters.` }, 413)
     try {
       return context.json(await runSql(databaseUrl, sql))
@@ -61,7 +62,10 @@ function tokenOf(context: Context): string | undefined {
   return context.req.header('authorization')?.replace(/^Bearer /, '') ?? context.req.query('access_token')
 }
 
-function field(body: unknown, name: string): string {
+async function field(context: Context, name: string): Promise<string> {
+  const body: unknown = await context.req.json().catch(() => {
+    throw new HTTPException(400, { message: 'The body has to be JSON.' })
+  })
   const value = typeof body === 'object' && body !== null ? (body as Record<string, unknown>)[name] : undefined
   return typeof value === 'string' ? value : ''
 }

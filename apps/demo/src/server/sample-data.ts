@@ -28,6 +28,14 @@ interface SampleTask {
   notes?: string
 }
 
+interface SampleComment {
+  id: string
+  task: string
+  author: string
+  body: string
+  minutesAgo: number
+}
+
 export const TASKS: readonly SampleTask[] = [
   { id: 'poster', space: 'opening', title: 'Print the posters on recycled stock', status: 'TODO', author: 'mara', assignee: 'jonas', budget: 1800 },
   {
@@ -55,6 +63,15 @@ export const TASKS: readonly SampleTask[] = [
   { id: 'portfolio', space: 'opening', title: 'Ask Mara about a four-day week', status: 'DOING', author: 'jonas', isPrivate: true },
   { id: 'catering', space: 'opening', title: 'Taste the canapés', status: 'DONE', author: 'mara', assignee: 'mara', budget: 2600 },
   { id: 'crate', space: 'opening', title: 'Unpack the crates from Lisbon', status: 'DONE', author: 'priya', assignee: 'jonas', budget: 700 },
+  {
+    id: 'drift',
+    space: 'opening',
+    title: 'Watch the projectors drift overnight',
+    status: 'DONE',
+    author: 'priya',
+    assignee: 'priya',
+    notes: 'A reading every ten minutes, so that the lender believes us.',
+  },
   { id: 'tickets', space: 'website', title: 'Sell tickets without a queue', status: 'TODO', author: 'priya', assignee: 'priya', budget: 9000 },
   { id: 'alt', space: 'website', title: 'Write image descriptions for the collection', status: 'TODO', author: 'jonas', assignee: 'tomas' },
   {
@@ -72,14 +89,31 @@ export const TASKS: readonly SampleTask[] = [
   { id: 'coffee', space: 'office', title: 'Descale the coffee machine', status: 'DONE', author: 'mara', assignee: 'mara' },
 ]
 
-export const COMMENTS = [
+const SAID: readonly SampleComment[] = [
   { id: 'c1', task: 'poster', author: 'jonas', body: 'The printer has the paper until Thursday.', minutesAgo: 190 },
   { id: 'c2', task: 'poster', author: 'mara', body: 'Then Thursday it is. A2, not A1.', minutesAgo: 160 },
   { id: 'c3', task: 'projector', author: 'priya', body: 'Two pixels an hour, measured overnight.', minutesAgo: 95 },
   { id: 'c4', task: 'projector', author: 'wen', body: 'The lender asks that the lamp stays below 40 %.', minutesAgo: 41 },
   { id: 'c5', task: 'labels', author: 'wen', body: 'Room two still says “circa”. We know the year.', minutesAgo: 12 },
   { id: 'c6', task: 'type', author: 'tomas', body: 'Whatever it is, please let it have a real italic.', minutesAgo: 320 },
-] as const
+]
+
+const READINGS = 60
+
+/** A night of measuring, long enough to scroll through. */
+const NIGHT = Array.from({ length: READINGS }, (_, index): SampleComment => {
+  const minutesAgo = 360 + (READINGS - index) * 10
+  const [left, right] = [1.7 + Math.sin(index / 5) * 0.4, 0.2 + Math.cos(index / 9) * 0.15]
+  return {
+    id: `night-${index + 1}`,
+    task: 'drift',
+    author: index < 28 ? 'priya' : 'wen',
+    body: `Reading ${index + 1}: left ${left.toFixed(1)} px an hour, right ${right.toFixed(1)} px, lamp at ${36 + (index % 4)} %.`,
+    minutesAgo,
+  }
+})
+
+export const COMMENTS: readonly SampleComment[] = [...SAID, ...NIGHT]
 
 export const SAMPLE_CARTS: Readonly<Record<string, readonly { by: string; sku: Sku }[]>> = {
   opening: [

@@ -22,7 +22,7 @@ export function Inspector({ desk }: { desk: Desk }): JSX.Element {
       <header>
         <h2>{name}’s stream</h2>
         <p>
-          {frameCount} blocks, {formatBytes(byteCount)}
+          {frameCount} {frameCount === 1 ? 'block' : 'blocks'}, {formatBytes(byteCount)}
         </p>
         <label className="switch">
           <input type="checkbox" role="switch" checked={!isCut} onChange={(event) => desk.network.setCut(!event.target.checked)} />

@@ -12,16 +12,20 @@ interface Place {
 /**
  * Moves what moved: every element with `data-row` below the container glides from where it stood at the last render to where
  * it stands now (also into another column), new ones rise, and those whose `data-version` changed light up.
+ *
+ * @param load - says which load the rows belong to: those that come when it changes were asked for, and are no news
  */
-export function useRowMotion(container: RefObject<HTMLElement | null>): void {
+export function useRowMotion(container: RefObject<HTMLElement | null>, load: string | number | boolean = 0): void {
   const places = useRef<Map<string, Place> | undefined>(undefined)
   const versions = useRef(new Map<string, string>())
+  const lastLoad = useRef(load)
 
   useLayoutEffect(() => {
     const root = container.current
     if (root === null) return
     const origin = root.getBoundingClientRect()
-    const before = places.current
+    const before = lastLoad.current === load ? places.current : undefined
+    lastLoad.current = load
     const now = new Map<string, Place>()
     const nowVersions = new Map<string, string>()
     for (const element of root.querySelectorAll<HTMLElement>('[data-row]')) {

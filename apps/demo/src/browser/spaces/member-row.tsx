@@ -5,6 +5,7 @@ import { schema } from '../../../schema/generated/schema-lite.ts'
 import { Avatar } from '../people/avatar.tsx'
 import { usePerson } from '../people/person.ts'
 import { ROLE_NAMES } from '../people/role-names.ts'
+import { useChoice } from '../ui/use-choice.ts'
 
 interface MemberRowProps {
   person: Pick<User, 'id' | 'name' | 'hue' | 'role'>
@@ -36,20 +37,21 @@ export function MemberRow({ person, action }: MemberRowProps): JSX.Element {
 function RoleField({ person }: Pick<MemberRowProps, 'person'>): JSX.Element {
   const { isManager } = usePerson()
   const update = useClientQueries(schema).user.useUpdate({ optimisticUpdate: true })
+  const [role, setRole] = useChoice(person.role, (next) => update.mutate({ where: { id: person.id }, data: { role: next } }))
   if (!isManager) return <span className="muted">{ROLE_NAMES[person.role]}</span>
   return (
     <select
       className="role-field"
       aria-label={`Role of ${person.name}`}
-      value={person.role}
+      value={role}
       onChange={(event) => {
-        const role = Object.values(Role).find((name) => name === event.target.value)
-        if (role !== undefined) update.mutate({ where: { id: person.id }, data: { role } })
+        const next = Object.values(Role).find((name) => name === event.target.value)
+        if (next !== undefined) setRole(next)
       }}
     >
-      {Object.values(Role).map((role) => (
-        <option key={role} value={role}>
-          {ROLE_NAMES[role]}
+      {Object.values(Role).map((name) => (
+        <option key={name} value={name}>
+          {ROLE_NAMES[name]}
         </option>
       ))}
     </select>

@@ -18,7 +18,7 @@ export function MembersSheet({ space, onClose }: { space: Pick<Space, 'id' | 'na
   const remove = queries.membership.useDelete()
   const memberships = useLiveQuery(live.membership.findMany({ where: { spaceId: space.id }, include: { user: true }, orderBy: { joined: 'asc' } }))
   const list = useRef<HTMLDivElement>(null)
-  useRowMotion(list)
+  useRowMotion(list, memberships.isSuccess)
   const members = memberships.data ?? []
   const others = people.filter((person) => !members.some(({ userId }) => userId === person.id))
   const addPerson = (userId: string): void => add.mutate({ data: { id: crypto.randomUUID(), spaceId: space.id, userId } })

@@ -5,9 +5,9 @@ import { STATUSES, STATUS_NAMES } from '../board/statuses.ts'
 import { useDesk } from '../desk/desk.ts'
 import { Avatar } from '../people/avatar.tsx'
 
-const VIEWS = ['Board', 'Shop'] as const
+const VIEWS = ['Board', 'Talk', 'Shop'] as const
 
-export type SpaceView = 'Board' | 'Shop'
+export type SpaceView = (typeof VIEWS)[number]
 
 interface SpaceBarProps {
   space: Pick<Space, 'id' | 'purpose'>
@@ -16,7 +16,7 @@ interface SpaceBarProps {
   onMembers: () => void
 }
 
-/** What the space is for, who is in it, and how far its work is; and which of its two pages is shown. */
+/** What the space is for, who is in it, and how far its work is; and which of its pages is shown. */
 export function SpaceBar({ space, view, onView, onMembers }: SpaceBarProps): JSX.Element {
   const { live } = useDesk()
   const members = useLiveQuery(live.membership.findMany({ where: { spaceId: space.id }, include: { user: true }, orderBy: { joined: 'asc' } }))

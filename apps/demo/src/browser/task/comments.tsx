@@ -20,7 +20,7 @@ export function Comments({ taskId }: { taskId: string }): JSX.Element {
   const remove = useClientQueries(schema).comment.useDelete()
   const list = useRef<HTMLUListElement>(null)
   const present = usePresence(comments.data ?? NONE, LEAVE_MS)
-  useRowMotion(list)
+  useRowMotion(list, comments.isSuccess)
   return (
     <div className="comments-section" role="group" aria-label="Comments">
       <h3>Comments</h3>

@@ -6,6 +6,7 @@ import { STATUSES, STATUS_NAMES } from '../board/statuses.ts'
 import { useDesk } from '../desk/desk.ts'
 import { usePerson } from '../people/person.ts'
 import { Icon } from '../ui/icon.tsx'
+import { useChoice } from '../ui/use-choice.ts'
 import { BudgetField } from './budget-field.tsx'
 import { useDraft } from './use-draft.ts'
 
@@ -59,13 +60,15 @@ export function TaskForm({ task, onDeleted }: TaskFormProps): JSX.Element {
 function Choices({ task, save }: PartProps): JSX.Element {
   const { name } = useDesk()
   const { people, canWrite } = usePerson()
+  const [chosen, setStatus] = useChoice(task.status, (status) => save({ status }))
+  const [assigneeId, setAssignee] = useChoice(task.assigneeId, (id) => save({ assigneeId: id }))
   return (
     <>
       <fieldset className="segments" disabled={!canWrite}>
         <legend className="hidden">Status</legend>
         {STATUSES.map((status) => (
           <label key={status}>
-            <input type="radio" name={`${name}-status`} checked={task.status === status} onChange={() => save({ status })} />
+            <input type="radio" name={`${name}-status`} checked={chosen === status} onChange={() => setStatus(status)} />
             {STATUS_NAMES[status]}
           </label>
         ))}
@@ -73,7 +76,7 @@ function Choices({ task, save }: PartProps): JSX.Element {
       <div className="fields">
         <label>
           <span>Assignee</span>
-          <select disabled={!canWrite} value={task.assigneeId ?? ''} onChange={(event) => save({ assigneeId: event.target.value || null })}>
+          <select disabled={!canWrite} value={assigneeId ?? ''} onChange={(event) => setAssignee(event.target.value || null)}>
             <option value="">Nobody</option>
             {people.map((person) => (
               <option key={person.id} value={person.id}>
@@ -91,11 +94,12 @@ function Choices({ task, save }: PartProps): JSX.Element {
 function Actions({ task, save, onDeleted }: PartProps & { onDeleted: () => void }): JSX.Element {
   const { me } = usePerson()
   const remove = useClientQueries(schema).task.useDelete()
+  const [isPrivate, setPrivate] = useChoice(task.isPrivate, (value) => save({ isPrivate: value }))
   return (
     <div className="task-actions">
       {task.authorId === me.id && (
         <label className="switch">
-          <input type="checkbox" role="switch" checked={task.isPrivate} onChange={(event) => save({ isPrivate: event.target.checked })} />
+          <input type="checkbox" role="switch" checked={isPrivate} onChange={(event) => setPrivate(event.target.checked)} />
           Only I can see it
         </label>
       )}
