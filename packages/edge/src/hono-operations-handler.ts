@@ -1,6 +1,12 @@
 import type { Handler } from 'hono'
 import type { HasEdge } from './hono-live-handler.ts'
+import { statusPage } from './status-page.ts'
 
+/** A page of text and colours: nothing in it may run, load or be framed. */
+const PAGE_HEADERS = {
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+}
 const PROMETHEUS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 /**
@@ -20,6 +26,10 @@ export function createHonoOperationsHandler(live: HasEdge): Handler {
       return c.json(health, health.isReady ? 200 : 503)
     }
     if (c.req.path.endsWith('/metrics')) return c.body(await (await live.edge()).metricsText(), 200, { 'content-type': PROMETHEUS_TYPE })
+    if (c.req.path.endsWith('/status')) {
+      const edge = await live.edge()
+      return c.html(statusPage(edge.metrics(), await edge.health()), 200, PAGE_HEADERS)
+    }
     return c.notFound()
   }
 }

@@ -79,6 +79,13 @@ describe('what operators see', () => {
     expect((await scrape())('durable_reader_distance_bytes{reader="mail"}')).toBeGreaterThan(before)
   })
 
+  it('shows it to people, on a page that runs nothing', async () => {
+    const response = await running.app.request('/internal/status')
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/html; charset=UTF-8'])
+    expect(response.headers.get('content-security-policy')).toContain("default-src 'none'")
+    expect(await response.text()).toContain('<span class="badge">Ready</span>')
+  })
+
   it('is live always, and ready until it drains', async () => {
     const ask = async (path: string) => {
       const response = await running.app.request(`/internal/health/${path}`)
