@@ -1,5 +1,5 @@
 import { openRedisLog, type ChangeLog } from '@zenstack-live/change-log'
-import { compareEntryIds, type EntryId } from '@zenstack-live/protocol'
+import { compareEntryIds, FIRST_ENTRY_ID, type EntryId } from '@zenstack-live/protocol'
 import { createStreams, type Streams } from '@zenstack-live/streams'
 import { startPostgres, startRedis } from '@zenstack-live/testing'
 import type { schema } from '@zenstack-live/testing/workspace'
@@ -8,7 +8,7 @@ import { openNoteDatabase, writeNotes } from './streams/note-log.ts'
 
 /*
  * A backlog of created notes in Redis, read by durable streams of one process: handled one by one, 32 at a time, in a loop, and passed
- * over by filters that match none of them. Handlers do nothing: what is measured is delivery, with its counts and places in Redis.
+ * over by filters that match none of them, beside a plain reading of the log. Handlers do nothing: what is measured is delivery, with its counts and places in Redis.
  */
 
 type NoteStreams = Streams<typeof schema>
@@ -40,6 +40,7 @@ export async function run({ runs = 100_000 }: CommandOptions): Promise<CommandRe
     }
     const few = Math.min(runs, 20_000)
     const peers = {
+      'log read, no stream': await measure('log read, no stream', () => readAll(log)),
       'handle, concurrency 1': await measure('handle, concurrency 1', (streams) => handleUntil(streams, 'one', few, 1)),
       'handle, concurrency 32': await measure('handle, concurrency 32', (streams) => handleUntil(streams, 'many', runs, 32)),
       'for await': await measure('for await', (streams) => loopUntil(streams, runs)),
@@ -53,6 +54,7 @@ export async function run({ runs = 100_000 }: CommandOptions): Promise<CommandRe
     return {
       name: 'streams',
       metrics: {
+        readPerSecond: peers['log read, no stream'].perSecond,
         matchingPerSecond1: peers['handle, concurrency 1'].perSecond,
         matchingPerSecond32: peers['handle, concurrency 32'].perSecond,
         skippedPerSecond: peers['skipped, 1 id'].perSecond,
@@ -63,6 +65,18 @@ export async function run({ runs = 100_000 }: CommandOptions): Promise<CommandRe
     }
   } finally {
     await Promise.all([postgres.stop(), redis.stop()])
+  }
+}
+
+/** What every stream pays at least: all entries, page by page. */
+async function readAll(log: ChangeLog): Promise<number> {
+  let [count, cursor] = [0, FIRST_ENTRY_ID]
+  for (;;) {
+    const page = await log.read(cursor)
+    const last = page.at(-1)
+    if (last === undefined) return count
+    count += page.length
+    cursor = last.id
   }
 }
 
