@@ -1,4 +1,4 @@
-import { LiveError, queryId, positionLsn, type ErrorCode, type Lsn, type QueryId, type RowChange, type WireQuery } from '@zenstack-live/protocol'
+import { queryId, positionLsn, type ErrorCode, type LiveError, type Lsn, type QueryId, type RowChange, type WireQuery } from '@zenstack-live/protocol'
 import { CommitWaiters } from './commit-waiters.ts'
 import { Connection, type ConnectionHost } from './connection.ts'
 import type { LiveChanges, LiveQuery } from './descriptor.ts'
@@ -10,6 +10,7 @@ import { isOnline } from './page-events.ts'
 import { PageLife } from './page-life.ts'
 import { pollQuery } from './poll-query.ts'
 import { dataOf, valueResult } from './query-result.ts'
+import { refusedError } from './refused-error.ts'
 import { WatchedQuery } from './watched-query.ts'
 import { wireOf, type AnyDescriptor } from './wire-of.ts'
 import { withResolvers } from './with-resolvers.ts'
@@ -236,10 +237,7 @@ export class LiveStore implements ConnectionHost {
 
   moved(): void {
     const { kind, code } = this.#connection.state
-    this.#stopped =
-      kind === 'stopped' && code !== undefined
-        ? new LiveError(code, `The server refused the connection (${code}). Its log names the reason, docs/protocol.md the cure.`)
-        : undefined
+    this.#stopped = kind === 'stopped' && code !== undefined ? refusedError(code, 'the connection') : undefined
     if (kind === 'signed-out') this.#clear()
     this.#notify(new Set(this.#queries.keys()))
     for (const listener of this.#statusListeners) listener()

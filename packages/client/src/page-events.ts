@@ -1,25 +1,22 @@
-/** What a page tells about itself; nothing where there is no page. */
-export interface PageEvents {
-  online(): void
-  offline(): void
-  /** Seen again. Timers may have slept, the network may have changed. */
-  wake(): void
-  /** May be frozen or kept in the back/forward cache from here on. */
-  hide(): void
-}
+/**
+ * What a page tells about itself. `wake`: it is seen again; timers may have slept, the network may have changed. `hide`: it may be frozen
+ * or kept in the back/forward cache from here on.
+ */
+export type PageEvent = 'online' | 'offline' | 'wake' | 'hide'
 
-/** Listens until the returned function is called. */
-export function listenToPage(events: PageEvents): () => void {
+/** Listens until the returned function is called; to nothing where there is no page. */
+export function listenToPage(tell: (event: PageEvent) => void): () => void {
   if (typeof window === 'undefined' || typeof document === 'undefined') return () => {}
   const controller = new AbortController()
   const { signal } = controller
-  window.addEventListener('online', () => events.online(), { signal })
-  window.addEventListener('offline', () => events.offline(), { signal })
-  window.addEventListener('pagehide', () => events.hide(), { signal })
-  window.addEventListener('pageshow', () => events.wake(), { signal })
-  document.addEventListener('freeze', () => events.hide(), { signal })
-  document.addEventListener('resume', () => events.wake(), { signal })
-  document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && events.wake(), { signal })
+  const on = (target: EventTarget, type: string, event: PageEvent): void => target.addEventListener(type, () => tell(event), { signal })
+  on(window, 'online', 'online')
+  on(window, 'offline', 'offline')
+  on(window, 'pagehide', 'hide')
+  on(window, 'pageshow', 'wake')
+  on(document, 'freeze', 'hide')
+  on(document, 'resume', 'wake')
+  document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && tell('wake'), { signal })
   return () => controller.abort()
 }
 

@@ -1,5 +1,5 @@
 import type { ConnectionEvent, ConnectionState } from './connection-machine.ts'
-import { listenToPage } from './page-events.ts'
+import { listenToPage, type PageEvent } from './page-events.ts'
 import { openTabChannel, type ScopeChange, type TabChannel } from './tab-channel.ts'
 
 /** What of a connection the life of the page concerns. */
@@ -37,15 +37,7 @@ export class PageLife {
   /** From now on there is something to keep current. */
   start(): void {
     const { endpoint, sharesSignOut } = this.#options
-    this.#stopListening = listenToPage({
-      online: () => this.#dispatch({ kind: 'online' }),
-      offline: () => this.#dispatch({ kind: 'offline' }),
-      hide: () => this.#dispatch({ kind: 'hide' }),
-      wake: () => {
-        this.#host.scope()
-        for (const connection of this.#host.connections()) connection.dispatch({ kind: 'wake', quietMs: connection.quietMs() })
-      },
-    })
+    this.#stopListening = listenToPage((event) => this.#saw(event))
     if (sharesSignOut) this.#tabs = openTabChannel(endpoint, (change) => this.#heard(change))
   }
 
@@ -70,7 +62,8 @@ export class PageLife {
     }
   }
 
-  #dispatch(event: ConnectionEvent): void {
-    for (const connection of this.#host.connections()) connection.dispatch(event)
+  #saw(kind: PageEvent): void {
+    this.#host.scope()
+    for (const connection of this.#host.connections()) connection.dispatch(kind === 'wake' ? { kind, quietMs: connection.quietMs() } : { kind })
   }
 }

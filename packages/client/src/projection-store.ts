@@ -6,6 +6,7 @@ import type { LiveStore, LiveStoreOptions } from './live-store.ts'
 import { isOnline } from './page-events.ts'
 import { PageLife } from './page-life.ts'
 import { ProjectionConnection } from './projection-connection.ts'
+import { refusedError } from './refused-error.ts'
 
 type AnyProjection = LiveProjection<unknown>
 
@@ -122,7 +123,7 @@ export class ProjectionStore {
 
   #stateOf(key: string, { connection, syncedAt }: Watched): LiveState<unknown> {
     const { shown, state, isFollowed } = connection
-    const error = state.kind === 'stopped' && state.code !== undefined ? refusedError(state.code, key) : undefined
+    const error = state.kind === 'stopped' && state.code !== undefined ? refusedError(state.code, `the projection ${key}`) : undefined
     const liveStatus = liveStatusOf(state.kind, isFollowed, shown !== undefined)
     return liveStateOf(shown && { data: shown.state }, liveStatus, syncedAt, error)
   }
@@ -142,8 +143,4 @@ export class ProjectionStore {
   #connections(): ProjectionConnection[] {
     return [...this.#watched.values()].map(({ connection }) => connection)
   }
-}
-
-function refusedError(code: LiveError['code'], key: string): LiveError {
-  return new LiveError(code, `The server refused the projection ${key} (${code}). Its log names the reason, docs/protocol.md the cure.`)
 }

@@ -10,8 +10,8 @@ export interface ScopeChange {
 }
 
 /** A channel of the browser, or nothing where there is none. It does not keep a process running. */
-export function openTabChannel(endpoint: string, onMessage: (message: ScopeChange) => void): TabChannel {
-  if (typeof BroadcastChannel === 'undefined' || typeof window === 'undefined') return { announce: () => {}, close: () => {} }
+export function openTabChannel(endpoint: string, onMessage: (message: ScopeChange) => void): TabChannel | undefined {
+  if (typeof BroadcastChannel === 'undefined' || typeof window === 'undefined') return undefined
   const channel = new BroadcastChannel(`zenstack-live:${endpoint}`)
   channel.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
     if (typeof data === 'object' && data !== null && 'left' in data && 'entered' in data) onMessage(data as ScopeChange)

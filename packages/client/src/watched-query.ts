@@ -1,6 +1,7 @@
-import { LiveError, queryId, type ErrorCode, type QueryId, type RowChange, type WireQuery } from '@zenstack-live/protocol'
+import { queryId, type ErrorCode, type LiveError, type QueryId, type RowChange, type WireQuery } from '@zenstack-live/protocol'
 import type { LiveState } from './live-state.ts'
 import { isRetryable } from './live-stream.ts'
+import { refusedError } from './refused-error.ts'
 import { wireOf, type AnyDescriptor } from './wire-of.ts'
 
 /** A query that somebody watches, or watched a moment ago, and what is known of it beside its result. */
@@ -43,7 +44,7 @@ export class WatchedQuery {
   /** It was refused; where asking again may help, `retry` is called after a while. */
   fail(code: ErrorCode, retryMs: number, retry: () => void): void {
     const { model, operation } = this.query
-    this.#error = new LiveError(code, `The server refused ${model}.${operation} (${code}). Its log names the reason, docs/protocol.md the cure.`)
+    this.#error = refusedError(code, `${model}.${operation}`)
     clearTimeout(this.#retrying)
     if (isRetryable(code)) this.#retrying = setTimeout(retry, retryMs)
   }
