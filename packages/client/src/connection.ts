@@ -41,6 +41,8 @@ export class Connection implements LiveStreamOwner {
   readonly #host: ConnectionHost
   readonly #machine: MachineRunner
   #shown: ConnectionView = EMPTY_VIEW
+  /** The queries that the position shown speaks for. What another stream brought may be older, and begins anew. */
+  #continuable: ReadonlySet<QueryId> = new Set()
   #current: LiveStream | undefined
   #next: LiveStream | undefined
   #leader: LiveStream | undefined
@@ -112,6 +114,7 @@ export class Connection implements LiveStreamOwner {
     const known = this.#shown.position
     const isFirst = this.state.kind === 'idle' || this.state.kind === 'gathering'
     this.seed(id, isFirst ? view : { ...view, ticket: undefined, at: undefined })
+    if (isFirst) this.#continuable = new Set([...this.#continuable, id])
     const [lsn, knownLsn] = [positionLsn(position), lsnOf(known)]
     if (isFirst && (known === undefined || (lsn !== undefined && knownLsn !== undefined && lsn < knownLsn)))
       this.#shown = { ...this.#shown, position }
@@ -137,6 +140,7 @@ export class Connection implements LiveStreamOwner {
 
   forgetAll(): void {
     this.#shown = EMPTY_VIEW
+    this.#continuable = new Set()
     this.#told.clear()
     this.#leader = undefined
   }
@@ -166,7 +170,7 @@ export class Connection implements LiveStreamOwner {
     const stream = new LiveStream(this.#options, this, new Set(wanted.keys()), inherited)
     const lastEventId = inherited.position
     const asked = [...wanted].map(([id, query]) => {
-      const ticket = lastEventId === undefined ? undefined : inherited.queries.get(id)?.ticket
+      const ticket = lastEventId === undefined || !this.#continuable.has(id) ? undefined : inherited.queries.get(id)?.ticket
       return ticket === undefined ? query : { ...query, ticket }
     })
     void stream.open({ ...(lastEventId === undefined ? {} : { lastEventId }), queries: asked })
@@ -182,7 +186,7 @@ export class Connection implements LiveStreamOwner {
       this.#host.happened(query, changes)
     }
     if (stream === this.#leader) {
-      this.#shown = { queries: new Map([...this.#shown.queries, ...stream.view.queries]), position: stream.view.position }
+      this.#show(stream)
       this.#host.shown(delivery.changed, isBatchEnd)
     } else if (isBatchEnd && this.#mayLead(stream)) this.#lead(stream)
     else this.#graft(stream, delivery, isBatchEnd)
@@ -241,9 +245,14 @@ export class Connection implements LiveStreamOwner {
     const changed = new Set<QueryId>()
     for (const [id, view] of stream.view.queries) if (view !== this.#shown.queries.get(id)) changed.add(id)
     this.#leader = stream
-    this.#shown = { queries: new Map([...this.#shown.queries, ...stream.view.queries]), position: stream.view.position }
+    this.#show(stream)
     this.dispatch({ kind: stream === this.#next ? 'next-caught-up' : 'caught-up' })
     this.#host.shown(changed, true)
+  }
+
+  #show({ view, ids }: LiveStream): void {
+    this.#shown = { queries: new Map([...this.#shown.queries, ...view.queries]), position: view.position }
+    this.#continuable = ids
   }
 
   #graft(stream: LiveStream, delivery: Delivery, isBatchEnd: boolean): void {
