@@ -24,6 +24,7 @@ const SCENES: readonly Scene[] = [
   ...(['light', 'dark'] as const).map((scheme): Scene => ({ name: `wide-${scheme}`, viewport: WIDE, scheme, act: work })),
   ...(['light', 'dark'] as const).map((scheme): Scene => ({ name: `wide-sheets-${scheme}`, viewport: WIDE, scheme, act: openSheets })),
   ...(['light', 'dark'] as const).map((scheme): Scene => ({ name: `wide-shop-${scheme}`, viewport: WIDE, scheme, act: shop })),
+  ...(['light', 'dark'] as const).map((scheme): Scene => ({ name: `wide-talk-${scheme}`, viewport: WIDE, scheme, act: talk })),
   { name: 'wide-removed', viewport: WIDE, scheme: 'light', act: removeMember },
   { name: 'wide-cut', viewport: WIDE, scheme: 'dark', act: cutAndEdit },
   { name: 'wide-sign-in', viewport: WIDE, scheme: 'light', act: ({ right }) => right.signOut() },
@@ -85,6 +86,13 @@ async function shop({ left, right }: Tandem): Promise<void> {
   await right.pane.getByRole('button', { name: 'One Espresso beans more' }).click()
   await left.pane.getByText('Jonas added Espresso beans').waitFor()
   await right.pane.getByRole('slider', { name: 'Moment' }).fill('3')
+}
+
+async function talk({ left, right }: Tandem): Promise<void> {
+  for (const { pane } of [left, right]) {
+    await pane.getByRole('button', { name: 'Talk' }).click()
+    await pane.getByRole('list', { name: 'Comments, newest first' }).getByRole('listitem').first().waitFor()
+  }
 }
 
 async function removeMember({ left, right }: Tandem): Promise<void> {
