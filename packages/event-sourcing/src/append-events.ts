@@ -77,8 +77,14 @@ async function encodeEvent({ codec, limits }: AppendContext, input: EventInput, 
 async function resolveCondition(store: EventStore, { failIfEventsMatch, after }: AppendCondition, tx: unknown): Promise<ConditionItem[]> {
   const given = Array.isArray(failIfEventsMatch) ? failIfEventsMatch : [failIfEventsMatch]
   const items = normalizeQuery(given, 'condition')
-  const common = typeof after === 'string' ? await positionOf(store, after, tx) : (after ?? 0)
-  return items.map((item, index) => ({ ...item, after: given[index]?.after ?? common }))
+  const common = typeof after === 'string' ? await positionOf(store, after, tx) : checkPosition(after ?? 0)
+  return items.map((item, index) => ({ ...item, after: checkPosition(given[index]?.after ?? common) }))
+}
+
+/** A condition that looks from nowhere on would hold whatever is there. */
+function checkPosition(after: number): number {
+  if (Number.isSafeInteger(after) && after >= 0) return after
+  throw new TypeError(`\`after\` is ${after}. Give the position of an event, a whole number from 0 on, or its id.`)
 }
 
 /** @throws {EventSourcingError} `unknown_event` when there is no such event. */

@@ -18,7 +18,11 @@ export function normalizeQuery(query: LooseItem | readonly LooseItem[], name: st
 /** The text that Postgres's `->>` gives for a value, which is what identifiers compare. */
 export function identifierText(value: unknown, key: string): string {
   if (typeof value === 'string') return value
-  if (typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value))) return String(value)
+  if (typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value))) {
+    const text = String(value)
+    if (typeof value === 'boolean' || !text.includes('e')) return text
+    throw new TypeError(`"${key}" is ${text}: Postgres writes such numbers in another way. Give the text that it has there.`)
+  }
   throw new TypeError(
     `"${key}" is ${value === null ? 'null' : typeof value}: filters compare strings, numbers and booleans, and a missing value must not widen them.`,
   )

@@ -12,6 +12,12 @@ describe('diffJson', () => {
     expect(diffJson([1], [undefined])).toEqual([{ op: 'replace', path: '/0', value: null }])
   })
 
+  it('goes as deep as a thread does, at a cost that does not grow with each level', () => {
+    const thread = (depth: number, text: string): unknown =>
+      depth === 0 ? { text, children: [] } : { text: '', children: [thread(depth - 1, text)] }
+    expect(diffJson(thread(40, 'a'), thread(40, 'b'))).toEqual([{ op: 'replace', path: `${'/children/0'.repeat(40)}/text`, value: 'b' }])
+  })
+
   it('does not look into what both values share', () => {
     const shared = {
       get touched(): never {

@@ -20,6 +20,7 @@ describe('normalizeQuery', () => {
     ['null', { identifier: { a: null } }],
     ['an object', { identifier: { a: {} } }],
     ['no number', { identifier: { a: Number.NaN } }],
+    ['a number that Postgres writes in another way', { identifier: { a: 1e-7 } }],
   ])('refuses %s', (_name, query) => {
     expect(() => normalizeQuery(query)).toThrow(TypeError)
   })

@@ -6,7 +6,14 @@ import { sentValue, type Sent } from './sent-value.ts'
 /** One side of a comparison. */
 export type Operand =
   /** A column of the row; `field` is what ZenStack takes its type from. */
-  | { readonly kind: 'column'; readonly field: Field; readonly name: string; read(row: StoredRow): StoredValue | undefined }
+  | {
+      readonly kind: 'column'
+      readonly field: Field
+      readonly name: string
+      /** It stands for a key of several columns, and is NULL when one of them is. */
+      readonly isOfSeveral?: boolean
+      read(row: StoredRow): StoredValue | undefined
+    }
   /** Known before the row is: literals, `auth()` and items of its lists, `null`. May be null at run time. */
   | { readonly kind: 'value'; readonly type: string; readonly isList: boolean; read(context: PolicyContext): Sent }
   | { readonly kind: 'now' }
@@ -74,6 +81,7 @@ function relatedColumn(scope: PolicyScope, relation: Relation, member: string): 
     kind: 'column',
     field: related,
     name: own.name,
+    isOfSeveral: others.length > 0,
     read(row) {
       for (const name of others) {
         const part = row[name]

@@ -92,7 +92,8 @@ function reachThrough(scope: PolicyScope, from: Model, list: Relation, ownFields
   if (related === from || (isThroughRow && from === scope.model)) return undefined
   const keyFields = list.pairs.map((pair) => pair.other)
   const areKeys = [...keyFields.map((name) => related.fields.get(name)), ...ownFields.map((name) => scope.model.fields.get(name))].every(
-    (field) => field !== undefined && KEY_TYPES.has(field.columnType),
+    // Where a collation calls different texts equal, keys are not what their bytes say.
+    (field) => field !== undefined && KEY_TYPES.has(field.columnType) && field.collation?.isDeterministic !== false,
   )
   return areKeys ? { related, keyFields, ownFields, isThroughRow } : undefined
 }
