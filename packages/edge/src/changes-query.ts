@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import type { DecisionContext, Interest, InterestContext } from '@zenstack-live/access'
+import type { DecisionContext, InterestContext } from '@zenstack-live/access'
 import { keyOfRow, rowKeyOfRecord, tableKey, type Model, type StoredRow } from '@zenstack-live/model'
-import { compareEntryIds, type LiveError, type Lsn, type ResetReason, type RowChange } from '@zenstack-live/protocol'
+import { compareEntryIds, type LiveError, type ResetReason, type RowChange } from '@zenstack-live/protocol'
 import { serialize } from '@zenstackhq/client-helpers/fetch'
 import { askUntilSeen } from './ask-until-seen.ts'
 import type { Question } from './asker.ts'
@@ -12,22 +12,17 @@ import { frameBytes } from './frame-chunks.ts'
 import type { Identity } from './identity.ts'
 import type { KeySetHolder } from './key-set-holder.ts'
 import type { LiveQuery, Reader } from './live-query.ts'
+import type { MemoryTies } from './memory-ties.ts'
 import type { Place } from './place.ts'
-import type { Ticket } from './ticket.ts'
+import { NO_HORIZON, type Ticket } from './ticket.ts'
 import { netEffects, type RowEffect, type Transaction } from './transaction.ts'
 
-export interface ChangesOptions {
+export interface ChangesOptions extends MemoryTies {
   context: EdgeContext
   plan: ChangesPlan
   identity: Identity
-  /** The membership predicates of the policies, for this identity; none where the database is asked. */
-  keySets: readonly KeySetHolder[]
   /** Whether memory can decide for this identity. */
   isLocal: boolean
-  /** It follows the stream from now on; only these rows can concern it. Called again when they are others. */
-  onInterest(query: LiveQuery, interest: Interest): void
-  /** Its last reader left. */
-  onDeserted(): void
 }
 
 /** What waits to be told, in the order of the log. */
@@ -44,7 +39,6 @@ interface Pending {
   readonly causes: readonly Transaction[]
 }
 
-const NO_HORIZON = 0n as Lsn
 const ROWS_PER_QUESTION = 500
 
 /** Tells changes of rows as they happen, each once. What happened while a reader was away comes as one change per row. */

@@ -58,7 +58,7 @@ export class Connection implements ReaderHost, SinkEvents, Living<Identity> {
   constructor(options: ConnectionOptions) {
     this.#options = options
     this.#identity = options.identity
-    this.#scope = this.#scopeOf(options.onlyQuery)
+    this.#scope = this.scopeOf(options.onlyQuery)
     this.#sentId = options.resumedAt === undefined ? NO_ID : idBlockOf(options.resumedAt)
     this.#life = new ConnectionLife(this)
   }
@@ -94,8 +94,9 @@ export class Connection implements ReaderHost, SinkEvents, Living<Identity> {
     return this.#options.host.begin(reader, this.#identity, resume)
   }
 
-  scopeOf(queryText: string): string {
-    return this.#scopeOf(queryText)
+  /** What ids and tickets are bound to: the identity and, where it is one, the only query. */
+  scopeOf(queryText: string | undefined): string {
+    return queryText === undefined ? this.#identity.fingerprint : queryScope(this.context.keys, this.#identity, queryText)
   }
 
   push(block: Buffer): void {
@@ -167,7 +168,7 @@ export class Connection implements ReaderHost, SinkEvents, Living<Identity> {
     if (next.key === this.#identity.key) return 'same-identity'
     const previous = this.#identity
     this.#identity = next
-    this.#scope = this.#scopeOf(this.#options.onlyQuery)
+    this.#scope = this.scopeOf(this.#options.onlyQuery)
     this.#sentPlace = undefined
     this.#sentId = NO_ID
     this.#options.host.onIdentity(this, previous)
@@ -240,10 +241,6 @@ export class Connection implements ReaderHost, SinkEvents, Living<Identity> {
     if (place === undefined || place === this.#sentPlace) return
     this.#sentPlace = place
     this.#sentId = { head: this.context.idHead(place), scope: this.#scope }
-  }
-
-  #scopeOf(queryText: string | undefined): string {
-    return queryText === undefined ? this.#identity.fingerprint : queryScope(this.context.keys, this.#identity, queryText)
   }
 
   #release(): void {

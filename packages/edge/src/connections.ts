@@ -31,6 +31,7 @@ const MOVE_IDS_EVERY_MS = 250
 /** Streams that drain end this far apart, where there is time for it. */
 const DRAIN_STEP_MS = 20
 const DRAIN_SHARE = 0.8
+
 /** All streams of this process. */
 export class Connections {
   readonly #context: EdgeContext

@@ -21,8 +21,8 @@ export interface EdgeDatabase {
   isSameUser(client: LiveClient): boolean
   /** A place in the write-ahead log that everything committed before the call lies before, and that the log will pass. */
   markNow(): Promise<Lsn>
-  /** How long ago the oldest transaction began that has written and that snapshots do not show, of those this user may know of; 0 without one. */
-  oldestTransactionMs(): Promise<number>
+  /** For how long at most a commit has waited for a standby, and snapshots not shown it, of those this user may know of; 0 without one. */
+  oldestStalledCommitMs(): Promise<number>
   close(): Promise<void>
 }
 
@@ -40,9 +40,9 @@ interface Whereabouts {
 const MARK = `SELECT pg_current_wal_insert_lsn()::text AS lsn, set_config('synchronous_commit', 'local', true),
   pg_logical_emit_message(true, 'zenstack_live', '')::text AS message`
 
-// A commit that waits for a standby is in the log, and still counts as running.
-const OLDEST_TRANSACTION = `SELECT ceil(extract(epoch FROM clock_timestamp() - min(began)) * 1000) AS ms
-  FROM (SELECT xact_start AS began FROM pg_stat_activity WHERE backend_xid IS NOT NULL UNION ALL SELECT prepared FROM pg_prepared_xacts) AS running`
+// A commit that waits for a standby is in the log, and still counts as running. It was written after its statement began.
+const OLDEST_STALLED_COMMIT = `SELECT ceil(extract(epoch FROM clock_timestamp() - min(query_start)) * 1000) AS ms
+  FROM pg_stat_activity WHERE wait_event = 'SyncRep'`
 
 const WHEREABOUTS = `SELECT current_database()::text AS database, pg_postmaster_start_time()::text AS started, current_user::text AS user`
 
@@ -103,8 +103,8 @@ export function createEdgeDatabase(options: EdgeDatabaseOptions): EdgeDatabase {
       const [row] = await query(MARK)
       return parseLsn(String(row?.['lsn']))
     }),
-    async oldestTransactionMs() {
-      const [row] = await query(OLDEST_TRANSACTION)
+    async oldestStalledCommitMs() {
+      const [row] = await query(OLDEST_STALLED_COMMIT)
       return Number(row?.['ms'] ?? 0)
     },
     close: () => pool.end(),

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Interest, InterestContext, Reach, Verdict } from '@zenstack-live/access'
+import type { InterestContext, Reach, Verdict } from '@zenstack-live/access'
 import { tableKey, type StoredRow } from '@zenstack-live/model'
 import { compareEntryIds, type LiveError, type Lsn, type ResetReason, type ResultOperation, type SnapshotRow } from '@zenstack-live/protocol'
 import { rowsOfAnswer } from './answer-rows.ts'
@@ -11,6 +11,7 @@ import { applyOperations, decideEffects } from './incremental-decide.ts'
 import { incrementalTables, type IncrementalPlan } from './incremental-plan.ts'
 import type { KeySetHolder } from './key-set-holder.ts'
 import type { LiveQuery, Reader } from './live-query.ts'
+import type { MemoryTies } from './memory-ties.ts'
 import { countIn } from './metrics.ts'
 import { sees, type PgSnapshot } from './pg-snapshot.ts'
 import type { Place } from './place.ts'
@@ -18,20 +19,14 @@ import type { PlannedQuery } from './plan-query.ts'
 import type { LastVerdict } from './row-kinds.ts'
 import { changeFrame, snapshotFrames } from './snapshot-frames.ts'
 import { replayEffects } from './replay-effects.ts'
-import { isTicketGoodAt, type Ticket } from './ticket.ts'
+import { isTicketGoodAt, NO_HORIZON, type Ticket } from './ticket.ts'
 import { netEffects, type RowEffect, type Transaction } from './transaction.ts'
 
-export interface IncrementalOptions {
+export interface IncrementalOptions extends MemoryTies {
   context: EdgeContext
   planned: PlannedQuery
   plan: IncrementalPlan
   identity: Identity
-  /** The membership predicates of the plan, for this identity. */
-  keySets: readonly KeySetHolder[]
-  /** It follows the stream from now on; only these rows can concern it. Called again when they are others. */
-  onInterest(query: LiveQuery, interest: Interest): void
-  /** Its last reader left. */
-  onDeserted(): void
 }
 
 interface Opened {
@@ -46,7 +41,6 @@ interface Opened {
 type Operations = ResultOperation[] | 'unknown'
 
 const MAX_PAUSE_MS = 500
-const NO_HORIZON = 0n as Lsn
 const NO_KEY_SETS: ReadonlyMap<string, KeySetHolder> = new Map()
 
 /**

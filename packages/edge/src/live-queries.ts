@@ -9,6 +9,7 @@ import type { IncrementalPlan } from './incremental-plan.ts'
 import { IncrementalQuery } from './incremental-query.ts'
 import { KeySetHolder } from './key-set-holder.ts'
 import type { LiveQuery } from './live-query.ts'
+import type { MemoryTies } from './memory-ties.ts'
 import { countIn } from './metrics.ts'
 import type { PlannedQuery } from './plan-query.ts'
 import { RequeryQuery } from './requery-query.ts'
@@ -80,36 +81,24 @@ export class LiveQueries {
   }
 
   #createIncremental(planned: PlannedQuery, plan: IncrementalPlan, identity: Identity, onDeserted: () => void): LiveQuery {
-    const keySets = plan.rows.keySets.map((spec) => this.#hold(spec, identity))
-    const query = new IncrementalQuery({
-      context: this.#context,
-      planned,
-      plan,
-      identity,
-      keySets: keySets.map(({ holder }) => holder),
-      onInterest: (of, interest) => this.#setInterest(of, planned.model, interest),
-      onDeserted: () => {
-        this.#setInterest(query, planned.model, undefined)
-        for (const held of keySets) this.#release(held, query)
-        onDeserted()
-      },
-    })
-    for (const held of keySets) held.queries.add(query)
-    return query
+    const create = (ties: MemoryTies): LiveQuery => new IncrementalQuery({ context: this.#context, planned, plan, identity, ...ties })
+    return this.#tie(planned.model, plan.rows.keySets, identity, onDeserted, create)
   }
 
   #createChanges(plan: ChangesPlan, identity: Identity, onDeserted: () => void): LiveQuery {
     const isLocal = plan.isLocal && plan.policy.keySets.every((spec) => spec.where(identity.auth) !== undefined)
-    const keySets = isLocal ? plan.policy.keySets.map((spec) => this.#hold(spec, identity)) : []
-    const query = new ChangesQuery({
-      context: this.#context,
-      plan,
-      identity,
-      isLocal,
+    const create = (ties: MemoryTies): LiveQuery => new ChangesQuery({ context: this.#context, plan, identity, isLocal, ...ties })
+    return this.#tie(plan.model, isLocal ? plan.policy.keySets : [], identity, onDeserted, create)
+  }
+
+  /** Holds key sets for a query that memory decides, and its interest, until its last reader leaves. */
+  #tie(model: Model, specs: readonly KeySetSpec[], identity: Identity, onDeserted: () => void, create: (ties: MemoryTies) => LiveQuery): LiveQuery {
+    const keySets = specs.map((spec) => this.#hold(spec, identity))
+    const query = create({
       keySets: keySets.map(({ holder }) => holder),
-      onInterest: (of, interest) => this.#setInterest(of, plan.model, interest),
+      onInterest: (of, interest) => this.#setInterest(of, model, interest),
       onDeserted: () => {
-        this.#setInterest(query, plan.model, undefined)
+        this.#setInterest(query, model, undefined)
         for (const held of keySets) this.#release(held, query)
         onDeserted()
       },

@@ -141,7 +141,7 @@ async function openContext(options: EdgeOptions, { metrics, onOtherTables }: Ope
       if (!isSame && !signal.aborted) onOtherTables()
       return isSame
     })
-    const lookBackMs = limits.lookBackMs + (await database.oldestTransactionMs())
+    const lookBackMs = limits.lookBackMs + (await database.oldestStalledCommitMs())
     const hub = await Hub.open({ log, data, limits, lookBackMs, nudge: nudge.soon, onError })
     const withheld = withheldFields(data, options.exclude ?? [])
     const asker = createAsker({ limits, metrics })

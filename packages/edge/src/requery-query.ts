@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { compareEntryIds, ERROR_CODES, errorCodeOf, type LiveError, type Lsn, type ResetReason } from '@zenstack-live/protocol'
+import { compareEntryIds, ERROR_CODES, errorCodeOf, type LiveError, type ResetReason } from '@zenstack-live/protocol'
 import { rowsOfAnswer } from './answer-rows.ts'
 import { diffRows, type AnswerRow } from './diff-rows.ts'
 import type { EdgeContext } from './edge-context.ts'
@@ -13,7 +13,7 @@ import type { PlannedQuery } from './plan-query.ts'
 import { FIRST_REQUERY_STATE, nextRequeryStep, type RequeryEvent } from './requery-state.ts'
 import { isSameValue } from './same-value.ts'
 import { changeFrame, snapshotFrames, type Result } from './snapshot-frames.ts'
-import type { Ticket } from './ticket.ts'
+import { NO_HORIZON, type Ticket } from './ticket.ts'
 import { touches, type RowEffect, type Transaction } from './transaction.ts'
 
 interface Version {
@@ -35,7 +35,6 @@ export interface RequeryOptions {
 /** Above this share of the rows, a difference costs more than the whole. */
 const MAX_CHANGED_SHARE = 0.5
 const MIN_CHANGES_FOR_WHOLE = 8
-const NO_HORIZON = 0n as Lsn
 
 /** A query that the database answers anew when something it depends on changes. Its readers share each answer. */
 export class RequeryQuery implements LiveQuery {

@@ -16,6 +16,9 @@ export interface Ticket {
   follows: string
 }
 
+/** Of an answer that showed nothing the log does not hold. */
+export const NO_HORIZON = 0n as Lsn
+
 const VERSION = '1'
 
 export function encodeTicket(keys: Keys, ticket: Ticket): string {
