@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto'
 import type { DecisionContext, InterestContext } from '@zenstack-live/access'
 import { keyOfRow, rowKeyOfRecord, tableKey, type Model, type StoredRow } from '@zenstack-live/model'
 import { compareEntryIds, type LiveError, type ResetReason, type RowChange } from '@zenstack-live/protocol'
-import { serialize } from '@zenstackhq/client-helpers/fetch'
 import { askUntilSeen } from './ask-until-seen.ts'
 import type { Question } from './asker.ts'
 import { isReadAlike, isWorthAsking, judgeAsked, judgeChange, type AskedRow } from './changes-judge.ts'
@@ -14,6 +13,7 @@ import type { KeySetHolder } from './key-set-holder.ts'
 import type { LiveQuery, Reader } from './live-query.ts'
 import type { MemoryTies } from './memory-ties.ts'
 import type { Place } from './place.ts'
+import { serializeResult } from './serialize-result.ts'
 import { NO_HORIZON, type Ticket } from './ticket.ts'
 import { netEffects, type RowEffect, type Transaction } from './transaction.ts'
 
@@ -202,7 +202,7 @@ export class ChangesQuery implements LiveQuery {
 
   #tell({ at, before, readers }: Pending, changes: readonly RowChange[]): void {
     if (changes.length === 0) return
-    const { data, meta } = serialize(changes)
+    const { data, meta } = serializeResult(changes)
     const frame = frameBytes({
       event: 'changes',
       q: this.#options.plan.q,

@@ -133,6 +133,8 @@ export class IncrementalQuery implements LiveQuery {
 
   /** Readers begin to wait for the whole result. */
   #waitForAll(readers: Iterable<Reader>, reason?: ResetReason): void {
+    // Perhaps because a key set is another now.
+    this.#last.kind = undefined
     for (const reader of readers) {
       if (this.#opening.has(reader)) continue
       if (reason === undefined) reader.wait()

@@ -1,11 +1,11 @@
 import type { JsonAnswer, JsonResume, Lsn } from '@zenstack-live/protocol'
-import { serialize } from '@zenstackhq/client-helpers/fetch'
 import { rowsOfAnswer } from './answer-rows.ts'
 import type { EdgeContext } from './edge-context.ts'
 import { queryScope, type Identity } from './identity.ts'
 import type { LiveRequest } from './parse-live-request.ts'
 import { encodePosition, type Place } from './place.ts'
 import { planQuery } from './plan-query.ts'
+import { serializeResult } from './serialize-result.ts'
 import type { Result } from './snapshot-frames.ts'
 import { encodeTicket } from './ticket.ts'
 
@@ -24,7 +24,7 @@ export async function answerRead(context: EdgeContext, identity: Identity, live:
   const place = context.hub.history.firstUnseen(answer.snapshot) ?? start
   const scope = queryScope(context.keys, identity, planned.text)
   const value = result.shape === 'value' ? result.value : result.shape === 'row' ? (result.rows[0]?.row ?? null) : result.rows.map(({ row }) => row)
-  const { data, meta } = serialize(value)
+  const { data, meta } = serializeResult(value)
   await passed(context, answer.horizon)
   const body: JsonAnswer = {
     data,

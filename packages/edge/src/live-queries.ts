@@ -26,6 +26,8 @@ export class LiveQueries {
   readonly #context: EdgeContext
   readonly #byKey = new Map<string, LiveQuery>()
   readonly #byTable = new Map<string, Set<LiveQuery>>()
+  /** Of those, the ones that the database answers: a change of a table concerns each of them. */
+  readonly #askedByTable = new Map<string, Set<LiveQuery>>()
   /** Where memory decides: queries by the values of the rows they can concern. */
   readonly #interests = createInterestIndex<LiveQuery>()
   readonly #registrations = new Map<LiveQuery, Registration<LiveQuery>>()
@@ -51,7 +53,10 @@ export class LiveQueries {
     if (known !== undefined) return known
     const query = create(() => this.#forget(key, query))
     this.#byKey.set(key, query)
-    for (const table of query.tables) addTo(this.#byTable, table, query)
+    for (const table of query.tables) {
+      addTo(this.#byTable, table, query)
+      if (query.engine === 'requery') addTo(this.#askedByTable, table, query)
+    }
     this.#context.metrics.queriesNow[query.engine]++
     this.#context.metrics.queriesOpened[query.engine]++
     return query
@@ -136,7 +141,9 @@ export class LiveQueries {
   #concernedBy(transaction: Transaction): Map<LiveQuery, RowEffect[]> {
     const concerned = new Map<LiveQuery, RowEffect[]>()
     for (const table of transaction.tables) {
-      for (const query of this.#byTable.get(table) ?? []) if (query.engine === 'requery' || transaction.unknown.has(table)) concerned.set(query, [])
+      // Never a look at all that are open: thousands that memory decides are found by their values below.
+      const queries = transaction.unknown.has(table) ? this.#byTable : this.#askedByTable
+      for (const query of queries.get(table) ?? []) concerned.set(query, [])
     }
     if (this.#interests.size === 0) return concerned
     for (const effect of transaction.effects) {
@@ -158,7 +165,10 @@ export class LiveQueries {
 
   #forget(key: string, query: LiveQuery): void {
     this.#byKey.delete(key)
-    for (const table of query.tables) removeFrom(this.#byTable, table, query)
+    for (const table of query.tables) {
+      removeFrom(this.#byTable, table, query)
+      removeFrom(this.#askedByTable, table, query)
+    }
     this.#context.metrics.queriesNow[query.engine]--
   }
 }

@@ -13,11 +13,10 @@ export interface LastVerdict {
 const MAX_KINDS = 1_000
 
 /**
- * Names kinds of rows for one plan. Only plans without key sets have them: a verdict then follows from the values of the fields that
- * the decision reads, and from who asks.
+ * Names kinds of rows for one plan. A verdict follows from the values of the fields that the decision reads, from who asks, and from
+ * that identity's key sets: whoever remembers one forgets it when a set changes.
  */
 export function createRowKinds(rows: RowPlan): (row: StoredRow | null) => RowKind | undefined {
-  if (rows.keySets.length > 0) return () => undefined
   const fields = [...rows.fields]
   const kinds = new Map<string, RowKind>()
   return (row) => {

@@ -1,20 +1,20 @@
-import { serialize } from '@zenstackhq/client-helpers/fetch'
 import type { QueryId, ResultOperation, ResultShape, SnapshotRow } from '@zenstack-live/protocol'
 import { frameBytes } from './frame-chunks.ts'
 import type { Place } from './place.ts'
+import { serializeResult } from './serialize-result.ts'
 
 /** The whole result: rows (at most one for `row`), or a value. */
 export type Result = { shape: 'rows' | 'row'; rows: readonly SnapshotRow[] } | { shape: 'value'; value: unknown }
 
 export function snapshotFrames(q: QueryId, at: Place, result: Result, rowsPerFrame: number): Buffer[] {
   if (result.shape === 'value') {
-    const { data, meta } = serialize(result.value)
+    const { data, meta } = serializeResult(result.value)
     return [frameBytes({ event: 'snapshot', q, at: at.entry, part: 0, isLast: true, shape: 'value', value: data, ...withMeta(meta) })]
   }
   const frames: Buffer[] = []
   const parts = Math.max(1, Math.ceil(result.rows.length / rowsPerFrame))
   for (let part = 0; part < parts; part++) {
-    const { data, meta } = serialize(result.rows.slice(part * rowsPerFrame, (part + 1) * rowsPerFrame))
+    const { data, meta } = serializeResult(result.rows.slice(part * rowsPerFrame, (part + 1) * rowsPerFrame))
     // The serializer keeps the shape of arrays and plain objects.
     const rows = data as SnapshotRow[]
     frames.push(frameBytes({ event: 'snapshot', q, at: at.entry, part, isLast: part === parts - 1, shape: result.shape, rows, ...withMeta(meta) }))
@@ -23,7 +23,7 @@ export function snapshotFrames(q: QueryId, at: Place, result: Result, rowsPerFra
 }
 
 export function changeFrame(q: QueryId, at: Place, operations: readonly ResultOperation[]): Buffer {
-  const { data, meta } = serialize(operations)
+  const { data, meta } = serializeResult(operations)
   return frameBytes({ event: 'change', q, at: at.entry, ops: data as ResultOperation[], ...withMeta(meta) })
 }
 

@@ -3,8 +3,8 @@ import type { Model } from './data-model.ts'
 import { decodeValue } from './decode-value.ts'
 import type { StoredRow, StoredValue } from './stored-row.ts'
 
-/** Sixteen digits in a row: a number that a double may not hold. */
-const LONG_NUMBER = /\d{16}/
+/** Sixteen digits where a number begins: one that a double may not hold. Inside a text such digits mostly have no comma or colon before them. */
+const LONG_NUMBER = /[:,[]\s*-?\d{16}/
 
 /**
  * Reads a change event without losing digits: integers beyond 2^53 become bigint, where `JSON.parse` would round them.
