@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { serializeResult } from '../src/serialize-result.ts'
 
-const decimal: unknown = deserialize('1.5', { values: [['custom', 'Decimal']] } as never)
+const decimal: unknown = deserialize('1.5', { values: [['custom', 'Decimal']] })
 
 const special = fc.oneof(
   fc.date({ noInvalidDate: true }),
