@@ -46,6 +46,8 @@ export class Hub {
   readonly #abort = new AbortController()
   readonly #listeners: HubListener[] = []
   readonly #waiting = new Map<() => void, Lsn>()
+  /** Tells those who wait in {@link passed} that the end came first. */
+  readonly #unpassed = new Set<() => void>()
   #assembler: Assembler
   #epoch: number
   #era = 0
@@ -93,26 +95,30 @@ export class Hub {
   /**
    * Resolves when the log has passed a place, which it is helped to do on an idle database.
    *
-   * @throws {LiveError} `log_unavailable` when that takes longer than `databaseTimeoutMs`: the capture stands still
+   * @throws {LiveError} `log_unavailable` when that takes longer than `databaseTimeoutMs` (the capture stands still), or the hub is closed
    */
   passed(lsn: Lsn): Promise<void> {
     if (this.history.head.lsn >= lsn) return Promise.resolve()
     const { nudge, limits } = this.#options
     nudge()
     return new Promise((resolve, reject) => {
-      const giveUp = setTimeout(() => {
-        cancel()
-        reject(
-          new LiveError(
-            'log_unavailable',
-            `The change log has not reached ${formatLsn(lsn)} in ${limits.databaseTimeoutMs} ms. Is a capture running?`,
-          ),
-        )
-      }, limits.databaseTimeoutMs)
+      const giveUp = (why: string): void => {
+        done()
+        reject(new LiveError('log_unavailable', `The change log has not reached ${formatLsn(lsn)} ${why}`))
+      }
+      const onClosed = (): void => giveUp('before the edge was closed.')
+      const timer = setTimeout(() => giveUp(`in ${limits.databaseTimeoutMs} ms. Is a capture running?`), limits.databaseTimeoutMs)
       const cancel = this.whenPassed(lsn, () => {
-        clearTimeout(giveUp)
+        done()
         resolve()
       })
+      const done = (): void => {
+        clearTimeout(timer)
+        cancel()
+        this.#unpassed.delete(onClosed)
+      }
+      this.#unpassed.add(onClosed)
+      if (this.#abort.signal.aborted) onClosed()
     })
   }
 
@@ -135,6 +141,7 @@ export class Hub {
 
   async close(): Promise<void> {
     this.#abort.abort()
+    for (const onClosed of this.#unpassed) onClosed()
     await this.#following?.catch(() => {})
   }
 

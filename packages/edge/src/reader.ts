@@ -93,6 +93,8 @@ export class QueryReader implements Reader {
   }
 
   fail(error: LiveError): void {
+    // Nobody is there to be told what became of a question that was still on its way.
+    if (this.#state === 'closed') return
     const { context } = this.#host
     this.#leave()
     this.#state = 'failed'

@@ -110,6 +110,8 @@ export class RequeryQuery implements LiveQuery {
     if (!this.#readers.delete(reader) || this.#readers.size > 0) return
     clearTimeout(this.#timer)
     clearInterval(this.#clock)
+    // A question may be on its way still: what becomes of it starts nothing.
+    this.#step('deserted')
     this.#onDeserted()
   }
 

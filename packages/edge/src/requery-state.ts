@@ -5,10 +5,20 @@
  *                     │ └──answered, new causes──► waiting ──time──► asking
  *                     ├──too early (the answer had not seen its cause)──► waiting (longer each time)
  *                     └──failed──► waiting (longer each time) or, for good, failed
+ *   any ──deserted──► over: nobody is there to tell, so nothing is asked any more, whatever became of the last question
  */
 
-export type RequeryPhase = 'idle' | 'asking' | 'waiting' | 'failed'
-export type RequeryEvent = 'cause' | 'answered' | 'answered-stale' | 'too-early' | 'failed-for-now' | 'failed-for-good' | 'time' | 'wanted'
+export type RequeryPhase = 'idle' | 'asking' | 'waiting' | 'failed' | 'over'
+export type RequeryEvent =
+  | 'cause'
+  | 'answered'
+  | 'answered-stale'
+  | 'too-early'
+  | 'failed-for-now'
+  | 'failed-for-good'
+  | 'time'
+  | 'wanted'
+  | 'deserted'
 
 export interface RequeryState {
   phase: RequeryPhase
@@ -47,6 +57,7 @@ const backOff =
     ask: { afterMs: Math.min(mostMs, firstMs * 2 ** Math.min(attempts, 16)) },
   })
 const giveUp: Transition = ({ attempts }) => ({ state: { phase: 'failed', attempts } })
+const end: Transition = () => ({ state: { phase: 'over', attempts: 0 } })
 
 const EARLY = backOff(2, MAX_EARLY_PAUSE_MS)
 const FAILED = backOff(FIRST_FAILURE_PAUSE_MS, MAX_FAILURE_PAUSE_MS)
@@ -61,6 +72,7 @@ const TABLE: Record<RequeryPhase, Record<RequeryEvent, Transition>> = {
     'failed-for-now': stay,
     'failed-for-good': stay,
     time: stay,
+    deserted: end,
   },
   asking: {
     cause: stay,
@@ -71,6 +83,7 @@ const TABLE: Record<RequeryPhase, Record<RequeryEvent, Transition>> = {
     'failed-for-now': FAILED,
     'failed-for-good': giveUp,
     time: stay,
+    deserted: end,
   },
   waiting: {
     cause: stay,
@@ -81,6 +94,7 @@ const TABLE: Record<RequeryPhase, Record<RequeryEvent, Transition>> = {
     'failed-for-now': stay,
     'failed-for-good': giveUp,
     time: askNow,
+    deserted: end,
   },
   failed: {
     cause: stay,
@@ -91,6 +105,18 @@ const TABLE: Record<RequeryPhase, Record<RequeryEvent, Transition>> = {
     'failed-for-now': stay,
     'failed-for-good': stay,
     time: stay,
+    deserted: end,
+  },
+  over: {
+    cause: stay,
+    wanted: stay,
+    answered: stay,
+    'answered-stale': stay,
+    'too-early': stay,
+    'failed-for-now': stay,
+    'failed-for-good': stay,
+    time: stay,
+    deserted: stay,
   },
 }
 

@@ -14,7 +14,17 @@ const CONNECTION_EVENTS: ConnectionEvent[] = [
   'retire',
   'gone',
 ]
-const REQUERY_EVENTS: RequeryEvent[] = ['cause', 'answered', 'answered-stale', 'too-early', 'failed-for-now', 'failed-for-good', 'time', 'wanted']
+const REQUERY_EVENTS: RequeryEvent[] = [
+  'cause',
+  'answered',
+  'answered-stale',
+  'too-early',
+  'failed-for-now',
+  'failed-for-good',
+  'time',
+  'wanted',
+  'deserted',
+]
 
 describe('the life of a connection', () => {
   it('flows only when nothing stalls it and nobody doubts it', () => {
@@ -42,15 +52,18 @@ describe('the life of a connection', () => {
 })
 
 describe('asking again', () => {
-  it('never forgets a cause, and never asks twice at once', () => {
+  it('never forgets a cause, never asks twice at once, and asks nothing for nobody', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...REQUERY_EVENTS), { maxLength: 60 }), fc.nat(50), (events, sinceAskedMs) => {
         let state = FIRST_REQUERY_STATE
+        let isDeserted = false
         for (const event of events) {
-          // What only the question's end can bring comes only then.
+          isDeserted ||= event === 'deserted'
+          // What only the question's end can bring comes only then; who has been deserted may hear of it still.
           const isOfAsking = ['answered', 'answered-stale', 'too-early', 'failed-for-now', 'failed-for-good'].includes(event)
-          if (isOfAsking !== (state.phase === 'asking') || (event === 'time' && state.phase !== 'waiting')) continue
+          if (!isDeserted && (isOfAsking !== (state.phase === 'asking') || (event === 'time' && state.phase !== 'waiting'))) continue
           const step = nextRequeryStep(state, event, { trailingMs: 25, sinceAskedMs })
+          if (isDeserted) expect(step).toEqual({ state: { phase: 'over', attempts: 0 } })
           if (step.ask === 'now') expect(step.state.phase).toBe('asking')
           if (step.ask !== undefined && step.ask !== 'now') expect([step.state.phase, step.ask.afterMs > 0]).toEqual(['waiting', true])
           if (event === 'cause') expect(step.state.phase).not.toBe('idle')

@@ -1,0 +1,80 @@
+import { LIMITS, LiveError, type EntryId, type Lsn } from '@zenstack-live/protocol'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { ALL_GUARDS } from '../src/guards.ts'
+import type { DatabaseAnswer } from '../src/asker.ts'
+import type { EdgeContext } from '../src/edge-context.ts'
+import type { Reader } from '../src/live-query.ts'
+import { createMetrics } from '../src/metrics.ts'
+import { parsePgSnapshot } from '../src/pg-snapshot.ts'
+import type { PlannedQuery } from '../src/plan-query.ts'
+import { RequeryQuery } from '../src/requery-query.ts'
+import type { Transaction } from '../src/transaction.ts'
+
+const HEAD = { entry: '1-1' as EntryId, lsn: 1n as Lsn }
+const COUNTED: DatabaseAnswer = { value: 7, snapshot: parsePgSnapshot('10:10:'), horizon: 1n as Lsn }
+
+describe('a query that is asked again', () => {
+  beforeEach(() => void vi.useFakeTimers())
+  afterEach(() => void vi.useRealTimers())
+
+  it('is asked until the database answers again', async () => {
+    const { query, questions } = await opened()
+    query.onTransaction(change(10), [], false)
+    await vi.advanceTimersByTimeAsync(LIMITS.requeryTrailingMs)
+    questions.at(-1)?.reject(new LiveError('database_unavailable', 'It went away.'))
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(questions).toHaveLength(3)
+  })
+
+  it('is asked no more when its last reader left while a question was on its way, whatever becomes of that', async () => {
+    const { query, reader, questions, onDeserted } = await opened()
+    query.onTransaction(change(10), [], false)
+    await vi.advanceTimersByTimeAsync(LIMITS.requeryTrailingMs)
+    query.leave(reader)
+    expect(onDeserted).toHaveBeenCalledOnce()
+    questions.at(-1)?.reject(new LiveError('database_unavailable', 'The pool was closed.'))
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect([questions.length, vi.getTimerCount()]).toEqual([2, 0])
+  })
+})
+
+/** A count with one reader, who has the first answer. */
+async function opened() {
+  const questions: PromiseWithResolvers<DatabaseAnswer>[] = []
+  const onDeserted = vi.fn()
+  const hub = { era: 0, history: { head: HEAD, firstUnseen: () => undefined, after: () => [] } }
+  // Only what it uses.
+  const context = {
+    hub,
+    limits: LIMITS,
+    metrics: createMetrics(),
+    guards: ALL_GUARDS,
+    ask() {
+      const question = Promise.withResolvers<DatabaseAnswer>()
+      questions.push(question)
+      return question.promise
+    },
+  } as unknown as EdgeContext
+  const planned = { q: 'q', shape: 'value', tables: new Set(['public.Note']), readsNow: false } as unknown as PlannedQuery
+  const query = new RequeryQuery({ context, planned, client: {} as never, onDeserted })
+  const reader: Reader = {
+    q: planned.q,
+    isFlowing: false,
+    seen: undefined,
+    version: undefined,
+    push: () => {},
+    ready: () => {},
+    wait: () => {},
+    reset: () => {},
+    fail: () => {},
+  }
+  query.open(reader)
+  questions[0]?.resolve(COUNTED)
+  await vi.advanceTimersByTimeAsync(0)
+  return { query, reader, questions, onDeserted }
+}
+
+function change(xid: number): Transaction {
+  const [tables, unknown] = [new Set(['public.Note']), new Map<string, never>()]
+  return { place: { entry: '2-1' as EntryId, lsn: 2n as Lsn }, before: HEAD, xid, tables, unknown, effects: [], bytes: 0, committedAtMs: 0 }
+}
