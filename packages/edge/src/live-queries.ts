@@ -1,4 +1,4 @@
-import { createInterestIndex, type Interest, type KeySetSpec, type Registration } from '@zenstack-live/access'
+import { createInterestIndex, interestOfQuery, type Interest, type KeySetSpec, type Registration } from '@zenstack-live/access'
 import { tableKey, type Model } from '@zenstack-live/model'
 import type { ResetReason } from '@zenstack-live/protocol'
 import type { ChangesPlan } from './changes-plan.ts'
@@ -16,9 +16,9 @@ import { RequeryQuery } from './requery-query.ts'
 import type { RowEffect, Transaction } from './transaction.ts'
 
 interface HeldKeySet {
-  key: string
-  holder: KeySetHolder
-  queries: Set<LiveQuery>
+  readonly key: string
+  readonly holder: KeySetHolder
+  readonly queries: Set<LiveQuery>
 }
 
 /** All live queries of this process: equal questions of equal identities are one. */
@@ -31,8 +31,10 @@ export class LiveQueries {
   /** Where memory decides: queries by the values of the rows they can concern. */
   readonly #interests = createInterestIndex<LiveQuery>()
   readonly #registrations = new Map<LiveQuery, Registration<LiveQuery>>()
-  readonly #keySets = new Map<string, HeldKeySet>()
+  readonly #keySets = new Map<string, Registration<HeldKeySet>>()
   readonly #keySetsByTable = new Map<string, Set<HeldKeySet>>()
+  /** Key sets by the values of the rows that make them: one person's membership concerns nobody else's set. */
+  readonly #memberships = createInterestIndex<HeldKeySet>()
 
   constructor(context: EdgeContext) {
     this.#context = context
@@ -72,7 +74,7 @@ export class LiveQueries {
   }
 
   onReset(reason: ResetReason): void {
-    for (const { holder } of this.#keySets.values()) holder.forget()
+    for (const { item } of this.#keySets.values()) item.holder.forget()
     for (const query of this.#byKey.values()) query.onReset(reason)
   }
 
@@ -114,8 +116,11 @@ export class LiveQueries {
 
   #hold(spec: KeySetSpec, identity: Identity): HeldKeySet {
     const key = `${identity.key} ${spec.id}`
-    const held = this.#keySets.get(key) ?? { key, holder: new KeySetHolder(this.#context, spec, identity), queries: new Set() }
-    this.#keySets.set(key, held)
+    const known = this.#keySets.get(key)
+    if (known !== undefined) return known.item
+    const interest = interestOfQuery(this.#context.data, { model: spec.model.name, where: spec.where(identity.auth), isPolicyOn: false })
+    const held: HeldKeySet = { key, holder: new KeySetHolder(this.#context, spec, identity), queries: new Set() }
+    this.#keySets.set(key, this.#memberships.add(spec.model, interest, held))
     addTo(this.#keySetsByTable, tableKey(spec.model.table), held)
     return held
   }
@@ -123,16 +128,25 @@ export class LiveQueries {
   #release(held: HeldKeySet, query: LiveQuery): void {
     held.queries.delete(query)
     if (held.queries.size > 0) return
+    const registration = this.#keySets.get(held.key)
+    if (registration !== undefined) this.#memberships.remove(registration)
     this.#keySets.delete(held.key)
     removeFrom(this.#keySetsByTable, tableKey(held.holder.spec.model.table), held)
   }
 
+  /** @returns the queries whose key sets are others now */
   #takeKeySets(transaction: Transaction): ReadonlySet<LiveQuery> {
-    const changed = new Set<LiveQuery>()
+    const concerned = new Set<HeldKeySet>()
     for (const table of transaction.tables) {
-      for (const { holder, queries } of this.#keySetsByTable.get(table) ?? []) {
-        if (holder.take(transaction)) for (const query of queries) changed.add(query)
-      }
+      const held = this.#keySetsByTable.get(table)
+      if (held === undefined) continue
+      if (transaction.unknown.has(table)) for (const each of held) concerned.add(each)
+      else for (const { model, before, after } of transaction.effects) this.#memberships.match(model, before, after, (each) => concerned.add(each))
+    }
+    this.#context.metrics.keySetsConcerned += concerned.size
+    const changed = new Set<LiveQuery>()
+    for (const { holder, queries } of concerned) {
+      if (holder.take(transaction)) for (const query of queries) changed.add(query)
     }
     return changed
   }

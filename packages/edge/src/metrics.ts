@@ -16,6 +16,8 @@ export interface Metrics {
   transactions: number
   /** Queries that the index, or a table's name, found to be concerned by a transaction. */
   queriesConcerned: number
+  /** Sets of an identity's memberships that a transaction was found to concern. */
+  keySetsConcerned: number
   rowsDecided: number
   framesShared: number
   framesSent: number
@@ -54,6 +56,7 @@ export function createMetrics(): Metrics {
     requeryReasons: {},
     transactions: 0,
     queriesConcerned: 0,
+    keySetsConcerned: 0,
     rowsDecided: 0,
     framesShared: 0,
     framesSent: 0,

@@ -32,6 +32,9 @@ export function prometheusText(metrics: Metrics, readers: readonly ReaderDistanc
   add('counter', 'requery_reasons_total', 'Why queries are asked again instead of decided in memory.', by('reason', metrics.requeryReasons))
   add('counter', 'transactions_total', 'Transactions read from the log.', [[metrics.transactions]])
   add('counter', 'queries_concerned_total', 'Queries found by the index to be concerned by a transaction.', [[metrics.queriesConcerned]])
+  add('counter', 'key_sets_concerned_total', "Sets of somebody's memberships found by the index to be concerned by a transaction.", [
+    [metrics.keySetsConcerned],
+  ])
   add('counter', 'rows_decided_total', 'Changes of rows judged in memory.', [[metrics.rowsDecided]])
   add('counter', 'requeries_total', 'Queries asked again.', [[metrics.requeries]])
   add('counter', 'requeries_too_early_total', 'Answers thrown away because they had not seen their cause.', [[metrics.requeriesTooEarly]])

@@ -45,6 +45,20 @@ describe('what a change costs', () => {
     expect(rowsDecided - before.rowsDecided).toBe(4)
     expect(databaseQueries - before.databaseQueries).toBe(0)
   })
+
+  it('is one set of memberships where one person joins, not everybody who is a member of something', async () => {
+    const tasks = wire('Task', 'findMany')
+    const people = ['ann', 'bob', 'cay']
+    const watching = await Promise.all(people.map((user) => openStream({ base: running.base, user, queries: [tasks] })))
+    streams.push(...watching)
+    await Promise.all(watching.map((stream) => stream.until(() => stream.query(tasks.q).isReady, 'ready', 30_000)))
+    const [, , ofCay] = watching
+    const before = running.edge.metrics().keySetsConcerned
+    await workspace.db.task.create({ data: { id: 'g9', spaceId: 'garden', title: 'Dig', ownerId: 'ann' } })
+    await workspace.db.member.create({ data: { spaceId: 'garden', userId: 'cay' } })
+    await ofCay?.until(() => ofCay.text.includes('Dig'), 'the task', 30_000)
+    expect(running.edge.metrics().keySetsConcerned - before).toBe(1)
+  })
 })
 
 function isAbout(frame: TestStream['frames'][number], q: string, op: string): boolean {
