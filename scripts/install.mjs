@@ -1,16 +1,15 @@
 // Plain JavaScript that any Node from 18 on can run: it brings everything else.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { inTurn } from './in-turn.mjs'
 
 const PNPM = 'pnpm@12'
-const LOCK_STALE_MS = 10 * 60_000
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const stamp = join(root, 'node_modules', '.installed-lockfile')
-const lock = join(root, '.cache', 'install.lock')
 
 /** Installs the workspace's packages, unless lockfile and settings are those they were installed from. Two at once take turns. */
 export async function install() {
@@ -19,9 +18,7 @@ export async function install() {
   const wanted = hash.digest('hex')
   const isInstalled = () => existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted
   if (isInstalled()) return
-  mkdirSync(dirname(lock), { recursive: true })
-  await takeLock()
-  try {
+  await inTurn(join(root, '.cache', 'install.lock'), () => {
     if (isInstalled()) return
     console.log('Installing packages (the first time takes a minute) …')
     const result = spawnSync('npx', ['-y', PNPM, 'install', '--frozen-lockfile'], {
@@ -37,26 +34,10 @@ export async function install() {
       )
     }
     writeFileSync(stamp, wanted)
-  } finally {
-    rmSync(lock, { recursive: true, force: true })
-  }
+  })
 }
 
 /** Node 24 from the npm package `node`: the one that runs everything from here on. */
 export function projectNode() {
   return join(root, 'node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node')
-}
-
-async function takeLock() {
-  for (;;) {
-    try {
-      mkdirSync(lock)
-      return
-    } catch (error) {
-      if (error.code !== 'EEXIST') throw error
-      const age = Date.now() - (statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now())
-      if (age > LOCK_STALE_MS) rmSync(lock, { recursive: true, force: true })
-      await new Promise((resolve) => setTimeout(resolve, 200))
-    }
-  }
 }

@@ -11,6 +11,8 @@ const GROUPS = [...VITEST_GROUPS, 'e2e']
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const reports = join(root, '.cache', `test-reports-${process.pid}`)
+/** Playwright empties its folder when it begins: two runs at once need one each. What is left in it is of tests that failed. */
+const traces = join(root, 'test-results', String(process.pid))
 const wanted = process.argv.slice(2)
 
 const unknown = wanted.filter((group) => !GROUPS.includes(group))
@@ -26,6 +28,7 @@ for (const group of GROUPS.filter((name) => wanted.length === 0 || wanted.includ
   counts = addCounts(counts, group === 'e2e' ? await runEndToEnd() : await runVitest(group))
 }
 rmSync(reports, { recursive: true, force: true })
+if (counts.failed === 0) rmSync(traces, { recursive: true, force: true })
 if (counts.skipped.length > 0) say(`\nNot run:\n${counts.skipped.map((title) => `  ${title}`).join('\n')}`)
 say(`\n${summaryLine(counts)}`)
 process.exit(counts.failed === 0 ? 0 : 1)
@@ -54,7 +57,7 @@ async function runEndToEnd(): Promise<Counts> {
   if (browser.path === undefined) return { ...NO_COUNTS, skipped: [`every browser test: ${browser.cure}`] }
   say(`Browser: ${browser.path} (${browser.origin})`)
   const report = join(reports, 'e2e.json')
-  const code = await run('playwright', ['test', '--reporter=list,json'], {
+  const code = await run('playwright', ['test', '--reporter=list,json', `--output=${traces}`], {
     CHROMIUM_PATH: browser.path,
     PLAYWRIGHT_JSON_OUTPUT_NAME: report,
     // Playwright loads the specs by itself: it has to find unbuilt packages too.

@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { inTurn } from '../in-turn.mjs'
 
 const execute = promisify(execFile)
 
@@ -22,7 +23,8 @@ export async function run(command: string, args: readonly string[], cwd: string,
 
 /** Builds and packs every package that users can install; gives each one's tarball by name. */
 export async function packAll(into: string): Promise<Record<string, string>> {
-  await run('tsc', ['-b', 'tsconfig.build.json'], root)
+  // Two test runs at once would pack what the other is writing.
+  await inTurn(join(root, '.cache', 'build.lock'), () => run('tsc', ['-b', 'tsconfig.build.json'], root))
   mkdirSync(into, { recursive: true })
   const tarballs: Record<string, string> = {}
   for (const folder of readdirSync(join(root, 'packages')).map((name) => join(root, 'packages', name))) {
