@@ -5,7 +5,7 @@ import type { DecisionContext } from './decision-context.ts'
 import type { KeySetSpec } from './key-set.ts'
 import { modelFactsOf } from './model-facts.ts'
 import { maskRow, modelPolicyOf, NO_POLICY, type FieldPolicy, type ModelPolicy } from './model-policy.ts'
-import { createPlanNotes, type PlanNotes } from './plan-notes.ts'
+import { createPlanNotes, mayFail, type PlanNotes } from './plan-notes.ts'
 import { isUndecidable } from './policy/policy-scope.ts'
 import { and } from './truth.ts'
 import { compileWhere } from './where/compile-where.ts'
@@ -59,6 +59,8 @@ export function compileRowPlan(data: DataModel, options: RowPlanOptions): RowPla
   const notes = createPlanNotes()
   const facts = modelFactsOf(data, model)
   for (const reason of facts.reasons) notes.reasons.add(reason)
+  // Other encodings order texts by bytes of their own, and refuse parameters that they have no bytes for.
+  if (data.catalog.encoding !== 'UTF8') mayFail(notes, `model: the database's encoding is ${data.catalog.encoding}`)
   // ZenStack maps the members of such a list one by one wherever fields have policies, and Postgres takes none of them for an array.
   if (facts.hasMappedList && policy.fields.length > 0) notes.mayFail = true
   const where = compileWhere({ data, model, notes }, options.where)

@@ -29,7 +29,7 @@ interface Term {
  */
 export function compileSort(data: DataModel, modelName: string, orderBy: unknown): SortPlan | 'ask-database' {
   const model = data.models.get(modelName)
-  if (model === undefined) return 'ask-database'
+  if (model === undefined || data.catalog.encoding !== 'UTF8') return 'ask-database'
   const given = (Array.isArray(orderBy) ? (orderBy as unknown[]) : orderBy === undefined || orderBy === null ? [] : [orderBy]).flatMap((each) =>
     Object.entries(each as object).filter(([, value]) => Boolean(value)),
   )

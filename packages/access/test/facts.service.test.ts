@@ -1,7 +1,7 @@
 import { compileRowPlan, KeySet } from '@zenstack-live/access'
 import type { DataModel } from '@zenstack-live/model'
 import { createDatabase } from '@zenstack-live/testing'
-import { loadSchema, openOracle, rowsOf, type Oracle } from '@zenstack-live/testing/oracle'
+import { loadSchema, openOracle, rowsOf, type Client, type Oracle } from '@zenstack-live/testing/oracle'
 import type { RawRow } from '@zenstack-live/protocol'
 import type { SchemaDef } from '@zenstackhq/schema'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
@@ -11,6 +11,8 @@ type Finder = Record<string, { findMany(args: unknown): Promise<{ id: number }[]
 
 let oracle: Oracle
 let schema: SchemaDef
+/** One for all: ZenStack makes its validators anew for every client. */
+let zenstack: Client
 let data: DataModel
 let changes: RawRow[]
 
@@ -30,7 +32,7 @@ function zmodel(): string {
 }
 
 async function fromZenStack(model: string, where: unknown, reader: Reader): Promise<Answer> {
-  const client = oracle.client(schema).$setAuth(READERS[reader] ?? undefined) as unknown as Finder
+  const client = zenstack.$setAuth(READERS[reader] ?? undefined) as unknown as Finder
   try {
     return ((await client[model]?.findMany({ where, select: { id: true }, orderBy: { id: 'asc' } })) ?? []).map(({ id }) => id)
   } catch {
@@ -88,6 +90,7 @@ beforeAll(async () => {
   await oracle.insert('fact', FACT_COLUMNS, FACT_ROWS)
   changes = (await oracle.capture())('public.fact')
   data = await oracle.dataModel(schema)
+  zenstack = oracle.client(schema)
 }, 120_000)
 
 afterAll(() => oracle.close())
@@ -117,7 +120,7 @@ describe('a policy in ZenStack, and in memory', () => {
     const model = `Fact${POLICY_FACTS.findIndex(([, policy]) => policy.includes('space.members?')) + 1}`
     const [spec] = compileRowPlan(data, { model, isPolicyOn: true }).keySets
     if (spec === undefined) throw new Error('The plan has no set of keys.')
-    const bare = oracle.client(schema).$unuseAll() as unknown as Record<string, { findMany(args: unknown): Promise<Record<string, unknown>[]> }>
+    const bare = zenstack.$unuseAll() as unknown as Record<string, { findMany(args: unknown): Promise<Record<string, unknown>[]> }>
     for (const reader of ['nobody', 'ann', 'bob'] as const) {
       const select = Object.fromEntries(spec.selectFields.map((field) => [field, true]))
       const records = (await bare['Member']?.findMany({ where: spec.where(READERS[reader]), select })) ?? []

@@ -1,7 +1,7 @@
 import { compileRowPlan } from '@zenstack-live/access'
 import { presentRow, type DataModel } from '@zenstack-live/model'
 import { createDatabase } from '@zenstack-live/testing'
-import { loadSchema, openOracle, rowsOf, type Oracle } from '@zenstack-live/testing/oracle'
+import { loadSchema, openOracle, rowsOf, type Client, type Oracle } from '@zenstack-live/testing/oracle'
 import type { RawRow } from '@zenstack-live/protocol'
 import { AnyNull, DbNull, JsonNull, ZenStackClient } from '@zenstackhq/orm'
 import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
@@ -11,7 +11,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 
 const ZMODEL = `
-type Address { city String? zip Int? tags String[] }
+type Address { city String? zip Int? path String? tags String[] }
 model User { id Int @id level Int? salary Int? @allow('read', auth().id == 1) notes Note[] @@auth @@allow('read', id < 3) }
 model Kid { id Int @id n Int? isHidden Boolean noteId Int? note Note? @relation(fields: [noteId], references: [id]) @@allow('read', !isHidden) }
 model Label { id Int @id isHidden Boolean notes Note[] @@allow('read', !isHidden) }
@@ -41,23 +41,25 @@ model Note {
 
 const NAMES = 'id s ci pad f r d big at clock js ad ads tags decs secret ownerId'.split(' ')
 const ROWS: readonly (readonly (string | null)[])[] = [
-  '1|é|Hello|ab|0.30000000000000004|3.3|NaN|9007199254740993|2024-05-05 10:00:00|10:30:00|[{"a":1,"b":2}]|{"city":"Paris","tags":["a"]}|[{"city":"a"}]|{a}|{1.5}|x|1',
+  '1|é|Hello|ab|0.30000000000000004|3.3|NaN|9007199254740993|2024-05-05 10:00:00|10:30:00|[{"a":1,"b":2}]|{"city":"Paris","tags":["a"],"path":"x"}|[{"city":"a"}]|{a}|{1.5}|x|1',
   '2|e\u0301|hello||NaN|NaN|1|9007199254740992|||{"0":"zero"}|{"city":null}||{b,NULL}|{}||2',
   '3|ΑΣ|||Infinity|0.1|Infinity|1|||null|||{}|||3',
   '4|||||||||||||||| ',
-  '5|\u{1F600}||||||||| "aBc"|{"city":"Rome"}|||||',
+  '5|\u{1F600}||||1.0000001||||| "aBc"|{"city":"Rome"}|||||',
   '6|\u0130|||||||||||||||',
 ].map((line) => line.split('|').map((cell) => (cell.trim() === '' ? null : cell)))
 
 let oracle: Oracle
 let schema: SchemaDef
+/** One for all: ZenStack makes its validators anew for every client. */
+let zenstack: Client
 let data: DataModel
 let raw: RawRow[]
 
 type Finder = Record<string, { findMany(args: unknown): Promise<Record<string, unknown>[]> }>
 
 async function fromZenStack(where: unknown, userId: number): Promise<number[] | 'error'> {
-  const client = oracle.client(schema).$setAuth({ id: userId }) as unknown as Finder
+  const client = zenstack.$setAuth({ id: userId }) as unknown as Finder
   try {
     return ((await client['Note']?.findMany({ where, select: { id: true }, orderBy: { id: 'asc' } })) ?? []).map((record) => Number(record['id']))
   } catch {
@@ -90,6 +92,7 @@ beforeAll(async () => {
   await oracle.pool.query('INSERT INTO "_LabelToNote" VALUES (1, 1), (2, 2)')
   raw = (await oracle.capture())('public.Note')
   data = await oracle.dataModel(schema)
+  zenstack = oracle.client(schema)
 }, 120_000)
 
 afterAll(() => oracle.close())
@@ -128,6 +131,7 @@ describe('values of columns, as ZenStack compares them and memory does', () => {
     ['a list with a NULL item equals nothing', { tags: { equals: ['b'] } }, []],
     ['isEmpty of numeric lists is true of those that are not', { decs: { isEmpty: true } }, [1]],
     ['an omitted field is filtered by all the same', { secret: 'x' }, [1]],
+    ['within typed JSON what stands for operators of JSON is a name of a member', { ad: { is: { path: 'x' } } }, [1]],
   ])('%s', async (_fact, where, answer) => {
     expect(await fromZenStack(where, 1)).toEqual(answer)
     expect(fromMemory(where, 1)).toEqual({ yes: answer, asked: 0 })
@@ -139,6 +143,10 @@ describe('what memory leaves to ZenStack', () => {
     ['citext ignores case in the database', { ci: 'HELLO' }, [1, 2]],
     ['a list within typed JSON fails', { ad: { tags: { has: 'a' } } }, 'error'],
     ['a JSON filter of nothing fails', { js: {} }, 'error'],
+    ['a JSON filter of undefined is one of nothing', { js: { equals: undefined } }, 'error'],
+    ['... but within a list it is no condition', { AND: [{ js: { equals: undefined } }] }, [1, 2, 3, 4, 5, 6]],
+    ['within typed JSON there are no operators of JSON', { ad: { is: { equals: 1 } } }, 'error'],
+    ['a real is equal to what the text of the parameter is rounded to: the middle of two singles may go either way', { r: 1 + 2 ** -24 }, [5]],
     ['a path may hold filters of its own', { js: { path: '$[*] ? (@.a == 1).b', equals: 2 } }, [1]],
     ['a to-one relation finds what the related row answers', { owner: { level: 1 } }, [1]],
     ['a related row that the reader may not see is not there', { owner: { level: 3 } }, []],
@@ -173,7 +181,7 @@ describe('what memory leaves to ZenStack', () => {
 
 describe('a record', () => {
   it('shows NULL lists as empty, both nulls of JSON as null, times on the first day, timestamps in UTC, and no omitted field', async () => {
-    const client = oracle.client(schema).$setAuth({ id: 1 }) as unknown as Finder
+    const client = zenstack.$setAuth({ id: 1 }) as unknown as Finder
     const records = (await client['Note']?.findMany({ orderBy: { id: 'asc' } })) ?? []
     expect(records[0]).toMatchObject({
       at: new Date('2024-05-05T10:00:00Z'),

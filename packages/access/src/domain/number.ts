@@ -54,6 +54,9 @@ export const SINGLES: Domain<number> = {
   ofInput(input) {
     if (typeof input !== 'number') return undefined
     const single = Math.fround(input)
+    // Postgres rounds the number's text, which may lie on one side of the middle between two singles where the double is the middle itself.
+    const mirrored = 2 * input - single
+    if (input !== single && Math.fround(mirrored) === mirrored) return undefined
     return Number.isFinite(input) && (!Number.isFinite(single) || (single === 0 && input !== 0)) ? undefined : single
   },
   ofStored: (stored) => Math.fround(stored as number),

@@ -3,6 +3,7 @@ import type { Field, StoredScalar, StoredValue } from '@zenstack-live/model'
 import type { Condition } from '../condition.ts'
 import { mayFail } from '../plan-notes.ts'
 import { columnKind, type ColumnKind } from './column-kind.ts'
+import { fitsList } from './fits-list.ts'
 import { compileOperand, type ColumnOperand, type Operand } from './operand.ts'
 import { leaveToDatabase, type PolicyContext, type PolicyScope } from './policy-scope.ts'
 import type { StoredRow } from '@zenstack-live/model'
@@ -121,8 +122,6 @@ function manyItems(scope: PolicyScope, field: Field, element: ColumnKind, search
 /** A literal that the cast to the array's type would round is left to Postgres. */
 function exactly(field: Field, element: ColumnKind, item: unknown): unknown {
   if (typeof item === 'object' || item === undefined) return leaveToDatabase()
-  const isWhole = field.columnType === 'int4' || field.columnType === 'int8'
-  if (isWhole && typeof item === 'number' && !Number.isSafeInteger(item)) return leaveToDatabase()
-  if (field.columnType === 'int4' && typeof item === 'number' && isBeyondInt4(BigInt(item))) return leaveToDatabase()
+  if ((typeof item === 'number' || typeof item === 'bigint') && !fitsList(field.type, item)) return leaveToDatabase()
   return element.ofSent(item as string | number | bigint | boolean)
 }

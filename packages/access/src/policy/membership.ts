@@ -3,6 +3,7 @@ import type { Condition } from '../condition.ts'
 import { askDatabase, mayFail } from '../plan-notes.ts'
 import type { Truth } from '../truth.ts'
 import { columnKind, compareExactly, textKind, type ColumnKind } from './column-kind.ts'
+import { fitsList } from './fits-list.ts'
 import type { ColumnOperand, Operand, ValueOperand } from './operand.ts'
 import { leaveToDatabase, type PolicyContext, type PolicyScope } from './policy-scope.ts'
 import type { Sent } from './sent-value.ts'
@@ -80,8 +81,7 @@ function besideNumbers(kind: ColumnKind, type: string): ColumnKind {
     ofSent(sent) {
       if (typeof sent === 'boolean') return leaveToDatabase()
       const number = typeof sent === 'string' ? Number(sent) : sent
-      if (type === 'Int' && !(typeof number === 'number' && Number.isInteger(number) && Math.abs(number) < 2 ** 31)) return leaveToDatabase()
-      if (type === 'BigInt' && !(typeof number === 'bigint' || Number.isSafeInteger(number))) return leaveToDatabase()
+      if (!fitsList(type, number)) return leaveToDatabase()
       return isFloat ? Number(number) : kind.ofSent(sent)
     },
     compare: isFloat ? (a, b) => (Number(a) === Number(b) ? 0 : Number.isNaN(Number(a)) && Number.isNaN(Number(b)) ? 0 : 1) : kind.compare,
@@ -101,7 +101,9 @@ function valueInValues(scope: PolicyScope, value: ValueOperand, values: ValueOpe
     if (typeof sent === 'object') return leaveToDatabase()
     for (const item of list) if (item !== null && typeof item !== typeof sent) return leaveToDatabase()
     if (isText !== (typeof sent === 'string')) return leaveToDatabase()
-    if (values.type === 'Int' && [sent, ...list].some((item) => typeof item === 'number' && !Number.isInteger(item))) return leaveToDatabase()
+    // The value beside the list is a literal of its own type.
+    if (values.type === 'Int' && typeof sent === 'number' && !Number.isInteger(sent)) return leaveToDatabase()
+    if (isNumber && !list.every((item) => item === null || fitsList(values.type, item as number | bigint))) return leaveToDatabase()
     return anyEqual(list, false, (item) =>
       typeof sent === 'number' || typeof sent === 'bigint' ? compareExactly(sent, item as number) === 0 : item === sent,
     )

@@ -13,7 +13,7 @@ export interface FilterScope {
   readonly field: Field
   readonly schema: SchemaDef
   readonly notes: PlanNotes
-  /** What text has that comes out of casts. */
+  /** What parameters have, and text that comes out of casts. */
   readonly defaultCollation: Collation | undefined
 }
 

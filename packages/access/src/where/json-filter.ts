@@ -1,6 +1,6 @@
 import { AnyNullClass, DbNullClass, JsonNullClass } from '@zenstackhq/orm'
 import type { Field, StoredJson, StoredRow } from '@zenstack-live/model'
-import { allOf, FALSE, notOf, TRUE, type Condition } from '../condition.ts'
+import { allOf, notOf, TRUE, type Condition } from '../condition.ts'
 import { lowerCaseOf } from '../domain/lower-case.ts'
 import { textInput } from '../domain/text.ts'
 import { jsonInput } from '../json/json-input.ts'
@@ -52,6 +52,8 @@ export function sourceOf(field: Field): JsonSource {
 /** The operators of a JSON filter over what a path finds. */
 export function compilePlainJson(scope: JsonScope, source: JsonSource, payload: unknown): Condition {
   if (!isJsonObject(payload) || !JSON_KEYS.some((key) => key in payload)) return mayFail(scope.notes, `where: not a JSON filter of "${scope.name}"`)
+  // ZenStack drops what is `undefined` outside of lists, and within them takes it for no condition.
+  if (Object.values(payload).includes(undefined)) return mayFail(scope.notes, `where: undefined in a JSON filter of "${scope.name}"`)
   const path = payload['path']
   const place = path === undefined || path === '' ? undefined : typeof path === 'string' ? parseJsonPath(path) : undefined
   if (place === undefined && path !== undefined && path !== '') return mayFail(scope.notes, `where: a path of jsonpath's own in "${scope.name}"`)
@@ -75,8 +77,7 @@ function compileOperator(scope: JsonScope, source: JsonSource, operator: string,
     case 'equals':
       return compileEquals(scope, source, value)
     case 'not':
-      // An absent operand is no condition, and its negation is none that a row could meet.
-      return value === undefined ? FALSE : notOf(compileEquals(scope, source, value))
+      return notOf(compileEquals(scope, source, value))
     case 'string_contains':
     case 'string_starts_with':
     case 'string_ends_with':
@@ -98,7 +99,6 @@ function over(source: JsonSource, test: (value: unknown) => Truth): Condition {
 }
 
 export function compileEquals(scope: JsonScope, source: JsonSource, value: unknown): Condition {
-  if (value === undefined) return TRUE
   if (value === null || value instanceof DbNullClass) return overNull(source, true, false)
   // Spelled out by ZenStack so that it is never NULL.
   if (value instanceof JsonNullClass) return overNull(source, false, true)

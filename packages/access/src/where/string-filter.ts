@@ -34,19 +34,19 @@ export function compileStringFilter(scope: FilterScope, payload: unknown): Condi
   return allOf(conditions)
 }
 
-/** Both sides through `lower()`; a `char(n)` loses its blanks on the way. */
+/** Both sides through `lower()`, each with the letters of its own collation; a `char(n)` loses its blanks on the way. */
 function insensitive(scope: FilterScope, domain: Domain): Domain<string> | undefined {
   const { collation, columnType } = scope.field
-  const lower = lowerCaseOf(collation)
+  const [lower, lowerInput] = [lowerCaseOf(collation), lowerCaseOf(scope.defaultCollation)]
   const plain = plainText(collation)
-  if (lower === undefined || plain === undefined || columnType === 'uuid') return undefined
+  if (lower === undefined || lowerInput === undefined || plain === undefined || columnType === 'uuid') return undefined
   const isPadded = columnType === 'bpchar'
   return {
     ...(domain.compare === undefined || plain.compare === undefined ? {} : { compare: plain.compare }),
     equals: (a, b) => a === b,
     ofInput(input) {
       const text = textInput(input)
-      return text === undefined ? undefined : lower(text)
+      return text === undefined ? undefined : lowerInput(text)
     },
     // String columns hold strings.
     ofStored: (stored) => lower(isPadded ? (withoutBlanks(stored as string) ?? '') : (stored as string)),

@@ -17,8 +17,11 @@ export function compileTypedJsonFilter(scope: FilterScope, payload: unknown): Co
   const { field, notes } = scope
   if (field.columnType !== 'jsonb' || field.typeDef === undefined) return mayFail(notes, `where: a filter on a column of type ${field.columnType}`)
   const json = jsonScopeOf(scope)
-  if (isNullMarker(payload)) return compileEquals(json, sourceOf(field), payload)
-  return compileTyped({ ...json, schema: scope.schema, filter: scope }, sourceOf(field), field.typeDef, payload)
+  const source = sourceOf(field)
+  if (isNullMarker(payload)) return compileEquals(json, source, payload)
+  // Only the whole field is asked as plain JSON; further in, these are names of members like others.
+  if (isFilterObject(payload) && JSON_KEYS.some((key) => key in payload)) return compilePlainJson(json, source, payload)
+  return compileTyped({ ...json, schema: scope.schema, filter: scope }, source, field.typeDef, payload)
 }
 
 interface TypedScope extends JsonScope {
@@ -29,7 +32,6 @@ interface TypedScope extends JsonScope {
 function compileTyped(scope: TypedScope, source: JsonSource, typeDef: string, payload: unknown): Condition {
   if (payload === null) return compileJsonNull(source)
   if (!isFilterObject(payload)) return mayFail(scope.notes, `where: not a filter of "${typeDef}"`)
-  if (JSON_KEYS.some((key) => key in payload)) return compilePlainJson(scope, source, payload)
   if ('is' in payload || 'isNot' in payload) {
     const { is, isNot } = payload
     const conditions: Condition[] = []

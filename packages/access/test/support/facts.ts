@@ -14,6 +14,7 @@ export const READERS = {
   },
   bob: { id: 2, email: null, names: null, orgs: [], level: null },
   eve: { id: 3, kind: 'K1', orgs: [{ id: 5, note: null }] },
+  max: { id: 4, nums: [2 ** 31], bigs: [2n ** 63n] },
 } as const
 export type Reader = keyof typeof READERS
 
@@ -22,7 +23,7 @@ enum Kind { K1 @map('k_one') K2 }
 enum Role { ADMIN USER }
 type Address { city String? zip Int? }
 model Org { id Int @id role String? note String? at DateTime? big BigInt? userId Int? user User? @relation(fields: [userId], references: [id]) }
-model User { id Int @id email String? level Int? names String[] since DateTime? kind Kind? orgs Org[] $USER @@auth @@allow('read', id == 1) @@map('fact_user') }
+model User { id Int @id email String? level Int? names String[] nums Int[] bigs BigInt[] since DateTime? kind Kind? orgs Org[] $USER @@auth @@allow('read', id == 1) @@map('fact_user') }
 model Space { id Int @id code Int? @allow('read', false) members Member[] $SPACE @@allow('read', id == 1 || code == 7) @@map('fact_space') }
 model Member { id Int @id userId Int? spaceId Int space Space @relation(fields: [spaceId], references: [id]) @@map('fact_member') }
 `
@@ -263,5 +264,7 @@ export const POLICY_FACTS: readonly (readonly [fact: string, policy: string, ans
     ['one of several allows is enough', "@@allow('read', i == 1) @@allow('read', i == 2)", { ann: [1, 2] }],
     ['all covers reading', "@@allow('all', i == 1)", { ann: [1] }],
     ['rules for other operations do not matter', "@@allow('update', true)", { ann: [] }],
+    ['a list of auth() beyond its type fails', "@@allow('read', big in auth().bigs)", { max: 'error' }, 'asks'],
+    ['... also where no column is asked for', "@@allow('read', 1 in auth().nums)", { max: 'error' }, 'asks'],
     ['a date of auth() against microseconds', "@@allow('read', at == auth().since)", { ann: [2] }],
   ]
