@@ -35,7 +35,10 @@ beforeAll(async () => {
     cpSync(join(example, 'app'), copy, { recursive: true })
     symlinkSync(join(example, 'node_modules'), join(copy, 'node_modules'), 'dir')
   }
-  await run('git', ['apply', join(example, 'live.diff')], { cwd: after })
+  // Inside a repository, as who cloned this one is: there `git apply` skips everything, and says nothing.
+  await run('git', ['init', '--quiet', directory])
+  cpSync(join(example, 'live.diff'), join(directory, 'live.diff'))
+  await run('sh', ['-c', applyingCommand()], { cwd: after })
   postgres = await startPostgres()
   databaseUrl = await postgres.createDatabase()
   pool = new pg.Pool({ connectionString: databaseUrl })
@@ -57,6 +60,10 @@ describe('an existing app', () => {
     const count = countChangedLines(readFileSync(join(example, 'live.diff'), 'utf8'))
     expect(count).toBeGreaterThan(0)
     expect(count).toBeLessThanOrEqual(MOST_CHANGED_LINES)
+  })
+
+  it('gets these lines by the command of the README, in a clone too', () => {
+    expect(readFileSync(join(after, 'src/server.ts'), 'utf8')).toContain('new ZenStackLive({ client: db })')
   })
 
   it.each(['before', 'after'])('compiles %s', async (name) => {
@@ -88,7 +95,7 @@ describe('an existing app', () => {
     await pool.query(`INSERT INTO "Task" (title, "ownerId") VALUES ('kept by bob', 'bob'), ('seen by ann', 'ann')`)
     await stream.until('seen by ann')
     expect(stream.text()).not.toContain('kept by bob')
-    await dev.line(/● Task \{"id":\d+\} created/)
+    await dev.line(/● create {3}public\.Task \{"id":\d+\}/)
     await stream.close()
     expect(await dev.end()).toBe(0)
   })
@@ -121,6 +128,12 @@ describe('an existing app', () => {
     live.$close()
   })
 })
+
+/** What the README tells to run. */
+function applyingCommand(): string {
+  const readme = readFileSync(join(example, 'README.md'), 'utf8')
+  return /^.*\blive\.diff(?= && npm install$)/m.exec(readme)?.[0] ?? ''
+}
 
 /** Runs a program that a test which fails does not leave behind. */
 function start(...program: Parameters<typeof runProgram>): Program {
