@@ -8,6 +8,9 @@ import { startDemo, type Demo } from './demo.ts'
 import { Tandem } from './tandem.ts'
 
 interface TestFixtures {
+  /** A Redis and the demo on it for one test; `undefined` where a demo is shared. */
+  own: Served | undefined
+  /** The Redis of this test alone: not where a demo is shared. */
   redis: RedisServer
   /** A demo with the sample data as it was seeded, which has sent nothing to anyone yet. */
   demo: Demo
@@ -21,7 +24,12 @@ interface WorkerFixtures {
   /** The page, built once. */
   site: string
   postgres: PostgresServer
-  shared: { redis: RedisServer; demo: Demo } | undefined
+  shared: Demo | undefined
+}
+
+interface Served {
+  redis: RedisServer
+  demo: Demo
 }
 
 /** Every test has its own rows and browser context; where `isDemoShared` is off also its own database, Redis and demo process. */
@@ -49,31 +57,34 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
   shared: [
     async ({ isDemoShared, postgres, site }, use) => {
       if (!isDemoShared) return use(undefined)
-      const redis = await startRedis({ isPersistent: true })
       // Servers that run already: those of docker-compose.yaml, for one.
       const { E2E_DATABASE_URL: serverUrl, E2E_REDIS_URL: redisUrl } = process.env
+      const redis = redisUrl === undefined ? await startRedis({ isPersistent: true }) : { url: redisUrl, stop: async () => {} }
       const databaseUrl = await (serverUrl === undefined ? postgres.createDatabase() : createDatabase(serverUrl))
-      const demo = await startDemo(databaseUrl, redisUrl ?? redis.url, site)
-      await use({ redis, demo })
+      const demo = await startDemo(databaseUrl, redis.url, site)
+      await use(demo)
       await demo.stop()
       await redis.stop()
     },
     { scope: 'worker' },
   ],
-  redis: async ({ shared }, use) => {
-    if (shared !== undefined) return use(shared.redis)
+  own: async ({ shared, postgres, site }, use) => {
+    if (shared !== undefined) return use(undefined)
     const redis = await startRedis({ isPersistent: true })
-    await use(redis)
+    const demo = await startDemo(await postgres.createDatabase(), redis.url, site)
+    await use({ redis, demo })
+    await demo.stop()
     await redis.stop()
   },
-  demo: async ({ shared, postgres, redis, site }, use) => {
-    if (shared !== undefined) {
-      await shared.demo.reset()
-      return use(shared.demo)
-    }
-    const demo = await startDemo(await postgres.createDatabase(), redis.url, site)
+  redis: async ({ own }, use) => {
+    if (own === undefined) throw new Error('Others share this Redis. Let the test have a demo of its own: `test.use({ isDemoShared: false })`.')
+    await use(own.redis)
+  },
+  demo: async ({ shared, own }, use) => {
+    await shared?.reset()
+    const demo = shared ?? own?.demo
+    if (demo === undefined) throw new Error('No demo was started.')
     await use(demo)
-    await demo.stop()
   },
   tandem: async ({ page, demo }, use) => {
     const tandem = new Tandem(page)
