@@ -1,7 +1,7 @@
 import type { JSX } from 'react'
 import type { Comment, Task, User } from '../../../schema/generated/models.ts'
 import { Avatar } from '../people/avatar.tsx'
-import { formatMoment } from './format-moment.ts'
+import { formatMoment } from '../ui/format-moment.ts'
 
 interface RemarkProps {
   remark: Pick<Comment, 'id' | 'body' | 'createdAt'> & { author: Pick<User, 'name' | 'hue'>; task: Pick<Task, 'title'> }

@@ -4,8 +4,8 @@ import { useDesk } from '../desk/desk.ts'
 import { useRowMotion } from '../motion/use-row-motion.ts'
 import { usePerson } from '../people/person.ts'
 import { Avatar } from '../people/avatar.tsx'
+import { Skeleton, SkeletonRows } from '../ui/skeleton.tsx'
 import { Remark } from './remark.tsx'
-import { TalkSkeleton } from './talk-skeleton.tsx'
 
 const PAGE_ROWS = 15
 
@@ -21,7 +21,11 @@ export function Talk({ spaceId, onOpen }: { spaceId: string; onOpen: (taskId: st
   return (
     <div className="talk">
       <Speakers spaceId={spaceId} />
-      {remarks === undefined && <TalkSkeleton failure={error} />}
+      {remarks === undefined && (
+        <Skeleton failure={error}>
+          <SkeletonRows count={6} />
+        </Skeleton>
+      )}
       {remarks?.length === 0 && <p className="empty">Nobody has said anything yet. Open a task and write the first comment.</p>}
       <ol ref={list} aria-label="Comments, newest first">
         {remarks?.map((remark) => (

@@ -7,11 +7,11 @@ import { usePresence } from '../motion/use-presence.ts'
 import { useRowMotion } from '../motion/use-row-motion.ts'
 import { Avatar } from '../people/avatar.tsx'
 import { usePerson } from '../people/person.ts'
+import { formatMoment } from '../ui/format-moment.ts'
 import { Icon } from '../ui/icon.tsx'
 
 const LEAVE_MS = 300
 const NONE: readonly never[] = []
-const time = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' })
 
 export function Comments({ taskId }: { taskId: string }): JSX.Element {
   const { live } = useDesk()
@@ -31,7 +31,7 @@ export function Comments({ taskId }: { taskId: string }): JSX.Element {
             <Avatar face={row.author} size={26} />
             <div>
               <p className="by">
-                <strong>{row.author.name}</strong> <time dateTime={row.createdAt.toISOString()}>{time.format(row.createdAt)}</time>
+                <strong>{row.author.name}</strong> <time dateTime={row.createdAt.toISOString()}>{formatMoment(row.createdAt)}</time>
                 {(row.authorId === me.id || isManager) && (
                   <button
                     type="button"

@@ -5,7 +5,6 @@ const PATHS = {
   comment: 'M2.5 3.5h11v7.5H7L4 13.5V11H2.5z',
   plus: 'M8 3v10M3 8h10',
   minus: 'M3 8h10',
-  check: 'M3 8.5l3.5 3.5L13 4.5',
   close: 'M4 4l8 8M12 4l-8 8',
   chevron: 'M4 6l4 4 4-4',
   sun: 'M8 5.25a2.75 2.75 0 1 0 0 5.5 2.75 2.75 0 0 0 0-5.5ZM8 1v1.5M8 13.5V15M1 8h1.5M13.5 8H15M3 3l1 1M12 12l1 1M13 3l-1 1M4 12l-1 1',

@@ -1,21 +1,44 @@
-import type { JSX } from 'react'
+import type { JSX, ReactNode } from 'react'
 
-/** The shape of a pane before its first snapshot is here. */
-export function Skeleton({ failure }: { failure?: Error | null | undefined }): JSX.Element {
+interface SkeletonProps {
+  failure?: Error | null | undefined
+  /** The shape of what will be here; without it, that of a board. */
+  children?: ReactNode
+}
+
+/** What is shown before the first snapshot is here. */
+export function Skeleton({ failure, children = <BoardShape /> }: SkeletonProps): JSX.Element {
   return (
     <div className="skeleton" role="status">
       <span className="hidden">Loading</span>
       {failure && <p className="failure">The server cannot be reached. Trying again.</p>}
+      {children}
+    </div>
+  )
+}
+
+/** The shape of a list. */
+export function SkeletonRows({ count }: { count: number }): JSX.Element {
+  return (
+    <>
+      {Array.from({ length: count }, (_, row) => (
+        <div key={row} className="block" />
+      ))}
+    </>
+  )
+}
+
+function BoardShape(): JSX.Element {
+  return (
+    <>
       <div className="bar" />
       <div className="columns">
         {[3, 2, 2].map((count, column) => (
           <div key={column}>
-            {Array.from({ length: count }, (_, row) => (
-              <div key={row} className="block" />
-            ))}
+            <SkeletonRows count={count} />
           </div>
         ))}
       </div>
-    </div>
+    </>
   )
 }
