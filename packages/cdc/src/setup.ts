@@ -12,8 +12,8 @@ export interface SetupOptions {
   tables: readonly CapturedTable[]
   /** @defaultValue `zenstack_live` */
   publication?: string
-  /** @defaultValue `zenstack_live` */
-  slot?: string
+  /** `false` makes none: for another program that reads changes through its own. @defaultValue `zenstack_live` */
+  slot?: string | false
   /** Tells what would be done, and does nothing. */
   isDryRun?: boolean
 }
@@ -37,7 +37,7 @@ export interface SetupReport {
  */
 export async function setUpCapture(options: SetupOptions): Promise<SetupReport> {
   const publication = options.publication ?? DEFAULT_CAPTURE_NAME
-  const slot = checkSlotName(options.slot ?? DEFAULT_CAPTURE_NAME)
+  const slot = options.slot === false ? undefined : checkSlotName(options.slot ?? DEFAULT_CAPTURE_NAME)
   const database = createDatabase(options.url)
   try {
     const tables = await readTables(database.query, options.tables)
@@ -46,7 +46,7 @@ export async function setUpCapture(options: SetupOptions): Promise<SetupReport> 
       ...(await publicationStatements(database.query, publication, tables.filter(isPublishable))),
     ]
     if (options.isDryRun !== true) for (const statement of statements) await database.query(statement)
-    statements.push(...(await prepareSlot(database.query, slot, options.isDryRun === true)))
+    if (slot !== undefined) statements.push(...(await prepareSlot(database.query, slot, options.isDryRun === true)))
     return { statements, skipped: skippedTables(options.tables, tables) }
   } finally {
     await database.close()

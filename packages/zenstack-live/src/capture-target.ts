@@ -1,8 +1,8 @@
-import type { CapturedTable } from '@zenstack-live/cdc'
-import { createDataModel, readCatalog, type DataModel } from '@zenstack-live/model'
-import pg from 'pg'
+import { DEFAULT_CAPTURE_NAME, type CapturedTable } from '@zenstack-live/cdc'
+import type { DataModel } from '@zenstack-live/model'
 import { capturedTables } from './captured-tables.ts'
 import type { LoadedConfig } from './load-config.ts'
+import { readDataModel } from './read-data-model.ts'
 
 /** What the commands about the capture work on. */
 export interface CaptureTarget {
@@ -15,18 +15,19 @@ export interface CaptureTarget {
 export function captureTarget(config: LoadedConfig): CaptureTarget {
   const url = config.database?.url
   if (url === undefined || url === '') throw new TypeError('No database is named. Set DATABASE_URL, or `database: { url }` in the configuration.')
-  return { url, slot: config.slot ?? 'zenstack_live', publication: config.publication ?? 'zenstack_live' }
+  return { url, slot: config.slot ?? DEFAULT_CAPTURE_NAME, publication: config.publication ?? DEFAULT_CAPTURE_NAME }
+}
+
+/**
+ * The slot that a database is prepared with. With `capture: false` there is none: another program reads changes through one of its own,
+ * and ours, which nobody reads, would hold back WAL for ever.
+ */
+export function preparedSlot(config: LoadedConfig, { slot }: CaptureTarget): string | false {
+  return config.capture === false ? false : slot
 }
 
 /** The schema against its database, and what of it the capture takes. */
 export async function readCaptured(config: LoadedConfig, url: string): Promise<{ data: DataModel; tables: CapturedTable[] }> {
-  const client = new pg.Client({ connectionString: url, application_name: 'zenstack-live', connectionTimeoutMillis: 15_000 })
-  await client.connect()
-  try {
-    const catalog = await readCatalog(async (sql, parameters) => (await client.query<Record<string, unknown>>(sql, parameters)).rows)
-    const data = createDataModel(config.schema, catalog)
-    return { data, tables: capturedTables(data, config) }
-  } finally {
-    await client.end()
-  }
+  const data = await readDataModel(config.schema, url)
+  return { data, tables: capturedTables(data, config) }
 }

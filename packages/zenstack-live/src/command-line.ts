@@ -51,5 +51,10 @@ export async function runCommandLine(context: CommandContext): Promise<number> {
 async function printHelp({ print }: CommandContext): Promise<void> {
   print('Usage: zenstack-live <command> [options]\n')
   for (const [name, load] of Object.entries(COMMANDS)) print(`  ${name.padEnd(8)} ${(await load()).command.summary}`)
-  print('\nEvery command takes --help, --config <file> and --json.')
+  print(`
+Begin with \`zenstack-live dev\` in the folder of a ZenStack project. It is found by its
+zenstack-live.config.ts, or without one by the schema that \`zen generate\` wrote;
+DATABASE_URL and REDIS_URL are read from the environment and from .env.
+
+Every command takes --help, --config <file> and --json.`)
 }

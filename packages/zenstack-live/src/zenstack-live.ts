@@ -2,14 +2,14 @@ import { randomBytes } from 'node:crypto'
 import { setUpCapture, startCapture, type Capture, type CaptureState } from '@zenstack-live/cdc'
 import { openEmbeddedLog, openRedisLog, shareTail, type ChangeLog, type Retention } from '@zenstack-live/change-log'
 import { createEdge, type Edge, type EdgeLogger, type LiveClient, type LiveProjections } from '@zenstack-live/edge'
-import { createDataModel, readCatalog, type DataModel } from '@zenstack-live/model'
 import { LiveError, type Limits } from '@zenstack-live/protocol'
 import { createStreamAdmin, createStreams, type StreamAdmin, type StreamClient, type Streams } from '@zenstack-live/streams'
 import type { SchemaDef } from '@zenstackhq/schema'
-import pg from 'pg'
 import { capturedTables } from './captured-tables.ts'
 import { deferAdmin, deferStreams, type StreamCalls, type UntypedStreamCalls } from './defer-streams.ts'
+import { DEFAULT_LOG_DIRECTORY } from './log-directory.ts'
 import { logSink } from './log-sink.ts'
+import { readDataModel } from './read-data-model.ts'
 import { DEFAULT_RETENTION, TRIM_INTERVAL_MS } from './retention.ts'
 
 /** Any `ClientContract` of the schema. An edge that runs no streams needs no more than the schema. */
@@ -172,7 +172,7 @@ export class ZenStackLive<in out Schema extends SchemaDef = any> {
   async #start(): Promise<Parts> {
     const options = this.#options
     const url = databaseUrl(options)
-    const data = await readDataModel(options.client, url)
+    const data = await readDataModel(options.client.$schema, url)
     const tables = capturedTables(data, options)
     // The edge and the streams follow it: one reading serves both.
     const log = shareTail(await openLog(options, this.#logger))
@@ -206,7 +206,7 @@ export class ZenStackLive<in out Schema extends SchemaDef = any> {
     const parts = await this.#open()
     parts.streams ??= createStreams<SchemaDef>({
       log: parts.log,
-      dataModel: () => readDataModel(client, databaseUrl(this.#options)),
+      dataModel: () => readDataModel(client.$schema, databaseUrl(this.#options)),
       client: client as StreamClient,
       onWarning: (message) => this.#logger.warn(message),
     })
@@ -260,23 +260,7 @@ function databaseUrl(options: Pick<ZenStackLiveOptions, 'database'>): string {
 }
 
 async function openLog(options: Pick<ZenStackLiveOptions, 'redis' | 'directory'>, logger: LiveLogger): Promise<ChangeLog> {
-  if (options.redis === undefined) return openEmbeddedLog({ directory: options.directory ?? '.zenstack-live' })
+  if (options.redis === undefined) return openEmbeddedLog({ directory: options.directory ?? DEFAULT_LOG_DIRECTORY })
   const { url, name } = options.redis
   return openRedisLog({ url, ...(name === undefined ? {} : { name }), onWarning: (message) => logger.warn(message) })
-}
-
-/** The schema against its database. */
-async function readDataModel(client: Pick<LiveClient, '$schema'>, url: string): Promise<DataModel> {
-  const connection = new pg.Client({ connectionString: url, application_name: 'zenstack-live' })
-  try {
-    await connection.connect()
-  } catch (cause) {
-    throw new LiveError('database_unavailable', `The database cannot be reached: ${String(cause)}`, { cause })
-  }
-  try {
-    const catalog = await readCatalog(async (sql, parameters) => (await connection.query<Record<string, unknown>>(sql, parameters)).rows)
-    return createDataModel(client.$schema, catalog)
-  } finally {
-    await connection.end()
-  }
 }

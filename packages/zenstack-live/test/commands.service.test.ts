@@ -56,6 +56,26 @@ describe('setup', () => {
     expect(done.lines).toEqual(statements.map((statement) => `✔ ${statement}`))
     expect((await run(['setup'])).lines).toEqual(['Nothing to do.'])
   })
+
+  it('makes no slot where another program captures, and the doctor asks for none, but names one that is left over', async () => {
+    const elsewhere = `${config}, capture: false`
+    const there = (args: string[]): Promise<CommandRun> => runCommand(args, { config: elsewhere, env: { DATABASE_URL: database.url } })
+    expect((await there(['setup'])).lines.join('\n')).toMatch(/REPLICA IDENTITY FULL[^]*CREATE PUBLICATION/)
+    expect((await there(['setup'])).lines).toEqual(['Nothing to do.'])
+    expect(await there(['slot'])).toMatchObject({ code: 1, lines: [expect.stringContaining('With `capture: false` none is needed.')] })
+    const isMissed = /slot "/
+    const before = (await there(['doctor'])).lines
+    expect(before).toContain('✔ Changes can be read: wal_level is logical; another program does (`capture: false`).')
+    expect(before.filter((line) => isMissed.test(line))).toEqual([])
+    await there(['slot', 'create'])
+    const after = await there(['doctor'])
+    expect(after.code).toBe(1)
+    expect(after.lines.filter((line) => isMissed.test(line))).toEqual([expect.stringMatching(/^! Nobody reads the slot/)])
+    expect(after.lines.join('\n')).toContain('zenstack-live slot drop --yes')
+    // What captures here misses it.
+    await there(['slot', 'drop', '--yes'])
+    expect((await run(['doctor'])).lines).toContain(`✖ There is no replication slot "${slot}".`)
+  })
 })
 
 describe('slot', () => {
@@ -124,6 +144,8 @@ describe('help', () => {
       expect(lines.some((line) => line.startsWith(`  ${name}`))).toBe(true)
       expect((await run([name, '--help'])).lines[0]).toMatch(new RegExp(`^Usage: zenstack-live ${name}`))
     }
+    expect(lines.join('\n')).toMatch(/Begin with `zenstack-live dev`[^]*zenstack-live\.config\.ts[^]*zen generate[^]*DATABASE_URL/)
+    expect((await run(['streams', '--help'])).lines.join('\n')).toContain('`live.streams`')
     expect(await run([])).toMatchObject({ code: 2 })
   })
 })

@@ -37,6 +37,7 @@ describe('a server that cannot start', () => {
   it.each([
     ['has no database', undefined, /DATABASE_URL/],
     ['does not reach it', 'postgres://127.0.0.1:1/none', /ECONNREFUSED/],
+    ['does not reach any of its addresses', 'postgres://localhost:1/none', /ECONNREFUSED/],
   ])('because it %s says so in JSON with a code, and why in its log', async (_why, url, cause) => {
     vi.stubEnv('DATABASE_URL', url)
     const live = new ZenStackLive({ client: { $schema: schema, $options: {} }, directory, logger })

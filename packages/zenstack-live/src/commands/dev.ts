@@ -6,6 +6,7 @@ import { exampleModel, pasteLines } from '../dev/paste-lines.ts'
 import { planDatabase, type DatabasePlan } from '../dev/prepare-database.ts'
 import { sayChanges } from '../dev/say-changes.ts'
 import type { LoadedConfig } from '../load-config.ts'
+import { DEFAULT_LOG_DIRECTORY } from '../log-directory.ts'
 import { serveEdge, type ServedEdge } from '../serve-edge.ts'
 import { EXIT_CODES, type Command, type CommandContext } from './command.ts'
 import { parseOptions, readConfig, UsageError } from './parse-options.ts'
@@ -123,7 +124,7 @@ function openEdge(
   { port, base, url }: Asked & { url: string },
   identity?: DevIdentity,
 ): Promise<ServedEdge> {
-  const directory = resolve(context.directory, config.directory ?? '.zenstack-live')
+  const directory = resolve(context.directory, config.directory ?? DEFAULT_LOG_DIRECTORY)
   const given = identity === undefined ? {} : { getClient: identity.getClient, dangerouslyAllowUnprotected: !hasPolicies(config.schema) }
   return serveEdge(
     { ...config, directory, database: { url }, setUp: false, ...given },
@@ -150,7 +151,11 @@ function introduce({ directory, print }: CommandContext, teller: Teller, config:
     print(JSON.stringify({ url, example }))
     return
   }
-  good(config.redis === undefined ? 'Log       .zenstack-live, for one process; put it into .gitignore' : 'Log       Redis')
+  good(
+    config.redis === undefined
+      ? `Log       ${config.directory ?? DEFAULT_LOG_DIRECTORY}, for one process; put it into .gitignore`
+      : 'Log       Redis',
+  )
   good(`Live      ${url}, ${identityText(config, auth)}`)
   say(`\nWatch it come alive:\n    ${style.strong(`curl -N -H 'accept: text/event-stream' '${example}'`)}`)
   say('and change a row, with anything that writes to the database.')

@@ -1,6 +1,7 @@
 import { errorCodeOf } from '@zenstack-live/protocol'
 import { openRedisLog } from '@zenstack-live/change-log'
 import type { LoadedConfig } from '../load-config.ts'
+import { DEFAULT_LOG_DIRECTORY } from '../log-directory.ts'
 import type { Finding } from './doctor.ts'
 import { formatBytes } from './style.ts'
 
@@ -8,7 +9,11 @@ import { formatBytes } from './style.ts'
 export async function inspectLog(config: LoadedConfig): Promise<Finding[]> {
   if (config.redis === undefined) {
     return [
-      { severity: 'ok', area: 'log', message: `No Redis is configured: the log lives in ${config.directory ?? '.zenstack-live'}, for one process.` },
+      {
+        severity: 'ok',
+        area: 'log',
+        message: `No Redis is configured: the log lives in ${config.directory ?? DEFAULT_LOG_DIRECTORY}, for one process.`,
+      },
     ]
   }
   const warnings = new Set<string>()

@@ -1,5 +1,5 @@
 import { setUpCapture } from '@zenstack-live/cdc'
-import { captureTarget, readCaptured } from '../capture-target.ts'
+import { captureTarget, preparedSlot, readCaptured } from '../capture-target.ts'
 import { EXIT_CODES, type Command } from './command.ts'
 import { parseOptions, readConfig } from './parse-options.ts'
 import { createStyle } from './style.ts'
@@ -8,7 +8,8 @@ export const command: Command = {
   summary: 'Prepares the database: replica identity, publication, replication slot.',
   usage: `Usage: zenstack-live setup [--dry-run] [--config <file>] [--json]
 
-Sets REPLICA IDENTITY FULL on the tables of the schema, makes the publication and the slot.
+Sets REPLICA IDENTITY FULL on the tables of the schema, makes the publication and the slot
+(no slot with \`capture: false\`: another program reads changes through one of its own).
 Run it after each migration; it does nothing that is already done.
 
   --dry-run   print the statements, run none`,
@@ -18,7 +19,7 @@ Run it after each migration; it does nothing that is already done.
     const target = captureTarget(config)
     const { tables } = await readCaptured(config, target.url)
     const isDryRun = values['dry-run']
-    const report = await setUpCapture({ ...target, tables, isDryRun })
+    const report = await setUpCapture({ ...target, slot: preparedSlot(config, target), tables, isDryRun })
     if (values.json) {
       context.print(JSON.stringify({ isDryRun, ...report }))
       return EXIT_CODES.ok

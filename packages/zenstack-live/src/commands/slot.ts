@@ -13,11 +13,12 @@ A slot holds WAL back until it was read: drop it when nothing will read it any m
 After a drop the change log begins a new epoch, and every reader starts anew.`,
   async run(context) {
     const { values, positionals } = parseOptions(context, { yes: { type: 'boolean', default: false } })
-    const target = captureTarget(await readConfig(context, values.config))
+    const config = await readConfig(context, values.config)
+    const target = captureTarget(config)
     const [action = 'show'] = positionals
     switch (action) {
       case 'show':
-        return show(context, target, values.json)
+        return show(context, target, { isJson: values.json, isWanted: config.capture !== false })
       case 'create': {
         const isNew = await makeSlot(target)
         return answer(
@@ -43,7 +44,7 @@ After a drop the change log begins a new epoch, and every reader starts anew.`,
   },
 }
 
-async function show(context: CommandContext, target: CaptureTarget, isJson: boolean): Promise<number> {
+async function show(context: CommandContext, target: CaptureTarget, { isJson, isWanted }: { isJson: boolean; isWanted: boolean }): Promise<number> {
   const slot = await showSlot(target)
   if (isJson) {
     context.print(
@@ -53,7 +54,8 @@ async function show(context: CommandContext, target: CaptureTarget, isJson: bool
   }
   const style = createStyle(context.hasColors)
   if (slot === undefined) {
-    context.print(`${style.bad('✖')} There is no slot "${target.slot}". Run \`zenstack-live setup\`.`)
+    const advice = isWanted ? 'Run `zenstack-live setup`.' : 'With `capture: false` none is needed.'
+    context.print(`${style.bad('✖')} There is no slot "${target.slot}". ${advice}`)
     return EXIT_CODES.problem
   }
   for (const [name, value] of slotLines(slot)) context.print(`${style.dim(name.padEnd(12))} ${value}`)

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { openEmbeddedLog, openRedisLog, type ChangeLog } from '@zenstack-live/change-log'
 import { createStreamAdmin, type DeadEvent, type StreamAdmin, type StreamInfo, type StreamPartitionInfo } from '@zenstack-live/streams'
+import { DEFAULT_LOG_DIRECTORY } from '../log-directory.ts'
 import { EXIT_CODES, type Command, type CommandContext } from './command.ts'
 import { parseOptions, readConfig, UsageError } from './parse-options.ts'
 import { createStyle, formatBytes, type Style } from './style.ts'
@@ -22,6 +23,9 @@ export const command: Command = {
   drop      forget an id, its place and its dead letters. An id that nobody reads holds
             changes back from being trimmed. One that a process runs needs --force:
             that process then begins anew.
+
+Without Redis the log belongs to the process that runs the streams, and to no other: while
+it runs, ask there, with \`live.streams\`.
 
 Exit code 1 when there is no such id or dead letter, or it may not be dropped.`,
   async run(context) {
@@ -63,7 +67,7 @@ async function openLog(context: CommandContext, file: string | undefined): Promi
   const { redis, directory } = await readConfig(context, file)
   // How Redis is set up is for the doctor to judge.
   if (redis !== undefined) return openRedisLog(redis)
-  const folder = resolve(context.directory, directory ?? '.zenstack-live')
+  const folder = resolve(context.directory, directory ?? DEFAULT_LOG_DIRECTORY)
   if (!existsSync(folder)) throw new Error(`There is no change log in ${folder} yet, and no Redis is configured. Start your application first.`)
   return openEmbeddedLog({ directory: folder })
 }

@@ -1,8 +1,9 @@
-import { FIRST_ENTRY_ID, formatLsn, parseChangeEnvelope, parseEntryId, type ChangeEntry, type EntryId, type LogEntry } from '@zenstack-live/protocol'
+import { FIRST_ENTRY_ID, formatLsn, parseChangeEnvelope, parseEntryId, type EntryId, type LogEntry } from '@zenstack-live/protocol'
 import { openRedisLog } from '@zenstack-live/change-log'
 import { EXIT_CODES, type Command } from './command.ts'
+import { describeEntry } from './describe-entry.ts'
 import { parseOptions, readConfig, UsageError } from './parse-options.ts'
-import { createStyle, type Style } from './style.ts'
+import { createStyle } from './style.ts'
 
 export const command: Command = {
   summary: 'Prints changes as they arrive in the change log.',
@@ -26,7 +27,7 @@ export const command: Command = {
     const style = createStyle(context.hasColors)
     const show = (entry: LogEntry): void => {
       if (!isWanted(entry, values.table)) return
-      context.print(values.json ? jsonLine(entry) : entryLine(entry, style, values.values))
+      context.print(values.json ? jsonLine(entry) : `${style.dim(entry.id)} ${describeEntry(entry, style, values.values)}`)
     }
     try {
       const { newest = FIRST_ENTRY_ID } = await log.state()
@@ -59,36 +60,6 @@ function isWanted(entry: LogEntry, tables: readonly string[] | undefined): boole
   if (entry.kind !== 'change') return false
   const { schema, table } = parseChangeEnvelope(entry.value).source
   return tables.includes(table) || tables.includes(`${schema}.${table}`)
-}
-
-const VERBS: Readonly<Record<string, string>> = { c: 'create', u: 'update', d: 'delete', r: 'read', t: 'truncate', m: 'message' }
-
-function entryLine(entry: LogEntry, style: Style, hasValues: boolean): string {
-  const id = style.dim(entry.id)
-  switch (entry.kind) {
-    case 'change':
-      return `${id} ${changeText(entry, style, hasValues)}${entry.isLastOfTransaction ? '' : style.dim(' …')}`
-    case 'progress':
-      return `${id} ${style.dim(`progress ${formatLsn(entry.lsn)}`)}`
-    case 'epoch':
-      return `${id} ${style.bad(`epoch ${entry.epoch}: ${entry.reason}`)}`
-    default:
-      return `${id} ${style.caution(entry.reason === 'schema' ? 'schema changed' : 'too large to keep')}: ${entry.tables.join(', ')}`
-  }
-}
-
-function changeText(entry: ChangeEntry, style: Style, hasValues: boolean): string {
-  const { op, before, after, source } = parseChangeEnvelope(entry.value)
-  const verb = (VERBS[op] ?? op).padEnd(8)
-  const paint = op === 'c' ? style.good : op === 'd' || op === 't' ? style.bad : style.caution
-  const changed =
-    op === 'u' && before !== null && after !== null
-      ? Object.keys(after).filter((name) => JSON.stringify(after[name]) !== JSON.stringify(before[name]))
-      : []
-  const shown = hasValues
-    ? JSON.stringify(op === 'u' ? Object.fromEntries(changed.map((name) => [name, after?.[name]])) : (after ?? before))
-    : changed.join(', ')
-  return `${paint(verb)} ${style.strong(`${source.schema}.${source.table}`)} ${entry.key ?? ''} ${shown}`.trimEnd()
 }
 
 function jsonLine(entry: LogEntry): string {

@@ -1,4 +1,4 @@
-import { dirname, relative } from 'node:path'
+import { dirname, relative, sep } from 'node:path'
 import type { SchemaDef } from '@zenstackhq/schema'
 
 /** A few lines that belong in one place. */
@@ -19,7 +19,9 @@ export interface PasteFacts {
 /** What makes an application live that has ZenStack's Hono adapter and React hooks. */
 export function pasteLines({ schema, schemaFile, directory, hasRedis, base }: PasteFacts): PasteLines[] {
   const model = exampleModel(schema)
-  const folder = schemaFile === undefined ? './zenstack' : `./${relative(directory, dirname(schemaFile))}`
+  const folder = schemaFile === undefined ? 'zenstack' : relative(directory, dirname(schemaFile))
+  // As imports have it, also on Windows.
+  const lite = ['.', ...folder.split(sep).filter((part) => part !== ''), 'schema-lite'].join('/')
   const redis = hasRedis ? ", redis: { url: process.env['REDIS_URL'] }" : ''
   return [
     { place: 'In a terminal', lines: ['npm install zenstack-live @zenstack-live/react'] },
@@ -37,7 +39,7 @@ export function pasteLines({ schema, schemaFile, directory, hasRedis, base }: Pa
       place: 'In the browser, around your app',
       lines: [
         importLine('createLiveClient, LiveProvider, useLiveQueries', '@zenstack-live/react'),
-        `${importLine('schema', `${folder}/schema-lite`)}   // \`lite = true\` in the typescript plugin of your .zmodel writes it`,
+        `${importLine('schema', lite)}   // as seen from here; \`lite = true\` in the typescript plugin of your .zmodel writes it`,
         `const live = createLiveClient(schema, { endpoint: '${base}', identity: () => userId })`,
         `<LiveProvider client={live}><QuerySettingsProvider value={{ endpoint: '/api/model', fetch: live.fetch }}> … `,
       ],

@@ -1,5 +1,6 @@
-import { inspectCapture, setUpCapture, type CaptureProblem, type ProblemKind } from '@zenstack-live/cdc'
-import { readCaptured, type CaptureTarget } from '../capture-target.ts'
+import { setUpCapture, type CaptureProblem, type ProblemKind } from '@zenstack-live/cdc'
+import { preparedSlot, readCaptured, type CaptureTarget } from '../capture-target.ts'
+import { inspectDatabase } from '../inspect-database.ts'
 import type { LoadedConfig } from '../load-config.ts'
 
 /** What setting up, or the capture itself, mends. */
@@ -29,22 +30,23 @@ export interface DatabasePlan {
 
 /** Looks, and changes nothing. */
 export async function planDatabase(config: LoadedConfig, target: CaptureTarget): Promise<DatabasePlan> {
-  const alone = await inspectCapture({ ...target, tables: [] })
+  const alone = await inspectDatabase(config, target, [])
   if (alone.server === undefined) return { server: undefined, obstacles: alone.problems, refused: [], statements: [], run: async () => {} }
   const { tables } = await readCaptured(config, target.url)
-  const { server = alone.server, problems } = await inspectCapture({ ...target, tables })
+  const { server = alone.server, problems } = await inspectDatabase(config, target, tables)
   const wrong = problems.filter(({ severity, kind }) => severity === 'error' && !MENDED.has(kind))
   const refused = wrong.filter(({ kind }) => ONE_TABLE.has(kind))
   const obstacles = wrong.filter(({ kind }) => !ONE_TABLE.has(kind))
   if (tables.length === 0 || refused.length === tables.length) obstacles.push(noTables())
-  const { statements } = obstacles.length > 0 ? { statements: [] } : await setUpCapture({ ...target, tables, isDryRun: true })
+  const prepared = { ...target, slot: preparedSlot(config, target), tables }
+  const { statements } = obstacles.length > 0 ? { statements: [] } : await setUpCapture({ ...prepared, isDryRun: true })
   return {
     server: `database "${server.database}", Postgres ${server.version}`,
     obstacles,
     refused,
     statements,
     async run() {
-      await setUpCapture({ ...target, tables })
+      await setUpCapture(prepared)
     },
   }
 }

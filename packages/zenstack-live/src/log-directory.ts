@@ -1,0 +1,2 @@
+/** Where a log without Redis lives, in the folder that its process was started in. */
+export const DEFAULT_LOG_DIRECTORY = '.zenstack-live'
