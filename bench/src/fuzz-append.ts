@@ -60,7 +60,8 @@ const events = createEventsTable({ name: 'fuzz_events', identifiers: ['cartId', 
 const projections = createProjectionsTable({ name: 'fuzz_views' })
 
 /** `runs`: carts in all. */
-export async function run({ seed = Date.now() % 2 ** 31, runs = 1000 }: CommandOptions): Promise<Result> {
+export async function run({ seed = Date.now() % 2 ** 31, runs = 1000, mutate = false }: CommandOptions): Promise<Result> {
+  if (mutate) throw new Error('Every run of this fuzzer breaks its subject by itself, as a control. It takes no --mutate.')
   progress(`seed ${seed}`)
   const server = await startPostgres({ settings: { max_connections: '120' } })
   try {

@@ -33,7 +33,8 @@ interface Result {
 }
 
 /** `runs`: transactions in each scenario. */
-export async function run({ seed = Date.now() % 2 ** 31, runs = 1500 }: CommandOptions): Promise<Result> {
+export async function run({ seed = Date.now() % 2 ** 31, runs = 1500, mutate = false }: CommandOptions): Promise<Result> {
+  if (mutate) throw new Error('Every run of this fuzzer has a broken reader beside it, as a control. It takes no --mutate.')
   progress(`seed ${seed}`)
   const result: Result = { name: 'fence', seed, cases: 0, violations: 0, controlViolations: 0, failed: false }
   for (const scenario of ['plain', 'partitioned', 'crash'] as const) {

@@ -33,8 +33,13 @@ const AT_ONCE = 16
 const HANG_MS = 20_000
 const BATCH = 5_000
 const HIDDEN = 'hidden from everybody else'
+/** May read nothing. */
+const NOBODY = 'mallory'
+/** Of all that is hidden. */
+const OWNER = 'u1'
 
-export async function run({ seed = 1, runs = 2_000 }: CommandOptions): Promise<Result> {
+/** `mutate`: who asks may read after all, so that what comes back is not theirs. */
+export async function run({ seed = 1, runs = 2_000, mutate = false }: CommandOptions): Promise<Result> {
   const stage = await openLoadStage()
   const result: Result = { name: 'hostile', cases: 0, crashes: 0, hangs: 0, leaks: 0, answers: {}, failed: false }
   const onCrash = (error: unknown): void => {
@@ -44,8 +49,9 @@ export async function run({ seed = 1, runs = 2_000 }: CommandOptions): Promise<R
   process.on('uncaughtException', onCrash)
   process.on('unhandledRejection', onCrash)
   try {
-    const getClient = await prepare(stage)
-    const genuine = await genuineTexts(stage, getClient)
+    const clientOf = await prepare(stage)
+    const genuine = await genuineTexts(stage, clientOf(NOBODY))
+    const getClient = clientOf(mutate ? OWNER : NOBODY)
     const random = createRandom(seed)
     const work = async (): Promise<void> => {
       while (result.cases < runs) {
@@ -55,7 +61,7 @@ export async function run({ seed = 1, runs = 2_000 }: CommandOptions): Promise<R
       }
     }
     await Promise.all(Array.from({ length: AT_ONCE }, work))
-    await genuineTexts(stage, getClient)
+    await genuineTexts(stage, clientOf(NOBODY))
     if (stage.edge.metrics().connectionsNow > 0) onCrash(new Error(`${stage.edge.metrics().connectionsNow} connections were left behind.`))
     if ('polluted' in {}) onCrash(new Error('The prototype of all objects was changed.'))
   } finally {
@@ -63,24 +69,27 @@ export async function run({ seed = 1, runs = 2_000 }: CommandOptions): Promise<R
     process.off('unhandledRejection', onCrash)
     await stage.close()
   }
-  return { ...result, failed: result.crashes + result.hangs + result.leaks > 0 }
+  const isWrong = result.crashes + result.hangs + result.leaks > 0
+  return { ...result, failed: isWrong !== mutate }
 }
 
 type GetClient = () => Promise<never>
 
-async function prepare(stage: LoadStage): Promise<GetClient> {
+async function prepare(stage: LoadStage): Promise<(user: string) => GetClient> {
   await fillStage(stage, { users: 3, spaces: 2, spacesPerUser: 1, tasksPerSpace: 5 })
   await stage.sql(`UPDATE "Task" SET title = $1`, [HIDDEN])
   await stage.sql(
-    `INSERT INTO "Note" (id, "ownerId", body, "isPublic", rank, size, at, secret) SELECT n, 'u1', $1, false, 0, 0, now(), $1 FROM generate_series(1, 5) n`,
-    [HIDDEN],
+    `INSERT INTO "Note" (id, "ownerId", body, "isPublic", rank, size, at, secret) SELECT n, $2, $1, false, 0, 0, now(), $1 FROM generate_series(1, 5) n`,
+    [HIDDEN, OWNER],
   )
   const pool = new pg.Pool({ connectionString: stage.url, max: 2 })
   pool.on('error', () => {})
   const bound = new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) }).$use(new PolicyPlugin())
-  const client = bound.$setAuth({ id: 'mallory', role: 'MEMBER' })
-  // The edge takes clients of any schema.
-  return async () => client as never
+  return (id) => {
+    const client = bound.$setAuth({ id, role: 'MEMBER' })
+    // The edge takes clients of any schema.
+    return async () => client as never
+  }
 }
 
 /** A position and a ticket that the edge gave this very person. */

@@ -15,7 +15,7 @@ interface Result extends LiveOutcome {
   name: string
   /** Leaks found with one protection switched off: each must be found. */
   leakControl: Record<string, number>
-  /** All runs so far that found nothing wrong, this one included. */
+  /** All worlds so far in which nothing was wrong, those of this run included. */
   ledger: { runs: number; cases: number }
   failed: boolean
   [kind: string]: unknown
@@ -32,36 +32,43 @@ export async function run({ seed = 1, runs = 10, mutate = false }: CommandOption
   const guards = mutate ? { dropsSeen: false, looksBehind: false, waitsForCause: false, holdsIds: false, replaysAll: false } : {}
   const seeds = Array.from({ length: runs }, (_, index) => seed + index * SEED_STEP)
   const isKilled = (_: number, index: number): boolean => !mutate && index % KILL_EVERY === KILL_EVERY - 1
-  const outcome: LiveOutcome = { cases: 0, mismatches: 0, leaks: 0 }
-  await runAll(
-    { edgeOptions: { guards } },
-    seeds.filter((one, index) => !isKilled(one, index)),
-    outcome,
-  )
-  await runAll({ hasProcesses: true }, seeds.filter(isKilled), outcome)
+  const worlds = [
+    ...(await runAll(
+      { edgeOptions: { guards } },
+      seeds.filter((one, index) => !isKilled(one, index)),
+    )),
+    ...(await runAll({ hasProcesses: true }, seeds.filter(isKilled))),
+  ]
+  const outcome = totalOf(worlds)
   const leakControl = mutate ? {} : await controlLeaks(seed)
-  const isBlind = Object.values(leakControl).includes(0)
-  const failed = outcome.mismatches + outcome.leaks > 0 || isBlind
-  return {
-    name: 'live',
-    ...outcome,
-    leakControl,
-    ledger: failed || mutate ? readLedger() : addToLedger({ seed, runs, cases: outcome.cases }),
-    failed,
-  }
+  const isWrong = outcome.mismatches + outcome.leaks > 0
+  const isBlind = mutate ? !isWrong : Object.values(leakControl).includes(0)
+  const failed = isBlind || (isWrong && !mutate)
+  if (!failed && !mutate) addToLedger(worlds)
+  return { name: 'live', ...outcome, leakControl, ledger: readLedger(), failed }
 }
 
-async function runAll(options: LiveWorldOptions, seeds: readonly number[], outcome: LiveOutcome): Promise<void> {
-  if (seeds.length === 0) return
+interface SeededOutcome extends LiveOutcome {
+  seed: number
+}
+
+async function runAll(options: LiveWorldOptions, seeds: readonly number[]): Promise<SeededOutcome[]> {
+  if (seeds.length === 0) return []
+  const outcomes: SeededOutcome[] = []
   await inWorld(options, async (world) => {
     for (const seed of seeds) {
-      const { cases, mismatches, leaks } = await runLive(world, createRandom(seed), WHOLE_RUN)
-      outcome.cases += cases
-      outcome.mismatches += mismatches
-      outcome.leaks += leaks
+      const outcome = await runLive(world, createRandom(seed), WHOLE_RUN)
+      outcomes.push({ seed, ...outcome })
+      const { cases, mismatches, leaks } = outcome
       progress(`seed ${seed}${options.hasProcesses === true ? ' (killed)' : ''}: ${cases} comparisons, ${mismatches} mismatches, ${leaks} leaks`)
     }
   })
+  return outcomes
+}
+
+function totalOf(outcomes: readonly LiveOutcome[]): LiveOutcome {
+  const sum = (of: (outcome: LiveOutcome) => number): number => outcomes.reduce((total, outcome) => total + of(outcome), 0)
+  return { cases: sum(({ cases }) => cases), mismatches: sum(({ mismatches }) => mismatches), leaks: sum(({ leaks }) => leaks) }
 }
 
 /** One protection at a time is switched off: the oracle must see it. */
@@ -89,24 +96,20 @@ async function inWorld(options: LiveWorldOptions, use: (world: LiveWorld) => Pro
   }
 }
 
-interface LedgerLine {
-  seed: number
-  runs: number
-  cases: number
-}
+/** One line for each world. */
+type LedgerLine = Pick<SeededOutcome, 'seed' | 'cases'>
 
 function ledgerFile(): string {
   const directory = join(cacheDirectory(), 'fuzz')
   mkdirSync(directory, { recursive: true })
-  return join(directory, 'live.jsonl')
+  return join(directory, 'live-worlds.jsonl')
 }
 
-function addToLedger(line: LedgerLine): Result['ledger'] {
-  if (line.runs > 0) appendFileSync(ledgerFile(), `${JSON.stringify(line)}\n`)
-  return readLedger()
+function addToLedger(worlds: readonly SeededOutcome[]): void {
+  appendFileSync(ledgerFile(), worlds.map(({ seed, cases }) => `${JSON.stringify({ seed, cases } satisfies LedgerLine)}\n`).join(''))
 }
 
-/** Runs of one seed count once. */
+/** A world that was made twice counts once. */
 function readLedger(): Result['ledger'] {
   let text = ''
   try {
@@ -115,10 +118,6 @@ function readLedger(): Result['ledger'] {
     // Nothing was kept yet.
   }
   const lines = text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as LedgerLine]))
-  const bySeed = new Map(lines.map((line) => [`${line.seed} ${line.runs}`, line]))
-  return { runs: sum([...bySeed.values()].map(({ runs }) => runs)), cases: sum([...bySeed.values()].map(({ cases }) => cases)) }
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0)
+  const casesBySeed = new Map(lines.map(({ seed, cases }) => [seed, cases]))
+  return { runs: casesBySeed.size, cases: [...casesBySeed.values()].reduce((total, cases) => total + cases, 0) }
 }

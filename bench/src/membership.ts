@@ -18,6 +18,7 @@ export async function run(): Promise<CommandResult> {
     progress(`${USERS} streams are ready`)
     await readers.note()
     let changes = 0
+    const expectedDeliveries = (): number => (changes * USERS * SPACES_PER_USER) / SPACES
     const questions = await stage.questionsDuring(async () => {
       const startedAt = performance.now()
       const pending: Promise<unknown>[] = []
@@ -30,7 +31,8 @@ export async function run(): Promise<CommandResult> {
         await new Promise((resolve) => setTimeout(resolve, 1))
       }
       await Promise.all(pending)
-      await new Promise((resolve) => setTimeout(resolve, 1_000))
+      // However late they come, they count.
+      await readers.untilStamped(expectedDeliveries())
     })
     const { stamps } = await readers.report()
     const { incremental } = stage.edge.metrics().queriesNow
@@ -44,7 +46,7 @@ export async function run(): Promise<CommandResult> {
         p99Ms: quantile(stamps, 0.99),
         changesPerSecond: changes / SECONDS,
         deliveries: stamps.length,
-        expectedDeliveries: (changes * USERS * SPACES_PER_USER) / SPACES,
+        expectedDeliveries: expectedDeliveries(),
         incrementalQueries: incremental,
       },
       notes: [

@@ -49,6 +49,7 @@ process.on('message', (order: ReaderOrder) => {
     stamps: order.kind === 'report' ? stamps : [],
     arrivals: order.kind === 'report' ? [...arrivals.values()] : [],
     arrived: arrivals.size,
+    stamped: stamps.length,
   }
   process.send?.(answer)
 })

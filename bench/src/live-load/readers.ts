@@ -19,6 +19,8 @@ export interface ReaderAnswer {
   arrivals: number[]
   /** How many of them have come. */
   arrived: number
+  /** How many stamps have come. */
+  stamped: number
 }
 
 export interface Readers {
@@ -26,11 +28,15 @@ export interface Readers {
   note(): Promise<void>
   /** Waits until frames of so many queries have come. */
   until(arrived: number): Promise<void>
+  /** Waits until so many stamps have come, repeated ones included. @throws {Error} when that takes longer than a minute */
+  untilStamped(stamped: number): Promise<void>
   report(): Promise<ReaderAnswer>
   close(): Promise<void>
 }
 
 const LOOK_EVERY_MS = 2
+/** Longer than anything that still counts. */
+const PATIENCE_MS = 60_000
 
 /** Opens streams in a process of their own, and waits until all their queries are ready. */
 export async function openReaders(streams: StreamOrder[]): Promise<Readers> {
@@ -51,6 +57,13 @@ export async function openReaders(streams: StreamOrder[]): Promise<Readers> {
   return {
     note: async () => void (await ask({ kind: 'note' })),
     until: (count) => wait(({ arrived }) => arrived >= count),
+    async untilStamped(count) {
+      const startedAt = performance.now()
+      await wait(({ stamped }) => {
+        if (stamped < count && performance.now() - startedAt > PATIENCE_MS) throw new Error(`${stamped} of ${count} stamps came.`)
+        return stamped >= count
+      })
+    },
     report: () => ask({ kind: 'report' }),
     async close() {
       const isGone = once(child, 'exit')

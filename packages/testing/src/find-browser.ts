@@ -44,13 +44,15 @@ function playwrightChromium(say: (line: string) => void): string | undefined {
   const present = downloadedChromium()
   if (present !== undefined) return present
   say("Browser: none found; trying Playwright's download …")
-  spawnSync('playwright', ['install', 'chromium', '--only-shell'], { stdio: 'ignore', timeout: 180_000 })
+  // The whole browser: its path is the only one that Playwright tells.
+  spawnSync('playwright', ['install', 'chromium', '--no-shell'], { stdio: 'ignore', timeout: 180_000 })
   return downloadedChromium()
 }
 
 function downloadedChromium(): string | undefined {
-  const script = "process.stdout.write(require('playwright-core').chromium.executablePath())"
-  const result = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8', cwd: new URL('../e2e', import.meta.url) })
+  const script = "process.stdout.write(require('@playwright/test').chromium.executablePath())"
+  // The repository's root depends on it, this package does not.
+  const result = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8', cwd: new URL('../../..', import.meta.url) })
   return result.status === 0 && existsSync(result.stdout) ? result.stdout : undefined
 }
 
