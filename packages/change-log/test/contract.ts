@@ -2,6 +2,7 @@ import { FIRST_ENTRY_ID, parseLsn, type EntryId, type LogBatch, type LogEntry } 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ChangeLog } from '../src/index.ts'
 import { CHANGE_LOG_LIMITS } from '../src/limits.ts'
+import { acquire, readerContract } from './reader-contract.ts'
 import { epochMark, ids, progress, rowId, transaction } from './transactions.ts'
 
 export interface LogUnderTest {
@@ -300,126 +301,8 @@ export function changeLogContract(name: string, create: () => Promise<LogUnderTe
         expect(await log.positionAt(0)).toBeUndefined()
       })
     })
-
-    describe('durable readers', () => {
-      it('has one owner at a time', async () => {
-        const lease = await acquire(log, 'mail')
-        expect(lease).toMatchObject({ fence: 1, record: undefined })
-        const held = await log.readers.acquire('mail', { owner: 'second', leaseMs: 1000 })
-        expect(held).toMatchObject({ heldByOwner: 'first' })
-        expect(await acquire(log, 'other')).toMatchObject({ fence: 1 })
-      })
-
-      it('lets a stand-by take over after the lease, with what was saved', async () => {
-        const lease = await acquire(log, 'mail')
-        await log.readers.save(lease, { record: { cursor: rowId(10, 1), state: '{"a":1}' } })
-        await subject.pass(1100)
-        const second = await acquire(log, 'mail', 'second')
-        expect(second).toMatchObject({ fence: 2, record: { cursor: rowId(10, 1), state: '{"a":1}' } })
-      })
-
-      it('renews the lease with every save', async () => {
-        const lease = await acquire(log, 'mail')
-        for (let round = 0; round < 3; round++) {
-          await subject.pass(700)
-          await log.readers.save(lease, {})
-        }
-        expect(await log.readers.acquire('mail', { owner: 'second', leaseMs: 1000 })).toHaveProperty('heldByOwner', 'first')
-      })
-
-      it('refuses what a former owner writes', async () => {
-        const first = await acquire(log, 'mail')
-        await subject.pass(1100)
-        const second = await acquire(log, 'mail', 'second')
-        await expect(log.readers.save(first, { record: { cursor: rowId(99, 1), state: 'x' } })).rejects.toMatchObject({ code: 'reader_fenced' })
-        await log.readers.release(first)
-        await log.readers.save(second, { record: { cursor: rowId(10, 1), state: 'y' } })
-        expect(await log.readers.list()).toMatchObject([{ id: 'mail', cursor: rowId(10, 1), state: 'y', owner: 'second', fence: 2 }])
-      })
-
-      it('lets an owner whose lease ran out go on while nobody took over', async () => {
-        const lease = await acquire(log, 'mail')
-        await subject.pass(1100)
-        await log.readers.save(lease, { record: { cursor: rowId(10, 1), state: '' } })
-        expect(await log.readers.list()).toMatchObject([{ owner: 'first' }])
-      })
-
-      it('fences the earlier lease of the same owner too', async () => {
-        const first = await acquire(log, 'mail')
-        await acquire(log, 'mail')
-        await expect(log.readers.save(first, {})).rejects.toMatchObject({ code: 'reader_fenced' })
-      })
-
-      it('is free at once when released', async () => {
-        const lease = await acquire(log, 'mail')
-        await log.readers.release(lease)
-        expect(await log.readers.list()).toMatchObject([{ owner: undefined }])
-        expect(await acquire(log, 'mail', 'second')).toMatchObject({ fence: 2 })
-      })
-
-      it('keeps dead letters in order, until they are removed', async () => {
-        const lease = await acquire(log, 'mail')
-        await log.readers.save(lease, { deadLetters: [{ key: 'b', text: '{"n":1}' }] })
-        await log.readers.save(lease, {
-          deadLetters: [
-            { key: 'a', text: 'two:2' },
-            { key: 'c', text: '3' },
-          ],
-        })
-        expect(await log.readers.deadLetters('mail')).toEqual([
-          { key: 'b', text: '{"n":1}' },
-          { key: 'a', text: 'two:2' },
-          { key: 'c', text: '3' },
-        ])
-        expect(await log.readers.moveDeadLetter('mail', 'c', 'again')).toBe(true)
-        expect(await log.readers.moveDeadLetter('mail', 'c', 'again')).toBe(false)
-        expect(await log.readers.deadLetters('again')).toEqual([{ key: 'c', text: '3' }])
-        expect(await log.readers.moveDeadLetter('again', 'c', 'mail')).toBe(true)
-        expect(await log.readers.removeDeadLetter('mail', 'a')).toBe(true)
-        expect(await log.readers.removeDeadLetter('mail', 'a')).toBe(false)
-        expect(await log.readers.list()).toMatchObject([{ deadLetters: 2 }])
-        expect(await log.readers.deadLetters('other')).toEqual([])
-      })
-
-      it('forgets a dropped id and fences its owner', async () => {
-        const lease = await acquire(log, 'mail')
-        await log.readers.save(lease, { record: { cursor: rowId(10, 1), state: '' }, deadLetters: [{ key: 'a', text: 'x' }] })
-        expect(await log.readers.drop('mail')).toBe(true)
-        expect(await log.readers.drop('mail')).toBe(false)
-        expect(await log.readers.list()).toEqual([])
-        expect(await log.readers.deadLetters('mail')).toEqual([])
-        await expect(log.readers.save(lease, {})).rejects.toMatchObject({ code: 'reader_fenced' })
-      })
-
-      it('survives being opened again', async () => {
-        const lease = await acquire(log, 'mail')
-        await log.readers.save(lease, { record: { cursor: rowId(10, 1), state: 's' } })
-        log = await subject.reopen(log)
-        expect(await log.readers.list()).toMatchObject([{ id: 'mail', cursor: rowId(10, 1), state: 's', fence: 1 }])
-      })
-    })
-
-    describe('notes', () => {
-      it('keeps them, and lets many agree on one', async () => {
-        expect(await log.notes.get('secret')).toBeUndefined()
-        expect(await log.notes.agree('secret', 'one')).toBe('one')
-        expect(await log.notes.agree('secret', 'two')).toBe('one')
-        await log.notes.set('secret', 'three')
-        log = await subject.reopen(log)
-        expect(await log.notes.get('secret')).toBe('three')
-      })
-    })
   })
-}
-
-async function acquire(
-  log: ChangeLog,
-  id: string,
-  owner = 'first',
-): Promise<Exclude<Awaited<ReturnType<ChangeLog['readers']['acquire']>>, { heldByOwner: string }>> {
-  const lease = await log.readers.acquire(id, { owner, leaseMs: 1000 })
-  if ('heldByOwner' in lease) throw new Error(`"${id}" is held by ${lease.heldByOwner}.`)
-  return lease
+  readerContract(name, create)
 }
 
 async function follow(log: ChangeLog, after: EntryId, count: number): Promise<EntryId[]> {

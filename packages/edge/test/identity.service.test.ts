@@ -116,7 +116,7 @@ describe('a stream whose user changes', () => {
       const stream = await openStream({ base: running.base, queries: [TASKS, WINDOW] })
       streams.push(stream)
       if (guards.holdsAnswers === false) await stream.until(() => stream.text.includes('for members'), 'the answer')
-      else await expect.poll(() => running.edge.metrics().databaseTransactions).toBeGreaterThan(0)
+      else await expect.poll(() => running.edge.metrics().databaseTransactions, { timeout: 30_000 }).toBeGreaterThan(0)
       letLogGo()
       await stream.until(() => budgets(stream).join() === 'null,null', 'the member to see no budget')
       return stream.text

@@ -32,7 +32,7 @@ const PROVOKED_IN: Record<ErrorCode, [file: string, text?: string]> = {
   log_conflict: ['change-log/test/contract.ts'],
   log_in_use: ['change-log/test/embedded-log.test.ts'],
   log_unsupported: ['change-log/test/redis-failures.service.test.ts'],
-  reader_fenced: ['change-log/test/contract.ts'],
+  reader_fenced: ['change-log/test/reader-contract.ts'],
   stream_gap: ['streams/test/live-stream.service.test.ts'],
   auth_expired: ['edge/test/identity.service.test.ts', "event: 'auth-expired'"],
   internal: ['edge/test/refusals.service.test.ts'],

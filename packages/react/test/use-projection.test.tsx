@@ -1,5 +1,5 @@
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
-import { act, render, screen } from '@testing-library/react'
+import { render, screen } from '@testing-library/react'
 import { encodeProjectionFrame, type ProjectionStreamFrame } from '@zenstack-live/protocol'
 import { createLiveClient, LiveProvider, useProjection } from '@zenstack-live/react'
 import { schema } from '@zenstack-live/testing/workspace'
@@ -25,12 +25,15 @@ const fakeFetch = async (url: string): Promise<Response> => {
   })
 }
 
+const PATIENCE = { timeout: 30_000 }
+
 async function send(stream: number, frame: ProjectionStreamFrame, position: string): Promise<void> {
-  await vi.waitUntil(() => streams[stream] !== undefined)
-  await act(async () => {
-    streams[stream]?.enqueue(new TextEncoder().encode(encodeProjectionFrame(frame, position)))
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  })
+  await vi.waitUntil(() => streams[stream] !== undefined, PATIENCE)
+  streams[stream]?.enqueue(new TextEncoder().encode(encodeProjectionFrame(frame, position)))
+}
+
+async function shows(text: string): Promise<void> {
+  await screen.findByText(text, {}, PATIENCE)
 }
 
 const live = (): ReturnType<typeof createLiveClient<typeof schema>> => createLiveClient(schema, { endpoint: 'http://edge/live', fetch: fakeFetch })
@@ -60,10 +63,10 @@ describe('useProjection', () => {
     }
     render(withClient(client, <Shown />))
     await send(0, { event: 'snapshot', position: 1, state: { items: ['pen'] } }, 'p1')
-    expect(screen.getByText('success true true pen')).toBeDefined()
+    await shows('success true true pen')
     const before = renders
     await send(0, { event: 'patch', from: 1, to: 2, patch: [{ op: 'add', path: '/items/1', value: 'ink' }] }, 'p2')
-    expect(screen.getByText('success true true pen,ink')).toBeDefined()
+    await shows('success true true pen,ink')
     // Strict Mode renders twice.
     expect(renders - before).toBe(2)
     expect(urls).toEqual(['http://edge/live/$projections/cart/c1'])
@@ -85,11 +88,11 @@ describe('useProjection', () => {
     expect(urls).toEqual([])
     rerender(withClient(client, <Shown id="c1" />))
     await send(0, { event: 'snapshot', position: 1, state: { items: ['one'] } }, 'p1')
-    expect(screen.getByText('live one')).toBeDefined()
+    await shows('live one')
     rerender(withClient(client, <Shown id="c2" />))
     expect(screen.queryByText('live one')).toBeNull()
     await send(1, { event: 'snapshot', position: 1, state: { items: ['two'] } }, 'p1')
-    expect(screen.getByText('live two')).toBeDefined()
+    await shows('live two')
     client.$close()
   })
 

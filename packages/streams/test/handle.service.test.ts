@@ -2,6 +2,7 @@ import type { Services } from '@zenstack-live/testing'
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest'
 import type { DeliveryFailure } from '../src/index.ts'
 import { openLab, type Lab } from './support/lab.ts'
+import { PATIENCE_MS } from './support/patience.ts'
 
 let lab: Lab
 let nextId = 1
@@ -23,7 +24,7 @@ describe('a handler', () => {
     for (let round = 0; round < 2; round++) {
       const streams = lab.process()
       const handle = streams.handle({ model: 'Note', id: body, start: 'beginning', created: { body } }, (event) => void seen.push(event.created.rank))
-      await vi.waitFor(() => expect(seen).toHaveLength(30 * (round + 1)), 10_000)
+      await vi.waitFor(() => expect(seen).toHaveLength(30 * (round + 1)), PATIENCE_MS)
       await handle.close()
       await notes(body, 30, 30)
     }
@@ -51,7 +52,7 @@ describe('a handler', () => {
       },
       { concurrency: 4 },
     )
-    await vi.waitFor(() => expect([...seen.values()].flat()).toHaveLength(24), 10_000)
+    await vi.waitFor(() => expect([...seen.values()].flat()).toHaveLength(24), PATIENCE_MS)
     expect(most).toBe(4)
     for (const ranks of seen.values()) expect(ranks).toEqual([ranks[0], (ranks[0] ?? 0) + 100, (ranks[0] ?? 0) + 200])
     await handle.close()
@@ -73,7 +74,7 @@ describe('a handler', () => {
       },
       { ...soon, onFailure },
     )
-    await vi.waitFor(() => expect(seen).toHaveLength(6), 10_000)
+    await vi.waitFor(() => expect(seen).toHaveLength(6), PATIENCE_MS)
     expect(seen.indexOf('1/3')).toBeLessThan(seen.indexOf('101/1'))
     expect(seen.indexOf('2/1')).toBeLessThan(seen.indexOf('1/3'))
     expect(onFailure.mock.calls.map(([failure]) => [failure.deliveries, failure.isDead])).toEqual([
@@ -97,7 +98,7 @@ describe('a handler', () => {
       },
       { ...soon, maxDeliveries: 3, concurrency: 2 },
     )
-    await vi.waitFor(async () => expect(await streams.admin.deadLetters(body)).toHaveLength(2), 10_000)
+    await vi.waitFor(async () => expect(await streams.admin.deadLetters(body)).toHaveLength(2), PATIENCE_MS)
     expect(seen.toSorted(ascending)).toEqual([0, 2, 4])
     const [letter, other] = await streams.admin.deadLetters(body)
     expect(letter).toMatchObject({ model: 'Note', type: 'created', deliveries: 3, error: expect.stringContaining('poison'), date: expect.any(Date) })
@@ -107,12 +108,12 @@ describe('a handler', () => {
     expect(await streams.admin.replay(body, letter?.position)).toBe(1)
     await vi.waitFor(
       async () => expect((await streams.admin.deadLetters(body)).map(({ deliveries }) => deliveries).toSorted(ascending)).toEqual([3, 4]),
-      5000,
+      PATIENCE_MS,
     )
     isMended = true
     expect(await streams.admin.replay(body, letter?.position)).toBe(1)
-    await vi.waitFor(() => expect(seen).toHaveLength(4), 5000)
-    await vi.waitFor(async () => expect(await streams.admin.deadLetters(body)).toHaveLength(1), 5000)
+    await vi.waitFor(() => expect(seen).toHaveLength(4), PATIENCE_MS)
+    await vi.waitFor(async () => expect(await streams.admin.deadLetters(body)).toHaveLength(1), PATIENCE_MS)
     expect(await streams.admin.discard(body, other?.position)).toBe(1)
     expect(await streams.admin.deadLetters(body)).toEqual([])
     await handle.close()
@@ -133,7 +134,7 @@ describe('a handler', () => {
     const next = lab
       .process()
       .handle({ model: 'Note', id: body, created: { body } }, (event, { delivery }) => void seen.push(`b${event.created.rank}/${delivery}`))
-    await vi.waitFor(() => expect(seen).toHaveLength(4), 10_000)
+    await vi.waitFor(() => expect(seen).toHaveLength(4), PATIENCE_MS)
     expect(seen.slice(2)).toEqual(['b2/1', 'b3/1'])
     await next.close()
   })
@@ -146,7 +147,7 @@ describe('a handler', () => {
     const stuck = first.handle({ model: 'Note', id: body, start: 'beginning', created: { body }, leaseMs: 200 }, async () => {
       await new Promise<void>((resolve) => (release = resolve))
     })
-    await vi.waitFor(() => expect(release).toBeDefined(), 5000)
+    await vi.waitFor(() => expect(release).toBeDefined(), PATIENCE_MS)
     // As a paused process: its lease runs out, and another takes over before it comes back.
     const [info] = (await lab.log.readers.list()).filter(({ id }) => id === body)
     const seen: string[] = []
@@ -154,7 +155,7 @@ describe('a handler', () => {
       const taken = await lab.log.readers.acquire(body, { owner: info?.owner ?? '', leaseMs: 60_000 })
       if ('heldByOwner' in taken) throw new Error('held')
       return taken
-    }, 5000)
+    }, PATIENCE_MS)
     const before = lease.record?.cursor
     release?.()
     await new Promise((resolve) => setTimeout(resolve, 300))
@@ -163,7 +164,7 @@ describe('a handler', () => {
     await lab.log.readers.release(lease)
     await stuck.close()
     const next = lab.process().handle({ model: 'Note', id: body, created: { body } }, (event) => void seen.push(String(event.created.rank)))
-    await vi.waitFor(() => expect(seen).toEqual(['0', '1']), 10_000)
+    await vi.waitFor(() => expect(seen).toEqual(['0', '1']), PATIENCE_MS)
     await next.close()
   })
 
@@ -232,7 +233,7 @@ describe('a handler', () => {
         },
         { concurrency: 4, maxDeliveries: 3 },
       )
-      const isDone = vi.waitFor(() => expect([...seen.keys()].toSorted(ascending)).toEqual([0, 1, 3, 4, 5]), 10_000).then(() => 'done')
+      const isDone = vi.waitFor(() => expect([...seen.keys()].toSorted(ascending)).toEqual([0, 1, 3, 4, 5]), PATIENCE_MS).then(() => 'done')
       const outcome = await Promise.race([death.then(() => 'died'), isDone])
       await handle.close()
       if (outcome === 'done') break

@@ -2,6 +2,9 @@ import type { Services } from '@zenstack-live/testing'
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest'
 import { beforeAfter, StreamGapError } from '../src/index.ts'
 import { openLab, type Lab } from './support/lab.ts'
+import { PATIENCE_MS } from './support/patience.ts'
+import { started } from './support/started.ts'
+import { take } from './support/take.ts'
 
 let lab: Lab
 let nextId = 1
@@ -14,22 +17,6 @@ afterAll(() => lab.close())
 
 /** A fresh name for a stream, and for the rows of a test. */
 const fresh = (): string => `stream-${nextId++}`
-
-async function take<Event>(stream: AsyncIterable<Event>, count: number): Promise<Event[]> {
-  const events: Event[] = []
-  for await (const event of stream) if (events.push(event) === count) break
-  return events
-}
-
-/** Acknowledges all of them: asks for one more, which a sentinel brings. */
-async function takeAndAcknowledge<Event>(stream: { close(): Promise<void> } & AsyncIterable<Event>, count: number): Promise<Event[]> {
-  const events: Event[] = []
-  for await (const event of stream) {
-    events.push(event)
-    if (events.length === count) void Promise.resolve().then(() => stream.close())
-  }
-  return events
-}
 
 describe('a stream', () => {
   it('gives created rows as the client returns them', async () => {
@@ -64,7 +51,7 @@ describe('a stream', () => {
     const stream = streams.stream({ model: 'Task', id, start: 'now', created: {}, updated: {}, deleted: {} })
     const iterator = stream[Symbol.asyncIterator]()
     const first = iterator.next()
-    await started(id)
+    await started(lab, id)
     await lab.db.space.create({ data: { id, name: id } })
     await lab.db.task.create({ data: { id, spaceId: id, title: 'one', ownerId: 'ann' } })
     await lab.sql(`UPDATE "Task" SET title = 'two' WHERE id = $1`, [id])
@@ -174,87 +161,6 @@ describe('a stream', () => {
   })
 })
 
-describe('the place of a stream', () => {
-  it('stays before an event until the next one is asked for', async () => {
-    const streams = lab.process()
-    const body = fresh()
-    await lab.db.note.createMany({ data: [1, 2, 3].map((rank) => ({ ownerId: 'ann', body, rank })) })
-    const open = () => streams.stream({ model: 'Note', id: body, start: 'beginning', created: { body } })
-    expect((await take(open(), 2)).map((event) => event.created.rank)).toEqual([1, 2])
-    expect((await take(open(), 2)).map((event) => event.created.rank)).toEqual([2, 3])
-    expect((await takeAndAcknowledge(open(), 1)).map((event) => event.created.rank)).toEqual([3])
-    await lab.db.note.create({ data: { ownerId: 'ann', body, rank: 4 } })
-    expect((await take(open(), 1)).map((event) => event.created.rank)).toEqual([4])
-  })
-
-  it('brings what happened while nobody ran, under a changed filter too', async () => {
-    const body = fresh()
-    const first = lab.process()
-    await takeAndAcknowledge(first.stream({ model: 'Note', id: body, start: 'beginning', created: { body: await noted(body, 1) } }), 1)
-    await first.close()
-    await noted(body, 2)
-    await noted(body, 3)
-    const second = lab.process()
-    const events = await take(second.stream({ model: 'Note', id: body, created: { body, rank: { gt: 2 } } }), 1)
-    expect(events.map((event) => event.created.rank)).toEqual([3])
-  })
-
-  it('begins now, at the beginning, at a date, or behind an event, as it is told', async () => {
-    const streams = lab.process()
-    const body = fresh()
-    await noted(body, 1)
-    await lab.caughtUp()
-    const cut = new Date(Date.now() + 5)
-    await new Promise((resolve) => setTimeout(resolve, 20))
-    await noted(body, 2)
-    await lab.caughtUp()
-    const now = streams.stream({ model: 'Note', id: `${body}-now`, created: { body } })[Symbol.asyncIterator]()
-    const next = now.next()
-    await started(`${body}-now`)
-    await noted(body, 3)
-    expect((await next).value?.created.rank).toBe(3)
-    const beginning = await take(streams.stream({ model: 'Note', id: `${body}-b`, start: 'beginning', created: { body } }), 3)
-    expect(beginning.map((event) => event.created.rank)).toEqual([1, 2, 3])
-    const dated = await take(streams.stream({ model: 'Note', id: `${body}-d`, start: cut, created: { body } }), 2)
-    expect(dated.map((event) => event.created.rank)).toEqual([2, 3])
-    const [, second] = beginning
-    if (second === undefined) throw new Error('There is no second event.')
-    const behind = await take(streams.stream({ model: 'Note', id: `${body}-p`, start: { after: second.position }, created: { body } }), 1)
-    expect(behind.map((event) => event.created.rank)).toEqual([3])
-  })
-
-  it('belongs to one process at a time, and another takes over when it goes', async () => {
-    const body = fresh()
-    const [one, two] = [lab.process(), lab.process()]
-    const seen: string[] = []
-    const run = async (name: string, stream: AsyncIterable<{ created: { rank: number } }>): Promise<void> => {
-      for await (const event of stream) seen.push(`${name}${event.created.rank}`)
-    }
-    const options = { model: 'Note', id: body, start: 'beginning', created: { body } } as const
-    const first = run('a', one.stream(options))
-    await started(body)
-    const second = run('b', two.stream(options))
-    await noted(body, 1)
-    await noted(body, 2)
-    await vi.waitFor(() => expect(seen).toEqual(['a1', 'a2']), 5000)
-    await one.close()
-    await first
-    await noted(body, 3)
-    await vi.waitFor(() => expect(seen).toEqual(['a1', 'a2', 'b3']), 5000)
-    await two.close()
-    await second
-  })
-
-  it('does not take events of other ids', async () => {
-    const body = fresh()
-    const streams = lab.process()
-    await noted(body, 1)
-    for (const name of ['a', 'b', 'c']) {
-      expect(await take(streams.stream({ model: 'Note', id: `${body}-${name}`, start: 'beginning', created: { body } }), 1)).toHaveLength(1)
-    }
-  })
-})
-
 describe('batches', () => {
   it('hold what is ready, in order, and are acknowledged whole', async () => {
     const streams = lab.process()
@@ -270,89 +176,6 @@ describe('batches', () => {
     }
     expect(ranks).toEqual(Array.from({ length: 25 }, (_, rank) => rank))
     expect(() => stream.batches(0)).toThrow(TypeError)
-  })
-})
-
-describe('ending a stream', () => {
-  it('by its signal saves the place and lets the loop end', async () => {
-    const streams = lab.process()
-    const body = fresh()
-    const stop = new AbortController()
-    await noted(body, 1)
-    const ranks: number[] = []
-    for await (const event of streams.stream({ model: 'Note', id: body, start: 'beginning', created: { body }, signal: stop.signal })) {
-      ranks.push(event.created.rank)
-      stop.abort()
-    }
-    expect(ranks).toEqual([1])
-    const [info] = (await streams.admin.list()).filter(({ id }) => id === body)
-    expect(info?.partitions).toMatchObject([{ owner: undefined, lagBytes: expect.any(BigInt) }])
-    await noted(body, 2)
-    expect((await take(streams.stream({ model: 'Note', id: body, created: { body } }), 1)).map((event) => event.created.rank)).toEqual([2])
-  })
-
-  it('by dropping its id stops the process that runs it', async () => {
-    const streams = lab.process()
-    const body = fresh()
-    const iterator = streams.stream({ model: 'Note', id: body, created: { body }, leaseMs: 300 })[Symbol.asyncIterator]()
-    const next = iterator.next()
-    await started(body)
-    expect(await streams.admin.drop(body)).toBe(true)
-    // It notices with its next sign of life, and begins anew.
-    await vi.waitFor(async () => expect((await lab.log.readers.list()).some(({ id, fence }) => id === body && fence === 1)).toBe(true), 5000)
-    await noted(body, 1)
-    await iterator.return?.()
-    await next
-  })
-})
-
-describe('partitions', () => {
-  it('divide the rows among processes, each row always in one part and in order', async () => {
-    const body = fresh()
-    const processes = [lab.process(), lab.process()]
-    const seen: { process: number; key: string; rank: number }[] = []
-    const loops = processes.map(async (streams, process) => {
-      const stream = streams.stream({
-        model: 'Note',
-        id: body,
-        start: 'beginning',
-        partitions: 4,
-        leaseMs: 600,
-        created: { body },
-        updated: { after: { body } },
-      })
-      for await (const event of stream) {
-        const { after } = beforeAfter(event)
-        seen.push({ process, key: event.key, rank: after.rank })
-      }
-    })
-    await vi.waitFor(async () => expect(await owners(body)).toHaveLength(4), 10_000)
-    await vi.waitFor(async () => expect(new Set(await owners(body)).size).toBe(2), 10_000)
-    await lab.db.note.createMany({ data: Array.from({ length: 40 }, () => ({ ownerId: 'ann', body, rank: 0 })) })
-    await vi.waitFor(() => expect(seen).toHaveLength(40), 10_000)
-    expect(new Set(seen.map(({ process }) => process)).size).toBe(2)
-    const keys = new Set(seen.map(({ key }) => key))
-    expect(keys.size).toBe(40)
-    await processes[0]?.close()
-    await vi.waitFor(async () => expect(new Set(await owners(body)).size).toBe(1), 10_000)
-    await processes[1]?.close()
-    await Promise.all(loops)
-  })
-
-  it('can be changed: what was not handled before still comes', async () => {
-    const body = fresh()
-    const first = lab.process()
-    await lab.db.note.createMany({ data: Array.from({ length: 10 }, (_, rank) => ({ ownerId: 'ann', body, rank })) })
-    await takeAndAcknowledge(first.stream({ model: 'Note', id: body, start: 'beginning', partitions: 3, created: { body } }), 10)
-    await lab.db.note.createMany({ data: Array.from({ length: 10 }, (_, rank) => ({ ownerId: 'ann', body, rank: rank + 10 })) })
-    const second = lab.process()
-    const seen = new Set<number>()
-    for await (const event of second.stream({ model: 'Note', id: body, created: { body } })) {
-      seen.add(event.created.rank)
-      if ([...Array(10).keys()].some((rank) => !seen.has(rank + 10))) continue
-      await vi.waitFor(async () => expect((await second.admin.list()).find(({ id }) => id === body)?.partitions).toHaveLength(1), 5000)
-      break
-    }
   })
 })
 
@@ -389,30 +212,12 @@ describe('what cannot be streamed', () => {
     const onGap = vi.fn<() => void>()
     const iterator = streams.stream({ model: 'Task', id: `${id}-d`, deleted: {}, onGap })[Symbol.asyncIterator]()
     const next = iterator.next()
-    await vi.waitFor(() => expect(onGap).toHaveBeenCalledOnce(), 5000)
+    await vi.waitFor(() => expect(onGap).toHaveBeenCalledOnce(), PATIENCE_MS)
     await lab.db.task.delete({ where: { id: `${id}-2` } })
     expect((await next).value?.key).toBe(`${id}-2`)
     await iterator.return?.()
   })
 })
-
-async function noted(body: string, rank: number): Promise<string> {
-  await lab.db.note.create({ data: { ownerId: 'ann', body, rank } })
-  return body
-}
-
-/** Resolves when a process owns the id and its place is kept. */
-async function started(id: string): Promise<void> {
-  await vi.waitFor(async () => {
-    const info = (await lab.log.readers.list()).find((reader) => reader.id === id)
-    expect(info).toMatchObject({ owner: expect.any(String), cursor: expect.any(String) })
-  }, 5000)
-}
-
-async function owners(id: string): Promise<string[]> {
-  const readers = await lab.log.readers.list()
-  return readers.filter((reader) => reader.id.startsWith(`${id}#`)).flatMap(({ owner }) => (owner === undefined ? [] : [owner]))
-}
 
 function titles({ before, after }: { before: { title: string } | null; after: { title: string } | null }): (string | undefined)[] {
   return [before?.title, after?.title]

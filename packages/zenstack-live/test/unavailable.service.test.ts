@@ -82,7 +82,7 @@ describe('a server that is being closed', () => {
     isShut = true
     // One is at the door when it closes; the others come while it closes, and after.
     const early = app.request('/api/live/task/findMany', STREAM)
-    await vi.waitFor(() => expect(knocks).toBe(2))
+    await vi.waitFor(() => expect(knocks).toBe(2), 30_000)
     const closing = live.close()
     const late = app.request('/api/live/task/findMany', STREAM)
     const lateRead = app.request('/api/live/task/findMany', READ)

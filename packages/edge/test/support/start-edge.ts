@@ -15,8 +15,8 @@ export interface RunningEdge {
   /** Base of the live routes, such as `http://127.0.0.1:1234/api/live`. */
   base: string
   app: Hono
-  /** Resolves when the log has all that was committed. */
   readonly publication: string
+  /** Resolves when the log has all that was committed. */
   caughtUp(): Promise<void>
   /** Ends the edge and its server, and starts others on the same log. */
   restart(options?: Partial<EdgeOptions>): Promise<void>

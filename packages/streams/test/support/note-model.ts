@@ -41,7 +41,7 @@ export function createNoteData(place = 'public'): DataModel {
       ...text,
     }
   }
-  const table = { schema: place, name: 'Note', kind: 'table', persistence: 'permanent', replicaIdentity: 'full', uniqueKeys: [['id']] } as const
+  const table = { schema: place, name: 'Note', kind: 'table', persistence: 'permanent', replicaIdentity: 'full' } as const
   const catalog: Catalog = {
     serverVersion: 180_000,
     encoding: 'UTF8',
