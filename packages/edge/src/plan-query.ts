@@ -60,6 +60,7 @@ function makePlan(context: EdgeContext, identity: Identity, wire: WireQuery, tex
   const operation = operationNamed(wire.operation)
   const args = decodeArgs(wire)
   const validated = validateArgs(client, wire.model, operation, args, limits)
+  if (operation === 'aggregate' && !asksForValues(validated)) throw new LiveError('bad_arguments', `${wire.model}.aggregate asks for nothing.`)
   const model = data.models.get(wire.model)
   if (model === undefined) throw new LiveError('unknown_model', `The database has no model "${wire.model.slice(0, 100)}".`)
   const facts = clientFacts(client.$options, { readNeutralPlugins: context.readNeutralPlugins })
@@ -99,6 +100,11 @@ function makePlan(context: EdgeContext, identity: Identity, wire: WireQuery, tex
     incremental: 'plan' in choice ? choice.plan : undefined,
     reasons: 'plan' in choice ? [] : choice.reasons,
   }
+}
+
+/** ZenStack takes an `aggregate` of nothing, and fails on the answer: each time, as if something were wrong with the database. */
+function asksForValues(args: unknown): boolean {
+  return Object.entries(Object(args) as object).some(([name, value]) => name.startsWith('_') && value !== undefined && value !== false)
 }
 
 function exactTimesOf(model: Model, plan: IncrementalPlan): Pick<Question, 'exactTimes' | 'keyField'> {
