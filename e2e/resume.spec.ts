@@ -74,7 +74,7 @@ test.describe('a reader that was cut off goes on where it stopped', () => {
     expect(demo.recorder.bytesTo('jonas')).not.toContain('424242')
   })
 
-  test('also with the browser’s own EventSource and its Last-Event-ID', async ({ page, demo }) => {
+  test('also with the browser’s own EventSource, a ticket in its URL and its Last-Event-ID', async ({ page, demo }) => {
     await page.goto(demo.url)
     await page.evaluate(async () => {
       const answer = await fetch('/api/sign-in', {
@@ -83,8 +83,12 @@ test.describe('a reader that was cut off goes on where it stopped', () => {
         body: JSON.stringify({ personId: 'priya' }),
       })
       const { token } = (await answer.json()) as { token: string }
-      const query = encodeURIComponent(JSON.stringify({ where: { spaceId: 'opening' } }))
-      const source = new EventSource(`/api/live/task/findMany?q=${query}&access_token=${token}`)
+      const query = `/api/live/task/findMany?q=${encodeURIComponent(JSON.stringify({ where: { spaceId: 'opening' } }))}`
+      // #region event-source
+      const given = await fetch(query, { method: 'POST', headers: { authorization: `Bearer ${token}` } })
+      const { access } = (await given.json()) as { access: string }
+      const source = new EventSource(`${query}&access=${access}`)
+      // #endregion
       const seen: { event: string; data: string; id: string }[] = []
       Object.assign(window, { seen })
       for (const event of ['snapshot', 'ready', 'change', 'reset', 'error', 'bye']) {
@@ -111,5 +115,17 @@ test.describe('a reader that was cut off goes on where it stopped', () => {
     expect(second?.lastEventId).toBe(ids.at(-1))
     expect(second?.body).not.toMatch(/^event: ?snapshot$/m)
     expect((await seen()).filter(({ event }) => event === 'snapshot')).toHaveLength(1)
+
+    // What the URL says of the browser opens no other query.
+    const states = await page.evaluate(
+      async (url) => {
+        const other = new EventSource(url)
+        await new Promise((resolve) => other.addEventListener('error', resolve))
+        return other.readyState === EventSource.CLOSED
+      },
+      (second?.url ?? '').replace('opening', 'another'),
+    )
+    expect(states, 'it does not come back from a refusal').toBe(true)
+    expect(demo.recorder.exchanges.at(-1)).toMatchObject({ status: 401, isStream: false })
   })
 })

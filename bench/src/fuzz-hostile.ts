@@ -1,3 +1,4 @@
+import type { RequestContext } from '@zenstack-live/edge'
 import { ERROR_CODES, type ErrorCode } from '@zenstack-live/protocol'
 import { schema } from '@zenstack-live/testing/workspace'
 import { ZenStackClient } from '@zenstackhq/orm'
@@ -11,7 +12,8 @@ import { createRandom } from './random.ts'
 
 /*
  * Requests that nobody should send, by somebody who may read nothing: each must be answered soon, with a code and its fixed
- * sentence, or with a stream that holds nothing of others; and the edge must be as it was afterwards.
+ * sentence, or with a stream that holds nothing of others; and the edge must be as it was afterwards. Nor may it say that asking again
+ * could help where it does not: clients would ask for ever.
  */
 
 interface Result {
@@ -23,6 +25,8 @@ interface Result {
   hangs: number
   /** Answers with what is not the asker's, or more than the fixed sentence. */
   leaks: number
+  /** Answers that tell to come back, twice in a row. */
+  loops: number
   /** How often each answer was given. */
   answers: Record<string, number>
   failed: boolean
@@ -41,7 +45,7 @@ const OWNER = 'u1'
 /** `mutate`: who asks may read after all, so that what comes back is not theirs. */
 export async function run({ seed = 1, runs = 2_000, mutate = false }: CommandOptions): Promise<Result> {
   const stage = await openLoadStage()
-  const result: Result = { name: 'hostile', cases: 0, crashes: 0, hangs: 0, leaks: 0, answers: {}, failed: false }
+  const result: Result = { name: 'hostile', cases: 0, crashes: 0, hangs: 0, leaks: 0, loops: 0, answers: {}, failed: false }
   const onCrash = (error: unknown): void => {
     result.crashes++
     progress(`CRASH ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
@@ -49,19 +53,19 @@ export async function run({ seed = 1, runs = 2_000, mutate = false }: CommandOpt
   process.on('uncaughtException', onCrash)
   process.on('unhandledRejection', onCrash)
   try {
-    const clientOf = await prepare(stage)
-    const genuine = await genuineTexts(stage, clientOf(NOBODY))
-    const getClient = clientOf(mutate ? OWNER : NOBODY)
+    const credentialsOf = await prepare(stage)
+    const genuine = await genuineTexts(stage, credentialsOf(NOBODY))
+    const credentials = credentialsOf(mutate ? OWNER : NOBODY)
     const random = createRandom(seed)
     const work = async (): Promise<void> => {
       while (result.cases < runs) {
         result.cases++
-        await tryOne(stage, getClient, hostileInput(random, genuine), result)
+        await tryOne(stage, credentials, hostileInput(random, genuine), result)
         if (result.cases % BATCH === 0) progress(`${result.cases} tried: ${JSON.stringify(result.answers)}`)
       }
     }
     await Promise.all(Array.from({ length: AT_ONCE }, work))
-    await genuineTexts(stage, clientOf(NOBODY))
+    await genuineTexts(stage, credentialsOf(NOBODY))
     if (stage.edge.metrics().connectionsNow > 0) onCrash(new Error(`${stage.edge.metrics().connectionsNow} connections were left behind.`))
     if ('polluted' in {}) onCrash(new Error('The prototype of all objects was changed.'))
   } finally {
@@ -69,13 +73,13 @@ export async function run({ seed = 1, runs = 2_000, mutate = false }: CommandOpt
     process.off('unhandledRejection', onCrash)
     await stage.close()
   }
-  const isWrong = result.crashes + result.hangs + result.leaks > 0
+  const isWrong = result.crashes + result.hangs + result.leaks + result.loops > 0
   return { ...result, failed: isWrong !== mutate }
 }
 
-type GetClient = () => Promise<never>
+type Credentials = Omit<RequestContext, 'path'>
 
-async function prepare(stage: LoadStage): Promise<(user: string) => GetClient> {
+async function prepare(stage: LoadStage): Promise<(user: string) => Credentials> {
   await fillStage(stage, { users: 3, spaces: 2, spacesPerUser: 1, tasksPerSpace: 5 })
   await stage.sql(`UPDATE "Task" SET title = $1`, [HIDDEN])
   await stage.sql(
@@ -85,40 +89,53 @@ async function prepare(stage: LoadStage): Promise<(user: string) => GetClient> {
   const pool = new pg.Pool({ connectionString: stage.url, max: 2 })
   pool.on('error', () => {})
   const bound = new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) }).$use(new PolicyPlugin())
-  return (id) => {
-    const client = bound.$setAuth({ id, role: 'MEMBER' })
-    // The edge takes clients of any schema.
-    return async () => client as never
+  const clientOf = (id: string): ReturnType<typeof bound.$setAuth> => bound.$setAuth({ id, role: 'MEMBER' })
+  return (user) => {
+    const client = clientOf(user)
+    return {
+      getClient: () => client,
+      // Whoever gets a ticket for another subject taken reads what is hidden.
+      accessTickets: { mint: () => ({ subject: user }), redeem: (subject) => (subject === user ? client : clientOf(OWNER)) },
+    }
   }
 }
 
-/** A position and a ticket that the edge gave this very person. */
-async function genuineTexts({ edge }: LoadStage, getClient: GetClient): Promise<Genuine> {
-  const request = new Request('http://live.test/api/live/note/findMany', { headers: { accept: 'application/json' } })
-  const response = await edge.handle(request, { path: '/note/findMany', getClient })
+/** A position and tickets that the edge gave this very person. */
+async function genuineTexts({ edge }: LoadStage, credentials: Credentials): Promise<Genuine> {
+  const ask = (init: RequestInit): Promise<Response> =>
+    edge.handle(new Request('http://live.test/api/live/note/findMany', init), { path: '/note/findMany', ...credentials })
+  const response = await ask({ headers: { accept: 'application/json' } })
+  const { access } = (await (await ask({ method: 'POST' })).json()) as Pick<Genuine, 'access'>
   const { position, ticket, data } = (await response.json()) as Genuine & { data: unknown[] }
   if (data.length > 0) throw new Error('Somebody who may read nothing read something.')
-  return { position, ticket }
+  return { position, ticket, access }
 }
 
-async function tryOne({ edge }: LoadStage, getClient: GetClient, input: HostileInput, result: Result): Promise<void> {
+async function tryOne({ edge }: LoadStage, credentials: Credentials, input: HostileInput, result: Result): Promise<void> {
   const { method, path, search, headers, body } = input
+  const ask = (): Promise<Answer> => {
+    const request = new Request(`http://live.test/api/live${path}${search}`, { method, headers, ...(body === undefined ? {} : { body }) })
+    return edge.handle(request, { path, ...credentials }).then(readAnswer)
+  }
   const say = (what: string, more: string): void => progress(`${what} ${JSON.stringify(input).slice(0, 600)}\n  ${more.slice(0, 600)}`)
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<'late'>((resolve) => {
     timer = setTimeout(() => resolve('late'), HANG_MS)
   })
   try {
-    const request = new Request(`http://live.test/api/live${path}${search}`, { method, headers, ...(body === undefined ? {} : { body }) })
-    const answer = await Promise.race([edge.handle(request, { path, getClient }).then(readAnswer), late])
+    const answer = await Promise.race([ask(), late])
     if (answer === 'late') {
       result.hangs++
       return say('HANG', '')
     }
     result.answers[answer.kind] = (result.answers[answer.kind] ?? 0) + 1
-    if (!answer.text.includes(HIDDEN) && answer.isProper) return
-    result.leaks++
-    say('LEAK', answer.text)
+    if (answer.text.includes(HIDDEN) || !answer.isProper) {
+      result.leaks++
+      say('LEAK', answer.text)
+    }
+    if (!answer.comesBack || !(await ask()).comesBack) return
+    result.loops++
+    say('LOOP', answer.text)
   } catch (error) {
     result.crashes++
     say('CRASH', error instanceof Error ? (error.stack ?? error.message) : String(error))
@@ -131,14 +148,19 @@ interface Answer {
   kind: string
   text: string
   isProper: boolean
+  /** It says that asking again may help. */
+  comesBack: boolean
 }
 
 async function readAnswer(response: Response): Promise<Answer> {
   if (response.headers.get('content-type')?.startsWith('text/event-stream') === true) return readStream(response)
   const text = await response.text()
-  const { error } = JSON.parse(text) as { error?: { code: ErrorCode; message: string } }
-  if (error === undefined) return { kind: 'read', text, isProper: response.status === 200 }
-  return { kind: error.code, text, isProper: ERROR_CODES[error.code].sentence === error.message }
+  const { error, access } = JSON.parse(text) as { error?: { code: ErrorCode; message: string }; access?: string }
+  if (access !== undefined) return { kind: 'ticket', text, isProper: response.status === 200, comesBack: false }
+  if (error === undefined) return { kind: 'read', text, isProper: response.status === 200, comesBack: false }
+  // Fewer queries may be more welcome later.
+  const comesBack = ERROR_CODES[error.code].isRetryable && error.code !== 'too_many_queries'
+  return { kind: error.code, text, isProper: ERROR_CODES[error.code].sentence === error.message, comesBack }
 }
 
 /** Until the first batch is whole. */
@@ -152,5 +174,7 @@ async function readStream(response: Response): Promise<Answer> {
     if (done || /(?:^|\n)id: ?\S*\n\n$/.test(text)) break
   }
   await reader.cancel()
-  return { kind: /event: error/.test(text) ? 'stream with errors' : 'stream', text, isProper: true }
+  const codes = [...text.matchAll(/^event: error\ndata: .*"code":"([a-z_]+)"/gm)].map(([, code]) => code as ErrorCode)
+  const comesBack = codes.some((code) => ERROR_CODES[code].isRetryable)
+  return { kind: codes.length > 0 ? 'stream with errors' : 'stream', text, isProper: true, comesBack }
 }

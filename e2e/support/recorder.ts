@@ -74,7 +74,7 @@ function forward(incoming: IncomingMessage, outgoing: ServerResponse, port: numb
     const exchange: Exchange = {
       method,
       url,
-      person: personOf(headers.authorization ?? new URL(url, 'http://localhost').searchParams.get('access_token') ?? ''),
+      person: personOf(headers.authorization, url),
       lastEventId: headers['last-event-id'] as string | undefined,
       requestBody: Buffer.concat(chunks).toString(),
       status: answer.statusCode ?? 0,
@@ -98,6 +98,9 @@ function forward(incoming: IncomingMessage, outgoing: ServerResponse, port: numb
   incoming.pipe(upstream)
 }
 
-function personOf(token: string): string | undefined {
-  return /^(?:Bearer )?([a-z]+)\./.exec(token)?.[1]
+/** A token begins with the person it is for; in a ticket the name stands fourth. */
+function personOf(authorization: string | undefined, url: string): string | undefined {
+  if (authorization !== undefined) return /^Bearer ([a-z]+)\./.exec(authorization)?.[1]
+  const [, , , subject] = new URL(url, 'http://localhost').searchParams.get('access')?.split('~') ?? []
+  return subject === undefined ? undefined : Buffer.from(subject, 'base64url').toString()
 }

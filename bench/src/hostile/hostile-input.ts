@@ -14,8 +14,14 @@ export interface HostileInput {
 export interface Genuine {
   position: string
   ticket: string
+  /** What the same person was given for the URL's query. */
+  access: string
 }
 
+/** What is there: most inputs get past the first look only with it. */
+const TRUE_MODELS = ['note', 'task', 'user', 'member']
+const FIELDS = ['id', 'ownerId', 'body', 'secret', 'rank', 'size', 'score', 'at', 'data', 'tags', 'owner', 'title', 'spaceId', 'space', 'budget']
+const OPERATORS = ['equals', 'not', 'in', 'notIn', 'lt', 'gte', 'contains', 'startsWith', 'has', 'some', 'every', 'is', 'path', 'mode', 'between']
 const MODELS = ['note', 'Note', 'task', 'user', 'nothing', '__proto__', 'constructor', '$changes', '../note', 'n%6Fte', '', 'note ']
 const OPERATIONS = [...LIVE_OPERATIONS, '$changes', 'create', 'deleteMany', '$transaction', 'constructor', '']
 const WORDS = [
@@ -77,14 +83,16 @@ export function hostileInput(random: Random, genuine: Genuine): HostileInput {
     : { accept: random.pick(['application/json', '*/*', 'text/html;q=0.1', '']) }
   if (random.chance(0.4)) headers['last-event-id'] = asHeader(bent(random, genuine.position))
   if (random.chance(0.1)) headers['content-type'] = random.pick(['text/plain', 'multipart/form-data', 'application/x-www-form-urlencoded'])
-  if (isPost) return { method: 'POST', path: random.chance(0.9) ? '' : '/note', search: '', headers, body: hostileBody(random, genuine) }
-  const path = `/${random.pick(MODELS)}/${random.pick(OPERATIONS)}${random.chance(0.05) ? '/more' : ''}`
+  const isMint = isPost && random.chance(0.2)
+  if (isPost && !isMint) return { method: 'POST', path: random.chance(0.9) ? '' : '/note', search: '', headers, body: hostileBody(random, genuine) }
+  const path = `/${modelName(random)}/${operationName(random)}${random.chance(0.05) ? '/more' : ''}`
   const search = new URLSearchParams()
   if (random.chance(0.8)) search.set('q', hostileJson(random))
   if (random.chance(0.3)) search.set('meta', random.chance(0.5) ? hostileJson(random) : JSON.stringify({ serialization: hostileMeta(random) }))
   if (random.chance(0.2)) search.set('lastEventId', bent(random, genuine.position))
+  if (random.chance(0.3)) search.set('access', hostileAccess(random, genuine))
   return {
-    method: random.chance(0.95) ? 'GET' : random.pick(['PUT', 'DELETE', 'PATCH', 'OPTIONS']),
+    method: isMint ? 'POST' : random.chance(0.95) ? 'GET' : random.pick(['PUT', 'DELETE', 'PATCH', 'OPTIONS']),
     path,
     search: `?${search.toString()}`,
     headers,
@@ -95,8 +103,8 @@ export function hostileInput(random: Random, genuine: Genuine): HostileInput {
 function hostileBody(random: Random, genuine: Genuine): string {
   if (random.chance(0.1)) return hostileJson(random)
   const queries = Array.from({ length: random.chance(0.02) ? 300 : 1 + random.whole(3) }, () => ({
-    model: random.chance(0.9) ? random.pick(MODELS) : hostileValue(random, 2),
-    operation: random.chance(0.9) ? random.pick(OPERATIONS) : hostileValue(random, 2),
+    model: random.chance(0.9) ? modelName(random) : hostileValue(random, 2),
+    operation: random.chance(0.9) ? operationName(random) : hostileValue(random, 2),
     args: random.chance(0.8) ? hostileArgs(random) : hostileValue(random, 3),
     ...(random.chance(0.3) ? { meta: hostileMeta(random) } : {}),
     ...(random.chance(0.4) ? { ticket: random.chance(0.9) ? bent(random, genuine.ticket) : hostileValue(random, 1) } : {}),
@@ -112,8 +120,39 @@ function hostileJson(random: Random): string {
   return JSON.stringify(random.chance(0.8) ? hostileArgs(random) : hostileValue(random, 4))
 }
 
+function modelName(random: Random): string {
+  return random.pick(random.chance(0.7) ? TRUE_MODELS : MODELS)
+}
+
+function operationName(random: Random): string {
+  return random.pick(random.chance(0.7) ? LIVE_OPERATIONS : OPERATIONS)
+}
+
 function hostileArgs(random: Random): unknown {
+  if (random.chance(0.5)) return nearlyRightArgs(random)
   return Object.fromEntries(Array.from({ length: 1 + random.whole(3) }, () => [random.pick(ARGS), hostileValue(random, 4)]))
+}
+
+/** Fields and operators that exist, with values that may not fit: much of it reaches the database. */
+function nearlyRightArgs(random: Random): unknown {
+  const order = random.chance(0.9) ? random.pick(['asc', 'desc']) : hostileValue(random, 1)
+  const size = random.chance(0.8) ? random.whole(5) : random.pick(NUMBERS)
+  return {
+    ...(random.chance(0.8) ? { where: nearlyRightWhere(random, 3) } : {}),
+    ...(random.chance(0.3) ? { orderBy: { [random.pick(FIELDS)]: order } } : {}),
+    ...(random.chance(0.2) ? { [random.pick(['take', 'skip'])]: size } : {}),
+    ...(random.chance(0.2) ? { [random.pick(['select', 'include', 'omit', '_count', '_max'])]: { [random.pick(FIELDS)]: true } } : {}),
+    ...(random.chance(0.1) ? { [random.pick(['by', 'distinct'])]: [random.pick(FIELDS)] } : {}),
+  }
+}
+
+function nearlyRightWhere(random: Random, depth: number): Record<string, unknown> {
+  const field = random.pick(FIELDS)
+  const value = random.chance(0.5) ? random.pick(['u1', 'no', 1, true, null, [], '2026-01-01T00:00:00Z']) : hostileValue(random, 1)
+  if (depth === 0 || random.chance(0.3)) return { [field]: value }
+  if (random.chance(0.5)) return { [field]: { [random.pick(OPERATORS)]: random.chance(0.3) ? nearlyRightWhere(random, depth - 1) : value } }
+  const members = Array.from({ length: random.whole(3) }, () => nearlyRightWhere(random, depth - 1))
+  return { [random.pick(['AND', 'OR', 'NOT'])]: members }
 }
 
 function hostileMeta(random: Random): unknown {
@@ -143,6 +182,15 @@ function hostileValue(random: Random, depth: number): unknown {
   if (kind === 4) return random.chance(0.02) ? Array.from({ length: 12_000 }, (_, index) => index) : []
   if (kind === 5) return Array.from({ length: random.whole(4) }, () => hostileValue(random, depth - 1))
   return Object.fromEntries(Array.from({ length: random.whole(4) }, () => [random.pick(WORDS), hostileValue(random, depth - 1)]))
+}
+
+/** A ticket, also one that names somebody else or lives for ever, under the signature of another. */
+function hostileAccess(random: Random, { access }: Genuine): string {
+  if (random.chance(0.6)) return bent(random, access)
+  const [version = '', expiresAtMs = '', owner = '', subject = '', signature = ''] = access.split('~')
+  const victim = Buffer.from(random.pick(['u1', 'mallory\0u1', '', '__proto__'])).toString('base64url')
+  const parts = [random.pick([version, '2', '']), random.pick([expiresAtMs, '9e99', '-1', 'NaN']), owner, random.pick([subject, victim]), signature]
+  return (random.chance(0.2) ? [...parts, random.pick(parts)] : parts).join('~')
 }
 
 /** A text that was given out, changed somewhere; or one that never was. */

@@ -10,6 +10,8 @@ import { StallWatch } from './stall-watch.ts'
 export interface Living<Owner> {
   readonly context: EdgeContext
   readonly sink: Sink
+  /** When nobody is there any more, whatever is said of it, in milliseconds since 1970. */
+  readonly expiresAtMs: number | undefined
   /** Asks whose it is now. @throws {LiveError} when nobody is there any more */
   identify(): Promise<Owner>
   /** Takes that in, when nothing newer is known. @returns what it comes to */
@@ -37,6 +39,7 @@ export class ConnectionLife<Owner> {
   readonly #of: Living<Owner>
   readonly #stall = new StallWatch()
   readonly #retireAtMs: number
+  readonly #expiresAtMs: number
   #phase: ConnectionPhase = 'flowing'
   #byeReason: ByeFrame['reason'] = 'drain'
   #checks = 0
@@ -49,6 +52,7 @@ export class ConnectionLife<Owner> {
     this.#of = of
     this.#checkedAtMs = performance.now()
     this.#retireAtMs = this.#checkedAtMs + of.context.limits.maxConnectionAgeMs * (1 - Math.random() / 10)
+    this.#expiresAtMs = of.expiresAtMs === undefined ? Infinity : this.#checkedAtMs + of.expiresAtMs - Date.now()
   }
 
   get isFlowing(): boolean {
@@ -94,6 +98,7 @@ export class ConnectionLife<Owner> {
   tick(nowMs: number): void {
     const { context, sink } = this.#of
     const { limits } = context
+    if (nowMs >= this.#expiresAtMs) return this.dispatch('no-identity')
     if (this.#stall.isOverdue(nowMs, sink.waitingMark, limits.maxStallMs)) return this.dispatch('overdue')
     if (nowMs >= this.#retireAtMs) return this.retire('age')
     if (nowMs - this.#checkedAtMs >= limits.identityMaxAgeMs) void this.#check()

@@ -8,6 +8,7 @@ import type { LiveQuery } from './live-query.ts'
 import type { Place } from './place.ts'
 import { QueryReader, type ReaderHost, type Resume } from './reader.ts'
 import type { Sink, SinkEvents } from './sink.ts'
+import type { Visitor } from './visitors.ts'
 
 /** What all connections of a process share. */
 export interface ConnectionHost {
@@ -28,8 +29,7 @@ export interface ConnectionOptions {
   onlyQuery: string | undefined
   /** Where it resumes: the id it repeats until it may send a newer one. */
   resumedAt: string | undefined
-  /** Asks `getClient` again. @throws {LiveError} when nobody is there any more */
-  identify(): Promise<Identity>
+  visitor: Visitor
 }
 
 /** Never pushed to: most connections have nothing to write most of the time. */
@@ -160,8 +160,13 @@ export class Connection implements ReaderHost, SinkEvents, Living<Identity> {
     if (place !== undefined && place !== this.#sentPlace) this.#write(true)
   }
 
-  identify(): Promise<Identity> {
-    return this.#options.identify()
+  get expiresAtMs(): number | undefined {
+    return this.#options.visitor.expiresAtMs
+  }
+
+  async identify(): Promise<Identity> {
+    const { identity } = await this.#options.visitor.settle()
+    return identity
   }
 
   settle(next: Identity): ConnectionEvent {

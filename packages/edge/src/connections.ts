@@ -18,12 +18,12 @@ import { streamResponse, type NodeSide } from './stream-response.ts'
 import { parseTicket } from './ticket.ts'
 import type { Transaction } from './transaction.ts'
 import { turnAway } from './turn-away.ts'
+import type { Visitor } from './visitors.ts'
 
 export interface OpenRequest {
   live: LiveRequest
   settled: SettledIdentity
-  /** Asks `getClient` again. */
-  identify(): Promise<Identity>
+  visitor: Visitor
   node: NodeSide | undefined
 }
 
@@ -172,7 +172,7 @@ export class Connections {
       identity,
       onlyQuery: only === undefined ? undefined : queryText(only),
       resumedAt: place === undefined ? undefined : live.lastEventId,
-      identify: request.identify,
+      visitor: request.visitor,
     })
     this.#all.add(connection)
     this.#file(connection, identity.authKey)

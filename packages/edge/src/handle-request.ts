@@ -1,72 +1,84 @@
 import type { DataModel } from '@zenstack-live/model'
-import { errorCodeOf } from '@zenstack-live/protocol'
-import { askClient } from './ask-client.ts'
+import { errorCodeOf, queryText } from '@zenstack-live/protocol'
 import type { Connections } from './connections.ts'
 import type { EdgeContext } from './edge-context.ts'
 import { errorResponse } from './error-response.ts'
-import type { Identities, Identity } from './identity.ts'
 import { answerRead } from './json-read.ts'
-import type { SettledIdentity } from './identity-changes.ts'
-import type { LiveClient } from './live-client.ts'
 import { countIn } from './metrics.ts'
-import { parseLiveRequest } from './parse-live-request.ts'
-import { isProjectionPath } from './projection-request.ts'
+import { parseLiveRequest, type LiveRequest } from './parse-live-request.ts'
+import { isProjectionPath, parseProjectionRequest, projectionText, type ProjectionRequest } from './projection-request.ts'
 import type { Projections } from './projections.ts'
 import type { NodeSide } from './stream-response.ts'
+import type { Credentials, Visitor, Visitors } from './visitors.ts'
 
-export interface RequestContext {
+export interface RequestContext extends Credentials {
   /** The URL's path behind the base: `/task/findMany`, or empty. */
   path: string
-  /** The client that answers for this request's user. Asked again while a stream lasts. None, or an error with status 401: nobody is signed in. */
-  getClient(): Promise<LiveClient> | LiveClient
-  /** Clients with equal keys are set up alike; without one, only those with the very same `$options` are. */
-  clientKey?(client: LiveClient): string
   /** Lets blocks go to the socket itself. */
   node?: NodeSide
 }
 
 export interface EdgeParts {
   context: EdgeContext
-  identities: Identities
+  visitors: Visitors
   connections: Connections
   projections: Projections
 }
 
-/** Answers one request: with a stream, with `{ data, meta }`, or with the code of what is wrong. */
-export async function handleRequest(
-  { context, identities, connections, projections }: EdgeParts,
-  request: Request,
-  requestContext: RequestContext,
-): Promise<Response> {
+/** Answers one request: with a stream, with `{ data, meta }`, with a ticket, or with the code of what is wrong. */
+export async function handleRequest(parts: EdgeParts, request: Request, requestContext: RequestContext): Promise<Response> {
+  const { context, connections } = parts
+  const { path } = requestContext
   let isStream = false
   try {
-    const identify = async (): Promise<Identity> => {
-      const client = await askClient(() => requestContext.getClient())
-      return identities.of(client, requestContext.clientKey?.(client))
+    if (isProjectionPath(path)) {
+      return await answerProjection(parts, parseProjectionRequest(request, path, context.limits), request, requestContext)
     }
-    const settle = (): Promise<SettledIdentity> => context.identityChanges.settle(identify)
-    const { path, node } = requestContext
-    if (isProjectionPath(path)) return await projections.answer({ request, path, settle, node, turnAway: () => connections.turnAway() })
     const live = await parseLiveRequest(request, path, context.limits, (name) => modelOf(context.data, name))
-    isStream = live.kind !== 'read'
+    isStream = live.kind === 'stream-one' || live.kind === 'stream-many'
     if (isStream && !connections.hasRoom) return connections.turnAway()
-    let settled = await settle()
-    if (live.kind === 'read') {
-      for (;;) {
-        const response = await answerRead(context, settled.identity, live)
-        if (!context.identityChanges.isOutdated(settled)) return response
-        // Made for whom it no longer is.
-        settled = await settle()
-      }
-    }
-    return connections.open({ live, settled, identify: async () => (await settle()).identity, node })
+    return await answerLive(parts, live, request, requestContext)
   } catch (error) {
     // What it needed is being closed: it is better off elsewhere.
     if (isStream && connections.isDraining) return connections.turnAway()
     countIn(context.metrics.refusals, errorCodeOf(error))
-    context.logger.warn('A live request was refused.', { path: requestContext.path, error: error instanceof Error ? error.message : String(error) })
+    context.logger.warn('A live request was refused.', { path, error: error instanceof Error ? error.message : String(error) })
     return errorResponse(error)
   }
+}
+
+async function answerLive(
+  { context, visitors, connections }: EdgeParts,
+  live: LiveRequest,
+  request: Request,
+  requestContext: RequestContext,
+): Promise<Response> {
+  const [only] = live.queries
+  if (live.kind === 'mint' && only !== undefined) return visitors.mint(requestContext, queryText(only))
+  const visitor: Visitor =
+    live.kind === 'stream-one' && only !== undefined
+      ? visitors.ofStream(requestContext, request, queryText(only))
+      : visitors.byCredentials(requestContext)
+  let settled = await visitor.settle()
+  if (live.kind !== 'read') return connections.open({ live, settled, visitor, node: requestContext.node })
+  for (;;) {
+    const response = await answerRead(context, settled.identity, live)
+    if (!context.identityChanges.isOutdated(settled)) return response
+    // Made for whom it no longer is.
+    settled = await visitor.settle()
+  }
+}
+
+function answerProjection(
+  { visitors, connections, projections }: EdgeParts,
+  wanted: ProjectionRequest,
+  request: Request,
+  requestContext: RequestContext,
+): Promise<Response> {
+  const opens = projectionText(wanted)
+  if (wanted.kind === 'mint') return visitors.mint(requestContext, opens)
+  const visitor = wanted.kind === 'stream' ? visitors.ofStream(requestContext, request, opens) : visitors.byCredentials(requestContext)
+  return projections.answer({ wanted, visitor, node: requestContext.node, turnAway: () => connections.turnAway() })
 }
 
 /** The schema's model for a name whose first letter may be in lower case, as in URLs. */

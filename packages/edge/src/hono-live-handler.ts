@@ -6,6 +6,7 @@ import { errorResponse } from './error-response.ts'
 import type { LiveClient } from './live-client.ts'
 import type { NodeSide } from './stream-response.ts'
 import { turnAway } from './turn-away.ts'
+import type { AccessGrant } from './visitors.ts'
 
 /** Anything that has an edge, such as `ZenStackLive`. */
 export interface HasEdge {
@@ -22,6 +23,20 @@ export interface HonoLiveHandlerOptions {
    * names share answers and positions. Without it, only clients with the very same `$options` do.
    */
   clientKey?(client: LiveClient): string
+  /**
+   * Tickets for the browser's own `EventSource`, which cannot send headers. `POST` to a query's URL gives one to whoever `getClient` names; with it
+   * as the parameter `access` the same URL opens that query's stream for them, also when it reconnects, until it expires.
+   *
+   * @defaultValue none are made, and the parameter is the application's
+   */
+  accessTickets?: HonoAccessTickets
+}
+
+export interface HonoAccessTickets {
+  /** For whom a ticket is. The request is one that `getClient` has said yes to; a client of somebody else for this subject is refused. */
+  mint(c: Context): Promise<AccessGrant> | AccessGrant
+  /** The client of whom `mint` named, as `getClient` would give it now: it is asked for each stream, and again while it lasts. */
+  redeem(subject: string, c: Context): Promise<LiveClient> | LiveClient
 }
 
 /**
@@ -36,10 +51,14 @@ export function createHonoLiveHandler(options: HonoLiveHandlerOptions): Handler 
       return errorCodeOf(error) === 'overloaded' && asksForStream(c) ? turnAway('drain') : errorResponse(error)
     }
     const node = nodeSide(c.env)
+    const { accessTickets } = options
     return edge.handle(c.req.raw, {
       path: pathBelow(c),
       getClient: () => options.getClient(c),
       ...(options.clientKey === undefined ? {} : { clientKey: options.clientKey }),
+      ...(accessTickets === undefined
+        ? {}
+        : { accessTickets: { mint: () => accessTickets.mint(c), redeem: (subject: string) => accessTickets.redeem(subject, c) } }),
       ...(node === undefined ? {} : { node }),
     })
   }

@@ -1,7 +1,7 @@
 import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto'
 
 /** What a keyed hash is for. A hash made for one purpose is worth nothing for another. */
-export type Purpose = 'place' | 'ticket' | 'identity' | 'query' | 'row' | 'projection'
+export type Purpose = 'place' | 'ticket' | 'identity' | 'query' | 'row' | 'projection' | 'access'
 
 /** Keyed hashes of one secret, shared by all edges. */
 export interface Keys {

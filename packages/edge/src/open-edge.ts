@@ -22,6 +22,7 @@ import { Projections, type LiveProjections } from './projections.ts'
 import { stopAtSchemaMarks } from './stop-at-schema-marks.ts'
 import { createSharedFrames } from './shared-frames.ts'
 import { shareQuestions } from './share-questions.ts'
+import { Visitors } from './visitors.ts'
 
 export interface EdgeOptions {
   schema: SchemaDef
@@ -93,8 +94,9 @@ function createOpenEdge(options: EdgeOptions, context: EdgeContext, close: () =>
   const identities = createIdentities({ data, database, keys, readNeutralPlugins, check, isScoped: context.guards.scopesIdentity })
   const connections = new Connections(context)
   const projections = new Projections(context, options.projections ?? {})
+  const visitors = new Visitors(context, identities)
   return {
-    handle: (request, requestContext) => handleRequest({ context, identities, connections, projections }, request, requestContext),
+    handle: (request, requestContext) => handleRequest({ context, visitors, connections, projections }, request, requestContext),
     async commitPosition() {
       const lsn = await database.markNow()
       hub.whenPassed(lsn, () => connections.moveIdsSoon())

@@ -13,13 +13,14 @@ import { boundedPosition, lastEventIdOf } from './last-event-id.ts'
 
 /** What a request asks for, checked in form only. */
 export interface LiveRequest {
-  kind: 'stream-one' | 'stream-many' | 'read'
+  /** `mint`: a ticket for the stream of its one query. */
+  kind: 'stream-one' | 'stream-many' | 'read' | 'mint'
   queries: WireQuery[]
   lastEventId: string | undefined
 }
 
 /**
- * Reads `GET {base}/{model}/{operation}?q=&meta=` and `POST {base}`.
+ * Reads `GET {base}/{model}/{operation}?q=&meta=`, the same URL posted to, and `POST {base}`.
  *
  * @param path - behind the base: `/task/findMany`, or empty
  * @param modelNamed - the schema's name for a path segment, its first letter in either case
@@ -32,11 +33,20 @@ export async function parseLiveRequest(
   modelNamed: (name: string) => string | undefined,
 ): Promise<LiveRequest> {
   if (request.method === 'GET') return parseGet(request, path, limits, modelNamed)
-  if (request.method === 'POST') return parsePost(request, path, limits, modelNamed)
-  throw new ProtocolError('bad_request', `${request.method} ${path} is neither GET {model}/{operation} nor POST.`)
+  if (request.method !== 'POST')
+    throw new ProtocolError('bad_request', `${request.method} ${path.slice(0, 200)} is neither GET {model}/{operation} nor POST.`)
+  if (path === '' || path === '/') return parsePost(request, limits, modelNamed)
+  return { kind: 'mint', queries: [queryOfUrl(request, path, limits, modelNamed)], lastEventId: undefined }
 }
 
 function parseGet(request: Request, path: string, limits: Limits, modelNamed: (name: string) => string | undefined): LiveRequest {
+  const query = queryOfUrl(request, path, limits, modelNamed)
+  const isStream = request.headers.get('accept')?.includes('text/event-stream') ?? false
+  if (!isStream && query.operation === CHANGES_SEGMENT) throw new ProtocolError('bad_request', 'Changes come as an event stream only.')
+  return { kind: isStream ? 'stream-one' : 'read', queries: [query], lastEventId: lastEventIdOf(request, limits) }
+}
+
+function queryOfUrl(request: Request, path: string, limits: Limits, modelNamed: (name: string) => string | undefined): WireQuery {
   const url = new URL(request.url)
   const [, modelSegment, operation, ...rest] = decodePath(path).split('/')
   if (modelSegment === undefined || operation === undefined || rest.length > 0) {
@@ -48,19 +58,15 @@ function parseGet(request: Request, path: string, limits: Limits, modelNamed: (n
   const meta = url.searchParams.get(META_PARAMETER)
   checkBytes(q, limits)
   checkBytes(meta, limits)
-  const query: WireQuery = {
+  return {
     model,
     operation: operation === CHANGES_SEGMENT ? CHANGES_SEGMENT : operationNamed(operation),
     ...(q === null ? {} : { args: parseJson(q, QUERY_PARAMETER, limits) }),
     ...(meta === null ? {} : { meta: serializationOf(parseJson(meta, META_PARAMETER, limits)) }),
   }
-  const isStream = request.headers.get('accept')?.includes('text/event-stream') ?? false
-  if (!isStream && operation === CHANGES_SEGMENT) throw new ProtocolError('bad_request', 'Changes come as an event stream only.')
-  return { kind: isStream ? 'stream-one' : 'read', queries: [query], lastEventId: lastEventIdOf(request, limits) }
 }
 
-async function parsePost(request: Request, path: string, limits: Limits, modelNamed: (name: string) => string | undefined): Promise<LiveRequest> {
-  if (path !== '' && path !== '/') throw new ProtocolError('bad_request', `POST goes to the base itself, not to "${path.slice(0, 200)}".`)
+async function parsePost(request: Request, limits: Limits, modelNamed: (name: string) => string | undefined): Promise<LiveRequest> {
   const body = parseJson(await readText(request, limits.maxQueryBytes * 4), 'The body', limits)
   const queries = isObject(body) ? body['queries'] : undefined
   if (!isObject(body) || !Array.isArray(queries)) throw new ProtocolError('bad_request', 'The body has no "queries".')

@@ -5,7 +5,8 @@ import { lastEventIdOf } from './last-event-id.ts'
 export interface ProjectionRequest {
   readonly name: string
   readonly id: string
-  readonly isStream: boolean
+  /** `mint`: a ticket for the stream. */
+  readonly kind: 'stream' | 'read' | 'mint'
   readonly lastEventId: string | undefined
 }
 
@@ -17,23 +18,25 @@ export function isProjectionPath(path: string): boolean {
 }
 
 /**
- * Reads `GET {base}/$projections/{name}/{id}`.
+ * Reads `GET {base}/$projections/{name}/{id}`, and the same URL posted to.
  *
  * @throws {ProtocolError} `bad_request`, `too_large`
  */
 export function parseProjectionRequest(request: Request, path: string, limits: Limits): ProjectionRequest {
   // An id may hold slashes: routers differ in whether they leave them encoded.
   const [, , name = '', ...id] = path.split('/')
-  if (request.method !== 'GET' || name === '' || id.join('/') === '')
+  if ((request.method !== 'GET' && request.method !== 'POST') || name === '' || id.join('/') === '')
     throw new ProtocolError('bad_request', `${request.method} "${path.slice(0, 200)}" is not GET ${PROJECTIONS_SEGMENT}/{name}/{id}.`)
   const read = { name: decode(name), id: decode(id.join('/')) }
   if (read.id.length > limits.maxStringChars)
     throw new ProtocolError('too_large', `The projection's id has ${read.id.length} characters; maxStringChars is ${limits.maxStringChars}.`)
-  return {
-    ...read,
-    isStream: request.headers.get('accept')?.includes('text/event-stream') ?? false,
-    lastEventId: lastEventIdOf(request, limits),
-  }
+  const isStream = request.headers.get('accept')?.includes('text/event-stream') ?? false
+  return { ...read, kind: request.method === 'POST' ? 'mint' : isStream ? 'stream' : 'read', lastEventId: lastEventIdOf(request, limits) }
+}
+
+/** What it asks for, as text: equal for equal projections, and never equal to a query's. */
+export function projectionText({ name, id }: ProjectionRequest): string {
+  return JSON.stringify([PROJECTIONS_SEGMENT, name, id])
 }
 
 function decode(text: string): string {

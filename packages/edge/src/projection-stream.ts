@@ -11,6 +11,7 @@ export interface ProjectionStreamOptions {
   readonly context: EdgeContext
   readonly sink: Sink
   readonly settled: SettledIdentity
+  readonly expiresAtMs: number | undefined
   /** The text of the position that it resumes after, where that is known. */
   readonly resumedAt: { readonly text: string; readonly position: number } | undefined
   /** Who asks, asked again; `undefined` when they may not read this any more. @throws {LiveError} when nobody is there any more */
@@ -50,6 +51,10 @@ export class ProjectionStream implements SinkEvents, Living<SettledIdentity | un
 
   get sink(): Sink {
     return this.#options.sink
+  }
+
+  get expiresAtMs(): number | undefined {
+    return this.#options.expiresAtMs
   }
 
   get settled(): SettledIdentity {

@@ -3,12 +3,13 @@ import { tickMs } from './connection-life.ts'
 import type { EdgeContext } from './edge-context.ts'
 import type { Identity } from './identity.ts'
 import type { SettledIdentity } from './identity-changes.ts'
-import { parseProjectionRequest, type ProjectionRequest } from './projection-request.ts'
+import type { ProjectionRequest } from './projection-request.ts'
 import { encodeProjectionPosition, parseProjectionPosition, type ProjectionScope } from './projection-position.ts'
 import { ProjectionStream } from './projection-stream.ts'
 import type { Sink, SinkEvents } from './sink.ts'
 import { streamResponse, type NodeSide } from './stream-response.ts'
 import { touches, type Transaction } from './transaction.ts'
+import type { Visitor } from './visitors.ts'
 
 /** A projection that browsers may watch. */
 export interface LiveProjection {
@@ -38,9 +39,8 @@ interface Block {
 }
 
 interface Answering {
-  readonly request: Request
-  readonly path: string
-  readonly settle: () => Promise<SettledIdentity>
+  readonly wanted: ProjectionRequest
+  readonly visitor: Visitor
   readonly node: NodeSide | undefined
   /** An answer that sends the client away for a while. */
   readonly turnAway: () => Response
@@ -76,14 +76,14 @@ export class Projections {
 
   /** Answers `GET {base}/$projections/{name}/{id}`. @throws {LiveError} `forbidden`, whatever the reason and whether the id exists */
   async answer(answering: Answering): Promise<Response> {
-    const { request, path, settle, node, turnAway } = answering
+    const { wanted, visitor, node, turnAway } = answering
     const { limits, metrics, identityChanges } = this.#context
-    const wanted = parseProjectionRequest(request, path, limits)
-    if (wanted.isStream && (this.#isClosing || metrics.connectionsNow >= limits.maxConnections)) return turnAway()
+    const isStream = wanted.kind === 'stream'
+    if (isStream && (this.#isClosing || metrics.connectionsNow >= limits.maxConnections)) return turnAway()
     const registered = this.#registered.get(wanted.name)
     const authorize = async (): Promise<SettledIdentity | undefined> => {
       for (;;) {
-        const settled = await settle()
+        const settled = await visitor.settle()
         if (registered === undefined || !(await this.#mayRead(registered, settled.identity, wanted.id))) return undefined
         if (!identityChanges.isOutdated(settled)) return settled
       }
@@ -91,7 +91,7 @@ export class Projections {
     const settled = await authorize()
     if (registered === undefined || settled === undefined)
       throw new LiveError('forbidden', `The projection "${wanted.name.slice(0, 100)}" is not there, or not for them.`)
-    if (!wanted.isStream) {
+    if (!isStream) {
       const response = await this.#read(registered, wanted.id)
       // Else made for whom it no longer is.
       return identityChanges.isOutdated(settled) ? this.answer(answering) : response
@@ -101,6 +101,7 @@ export class Projections {
         context: this.#context,
         sink,
         settled,
+        expiresAtMs: visitor.expiresAtMs,
         resumedAt: this.#resumedAt(registered, wanted),
         authorize,
         ...this.#following(registered, wanted.id),

@@ -7,7 +7,7 @@ import { createMetrics } from '../src/metrics.ts'
 const LIMIT_MS = { maxStallMs: 1_000, identityMaxAgeMs: 20_000, heartbeatIntervalMs: 5_000, maxConnectionAgeMs: 100_000 }
 
 /** A stream that notes what its life does to it. */
-function createStream(answers: (() => Promise<'same-identity' | 'other-identity'>)[] = []) {
+function createStream(answers: (() => Promise<'same-identity' | 'other-identity'>)[] = [], expiresAtMs?: number) {
   const done: string[] = []
   const said: string[] = []
   const metrics = createMetrics()
@@ -16,6 +16,7 @@ function createStream(answers: (() => Promise<'same-identity' | 'other-identity'
     // Only what a life reads of it.
     context: { limits: { ...LIMITS, ...LIMIT_MS }, metrics, logger: { warn: () => {}, error: () => {} } } as unknown as EdgeContext,
     sink,
+    expiresAtMs,
     identify: () => answers.shift()?.() ?? Promise.resolve('same-identity'),
     settle: (answer) => answer,
     act: (action) => void done.push(action),
@@ -83,6 +84,18 @@ describe('the life of a stream', () => {
     untold.life.doubt()
     await vi.waitFor(() => expect(untold.life.isClosed).toBe(true))
     expect(untold.said.join()).toContain('{"reason":"overloaded"}')
+  })
+
+  it('ends with auth-expired when its ticket does, and not before', () => {
+    const { life, done, said } = createStream([], Date.now() + 60_000)
+    life.tick(nowMs + 59_000)
+    expect(life.isClosed).toBe(false)
+    life.tick(nowMs + 61_000)
+    expect([done, said]).toEqual([['end', 'closed'], [expect.stringContaining('event: auth-expired')]])
+    const slow = createStream([], Date.now() + 60_000)
+    slow.life.dispatch('full')
+    slow.life.tick(nowMs + 61_000)
+    expect([slow.done, slow.said]).toEqual([['hold', 'destroy', 'closed'], []])
   })
 
   it('is looked at often enough for the shortest of its times, and no more than that', () => {

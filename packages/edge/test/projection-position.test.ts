@@ -41,10 +41,10 @@ describe('a request for a projection', () => {
     expect(get('/$projections/cart/a%2Fb%20c', { headers: { accept: 'text/event-stream', 'last-event-id': 'p' } })).toEqual({
       name: 'cart',
       id: 'a/b c',
-      isStream: true,
+      kind: 'stream',
       lastEventId: 'p',
     })
-    expect(get('/$projections/cart/a/b')).toMatchObject({ id: 'a/b', isStream: false, lastEventId: undefined })
+    expect(get('/$projections/cart/a/b')).toMatchObject({ id: 'a/b', kind: 'read', lastEventId: undefined })
     expect(isProjectionPath('/$projections/cart/x')).toBe(true)
     expect(isProjectionPath('/task/findMany')).toBe(false)
   })
@@ -53,8 +53,12 @@ describe('a request for a projection', () => {
     expect(() => get(path)).toThrow(expect.objectContaining({ code: 'bad_request' }))
   })
 
-  it('refuses what is not a GET, and what is too long', () => {
-    expect(() => get('/$projections/cart/x', { method: 'POST' })).toThrow(expect.objectContaining({ code: 'bad_request' }))
+  it('asks for a ticket when it is posted', () => {
+    expect(get('/$projections/cart/x', { method: 'POST' })).toMatchObject({ name: 'cart', id: 'x', kind: 'mint' })
+  })
+
+  it('refuses what is neither, and what is too long', () => {
+    expect(() => get('/$projections/cart/x', { method: 'PUT' })).toThrow(expect.objectContaining({ code: 'bad_request' }))
     expect(get(`/$projections/cart/${'x'.repeat(LIMITS.maxStringChars)}`).id).toHaveLength(LIMITS.maxStringChars)
     expect(() => get(`/$projections/cart/${'x'.repeat(LIMITS.maxStringChars + 1)}`)).toThrow(expect.objectContaining({ code: 'too_large' }))
   })

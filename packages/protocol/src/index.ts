@@ -1,3 +1,4 @@
+export type { AccessAnswer } from './access-answer.ts'
 export { parseChangeEnvelope, type ChangeEnvelope, type ChangeOperation, type ChangeSource, type RawRow } from './change-envelope.ts'
 export { decodeFrame } from './decode-frame.ts'
 export { encodeFrame, encodeIdBlock, encodeRetry } from './encode-frame.ts'
@@ -39,6 +40,7 @@ export {
 export { LIVE_OPERATIONS, queryId, queryText, type Encoded, type LiveOperation, type LiveRequestBody, type QueryId, type WireQuery } from './query.ts'
 export { createSseDecoder, type SseBlock, type SseDecoder } from './sse-decoder.ts'
 export {
+  ACCESS_PARAMETER,
   CHANGES_SEGMENT,
   COMMIT_POSITION_HEADER,
   LAST_EVENT_ID_HEADER,

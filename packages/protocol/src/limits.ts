@@ -37,6 +37,10 @@ export const LIMITS = {
   maxConnectionAgeMs: 60 * 60_000,
   /** `getClient` is asked again at least this often. */
   identityMaxAgeMs: 60_000,
+  /** How long a ticket in a URL opens its stream, at the most: about as long as usual access tokens, for URLs end up in logs. */
+  accessTicketMaxAgeMs: 15 * 60_000,
+  /** Longest such ticket; what `mint` names is in it. */
+  maxAccessTicketBytes: 1_024,
   /** How far back a process reads the log when it starts, at the least: what was committed may not be visible yet. Further where transactions are older. */
   lookBackMs: 60_000,
   /** Entries of the newest changes kept in memory for reopening and resuming without asking the log. */

@@ -11,6 +11,8 @@ export const COMMIT_POSITION_HEADER = 'x-zenstack-live-commit'
 /** Query parameters of `GET {base}/{model}/{operation}`, as in ZenStack's RPC. */
 export const QUERY_PARAMETER = 'q'
 export const META_PARAMETER = 'meta'
+/** Query parameter of the same URL that lets a stream in by a ticket, where no header can be sent. */
+export const ACCESS_PARAMETER = 'access'
 
 /** Path segments below the base that are not models. */
 export const CHANGES_SEGMENT = '$changes'

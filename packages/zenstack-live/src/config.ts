@@ -1,5 +1,5 @@
 import type { SchemaDef } from '@zenstackhq/schema'
-import type { HonoLiveHandlerOptions } from '@zenstack-live/edge'
+import type { HonoAccessTickets, HonoLiveHandlerOptions } from '@zenstack-live/edge'
 import type { ZenStackLiveOptions } from './zenstack-live.ts'
 
 /** What `zenstack-live.config.ts` says: read by the command line, by `apps/edge` and by the Docker image. */
@@ -7,6 +7,8 @@ export interface LiveConfig extends Omit<ZenStackLiveOptions, 'client' | 'logger
   schema: SchemaDef
   /** The same function as in ZenStack's Hono adapter. Needed to serve, not to capture. */
   getClient?: HonoLiveHandlerOptions['getClient']
+  /** Lets the browser's own `EventSource` in, which cannot send headers. */
+  accessTickets?: HonoAccessTickets
 }
 
 /** Gives the configuration back, typed. */

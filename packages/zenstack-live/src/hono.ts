@@ -3,6 +3,8 @@ export {
   createHonoLiveHandler,
   createHonoOperationsHandler,
   withCommitPosition,
+  type AccessGrant,
   type HasEdge,
+  type HonoAccessTickets,
   type HonoLiveHandlerOptions,
 } from '@zenstack-live/edge'

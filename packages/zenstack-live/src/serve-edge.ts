@@ -33,7 +33,7 @@ export interface ServedEdge {
  * @throws {LiveError} what {@link ZenStackLive.ready} throws
  */
 export async function serveEdge(config: LiveConfig, options: ServeEdgeOptions = {}): Promise<ServedEdge> {
-  const { schema, getClient, ...rest } = config
+  const { schema, getClient, accessTickets, ...rest } = config
   if (getClient === undefined)
     throw new TypeError('The configuration has no `getClient`. An edge needs it to know who asks: the same function as in your Hono adapter.')
   const live = new ZenStackLive({
@@ -47,7 +47,7 @@ export async function serveEdge(config: LiveConfig, options: ServeEdgeOptions = 
   if (isOriginAllowed !== undefined) app.use(cors({ origin: (origin) => (isOriginAllowed(origin) ? origin : null), credentials: true }))
   // By name: what else operators ask is not for everyone who can reach the port.
   app.on('GET', ['/health', '/health/live', '/health/ready'], createHonoOperationsHandler(live))
-  app.use(`${options.base ?? '/api/live'}/*`, createHonoLiveHandler({ live, getClient }))
+  app.use(`${options.base ?? '/api/live'}/*`, createHonoLiveHandler({ live, getClient, ...(accessTickets === undefined ? {} : { accessTickets }) }))
   try {
     const server = await listen(app.fetch, options)
     return {

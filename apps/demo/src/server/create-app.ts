@@ -28,7 +28,11 @@ export function createApp({ live, database, databaseUrl, sessions, shop }: AppOp
   const app = new Hono()
   app.use('/api/*', onlyThisPage())
 
-  app.use('/api/live/*', createHonoLiveHandler({ live, getClient }))
+  const accessTickets = {
+    mint: (context: Context) => ({ subject: sessions.personOf(tokenOf(context)) ?? '' }),
+    redeem: (personId: string) => database.clientOf(personId),
+  }
+  app.use('/api/live/*', createHonoLiveHandler({ live, getClient, accessTickets }))
   app.use('/api/model/*', commitPosition(live), createHonoHandler<SchemaType>({ apiHandler: new RPCApiHandler<SchemaType>({ schema }), getClient }))
   app.route('/api/shop', shop.routes(getClient))
 
@@ -57,9 +61,8 @@ export function createApp({ live, database, databaseUrl, sessions, shop }: AppOp
   return app
 }
 
-/** The browser's own EventSource cannot send headers: for it the token may stand in the address. */
 function tokenOf(context: Context): string | undefined {
-  return context.req.header('authorization')?.replace(/^Bearer /, '') ?? context.req.query('access_token')
+  return context.req.header('authorization')?.replace(/^Bearer /, '')
 }
 
 async function field(context: Context, name: string): Promise<string> {

@@ -24,7 +24,10 @@ describe('the sign-in of the guide', () => {
     privateKey = pair.privateKey
     keys = createLocalJWKSet({ keys: [{ ...(await exportJWK(pair.publicKey)), kid: 'k1', alg: 'ES256' }] })
     const { db } = workspace
-    byTokens = await startEdge(workspace, { getClient: byToken(db, (...asked) => keys(...asked)) })
+    byTokens = await startEdge(
+      workspace,
+      byToken(db, (...asked) => keys(...asked)),
+    )
     byCookies = await startEdge(workspace, {
       mount: (app) => app.use('/api/*', onlyFromOurPages),
       getClient: byCookie(db, { userOf: async (id) => sessions.get(id) }, COOKIE_SECRET),
@@ -74,6 +77,17 @@ describe('the sign-in of the guide', () => {
     expect((await read(await tokenOf('bob'))).status).toBe(500)
     keys = known
     expect((await read(await tokenOf('bob'))).status).toBe(200)
+  })
+
+  it('lets a stream in by a ticket that was given for a good token, for no longer than the token', async () => {
+    const post = (token: string): Promise<Response> => fetch(byTokens.base + READ, { method: 'POST', headers: { authorization: `Bearer ${token}` } })
+    const given = await post(await tokenOf('bob', { expiresAt: '1m' }))
+    const { access, expiresAtMs } = (await given.json()) as { access: string; expiresAtMs: number }
+    expect(expiresAtMs).toBeLessThanOrEqual(Date.now() + 60_000)
+    const opened = await fetch(`${byTokens.base}${READ}?access=${access}`, { headers: { accept: 'text/event-stream' } })
+    expect(opened.status).toBe(200)
+    await opened.body?.cancel()
+    expect((await post(await tokenOf('bob', { expiresAt: '-1m' }))).status).toBe(401)
   })
 
   it('lets a signed cookie in while its session lasts, and no forged one', async () => {

@@ -1,3 +1,4 @@
+import type { HonoAccessTickets } from '@zenstack-live/edge'
 import { type schema } from '@zenstack-live/testing/workspace'
 import type { ClientContract } from '@zenstackhq/orm'
 import { PolicyPlugin } from '@zenstackhq/plugin-policy'
@@ -20,10 +21,10 @@ const REFUSED = /^ERR_(JWT_|JWS_|JWKS_NO_MATCHING_KEY|JOSE_ALG_NOT_ALLOWED|JOSE_
  * @param db - without policies: before anybody is signed in, they would show nobody
  * @param keys - `createRemoteJWKSet(new URL('https://id.example/.well-known/jwks.json'))`, made once: it keeps what it fetched
  */
-export function byToken(db: Client, keys: JWTVerifyGetKey): GetClient {
+export function byToken(db: Client, keys: JWTVerifyGetKey): { getClient: GetClient; accessTickets: HonoAccessTickets } {
   // Made once: streams share work only among clients of the very same set-up.
   const withPolicies = db.$use(new PolicyPlugin())
-  return async (c) => {
+  const readToken = async (c: Context): Promise<{ id: string; expiresAtMs: number }> => {
     const token = /^Bearer (.+)$/.exec(c.req.header('authorization') ?? '')?.[1]
     if (token === undefined) throw signedOut()
     const { payload } = await jwtVerify(token, keys, { issuer: 'https://id.example', audience: 'app', requiredClaims: ['sub', 'exp'] }).catch(
@@ -31,10 +32,23 @@ export function byToken(db: Client, keys: JWTVerifyGetKey): GetClient {
         throw REFUSED.test(error.code ?? '') ? signedOut() : error
       },
     )
+    return { id: String(payload.sub), expiresAtMs: Number(payload.exp) * 1000 }
+  }
+  const clientOf = async (id: string): Promise<Client> => {
     // The role comes from the database, not from the token: one that is taken away is gone at once, not when the token expires.
-    const user = await db.user.findUnique({ where: { id: String(payload.sub) }, select: { id: true, role: true } })
+    const user = await db.user.findUnique({ where: { id }, select: { id: true, role: true } })
     if (user === null) throw signedOut()
     return withPolicies.$setAuth(user)
+  }
+  return {
+    getClient: async (c) => clientOf((await readToken(c)).id),
+    accessTickets: {
+      mint: async (c) => {
+        const { id, expiresAtMs } = await readToken(c)
+        return { subject: id, expiresAtMs }
+      },
+      redeem: (id) => clientOf(id),
+    },
   }
 }
 // #endregion

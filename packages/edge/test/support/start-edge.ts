@@ -4,7 +4,14 @@ import { join } from 'node:path'
 import { serve, type ServerType } from '@hono/node-server'
 import { setUpCapture, startCapture } from '@zenstack-live/cdc'
 import { openEmbeddedLog, openRedisLog, type ChangeLog } from '@zenstack-live/change-log'
-import { createEdge, createHonoLiveHandler, type Edge, type EdgeOptions, type HonoLiveHandlerOptions } from '@zenstack-live/edge'
+import {
+  createEdge,
+  createHonoLiveHandler,
+  type Edge,
+  type EdgeOptions,
+  type HonoAccessTickets,
+  type HonoLiveHandlerOptions,
+} from '@zenstack-live/edge'
 import { schema } from '@zenstack-live/testing/workspace'
 import { Hono } from 'hono'
 import type { Workspace } from './workspace.ts'
@@ -35,10 +42,11 @@ export async function startEdge(
     /** The edge sees a page of the log only when this has resolved. */
     holdLog?: () => Promise<void>
     getClient?: HonoLiveHandlerOptions['getClient']
+    accessTickets?: HonoAccessTickets
     mount?: (app: Hono) => void
   } = {},
 ): Promise<RunningEdge> {
-  const { redisUrl, getClient, mount, holdLog, ...edgeOptions } = options
+  const { redisUrl, getClient, accessTickets, mount, holdLog, ...edgeOptions } = options
   const directory = mkdtempSync(join(tmpdir(), 'zenstack-live-edge-'))
   const name = `test:${directory.slice(-6)}`
   const log = redisUrl === undefined ? await openEmbeddedLog({ directory }) : await openRedisLog({ url: redisUrl, name })
@@ -65,7 +73,11 @@ export async function startEdge(
   const live = { edge: async () => edge }
   app.use(
     '/api/live/*',
-    createHonoLiveHandler({ live, getClient: getClient ?? ((c) => clientOfHeader(workspace, c.req.header('x-user') ?? c.req.query('user'))) }),
+    createHonoLiveHandler({
+      live,
+      getClient: getClient ?? ((c) => clientOfHeader(workspace, c.req.header('x-user') ?? c.req.query('user'))),
+      ...(accessTickets === undefined ? {} : { accessTickets }),
+    }),
   )
   let server = await listen(app)
 

@@ -1,23 +1,23 @@
 import { errorCodeOf, LiveError } from '@zenstack-live/protocol'
-import type { LiveClient } from './live-client.ts'
 
 /**
- * The client for whoever sent a request.
+ * What a function of the application says of whoever sent a request: `getClient`, and those of access tickets.
  *
- * @throws {LiveError} `unauthenticated` when `getClient` gives none, or throws an error of that code, with the status 401 or 403, or ZenStack's not-found;
+ * @param name - the function's, for the log
+ * @throws {LiveError} `unauthenticated` when it gives nothing, or throws an error of that code, with the status 401 or 403, or ZenStack's not-found;
  * `internal` when it fails in any other way: a session store that does not answer has not signed anybody out, and the client comes back
  */
-export async function askClient(getClient: () => Promise<LiveClient> | LiveClient): Promise<LiveClient> {
-  let client: LiveClient | undefined
+export async function askApplication<Answer>(name: string, ask: () => Promise<Answer> | Answer): Promise<NonNullable<Answer>> {
+  let answer: Answer
   try {
-    client = await getClient()
+    answer = await ask()
   } catch (cause) {
     if (errorCodeOf(cause) !== 'internal') throw cause
     const code = isRefusal(cause) ? 'unauthenticated' : 'internal'
-    throw new LiveError(code, `getClient failed: ${String(cause)}`, { cause })
+    throw new LiveError(code, `${name} failed: ${String(cause)}`, { cause })
   }
-  if (client === null || client === undefined) throw new LiveError('unauthenticated', 'getClient returned no client.')
-  return client
+  if (answer === null || answer === undefined) throw new LiveError('unauthenticated', `${name} returned nothing.`)
+  return answer
 }
 
 /** What frameworks throw to say so (Hono's `HTTPException` and others carry the status), and ZenStack when the user's row is gone. */
