@@ -8,6 +8,9 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => ended.abort())
 }
 
+// Whoever reads it has had enough, as `head` has.
+process.stdout.on('error', () => ended.abort())
+
 process.exitCode = await runCommandLine({
   args: process.argv.slice(2),
   env: process.env,

@@ -11,10 +11,15 @@ export interface CaptureTarget {
   publication: string
 }
 
-/** @throws {TypeError} when no database is named */
+/** @throws {TypeError} when no database is named, or not as Postgres' own tools name theirs */
 export function captureTarget(config: LoadedConfig): CaptureTarget {
   const url = config.database?.url
   if (url === undefined || url === '') throw new TypeError('No database is named. Set DATABASE_URL, or `database: { url }` in the configuration.')
+  // Without the value: it holds a password.
+  if (!/^(postgres(ql)?:|socket:|\/)/.test(url))
+    throw new TypeError(
+      'The database URL (`database.url`, or DATABASE_URL) is not one of Postgres. Such a URL begins with `postgres://` or `postgresql://`.',
+    )
   return { url, slot: config.slot ?? DEFAULT_CAPTURE_NAME, publication: config.publication ?? DEFAULT_CAPTURE_NAME }
 }
 

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { EXIT_CODES, type Command, type CommandContext } from './commands/command.ts'
 import { UsageError } from './commands/parse-options.ts'
 
@@ -26,6 +27,10 @@ export async function runCommandLine(context: CommandContext): Promise<number> {
     await printHelp(context)
     return name === undefined ? EXIT_CODES.usage : EXIT_CODES.ok
   }
+  if (name === '--version' || name === '-v') {
+    context.print(ownVersion())
+    return EXIT_CODES.ok
+  }
   if (load === undefined) {
     context.note(`"${name}" is not a command. Run \`zenstack-live help\`.`)
     return EXIT_CODES.usage
@@ -46,6 +51,11 @@ export async function runCommandLine(context: CommandContext): Promise<number> {
     context.note(error instanceof Error ? error.message : String(error))
     return EXIT_CODES.problem
   }
+}
+
+function ownVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+  return String(typeof manifest === 'object' && manifest !== null && 'version' in manifest ? manifest.version : 'unknown')
 }
 
 async function printHelp({ print }: CommandContext): Promise<void> {

@@ -4,6 +4,7 @@ import type { SchemaDef } from '@zenstackhq/schema'
 import pg from 'pg'
 
 const CONNECT_TIMEOUT_MS = 15_000
+const CURE = 'Check that it runs, and that `database.url` (or DATABASE_URL) names its host, port, database, user and password.'
 
 /**
  * The schema against its database, over a connection of its own that ends with it.
@@ -17,7 +18,7 @@ export async function readDataModel(schema: SchemaDef, url: string): Promise<Dat
   try {
     await client.connect()
   } catch (cause) {
-    throw new LiveError('database_unavailable', `The database cannot be reached: ${reasonOf(cause)}`, { cause })
+    throw new LiveError('database_unavailable', `The database cannot be reached: ${reasonOf(cause)}. ${CURE}`, { cause })
   }
   try {
     const catalog = await readCatalog(async (sql, parameters) => (await client.query<Record<string, unknown>>(sql, parameters)).rows)
@@ -29,5 +30,6 @@ export async function readDataModel(schema: SchemaDef, url: string): Promise<Dat
 
 /** A name with several addresses, such as `localhost`, fails without a message of its own. */
 function reasonOf(cause: unknown): string {
-  return cause instanceof AggregateError ? cause.errors.join(', ') : String(cause)
+  if (cause instanceof AggregateError) return cause.errors.map(reasonOf).join(', ')
+  return cause instanceof Error ? cause.message : String(cause)
 }

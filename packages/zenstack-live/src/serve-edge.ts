@@ -35,7 +35,9 @@ export interface ServedEdge {
 export async function serveEdge(config: LiveConfig, options: ServeEdgeOptions = {}): Promise<ServedEdge> {
   const { schema, getClient, accessTickets, ...rest } = config
   if (getClient === undefined)
-    throw new TypeError('The configuration has no `getClient`. An edge needs it to know who asks: the same function as in your Hono adapter.')
+    throw new TypeError(
+      'The configuration has no `getClient`. An edge needs it to know who asks: the same function as in your Hono adapter. Write `export default defineConfig({ schema, getClient })` in zenstack-live.config.ts.',
+    )
   const live = new ZenStackLive({
     ...rest,
     client: { $schema: schema, $options: {} },

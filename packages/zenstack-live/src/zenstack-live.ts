@@ -116,7 +116,7 @@ export class ZenStackLive<in out Schema extends SchemaDef = any> {
    * @throws {LiveError} `database_unavailable`, or the change log's codes
    */
   async ready(): Promise<void> {
-    await this.#open()
+    await this.#open({ isTold: true })
   }
 
   /** What answers requests. @internal */
@@ -158,12 +158,13 @@ export class ZenStackLive<in out Schema extends SchemaDef = any> {
     await this.close()
   }
 
-  #open(): Promise<Parts> {
+  /** @param isTold - whether who asks learns why it failed, and need not be told in the log */
+  #open({ isTold = false } = {}): Promise<Parts> {
     if (this.#isClosed) return Promise.reject(new LiveError('overloaded', 'This ZenStackLive was closed.'))
     this.#parts ??= this.#start().catch((error: unknown) => {
       this.#parts = undefined
       // A browser is told a code; whoever runs the server has to know more.
-      this.#logger.error('ZenStack LIVE could not start; the next request tries again.', { error: String(error) })
+      if (!isTold) this.#logger.error('ZenStack LIVE could not start; the next request tries again.', { error: String(error) })
       throw error
     })
     return this.#parts

@@ -1,4 +1,7 @@
+import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
 import { runCommand, type CommandRun } from './support/run-command.ts'
 import { workspaceDatabase, type WorkspaceDatabase } from './support/workspace-database.ts'
@@ -55,6 +58,16 @@ describe('setup', () => {
     const done = await run(['setup'])
     expect(done.lines).toEqual(statements.map((statement) => `✔ ${statement}`))
     expect((await run(['setup'])).lines).toEqual(['Nothing to do.'])
+  })
+
+  it('prepares nothing where no model has a table, and names the models that have none', async () => {
+    await database.sql('DROP TABLE "Comment"')
+    const some = await run(['setup'])
+    expect(some.code).toBe(0)
+    expect(some.lines.at(-1)).toMatch(/^! Comment cannot be live: .*\n.*Run the migrations/)
+    await database.sql('DROP PUBLICATION zenstack_live; DROP SCHEMA public CASCADE; CREATE SCHEMA public')
+    expect(await run(['setup'])).toMatchObject({ code: 1, notes: [expect.stringMatching(/None of the models has a table.*zen db push/)] })
+    expect(await database.sql('SELECT pubname FROM pg_publication')).toEqual([])
   })
 
   it('makes no slot where another program captures, and the doctor asks for none, but names one that is left over', async () => {
@@ -137,6 +150,41 @@ describe('cdc and tail', () => {
   })
 })
 
+describe('a command line', () => {
+  it('is refused where a word means nothing, rather than run without it', async () => {
+    for (const args of [
+      ['setup', 'dry-run'],
+      ['slot', 'show', 'other'],
+    ])
+      expect(await run(args)).toMatchObject({ code: 2, notes: [expect.stringContaining(`"${args.at(-1)}" means nothing here.`)] })
+    expect(await database.sql('SELECT pubname FROM pg_publication')).toEqual([])
+  })
+
+  it('needs a database of Postgres that answers, and says what to check, without the password', async () => {
+    const setup = (url: string): Promise<CommandRun> => runCommand(['setup'], { env: { DATABASE_URL: url } })
+    const foreign = await setup('mysql://ann:hunter2@localhost/app')
+    expect(foreign).toMatchObject({ code: 1, notes: [expect.stringContaining('`postgres://`')] })
+    const away = await setup('postgres://ann:hunter2@localhost:1/app')
+    expect(away).toMatchObject({ code: 1, notes: [expect.stringMatching(/ECONNREFUSED.*DATABASE_URL/)] })
+    expect([...foreign.notes, ...away.notes].join()).not.toContain('hunter2')
+  })
+
+  it('ends quietly when nobody reads on', async () => {
+    const bin = join(import.meta.dirname, '../src/bin.ts')
+    const { stderr } = await promisify(execFile)('sh', ['-c', `"${process.execPath}" --conditions=@zenstack-live/source "${bin}" help | true`])
+    expect(stderr).not.toContain('EPIPE')
+  })
+})
+
+describe('edge', () => {
+  it('says what it lacks, and how to give it', async () => {
+    expect(await run(['edge'])).toMatchObject({
+      code: 1,
+      notes: [expect.stringMatching(/getClient.*defineConfig\(\{ schema, getClient \}\).*zenstack-live\.config\.ts/)],
+    })
+  })
+})
+
 describe('help', () => {
   it('lists every command, and each explains itself', async () => {
     const { lines } = await run(['help'])
@@ -147,5 +195,6 @@ describe('help', () => {
     expect(lines.join('\n')).toMatch(/Begin with `zenstack-live dev`[^]*zenstack-live\.config\.ts[^]*zen generate[^]*DATABASE_URL/)
     expect((await run(['streams', '--help'])).lines.join('\n')).toContain('`live.streams`')
     expect(await run([])).toMatchObject({ code: 2 })
+    expect((await run(['--version'])).lines).toEqual([expect.stringMatching(/^\d+\.\d+\.\d+/)])
   })
 })

@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
 import { runCommand, type CommandOptions, type CommandRun } from './support/run-command.ts'
 import { workspaceDatabase, type WorkspaceDatabase } from './support/workspace-database.ts'
@@ -40,7 +43,7 @@ describe('dev', () => {
     expect(await database.sql('SELECT pubname FROM pg_publication')).toEqual([])
     const agreed = await dev([], { ask: answer('') })
     expect(agreed).toMatchObject({ code: 0, notes: [] })
-    expect(agreed.lines.join('\n')).toMatch(/Live +http:\/\/localhost:\d+\/api\/live, nobody is signed in/)
+    expect(agreed.lines.join('\n')).toMatch(/Live +http:\/\/localhost:\d+\/api\/live, nobody is signed in[^]*may see little or nothing: --as/)
     // Nothing is left to ask.
     expect((await dev([], { ask: answer('n') })).code).toBe(0)
     expect(questions).toHaveLength(2)
@@ -54,7 +57,9 @@ describe('dev', () => {
       url: expect.stringMatching(/^http:.*\/api\/live$/),
       example: expect.stringContaining('/findMany'),
     })
-    expect((await dev(['--as', '{"id":"ann"}'])).lines.join('\n')).toContain('everybody is {"id":"ann"}')
+    const signedIn = (await dev(['--as', '{"id":"ann"}'])).lines.join('\n')
+    expect(signedIn).toContain('everybody is {"id":"ann"}')
+    expect(signedIn).not.toContain('Nobody is signed in')
     expect(await dev(['--as', 'ann'])).toMatchObject({ code: 2, notes: [expect.stringContaining('--as ann is not a JSON object')] })
   })
 
@@ -71,6 +76,23 @@ describe('dev', () => {
     const port = typeof address === 'object' ? String(address?.port) : ''
     expect(await dev(['--yes', '--port', port])).toMatchObject({ code: 1, notes: [`Port ${port} is taken. Name another with --port, or PORT.`] })
     other.close()
+  })
+
+  it('says once that another process is live already', async () => {
+    const ended = new AbortController()
+    const directory = mkdtempSync(join(tmpdir(), 'zenstack-live-dev-'))
+    const config = `slot: '${slot}', publication: '${slot}', directory: '${directory}'`
+    const env = { DATABASE_URL: database.url }
+    let first: Promise<CommandRun> | undefined
+    await new Promise<void>((resolve) => {
+      const onLine = (line: string): void => void (line.includes('Ctrl+C') && resolve())
+      first = runCommand(['dev', '--port', '0', '--yes'], { config, env, signal: ended.signal, onLine })
+    })
+    const second = await runCommand(['dev', '--port', '0'], { config, env })
+    expect(second).toMatchObject({ code: 1, notes: [expect.stringMatching(/^✖ Another process of this project is live already/)] })
+    ended.abort()
+    expect(await first).toMatchObject({ code: 0, notes: [] })
+    rmSync(directory, { recursive: true, force: true })
   })
 
   it('names what stands in the way, and the cure', async () => {

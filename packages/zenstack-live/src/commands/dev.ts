@@ -9,6 +9,7 @@ import type { LoadedConfig } from '../load-config.ts'
 import { DEFAULT_LOG_DIRECTORY } from '../log-directory.ts'
 import { serveEdge, type ServedEdge } from '../serve-edge.ts'
 import { EXIT_CODES, type Command, type CommandContext } from './command.ts'
+import { noteLogger } from './note-logger.ts'
 import { parseOptions, readConfig, UsageError } from './parse-options.ts'
 import { readPort } from './read-port.ts'
 import { createStyle, type Style } from './style.ts'
@@ -134,7 +135,7 @@ function openEdge(
       isOriginAllowed,
       base,
       ...(port === undefined ? {} : { port }),
-      logger: { info: () => {}, warn: context.note, error: context.note },
+      logger: noteLogger(context.note),
     },
   )
 }
@@ -159,6 +160,7 @@ function introduce({ directory, print }: CommandContext, teller: Teller, config:
   good(`Live      ${url}, ${identityText(config, auth)}`)
   say(`\nWatch it come alive:\n    ${style.strong(`curl -N -H 'accept: text/event-stream' '${example}'`)}`)
   say('and change a row, with anything that writes to the database.')
+  if (isNobody(config, auth)) say('Nobody is signed in, who may see little or nothing: --as \'{"id":…}\' makes you somebody.')
   say('\nTo have it in your application:')
   const schemaFile = config.file.endsWith('schema.ts') ? config.file : undefined
   for (const { place, lines } of pasteLines({ schema: config.schema, schemaFile, directory, hasRedis: config.redis !== undefined, base })) {
@@ -171,7 +173,11 @@ function introduce({ directory, print }: CommandContext, teller: Teller, config:
 function identityText({ getClient, schema }: LoadedConfig, auth: object | undefined): string {
   if ((auth !== undefined || getClient === undefined) && !hasPolicies(schema)) return 'the schema has no policies: here everything may be read'
   if (auth !== undefined) return `everybody is ${JSON.stringify(auth)}`
-  return getClient === undefined ? 'nobody is signed in (--as \'{"id":…}\' makes you somebody)' : 'getClient says who asks'
+  return getClient === undefined ? 'nobody is signed in' : 'getClient says who asks'
+}
+
+function isNobody({ getClient, schema }: LoadedConfig, auth: object | undefined): boolean {
+  return auth === undefined && getClient === undefined && hasPolicies(schema)
 }
 
 function readAuth(text: string | undefined): object | undefined {

@@ -4,6 +4,7 @@ import { captureTarget, readCaptured } from '../capture-target.ts'
 import { inspectDatabase } from '../inspect-database.ts'
 import { inspectLog } from './inspect-log.ts'
 import { parseOptions, readConfig } from './parse-options.ts'
+import { refusedModels } from './refused-models.ts'
 import { secretFields } from './secret-fields.ts'
 import { createStyle, formatBytes } from './style.ts'
 import type { LoadedConfig } from '../load-config.ts'
@@ -42,13 +43,8 @@ async function examine(config: LoadedConfig): Promise<Finding[]> {
   if (alone.server === undefined) return [...databaseFindings(config, alone), ...(await inspectLog(config))]
   const { data, tables } = await readCaptured(config, target.url)
   const inspection = await inspectDatabase(config, target, tables)
-  const refused = [...data.models.values()].flatMap((model) => {
-    const { refusal } = model
-    // The tables of the capture are looked at above; here are the models that have none to look at.
-    if (refusal === undefined || tables.some((table) => table.schema === model.table.schema && table.name === model.table.name)) return []
-    const finding: Finding = { severity: 'error', area: 'schema', message: `${model.name} cannot be live: ${refusal.message}`, cure: refusal.cure }
-    return [finding]
-  })
+  // The tables of the capture are looked at above; here are the models that have none to look at.
+  const refused = refusedModels(data, tables).map((model): Finding => ({ severity: 'error', area: 'schema', ...model }))
   const secrets = secretFields(data, tables)
   return [
     ...databaseFindings(config, inspection),

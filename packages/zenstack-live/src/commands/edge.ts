@@ -1,4 +1,5 @@
 import { EXIT_CODES, type Command } from './command.ts'
+import { noteLogger } from './note-logger.ts'
 import { parseOptions, readConfig } from './parse-options.ts'
 import { readPort } from './read-port.ts'
 import { serveEdge } from '../serve-edge.ts'
@@ -16,11 +17,10 @@ GET /health answers 200 while queries can be opened, and 503 with the reasons wh
     const { values } = parseOptions(context, { port: { type: 'string' }, base: { type: 'string' } })
     const port = readPort(values.port ?? context.env['PORT'])
     const config = await readConfig(context, values.config)
-    const logger = { info: () => {}, warn: context.note, error: context.note }
     const edge = await serveEdge(config, {
       ...(port === undefined ? {} : { port }),
       ...(values.base === undefined ? {} : { base: values.base }),
-      logger,
+      logger: noteLogger(context.note),
     })
     const { good } = createStyle(context.hasColors)
     context.print(values.json ? JSON.stringify({ url: edge.url }) : `${good('✔')} Serving live queries at ${edge.url}${values.base ?? '/api/live'}`)

@@ -1,7 +1,9 @@
-import { setUpCapture } from '@zenstack-live/cdc'
+import { setUpCapture, type SetupReport } from '@zenstack-live/cdc'
 import { captureTarget, preparedSlot, readCaptured } from '../capture-target.ts'
-import { EXIT_CODES, type Command } from './command.ts'
+import { noTables } from '../dev/prepare-database.ts'
+import { EXIT_CODES, type Command, type CommandContext } from './command.ts'
 import { parseOptions, readConfig } from './parse-options.ts'
+import { refusedModels, type RefusedModel } from './refused-models.ts'
 import { createStyle } from './style.ts'
 
 export const command: Command = {
@@ -17,17 +19,28 @@ Run it after each migration; it does nothing that is already done.
     const { values } = parseOptions(context, { 'dry-run': { type: 'boolean', default: false } })
     const config = await readConfig(context, values.config)
     const target = captureTarget(config)
-    const { tables } = await readCaptured(config, target.url)
+    const { data, tables } = await readCaptured(config, target.url)
+    const refused = refusedModels(data, tables)
     const isDryRun = values['dry-run']
-    const report = await setUpCapture({ ...target, slot: preparedSlot(config, target), tables, isDryRun })
-    if (values.json) {
-      context.print(JSON.stringify({ isDryRun, ...report }))
-      return EXIT_CODES.ok
-    }
-    const style = createStyle(context.hasColors)
-    for (const statement of report.statements) context.print(`${isDryRun ? style.dim('would run') : style.good('✔')} ${statement}`)
-    if (report.statements.length === 0) context.print(style.good('Nothing to do.'))
-    for (const { table, reason } of report.skipped) context.print(`${style.caution('!')} ${table} is not captured as it should be: ${reason}.`)
-    return EXIT_CODES.ok
+    // An empty publication would look like one that is ready.
+    const report =
+      tables.length === 0 ? { statements: [], skipped: [] } : await setUpCapture({ ...target, slot: preparedSlot(config, target), tables, isDryRun })
+    if (values.json) context.print(JSON.stringify({ isDryRun, ...report, refused }))
+    else printReport(context, { isDryRun, ...report, refused })
+    if (tables.length > 0) return EXIT_CODES.ok
+    const { message, cure } = noTables()
+    context.note(`${message} ${cure}`)
+    return EXIT_CODES.problem
   },
+}
+
+function printReport(
+  { print, hasColors }: CommandContext,
+  { isDryRun, statements, skipped, refused }: SetupReport & { isDryRun: boolean; refused: RefusedModel[] },
+): void {
+  const style = createStyle(hasColors)
+  for (const statement of statements) print(`${isDryRun ? style.dim('would run') : style.good('✔')} ${statement}`)
+  if (statements.length === 0 && refused.length === 0) print(style.good('Nothing to do.'))
+  for (const { table, reason } of skipped) print(`${style.caution('!')} ${table} is not captured as it should be: ${reason}.`)
+  for (const { message, cure } of refused) print(`${style.caution('!')} ${message}\n    ${style.dim(cure)}`)
 }

@@ -12,7 +12,7 @@ export const command: Command = {
 A slot holds WAL back until it was read: drop it when nothing will read it any more.
 After a drop the change log begins a new epoch, and every reader starts anew.`,
   async run(context) {
-    const { values, positionals } = parseOptions(context, { yes: { type: 'boolean', default: false } })
+    const { values, positionals } = parseOptions(context, { yes: { type: 'boolean', default: false } }, 1)
     const config = await readConfig(context, values.config)
     const target = captureTarget(config)
     const [action = 'show'] = positionals

@@ -29,11 +29,11 @@ it runs, ask there, with \`live.streams\`.
 
 Exit code 1 when there is no such id or dead letter, or it may not be dropped.`,
   async run(context) {
-    const { values, positionals } = parseOptions(context, {
-      all: { type: 'boolean', default: false },
-      yes: { type: 'boolean', default: false },
-      force: { type: 'boolean', default: false },
-    })
+    const { values, positionals } = parseOptions(
+      context,
+      { all: { type: 'boolean', default: false }, yes: { type: 'boolean', default: false }, force: { type: 'boolean', default: false } },
+      Infinity,
+    )
     const [name = 'list', id, ...positions] = positionals
     const action = ACTIONS[name]
     if (action === undefined) throw new UsageError(`"${name}" is not one of ${Object.keys(ACTIONS).join(', ')}.`)
@@ -68,7 +68,10 @@ async function openLog(context: CommandContext, file: string | undefined): Promi
   // How Redis is set up is for the doctor to judge.
   if (redis !== undefined) return openRedisLog(redis)
   const folder = resolve(context.directory, directory ?? DEFAULT_LOG_DIRECTORY)
-  if (!existsSync(folder)) throw new Error(`There is no change log in ${folder} yet, and no Redis is configured. Start your application first.`)
+  if (!existsSync(folder))
+    throw new Error(
+      `There is no change log in ${folder} yet, and no Redis is configured. Start your application first, or set REDIS_URL as it has it.`,
+    )
   return openEmbeddedLog({ directory: folder })
 }
 

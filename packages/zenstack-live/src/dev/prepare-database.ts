@@ -51,7 +51,8 @@ export async function planDatabase(config: LoadedConfig, target: CaptureTarget):
   }
 }
 
-function noTables(): CaptureProblem {
+/** Nothing of a project is there yet. */
+export function noTables(): CaptureProblem {
   const message = 'None of the models has a table in this database.'
   return { kind: 'table_missing', severity: 'error', message, cure: 'Push the schema to it: `npx zen db push`, or run its migrations.' }
 }
