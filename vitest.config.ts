@@ -3,7 +3,8 @@ import { defineConfig } from 'vitest/config'
 // Packages are read from `src`, unbuilt.
 const conditions = ['@zenstack-live/source']
 const resolve = { conditions: [...conditions, 'module', 'browser', 'development|production'] }
-const ssr = { resolve: { conditions: [...conditions, 'module', 'node', 'development|production'] } }
+// Not `module`: Node itself is given these conditions too, and what some packages have there only bundlers can read.
+const ssr = { resolve: { conditions: [...conditions, 'node', 'development|production'] } }
 
 const SERVICE = ['packages/*/test/**/*.service.test.ts', 'packages/*/test/**/*.service.test.tsx', 'examples/**/*.service.test.ts']
 const PROPERTY = ['packages/*/test/**/*.property.test.ts']

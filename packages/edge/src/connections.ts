@@ -16,6 +16,7 @@ import type { QueryReader, Resume } from './reader.ts'
 import type { Sink } from './sink.ts'
 import { streamResponse, type NodeSide } from './stream-response.ts'
 import { parseTicket } from './ticket.ts'
+import { wallClock } from './tracing.ts'
 import type { Transaction } from './transaction.ts'
 import { turnAway } from './turn-away.ts'
 import type { Visitor } from './visitors.ts'
@@ -54,16 +55,21 @@ export class Connections {
     this.#queries = new LiveQueries(context)
     context.hub.listen({
       onTransaction: (transaction) => {
-        const { metrics } = context
+        const { metrics, tracing } = context
         const startedMs = performance.now()
+        const concernedBefore = metrics.queriesConcerned
         metrics.transactions++
+        tracing?.begin(transaction, performance.timeOrigin + startedMs)
         this.#doubtIdentities(transaction)
         this.#queries.onTransaction(transaction)
         observe(metrics.decideSeconds, (performance.now() - startedMs) / 1000)
+        tracing?.decided(transaction, performance.timeOrigin + startedMs, metrics.queriesConcerned - concernedBefore)
         if (transaction.committedAtMs > 0) this.#batch.push(transaction.committedAtMs)
       },
       onBatchEnd: () => {
+        const startedMs = wallClock()
         this.#flushAll()
+        context.tracing?.written(startedMs)
         const nowMs = Date.now()
         // Clocks of two machines may differ.
         for (const committedAtMs of this.#batch) observe(context.metrics.commitToSocketSeconds, Math.max(0, nowMs - committedAtMs) / 1000)

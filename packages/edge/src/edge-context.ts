@@ -14,6 +14,7 @@ import type { Metrics } from './metrics.ts'
 import type { Place } from './place.ts'
 import type { PlannedQuery } from './plan-query.ts'
 import type { FrameFor } from './shared-frames.ts'
+import type { Tracing } from './tracing.ts'
 import type { Transaction } from './transaction.ts'
 
 /** A few lines about what went wrong or was refused; never rows, secrets or policies. */
@@ -32,6 +33,7 @@ export interface EdgeContext {
   readonly keys: Keys
   readonly limits: Limits
   readonly metrics: Metrics
+  readonly tracing: Tracing | undefined
   readonly guards: Guards
   readonly logger: EdgeLogger
   /** The place as positions name it; made once for each. */

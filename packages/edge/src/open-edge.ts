@@ -23,6 +23,7 @@ import { stopAtSchemaMarks } from './stop-at-schema-marks.ts'
 import { createSharedFrames } from './shared-frames.ts'
 import { shareQuestions } from './share-questions.ts'
 import { Visitors } from './visitors.ts'
+import { createTracing, type OpenTelemetryApi } from './tracing.ts'
 
 export interface EdgeOptions {
   schema: SchemaDef
@@ -33,6 +34,8 @@ export interface EdgeOptions {
   secret: string | Uint8Array
   limits?: Partial<Limits>
   logger?: EdgeLogger
+  /** Traces each commit from its timestamp to the sockets: `@opentelemetry/api`. @defaultValue none, which costs nothing */
+  openTelemetry?: OpenTelemetryApi
   /** Answers clients without the policy plugin: everybody may read everything. @defaultValue false */
   dangerouslyAllowUnprotected?: boolean
   /** Ids of plugins that change nothing about reads: their clients' queries may be decided in memory. */
@@ -165,6 +168,7 @@ async function openContext(options: EdgeOptions, { metrics, onOtherTables }: Ope
       keys,
       limits,
       metrics,
+      tracing: options.openTelemetry === undefined ? undefined : createTracing(options.openTelemetry),
       guards,
       logger,
       ...createPlaceTexts(keys, () => hub.log),

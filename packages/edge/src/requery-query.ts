@@ -147,17 +147,21 @@ export class RequeryQuery implements LiveQuery {
   }
 
   async #ask(): Promise<void> {
-    const { hub, metrics } = this.#context
+    const { hub, metrics, tracing } = this.#context
     const { era } = hub
     const causesBefore = new Set(this.#causes)
+    const span = tracing?.requery(this.#planned, this.#causes)
     this.#lastAskedAtMs = performance.now()
     if (this.#version !== undefined) metrics.requeries++
     try {
       const answer = await this.#context.ask(this.#client, this.#planned.question)
       const result = rowsOfAnswer(this.#context, this.#planned, answer.value)
-      if (hub.era !== era) this.#step('answered-stale')
+      const isStale = hub.era !== era
+      if (isStale) this.#step('answered-stale')
       else this.#take(result, answer.snapshot, causesBefore)
+      span?.end(isStale ? 'stale' : this.#version?.snapshot === answer.snapshot ? 'delivered' : 'too-early')
     } catch (error) {
+      span?.fail(error)
       this.#failed(error as LiveError)
     }
   }

@@ -26,7 +26,10 @@ export interface Transaction {
   readonly effects: readonly RowEffect[]
   /** Approximate memory it takes. */
   readonly bytes: number
+  /** 0 where it is not known, as below. Milliseconds since 1970. */
   readonly committedAtMs: number
+  /** When the capture took it from the write-ahead log. */
+  readonly capturedAtMs: number
 }
 
 /** Joins the entries of one commit. Only the tables are looked at now; rows are decoded when a query wants them. */
@@ -38,6 +41,7 @@ export function readTransaction(data: DataModel, entries: readonly ChangeEntry[]
   const rows: { model: Model; before: StoredRow | null; after: StoredRow | null }[] = []
   let bytes = 0
   let committedAtMs = 0
+  let capturedAtMs = 0
   for (const entry of entries) {
     const envelope = parseExactChange(entry.value)
     if (envelope.op === 'm' || envelope.op === 'r') continue
@@ -45,6 +49,7 @@ export function readTransaction(data: DataModel, entries: readonly ChangeEntry[]
     tables.add(tableKey({ schema, name: table }))
     bytes += entry.value.length * 2
     committedAtMs = envelope.source.ts_ms
+    capturedAtMs = envelope.ts_ms ?? 0
     if (envelope.op === 't') {
       unknown.set(tableKey({ schema, name: table }), 'truncate')
       continue
@@ -67,6 +72,7 @@ export function readTransaction(data: DataModel, entries: readonly ChangeEntry[]
     },
     bytes,
     committedAtMs,
+    capturedAtMs,
   }
 }
 
@@ -82,6 +88,7 @@ export function readBulk(entry: BulkEntry, before: Place): Transaction {
     effects: [],
     bytes: 0,
     committedAtMs: 0,
+    capturedAtMs: 0,
   }
 }
 

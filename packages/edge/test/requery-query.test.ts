@@ -76,5 +76,15 @@ async function opened() {
 
 function change(xid: number): Transaction {
   const [tables, unknown] = [new Set(['public.Note']), new Map<string, never>()]
-  return { place: { entry: '2-1' as EntryId, lsn: 2n as Lsn }, before: HEAD, xid, tables, unknown, effects: [], bytes: 0, committedAtMs: 0 }
+  return {
+    place: { entry: '2-1' as EntryId, lsn: 2n as Lsn },
+    before: HEAD,
+    xid,
+    tables,
+    unknown,
+    effects: [],
+    bytes: 0,
+    committedAtMs: 0,
+    capturedAtMs: 0,
+  }
 }

@@ -28,6 +28,8 @@ export interface ChangeEnvelope {
   before: RawRow | null
   after: RawRow | null
   source: ChangeSource
+  /** When the capture took it from the write-ahead log, milliseconds since 1970. */
+  ts_ms?: number
 }
 
 /**

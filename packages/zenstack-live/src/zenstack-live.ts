@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setUpCapture, startCapture, type Capture, type CaptureState } from '@zenstack-live/cdc'
 import { openEmbeddedLog, openRedisLog, shareTail, type ChangeLog, type Retention } from '@zenstack-live/change-log'
-import { createEdge, type Edge, type EdgeLogger, type LiveClient, type LiveProjections } from '@zenstack-live/edge'
+import { createEdge, type Edge, type EdgeLogger, type LiveClient, type LiveProjections, type OpenTelemetryApi } from '@zenstack-live/edge'
 import { LiveError, type Limits } from '@zenstack-live/protocol'
 import { createStreamAdmin, createStreams, type StreamAdmin, type StreamClient, type Streams } from '@zenstack-live/streams'
 import type { SchemaDef } from '@zenstackhq/schema'
@@ -49,6 +49,8 @@ export interface ZenStackLiveOptions<Schema extends SchemaDef = SchemaDef> {
   /** Of the log without Redis. @defaultValue `.zenstack-live` */
   directory?: string
   logger?: LiveLogger
+  /** Traces each commit from its timestamp to the sockets: `import * as openTelemetry from '@opentelemetry/api'`. @defaultValue none, which costs nothing */
+  openTelemetry?: OpenTelemetryApi
   /** Answer clients without the policy plugin. @defaultValue false */
   dangerouslyAllowUnprotected?: boolean
   /** Ids of plugins that change nothing about reads. */
@@ -187,6 +189,7 @@ export class ZenStackLive<in out Schema extends SchemaDef = any> {
         database: { url },
         secret,
         logger: this.#logger,
+        ...(options.openTelemetry === undefined ? {} : { openTelemetry: options.openTelemetry }),
         ...(options.limits === undefined ? {} : { limits: options.limits }),
         ...(options.exclude === undefined ? {} : { exclude: options.exclude }),
         ...(options.projections === undefined ? {} : { projections: options.projections }),
