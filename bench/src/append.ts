@@ -8,6 +8,7 @@ import { PGlite } from '@electric-sql/pglite'
 import pg from 'pg'
 import postgres from 'postgres'
 import { progress, type CommandOptions } from './command.ts'
+import { median } from './quantile.ts'
 import { createRandom } from './random.ts'
 
 /*
@@ -18,7 +19,8 @@ import { createRandom } from './random.ts'
 const CARTS = 10_000
 const CLIENTS = [1, 8, 32] as const
 const READ_EVENTS = 20_000
-const ROUNDS = 3
+const DEFAULT_ROUNDS = 3
+const DEFAULT_SECONDS = 1.5
 
 const events = createEventsTable({ name: 'bench_events', identifiers: ['cartId'] })
 const projections = createProjectionsTable({ name: 'bench_views' })
@@ -32,14 +34,21 @@ const cart = defineProjection({
 type Database = ReturnType<typeof drizzlePg> | ReturnType<typeof drizzlePostgresJs> | ReturnType<typeof drizzlePglite>
 type Append = (cartId: string) => Promise<unknown>
 
+interface Turns {
+  rounds: number
+  /** Of each measurement. */
+  durationMs: number
+}
+
 interface Result {
   name: string
   metrics: Record<string, number>
   peers: Record<string, Record<string, number>>
 }
 
-/** `runs`: milliseconds of each measurement. */
-export async function run({ runs = 1500 }: CommandOptions): Promise<Result> {
+/** `runs`: rounds in which the mechanisms take turns, each for `seconds`; the medians count. */
+export async function run({ runs = DEFAULT_ROUNDS, seconds = DEFAULT_SECONDS }: CommandOptions): Promise<Result> {
+  const turns: Turns = { rounds: Math.max(1, runs), durationMs: Math.max(1, seconds) * 1000 }
   const server = await startPostgres({ settings: { fsync: 'on', full_page_writes: 'on' } })
   try {
     const peers: Record<string, Record<string, number>> = {}
@@ -47,12 +56,12 @@ export async function run({ runs = 1500 }: CommandOptions): Promise<Result> {
       const url = await server.createDatabase()
       const { db, close } = openDriver(driver, url)
       const mechanisms = await prepare(db)
-      const measured = await measureAll(mechanisms, CLIENTS, runs, driver)
+      const measured = await measureAll(mechanisms, CLIENTS, turns, driver)
       for (const [name, speeds] of Object.entries(measured)) peers[`${driver} ${name}`] = speeds
       await close()
     }
     const memory = new PGlite()
-    const embedded = await measureAll(await prepare(drizzlePglite(memory)), [1], runs, 'pglite')
+    const embedded = await measureAll(await prepare(drizzlePglite(memory)), [1], turns, 'pglite')
     for (const [name, speeds] of Object.entries(embedded)) peers[`pglite ${name}`] = speeds
     await memory.close()
     return { name: 'append', metrics: { ...ratios(peers), ...(await measureReading(await server.createDatabase())) }, peers }
@@ -130,13 +139,13 @@ async function untilSerialized(attempt: () => Promise<void>): Promise<void> {
 async function measureAll(
   mechanisms: Record<string, Append>,
   clients: readonly number[],
-  durationMs: number,
+  { rounds, durationMs }: Turns,
   label: string,
 ): Promise<Record<string, Record<string, number>>> {
   const result: Record<string, Record<string, number>> = {}
   for (const count of clients) {
     const speeds = new Map<string, number[]>()
-    for (let round = 0; round <= ROUNDS; round++) {
+    for (let round = 0; round <= rounds; round++) {
       for (const [name, append] of Object.entries(mechanisms)) {
         const perSecond = await measure(append, count, round === 0 ? durationMs / 3 : durationMs, round + 1)
         // The first round only warms up.
@@ -190,8 +199,4 @@ function ratios(peers: Result['peers']): Record<string, number> {
   const speed = (name: string, clients: number): number => peers[`node-postgres ${name}`]?.[`perSecond${clients}`] ?? 0
   const ratio = (name: string, clients: number): number => Math.round((speed('conditional', clients) / speed(name, clients)) * 100) / 100
   return { ratioToPlain1: ratio('plain', 1), ratioToPlain8: ratio('plain', 8), ratioToPlain32: ratio('plain', 32), ratioToSeed32: ratio('seed', 32) }
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 }

@@ -10,6 +10,7 @@ import pg from 'pg'
 import { progress, type CommandOptions, type CommandResult } from './command.ts'
 import { measureLargeTransaction } from './cdc/large-transaction.ts'
 import { logSink } from './log-sink.ts'
+import { median } from './quantile.ts'
 
 /*
  * The same WAL through pg_recvlogical to /dev/null (the most that the server gives), through our capture into Redis, and through Debezium
@@ -22,11 +23,13 @@ const DDL = `CREATE TABLE "User" (id bigserial PRIMARY KEY, email text NOT NULL,
   active bool, data jsonb, "createdAt" timestamp(3) DEFAULT now())`
 const LATENCY_SECONDS = 10
 /** On a shared machine the two that are compared run in turns, and the median of the ratios counts. */
-const ROUNDS = 3
+const DEFAULT_ROUNDS = 3
+/** Of one row each; as many rows again come in updates of a thousand. */
+const TRANSACTIONS = 50_000
 const SETTINGS = join(import.meta.dirname, '../../debezium/application.properties')
 
-/** `runs`: transactions of one row; as many rows again come in updates of a thousand. */
-export async function run({ runs = 50_000 }: CommandOptions): Promise<CommandResult> {
+/** `runs`: rounds in which pg_recvlogical and ours read all of the WAL. */
+export async function run({ runs = DEFAULT_ROUNDS }: CommandOptions): Promise<CommandResult> {
   const postgres = await startPostgres({ settings: { fsync: 'on', full_page_writes: 'on', max_wal_size: '8GB' } })
   const redis = await startRedis()
   const client = new pg.Client(postgres.url)
@@ -34,23 +37,17 @@ export async function run({ runs = 50_000 }: CommandOptions): Promise<CommandRes
     await client.connect()
     await client.query(DDL)
     const debezium = findDebezium()
-    const rounds = Array.from({ length: ROUNDS }, (_, round) => ({ receiver: `recvlogical_${round}`, ours: `ours_${round}` }))
+    const rounds = Array.from({ length: Math.max(1, runs) }, (_, round) => ({ receiver: `recvlogical_${round}`, ours: `ours_${round}` }))
     for (const slot of ['nothing', 'debezium', ...rounds.flatMap(({ receiver, ours }) => [receiver, ours])])
       await setUpCapture({ url: postgres.url, tables: TABLES, slot })
     const latency = await measureLatency(postgres, redis, client)
-    const events = await makeWal(client, runs)
+    const events = await makeWal(client)
     progress(`${events} events are in the WAL`)
     const endLsn = await walEnd(client)
     const { ours, receiver, ratios } = await drainInTurns(postgres, redis, rounds, endLsn, events)
-    const nothing = await drainOurs(postgres, 'nothing', endLsn, events, () => nowhere(endLsn))
+    const nothing = await drainOurs(postgres, 'nothing', endLsn, events, nowhere())
     const theirs = debezium === undefined ? undefined : await drainDebezium(postgres, redis, events)
-    const large = await measureLargeTransaction(
-      postgres,
-      redis,
-      client,
-      (rows) =>
-        `INSERT INTO "User" (email, name, bio) SELECT i || '@example.org', 'Name ' || i, repeat('biography ', 8) FROM generate_series(1, ${rows}) i`,
-    )
+    const large = await measureLargeTransaction(postgres, redis, client)
     const ratioToDebezium = theirs === undefined ? {} : { ratioToDebezium: ours.eventsPerSecond / theirs.eventsPerSecond }
     return {
       name: 'cdc',
@@ -85,7 +82,7 @@ export async function run({ runs = 50_000 }: CommandOptions): Promise<CommandRes
   }
 }
 
-async function makeWal(client: pg.Client, transactions: number): Promise<number> {
+async function makeWal(client: pg.Client): Promise<number> {
   await client.query('TRUNCATE "User" RESTART IDENTITY')
   await client.query(`CREATE PROCEDURE make_users(count int) LANGUAGE plpgsql AS $$ BEGIN
     FOR i IN 1..count LOOP
@@ -94,13 +91,13 @@ async function makeWal(client: pg.Client, transactions: number): Promise<number>
       COMMIT;
     END LOOP; END $$`)
   await client.query('SET synchronous_commit = off')
-  await client.query('CALL make_users($1::int)', [transactions])
-  const updates = Math.floor(transactions / 1000)
+  await client.query('CALL make_users($1::int)', [TRANSACTIONS])
+  const updates = TRANSACTIONS / 1000
   for (let round = 0; round < updates; round++) {
     await client.query('UPDATE "User" SET age = age + 1 WHERE id BETWEEN $1 AND $2', [round * 1000 + 1, round * 1000 + 1000])
   }
   await client.query('SET synchronous_commit = on')
-  return transactions + updates * 1000
+  return TRANSACTIONS * 2
 }
 
 /** pg_recvlogical and ours, each from a slot of its own in every round. */
@@ -114,8 +111,9 @@ async function drainInTurns(
   const [all, receivers, ratios]: [Drained[], Drained[], number[]] = [[], [], []]
   for (const slots of rounds) {
     const receiver = await drainReceiver(postgres, slots.receiver, endLsn, events)
-    const openSink = async (): Promise<CaptureSink> => logSink(await openRedisLog({ url: redis.url, name: `bench:${slots.ours}` }))
-    const ours = await drainOurs(postgres, slots.ours, endLsn, events, openSink)
+    const log = await openRedisLog({ url: redis.url, name: `bench:${slots.ours}` })
+    const ours = await drainOurs(postgres, slots.ours, endLsn, events, logSink(log))
+    await log.close()
     all.push(ours)
     if (receiver === undefined) continue
     receivers.push(receiver)
@@ -145,14 +143,7 @@ async function drainReceiver(postgres: PostgresServer, slot: string, endLsn: big
   return drained(events, startMs, Number.NaN)
 }
 
-async function drainOurs(
-  postgres: PostgresServer,
-  slot: string,
-  endLsn: bigint,
-  events: number,
-  openSink: () => Promise<CaptureSink>,
-): Promise<Drained> {
-  const sink = await openSink()
+async function drainOurs(postgres: PostgresServer, slot: string, endLsn: bigint, events: number, sink: CaptureSink): Promise<Drained> {
   const { promise: reached, resolve } = Promise.withResolvers<void>()
   const write = async (batches: readonly LogBatch[]): Promise<void> => {
     await sink.write(batches)
@@ -207,18 +198,14 @@ async function drainDebezium(postgres: PostgresServer, redis: RedisServer, event
 }
 
 /** A sink that keeps nothing. */
-async function nowhere(_endLsn: bigint): Promise<CaptureSink> {
+function nowhere(): CaptureSink {
   return { state: async () => ({ epoch: 0, lsn: undefined, memory: undefined }), write: async () => {}, remember: async () => {} }
 }
 
+/** The one in the middle; of an even number the slower one of the two there. */
 function medianOf(drains: readonly Drained[]): Drained {
-  const middle = median(drains.map(({ eventsPerSecond }) => eventsPerSecond))
-  return drains.find(({ eventsPerSecond }) => eventsPerSecond === middle) ?? drained(0, 0, Number.NaN)
-}
-
-/** Of an odd number of values. */
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
+  const sorted = drains.toSorted((a, b) => a.eventsPerSecond - b.eventsPerSecond)
+  return sorted[(sorted.length - 1) >> 1] ?? drained(0, 0, Number.NaN)
 }
 
 function drained(events: number, startMs: number, cpuSeconds: number): Drained {

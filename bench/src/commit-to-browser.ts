@@ -14,7 +14,7 @@ import { takeStamps, waitForPaint } from './commit-to-browser/stamps.ts'
 import { commitTimes, createWriter, TASKS, type Commit } from './commit-to-browser/writer.ts'
 import { startLineProcess } from './fan-out/line-process.ts'
 import { cpuMicroseconds } from './fan-out/process-cost.ts'
-import { median } from './fan-out/stage.ts'
+import { median, quantile } from './quantile.ts'
 
 /*
  * Postgres, capture, Redis, edge, Chromium, React: how long after a commit does the page have it, and show it?
@@ -123,7 +123,7 @@ function resultOf(all: ReadonlyMap<number, AtRate>, clock: ClockOffset): Command
     const suffix = rate === MAIN_RATE ? '' : `At${rate}`
     for (const kind of kindsOf(latencies)) {
       const values = latencies[kind].filter((value) => !Number.isNaN(value)).toSorted((a, b) => a - b)
-      const [p50Ms, p99Ms] = [percentile(values, 0.5), percentile(values, 0.99)]
+      const [p50Ms, p99Ms] = [quantile(values, 0.5), quantile(values, 0.99)]
       metrics[`${kind}P50Ms${suffix}`] = p50Ms
       metrics[`${kind}P99Ms${suffix}`] = p99Ms
       const notSeen = latencies[kind].length - values.length
@@ -131,7 +131,7 @@ function resultOf(all: ReadonlyMap<number, AtRate>, clock: ClockOffset): Command
         commits: latencies[kind].length,
         notSeen,
         p50Ms,
-        p90Ms: percentile(values, 0.9),
+        p90Ms: quantile(values, 0.9),
         p99Ms,
         mostMs: values.at(-1) ?? 0,
       }
@@ -156,11 +156,7 @@ function kindsOf(latencies: Latencies): (keyof Latencies)[] {
   return Object.keys(latencies) as (keyof Latencies)[]
 }
 
-function percentile(sorted: readonly number[], part: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN
-}
-
 function describe(values: readonly number[]): string {
-  const sorted = values.filter((value) => !Number.isNaN(value)).toSorted((a, b) => a - b)
-  return `${percentile(sorted, 0.5).toFixed(1)}/${percentile(sorted, 0.99).toFixed(1)} ms`
+  const seen = values.filter((value) => !Number.isNaN(value))
+  return `${quantile(seen, 0.5).toFixed(1)}/${quantile(seen, 0.99).toFixed(1)} ms`
 }

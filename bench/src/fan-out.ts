@@ -9,7 +9,8 @@ import { canPin, compileNative, pinned } from './fan-out/native-tools.ts'
 import { findNchan } from './fan-out/nchan.ts'
 import { nodePeer, startProgram, type Peer } from './fan-out/peer.ts'
 import { measureRounds, type Rounds } from './fan-out/rounds.ts'
-import { median, setStage, type Stage } from './fan-out/stage.ts'
+import { setStage, type Stage } from './fan-out/stage.ts'
+import { median } from './quantile.ts'
 
 /*
  * One event to everyone: how much processor time of the server does one delivery take? Ours is the whole edge behind the log, every

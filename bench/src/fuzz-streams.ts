@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { openRedisLog, type ChangeLog } from '@zenstack-live/change-log'
 import { compareEntryIds, type LogEntry } from '@zenstack-live/protocol'
 import { startPostgres, startRedis, type RedisServer } from '@zenstack-live/testing'
@@ -9,7 +10,7 @@ import { progress, type CommandOptions } from './command.ts'
 import { createRandom, type Random } from './random.ts'
 import { checkDeliveries, type Deliveries, type Expected } from './streams/check-deliveries.ts'
 import type { FuzzJob } from './streams/fuzz-job.ts'
-import { noteEntry, openNoteDatabase } from './streams/note-log.ts'
+import { noteEntry, noteRow, openNoteDatabase, type NoteRow } from './streams/note-log.ts'
 
 /*
  * Three processes handle the events of one id, of one id in four parts, and of two ids with filters, while events are written. They are
@@ -98,19 +99,9 @@ async function runRounds(chaos: Chaos, log: ChangeLog, random: Random, events: n
 }
 
 /** The first event of a note creates it, the others update it. */
-function changeOf(index: number, key: number, { rank, isPublic }: Expected): LogEntry {
-  const entry = noteEntry(index, rank)
-  if (entry.kind !== 'change') return entry
-  const value = entry.value.replace(/"id":\d+/, `"id":${key}`).replace(/"isPublic":\w+/, `"isPublic":${isPublic}`)
-  const after = value.slice(value.indexOf('"after":') + 8, value.indexOf(',"source"'))
-  return {
-    ...entry,
-    key: `{"id":${key}}`,
-    value:
-      rank === 1
-        ? value
-        : value.replace('"before":null', `"before":${after.replace(/"rank":\d+/, `"rank":${rank - 1}`)}`).replace('"op":"c"', '"op":"u"'),
-  }
+function changeOf(index: number, id: number, { rank, isPublic }: Expected): LogEntry {
+  const after: NoteRow = { ...noteRow(index), id, rank, isPublic }
+  return noteEntry(index, after, rank === 1 ? null : { ...after, rank: rank - 1 })
 }
 
 async function appendPatiently(log: ChangeLog, batches: Parameters<ChangeLog['append']>[0]): Promise<void> {
@@ -234,8 +225,4 @@ async function readWorkspaceCatalog(): Promise<unknown> {
   } finally {
     await postgres.stop()
   }
-}
-
-function sleep(delayMs: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, delayMs))
 }

@@ -1,6 +1,4 @@
 import { loadavg } from 'node:os'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import {
   compileRowPlan,
   createInterestIndex,
@@ -12,6 +10,7 @@ import {
   type RowPlan,
 } from '@zenstack-live/access'
 import type { DataModel, Model, StoredRow } from '@zenstack-live/model'
+import { collectGarbage } from './collect-garbage.ts'
 import { progress, type CommandOptions, type CommandResult } from './command.ts'
 import { matchWorld } from './match/match-world.ts'
 import { createRandom, type Random } from './random.ts'
@@ -74,7 +73,7 @@ function open(data: DataModel, model: Model, size: number): Opened {
   const registrations: Registration<OpenQuery>[] = []
   queries.length = size
   registrations.length = size
-  collect()
+  collectGarbage()
   const before = process.memoryUsage().heapUsed
   const start = performance.now()
   for (let place = 0; place < size; place++) {
@@ -85,7 +84,7 @@ function open(data: DataModel, model: Model, size: number): Opened {
     registrations[place] = index.add(model, interestOfQuery(data, { model: 'Task', where, isPolicyOn: true, context: { auth, now: 0 } }), query)
   }
   const addMicros = ((performance.now() - start) * 1000) / size
-  collect()
+  collectGarbage()
   return { index, queries, registrations, addMicros, bytesPerQuery: (process.memoryUsage().heapUsed - before) / size }
 }
 
@@ -150,9 +149,3 @@ function notIndexable(data: DataModel, model: Model, random: Random): number {
     index.match(model, before, after, ({ plan, auth }) => void transition(plan, before, after, { auth, now: 0 }))
   return ((performance.now() - start) * 1000) / changes.length
 }
-
-/** Bytes are what is really held after this. */
-const collect = ((): (() => void) => {
-  setFlagsFromString('--expose-gc')
-  return runInNewContext('gc') as () => void
-})()

@@ -1,6 +1,7 @@
 import { progress, type CommandResult } from './command.ts'
 import { fillStage, openLoadStage } from './live-load/stage.ts'
-import { openReaders, quantile, stampNow } from './live-load/readers.ts'
+import { openReaders, stampNow } from './live-load/readers.ts'
+import { quantile } from './quantile.ts'
 
 const USERS = 1_000
 const SPACES = 50

@@ -1,7 +1,8 @@
 import { LIMITS, type WireQuery } from '@zenstack-live/protocol'
 import { progress, type CommandResult } from './command.ts'
 import { fillStage, openLoadStage, type LoadStage } from './live-load/stage.ts'
-import { openReaders, quantile, stampNow, type StreamOrder } from './live-load/readers.ts'
+import { openReaders, stampNow, type StreamOrder } from './live-load/readers.ts'
+import { quantile } from './quantile.ts'
 
 const CHANGES = 10
 

@@ -1,5 +1,5 @@
 import { progress, type CommandOptions, type CommandResult } from './command.ts'
-import { median } from './fan-out/stage.ts'
+import { median } from './quantile.ts'
 import { comeBack, openAll, type Place } from './whole-way/resuming-clients.ts'
 import { startWay, type Client, type WholeWay } from './whole-way/start-way.ts'
 

@@ -1,7 +1,8 @@
 import { LIMITS, type WireQuery } from '@zenstack-live/protocol'
 import { progress, type CommandResult } from './command.ts'
 import { fillStage, openLoadStage, type LoadStage } from './live-load/stage.ts'
-import { openReaders, quantile, stampNow, type ReaderAnswer, type StreamOrder } from './live-load/readers.ts'
+import { openReaders, stampNow, type ReaderAnswer, type StreamOrder } from './live-load/readers.ts'
+import { quantile } from './quantile.ts'
 
 const QUERIES = 1_000
 const IDENTITIES = 1_000

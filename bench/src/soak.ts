@@ -168,7 +168,7 @@ async function streamsOf(application: LineProcess): Promise<number> {
 function startApplication(settings: ApplicationSettings): LineProcess {
   const program = fileURLToPath(new URL('soak/application-child.ts', import.meta.url))
   const flags = (process.env['BENCH_NODE_FLAGS'] ?? '').split(' ').filter(Boolean)
-  return startLineProcess([process.execPath, '--conditions=@zenstack-live/source', '--expose-gc', ...flags, program], {
+  return startLineProcess([process.execPath, '--conditions=@zenstack-live/source', ...flags, program], {
     env: { BENCH_SOAK: JSON.stringify(settings) },
   })
 }

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { platform, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { progress, type CommandOptions, type CommandResult } from './command.ts'
 import { EVENT_MARK } from './fan-out/event-text.ts'
 import { openStreams, type Latency, type LoadClient } from './fan-out/load-client.ts'
@@ -83,13 +84,12 @@ const NOTES = [
 async function measure(way: WholeWay, healthy: LoadClient, seconds: number, begin: () => void): Promise<Latency> {
   const before = (await healthy.tally()).events
   const writer = await startWriting(way)
-  await passed(WARM_UP_MS)
+  await sleep(WARM_UP_MS)
   healthy.forgetLatencies()
   begin()
-  await passed(seconds * 1_000)
+  await sleep(seconds * 1_000)
   const { changes } = await writer.stop()
-  const hasArrived = healthy.expect(before + changes * HEALTHY)
-  await Promise.race([hasArrived, passed(PATIENCE_MS).then(() => Promise.reject(new Error('Deliveries to healthy readers are missing.')))])
+  await healthy.expect(before + changes * HEALTHY, PATIENCE_MS)
   return healthy.latency()
 }
 
@@ -128,7 +128,7 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
   const startedMs = performance.now()
   while (!(await condition())) {
     if (performance.now() - startedMs > PATIENCE_MS) throw new Error('Waited in vain for what stalled readers do.')
-    await passed(LOOK_EVERY_MS)
+    await sleep(LOOK_EVERY_MS)
   }
 }
 
@@ -143,8 +143,4 @@ async function fill(db: Client): Promise<void> {
 
 function users(from: number, count: number): string[] {
   return Array.from({ length: count }, (_, index) => `person-${from + index}`)
-}
-
-function passed(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }

@@ -39,26 +39,29 @@ export async function run({ runs = 100_000 }: CommandOptions): Promise<CommandRe
       return measured
     }
     const few = Math.min(runs, 20_000)
-    const peers = {
-      'log read, no stream': await measure('log read, no stream', () => readAll(log)),
-      'handle, concurrency 1': await measure('handle, concurrency 1', (streams) => handleUntil(streams, 'one', few, 1)),
-      'handle, concurrency 32': await measure('handle, concurrency 32', (streams) => handleUntil(streams, 'many', runs, 32)),
-      'for await': await measure('for await', (streams) => loopUntil(streams, runs)),
-      'skipped, 1 id': await measure('skipped, 1 id', (streams) => skip(streams, log, 1, runs)),
-      'skipped, 10 ids': await measure('skipped, 10 ids', (streams) => skip(streams, log, 10, runs)),
-      'skipped, 100 ids': await measure('skipped, 100 ids', (streams) => skip(streams, log, 100, runs)),
-      'skipped, other table, 100 ids': await measure('skipped, other table, 100 ids', (streams) => skip(streams, log, 100, runs, 'Task')),
+    const works = {
+      'log read, no stream': () => readAll(log),
+      'handle, concurrency 1': (streams: NoteStreams) => handleUntil(streams, 'one', few, 1),
+      'handle, concurrency 32': (streams: NoteStreams) => handleUntil(streams, 'many', runs, 32),
+      'for await': (streams: NoteStreams) => loopUntil(streams, runs),
+      'skipped, 1 id': (streams: NoteStreams) => skip(streams, log, 1, runs),
+      'skipped, 10 ids': (streams: NoteStreams) => skip(streams, log, 10, runs),
+      'skipped, 100 ids': (streams: NoteStreams) => skip(streams, log, 100, runs),
+      'skipped, other table, 100 ids': (streams: NoteStreams) => skip(streams, log, 100, runs, 'Task'),
     }
+    const peers: Record<string, Measured> = {}
+    for (const [name, work] of Object.entries(works)) peers[name] = await measure(name, work)
+    const rateOf = (name: keyof typeof works): number => peers[name]?.perSecond ?? Number.NaN
     await log.close()
     await database.close()
     return {
       name: 'streams',
       metrics: {
-        readPerSecond: peers['log read, no stream'].perSecond,
-        matchingPerSecond1: peers['handle, concurrency 1'].perSecond,
-        matchingPerSecond32: peers['handle, concurrency 32'].perSecond,
-        skippedPerSecond: peers['skipped, 1 id'].perSecond,
-        skippedPerSecond100Ids: peers['skipped, 100 ids'].perSecond,
+        readPerSecond: rateOf('log read, no stream'),
+        matchingPerSecond1: rateOf('handle, concurrency 1'),
+        matchingPerSecond32: rateOf('handle, concurrency 32'),
+        skippedPerSecond: rateOf('skipped, 1 id'),
+        skippedPerSecond100Ids: rateOf('skipped, 100 ids'),
       },
       peers,
       notes: ['Rates count entries of the log, each once, however many ids look at it. Redis and Postgres share the cores.'],

@@ -4,8 +4,8 @@ import { spawn, type ChildProcess } from 'node:child_process'
 export interface LineProcess {
   readonly pid: number
   say(line: string): void
-  /** The rest of the next line that begins with this word. */
-  hear(word: string): Promise<string>
+  /** The rest of the next line that begins with this word. @throws {Error} when it does not come within the patience given here or at the start */
+  hear(word: string, patienceMs?: number): Promise<string>
   stop(): Promise<void>
 }
 
@@ -48,18 +48,17 @@ export function startLineProcess(command: readonly string[], options: LineProces
   return {
     pid: pid ?? 0,
     say: (line) => void stdin.write(`${line}\n`),
-    hear(word) {
+    hear(word, patienceMs = options.patienceMs ?? 600_000) {
       const index = unheard.findIndex((line) => line === word || line.startsWith(`${word} `))
       if (index >= 0) return Promise.resolve(unheard.splice(index, 1)[0]?.slice(word.length + 1) ?? '')
       if (ended !== undefined) return Promise.reject(ended)
-      return hearLater(word)
+      return hearLater(word, patienceMs)
     },
     stop: () => stop(child),
   }
 
-  function hearLater(word: string): Promise<string> {
+  function hearLater(word: string, patienceMs: number): Promise<string> {
     return new Promise((resolve, reject) => {
-      const patienceMs = options.patienceMs ?? 600_000
       const timer = setTimeout(
         () => reject(new Error(`${command.join(' ').slice(0, 200)} did not say "${word}" within ${patienceMs} ms.`)),
         patienceMs,

@@ -6,8 +6,12 @@ import type { RunningPeer } from './peer.ts'
 /** Many open streams, held by the C client. */
 export interface LoadClient {
   readonly connections: number
-  /** Resolves when so many events in all have arrived, counted from the beginning, over all connections. */
-  expect(events: number): Promise<void>
+  /**
+   * Resolves when so many events in all have arrived, counted from the beginning, over all connections.
+   *
+   * @throws {Error} when that takes longer than `patienceMs`. @defaultValue as long as anything is waited for
+   */
+  expect(events: number, patienceMs?: number): Promise<void>
   tally(): Promise<Tally>
   /** Begins to measure anew. */
   forgetLatencies(): void
@@ -43,9 +47,9 @@ export async function openStreams(
   await client.hear('open')
   return {
     connections,
-    async expect(events) {
+    async expect(events, patienceMs) {
       client.say(`expect ${events}`)
-      await client.hear('done')
+      await client.hear('done', patienceMs)
     },
     async tally() {
       client.say('tally')

@@ -31,7 +31,7 @@ const PLAIN_REQUEST = ['GET / HTTP/1.1', 'Host: 127.0.0.1', 'Accept: text/event-
 /** How the project's Node runs one of its programs here. */
 export function nodeCommand(file: string, flags: readonly string[] = []): string[] {
   const path = fileURLToPath(new URL(`servers/${file}`, import.meta.url))
-  return [process.execPath, '--conditions=@zenstack-live/source', '--expose-gc', ...flags, path]
+  return [process.execPath, '--conditions=@zenstack-live/source', ...flags, path]
 }
 
 /** A peer that is one Node program of `servers/`. */

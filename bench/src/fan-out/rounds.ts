@@ -1,5 +1,6 @@
 import { progress } from '../command.ts'
-import { median, type Segment, type Stage } from './stage.ts'
+import { median } from '../quantile.ts'
+import type { Segment, Stage } from './stage.ts'
 
 /** What each server needed in each round. */
 export interface Rounds {

@@ -1,3 +1,4 @@
+import { median } from '../quantile.ts'
 import { openStreams, type LoadClient } from './load-client.ts'
 import type { Peer, RunningPeer } from './peer.ts'
 import { cpuMicroseconds, residentKiB } from './process-cost.ts'
@@ -93,11 +94,4 @@ function createStage(name: string, running: RunningPeer, client: LoadClient, res
     },
   }
   return stage
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = sorted.length >> 1
-  const [low = 0, high = 0] = sorted.length % 2 === 0 ? sorted.slice(middle - 1, middle + 1) : [sorted[middle] ?? 0, sorted[middle] ?? 0]
-  return (low + high) / 2
 }

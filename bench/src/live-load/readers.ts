@@ -77,8 +77,3 @@ export async function openReaders(streams: StreamOrder[]): Promise<Readers> {
 export function stampNow(): number {
   return performance.timeOrigin + performance.now()
 }
-
-export function quantile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
-}

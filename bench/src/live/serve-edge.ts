@@ -5,15 +5,9 @@ import { Hono } from 'hono'
 import type { Studio, UserId } from './studio.ts'
 
 /** A server for one edge; which one it is may change while it runs. */
-export async function serveEdge(edge: () => Edge | undefined, { clientOf }: Studio, port = 0): Promise<Server> {
+export async function serveEdge(edge: () => Edge, { clientOf }: Studio, port = 0): Promise<Server> {
   const app = new Hono()
-  const live = {
-    async edge(): Promise<Edge> {
-      const present = edge()
-      if (present === undefined) throw new Error('There is no edge.')
-      return present
-    },
-  }
+  const live = { edge: async () => edge() }
   // The header is only ever sent by the fuzzer.
   const getClient = (c: { req: { header(name: string): string | undefined } }) => clientOf((c.req.header('x-user') ?? 'nobody') as UserId)
   app.use('/api/live/*', createHonoLiveHandler({ live, getClient: getClient as Parameters<typeof createHonoLiveHandler>[0]['getClient'] }))
@@ -22,7 +16,7 @@ export async function serveEdge(edge: () => Edge | undefined, { clientOf }: Stud
   return server
 }
 
-export function portOf(server: Server | undefined): number {
-  const address = server?.address()
+export function portOf(server: Server): number {
+  const address = server.address()
   return typeof address === 'object' && address !== null ? address.port : 0
 }

@@ -7,7 +7,8 @@ import { Hono, type Context } from 'hono'
 import pg from 'pg'
 import { ZenStackLive } from 'zenstack-live'
 import { createHonoLiveHandler } from 'zenstack-live/hono'
-import { collectGarbage, say, serveCommands } from '../fan-out/servers/serve-commands.ts'
+import { collectGarbage } from '../collect-garbage.ts'
+import { say, serveCommands } from '../fan-out/servers/serve-commands.ts'
 import { countAlive } from './count-alive.ts'
 
 // The application as its README has it, capture and edge in one process, which tells what it holds.

@@ -34,14 +34,16 @@ export async function writeNotes(log: ChangeLog, from: number, count: number): P
   await log.append(batches)
 }
 
-export function noteEntry(index: number, rank = index): LogEntry {
-  const lsn = parseLsn(String(1000 + index * 100))
-  const row = {
+export type NoteRow = ReturnType<typeof noteRow>
+
+/** As Postgres and the capture write it. */
+export function noteRow(index: number) {
+  return {
     id: index,
     ownerId: `user-${index % 97}`,
     body: `Note number ${index}, long enough to look like something that a person wrote down in passing`,
     isPublic: index % 2 === 0,
-    rank,
+    rank: index,
     size: index * 3,
     score: '12.50',
     at: 1_795_302_218_295,
@@ -49,6 +51,11 @@ export function noteEntry(index: number, rank = index): LogEntry {
     tags: ['alpha', 'beta'],
     secret: null,
   }
+}
+
+/** @param before - what an update found; `null`: the note is created */
+export function noteEntry(index: number, after = noteRow(index), before: NoteRow | null = null): LogEntry {
+  const lsn = parseLsn(String(1000 + index * 100))
   const ms = 1_795_302_218_295 + index
   const source = `{"version":"3.7.0","connector":"postgresql","name":"zenstack","ts_ms":${ms},"snapshot":"false","db":"app","sequence":"[null,\\"${lsn}\\"]","ts_us":${ms}000,"ts_ns":${ms}000000,"schema":"public","table":"Note","txId":${index},"lsn":${lsn},"xmin":null}`
   return {
@@ -57,8 +64,8 @@ export function noteEntry(index: number, rank = index): LogEntry {
     lsn,
     xid: index,
     isLastOfTransaction: true,
-    key: `{"id":${index}}`,
-    value: `{"before":null,"after":${JSON.stringify(row)},"source":${source},"transaction":null,"op":"c","ts_ms":${ms},"ts_us":${ms}000,"ts_ns":${ms}000000}`,
+    key: `{"id":${after.id}}`,
+    value: `{"before":${JSON.stringify(before)},"after":${JSON.stringify(after)},"source":${source},"transaction":null,"op":"${before === null ? 'c' : 'u'}","ts_ms":${ms},"ts_us":${ms}000,"ts_ns":${ms}000000}`,
   }
 }
 

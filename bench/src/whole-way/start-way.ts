@@ -60,7 +60,7 @@ export async function startWay(fill: (db: Client) => Promise<void>): Promise<Who
     pool,
     caughtUp: () => capture.caughtUp(),
     async databaseQueries() {
-      edge.say('tell')
+      edge.say('queries')
       return Number(await edge.hear('queries'))
     },
     async slowReaders() {

@@ -39,9 +39,9 @@ describe('a stream whose user changes', () => {
     if (!isSignedIn) throw new LiveError('unauthenticated', 'the session has ended')
     if (!isStoreUp) throw new Error('the session store does not answer')
     const user = await workspace.db.user.findUniqueOrThrow({ where: { id: 'bob' } })
-    const [then] = [onceIdentified]
+    const runOnce = onceIdentified
     onceIdentified = undefined
-    await then?.()
+    await runOnce?.()
     return workspace.as({ id: user.id, role: sessionRole ?? user.role })
   }
 

@@ -1,9 +1,9 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { freePort } from '@zenstack-live/testing'
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest'
 import { openGet, openStream, wire } from './support/read-stream.ts'
 import { startEdge, type RunningEdge } from './support/start-edge.ts'
@@ -73,12 +73,4 @@ function startNginx(directory: string, configuration: string, { port, edge }: { 
      http { access_log off; ${temporary.join(' ')} include ${directory}/live.conf; }`,
   )
   return spawn('nginx', ['-p', directory, '-e', 'stderr', '-c', join(directory, 'nginx.conf')], { stdio: ['ignore', 'ignore', 'inherit'] })
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof address === 'object' && address !== null ? address.port : 0
 }

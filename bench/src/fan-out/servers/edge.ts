@@ -8,7 +8,8 @@ import { Hono, type Context } from 'hono'
 import pg from 'pg'
 import { ZenStackLive } from 'zenstack-live'
 import { createHonoLiveHandler } from 'zenstack-live/hono'
-import { collectGarbage, say, serveCommands } from './serve-commands.ts'
+import { collectGarbage } from '../../collect-garbage.ts'
+import { say, serveCommands } from './serve-commands.ts'
 
 /*
  * The whole edge, as an application has it, in one process or in several that share a port. Only the capture is left out: the
@@ -78,7 +79,7 @@ async function startWorker(): Promise<void> {
   if (cluster.isPrimary) {
     return serveCommands({
       collect: () => say('gathered'),
-      tell: () => say(`queries ${edge.metrics().databaseQueries}`),
+      queries: () => say(`queries ${edge.metrics().databaseQueries}`),
       readers: () => say(`readers ${edge.metrics().connectionsStalledNow} ${edge.metrics().slowReadersCut}`),
       memory: () => say(`memory ${keptBytes()}`),
     })

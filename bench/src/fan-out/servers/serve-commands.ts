@@ -1,10 +1,11 @@
 import { createInterface } from 'node:readline'
+import { collectGarbage } from '../../collect-garbage.ts'
 
 /** Follows the commands that the benchmark gives its servers on their input. The program ends with it. */
 export function serveCommands(commands: {
   send?(events: number): void
   collect?(): void
-  tell?(): void
+  queries?(): void
   readers?(): void
   memory?(): void
   stop?(): Promise<void> | void
@@ -13,9 +14,7 @@ export function serveCommands(commands: {
   lines.on('line', (line) => {
     const [word, count] = line.split(' ')
     if (word === 'send') commands.send?.(Number(count))
-    if (word === 'tell') commands.tell?.()
-    if (word === 'readers') commands.readers?.()
-    if (word === 'memory') commands.memory?.()
+    if (word === 'queries' || word === 'readers' || word === 'memory') commands[word]?.()
     if (word === 'collect') {
       collectGarbage()
       commands.collect?.()
@@ -27,10 +26,4 @@ export function serveCommands(commands: {
 
 export function say(line: string): void {
   process.stdout.write(`${line}\n`)
-}
-
-/** Twice: what the first one finds unreachable may hold the next. */
-export function collectGarbage(): void {
-  globalThis.gc?.()
-  globalThis.gc?.()
 }
