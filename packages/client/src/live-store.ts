@@ -197,6 +197,7 @@ export class LiveStore implements ConnectionHost {
   close(): void {
     this.#connection.dispatch({ kind: 'close' })
     for (const watched of this.#queries.values()) watched.end()
+    this.#commits.giveUp()
     this.#page.stop()
   }
 

@@ -1,5 +1,5 @@
 import { createLiveClient, type LiveState } from '@zenstack-live/client'
-import { parseEntryId, type EntryId, type Frame, type QueryId } from '@zenstack-live/protocol'
+import { COMMIT_POSITION_HEADER, parseEntryId, type EntryId, type Frame, type QueryId } from '@zenstack-live/protocol'
 import { createFakeEdge, type FakeConnection, type FakeEdge } from '@zenstack-live/testing/fake-edge'
 import { schema } from '@zenstack-live/testing/workspace'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -228,6 +228,27 @@ describe('a live client', () => {
     expect(connection(0).isClosed).toBe(false)
     await tick(200)
     expect(connection(0).isClosed).toBe(true)
+  })
+
+  it('holds no mutation up once it is closed, and leaves no timer behind', async () => {
+    const answer = new Response('{}', { headers: { [COMMIT_POSITION_HEADER]: '0/99' } })
+    const live = createLiveClient(schema, {
+      endpoint: 'http://edge/live',
+      fetch: async (url, init) => (url.startsWith('/api/model') ? answer : edge.fetch(url, init)),
+    })
+    live.subscribe(live.task.findMany(), () => {})
+    await tick(10)
+    connection(0).send(...snapshot(only(connection(0).ids), 5, []))
+    connection(0).endBatch(5)
+    await tick()
+    const answered = vi.fn<(response: Response) => void>()
+    void live.fetch('/api/model/task/create', { method: 'POST', body: '{}' }).then(answered)
+    await tick()
+    expect(answered).not.toHaveBeenCalled()
+    live.$close()
+    await tick()
+    expect(answered).toHaveBeenCalledWith(answer)
+    expect(vi.getTimerCount()).toBe(0)
   })
 
   it('sends its headers and credentials with mutations too; what a request says itself comes first', async () => {
