@@ -104,7 +104,9 @@ function makePlan(context: EdgeContext, identity: Identity, wire: WireQuery, tex
 
 /** ZenStack takes an `aggregate` of nothing, and fails on the answer: each time, as if something were wrong with the database. */
 function asksForValues(args: unknown): boolean {
-  return Object.entries(Object(args) as object).some(([name, value]) => name.startsWith('_') && value !== undefined && value !== false)
+  return Object.entries(Object(args) as object).some(
+    ([name, value]: [string, unknown]) => name.startsWith('_') && (value === true || Object.values(Object(value) as object).includes(true)),
+  )
 }
 
 function exactTimesOf(model: Model, plan: IncrementalPlan): Pick<Question, 'exactTimes' | 'keyField'> {

@@ -61,8 +61,8 @@ describe('what cannot be live', () => {
     await expectRefusal('bad_arguments', `/note/findMany${q({ where: { nothing: 1 } })}`)
     await expectRefusal('bad_arguments', `/note/findMany${q({ where: { rank: 'text' } })}`)
     await expectRefusal('bad_arguments', `/note/findUnique${q({})}`)
-    await expectRefusal('bad_arguments', '/note/aggregate')
-    await expectRefusal('bad_arguments', `/note/aggregate${q({ where: { rank: 1 } })}`)
+    for (const nothing of [{}, { where: { rank: 1 } }, { _sum: {} }, { _sum: { rank: false }, _count: false }])
+      await expectRefusal('bad_arguments', `/note/aggregate${q(nothing)}`)
     await expectRefusal('bad_arguments', `/note/findMany${q([1, 2])}`)
     await expectRefusal('too_large', '', post(`{"queries":["${'x'.repeat(300_000)}"]}`))
     let deep: unknown = { rank: 1 }
