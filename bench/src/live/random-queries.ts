@@ -49,6 +49,13 @@ const QUERIES: readonly Make[] = [
   }),
   (random) => ({ model: 'note', operation: 'findMany', args: { where: noteWhere(random), orderBy: noteOrder(random), omit: { secret: true } } }),
   (random) => ({ model: 'note', operation: 'findMany', args: { orderBy: noteOrder(random), skip: random.whole(2), take: 2 } }),
+  // Windows that a change of most rows cannot concern.
+  (random) => ({ model: 'note', operation: 'findMany', args: { where: noteWhere(random), orderBy: noteOrder(random), take: 1 + random.whole(3) } }),
+  (random) => ({
+    model: 'task',
+    operation: 'findMany',
+    args: { where: taskWhere(random), orderBy: [{ id: 'asc' }], take: 1 + random.whole(3), include: { assignee: true } },
+  }),
   () => ({ model: 'note', operation: 'findMany', args: { orderBy: [{ rank: 'asc' }, { id: 'asc' }], select: { body: true, rank: true } } }),
   (random) => ({ model: 'note', operation: 'findUnique', args: { where: { id: 1 + random.whole(6) } } }),
   (random) => ({ model: 'note', operation: 'findFirst', args: { where: noteWhere(random), orderBy: [{ rank: 'desc' }, { id: 'asc' }] } }),

@@ -12,6 +12,8 @@ export interface ReadDependencies {
   readonly models: ReadonlySet<string>
   /** A policy asks for the time: the answer can change with no change at all. */
   readonly readsNow: boolean
+  /** The rows of its own table are read as those of the question only: no relation and no policy leads back to that table. */
+  readonly readsOwnTableOnce: boolean
   /** What reads tables that cannot be known: functions of the application, computed fields, full text on functions… */
   readonly unknown: readonly string[]
 }
@@ -30,7 +32,7 @@ const FUNCTIONS: ReadonlySet<string> = new Set(
 
 /** All tables that a read touches: its own, those of relations in any argument, delegates, join tables, and whatever policies read. */
 export function readDependencies(data: DataModel, query: ReadQuery): ReadDependencies {
-  const walk = new DependencyWalk(data, query.isPolicyOn)
+  const walk = new DependencyWalk(data, query)
   walk.visitModel(query.model)
   walk.visitArgs(query.model, query.args)
   return walk
@@ -41,14 +43,21 @@ class DependencyWalk implements ReadDependencies {
   readonly models = new Set<string>()
   readsNow = false
   readonly #data: DataModel
+  readonly #model: string
   readonly #isPolicyOn: boolean
+  #ownTableReads = 0
   readonly #unknown = new Set<string>()
   /** Policies already looked at, by model and operation: they may refer to each other in circles. */
   readonly #policies = new Set<string>()
 
-  constructor(data: DataModel, isPolicyOn: boolean) {
+  constructor(data: DataModel, { model, isPolicyOn }: ReadQuery) {
     this.#data = data
+    this.#model = model
     this.#isPolicyOn = isPolicyOn
+  }
+
+  get readsOwnTableOnce(): boolean {
+    return this.#ownTableReads === 1 && this.#unknown.size === 0
   }
 
   get unknown(): readonly string[] {
@@ -92,6 +101,7 @@ class DependencyWalk implements ReadDependencies {
 
   #touch(model: Model): void {
     this.models.add(model.name)
+    if (model.name === this.#model) this.#ownTableReads++
     this.tables.add(tableKey(model.table))
   }
 

@@ -54,6 +54,20 @@ describe('what an answer depends on', () => {
     expect(tables({ model: 'Task', args: { where: { id: 1 } } }, false)).toEqual(['Task'])
   })
 
+  it('is read in one way where no relation and no policy leads back to its own table', () => {
+    const readsOnce = (model: string, args?: unknown, isPolicyOn = true): boolean =>
+      readDependencies(data, { model, operation: 'findMany', args, isPolicyOn }).readsOwnTableOnce
+    expect([
+      readsOnce('Task', { where: { space: { id: 1 } }, include: { space: true } }),
+      readsOnce('Space', { include: { members: true } }),
+    ]).toEqual([true, true])
+    expect(readsOnce('Space', { include: { tags: { include: { spaces: true } } } })).toBe(false)
+    expect(readsOnce('Space', { where: { tags: { some: { spaces: { none: {} } } } } })).toBe(false)
+    // A policy of what is included reads it.
+    expect([readsOnce('Member', { include: { space: true } }), readsOnce('Member', { include: { space: true } }, false)]).toEqual([false, true])
+    expect(readsOnce('Lonely')).toBe(false)
+  })
+
   it('is what its policies read, through check() and predicates', () => {
     expect(tables({ model: 'Space' })).toEqual(['Member', 'Space', 'User'])
     expect(tables({ model: 'Task' })).toEqual(['Member', 'Space', 'Task', 'User'])

@@ -26,9 +26,9 @@ export class LiveQueries {
   readonly #context: EdgeContext
   readonly #byKey = new Map<string, LiveQuery>()
   readonly #byTable = new Map<string, Set<LiveQuery>>()
-  /** Of those, the ones that the database answers: a change of a table concerns each of them. */
+  /** Of those, the ones of which every change of the table concerns each. */
   readonly #askedByTable = new Map<string, Set<LiveQuery>>()
-  /** Where memory decides: queries by the values of the rows they can concern. */
+  /** Queries by the values of the rows they can concern: all that memory decides, and of others those whose own table is read in one way only. */
   readonly #interests = createInterestIndex<LiveQuery>()
   readonly #registrations = new Map<LiveQuery, Registration<LiveQuery>>()
   readonly #keySets = new Map<string, Registration<HeldKeySet>>()
@@ -57,7 +57,7 @@ export class LiveQueries {
     this.#byKey.set(key, query)
     for (const table of query.tables) {
       addTo(this.#byTable, table, query)
-      if (query.engine === 'requery') addTo(this.#askedByTable, table, query)
+      if (query.engine === 'requery' && !this.#isOwnTable(query, table)) addTo(this.#askedByTable, table, query)
     }
     this.#context.metrics.queriesNow[query.engine]++
     this.#context.metrics.queriesOpened[query.engine]++
@@ -84,7 +84,18 @@ export class LiveQueries {
     const isDecidable = incremental?.rows.keySets.every((spec) => spec.where(identity.auth) !== undefined)
     if (incremental !== undefined && isDecidable === true) return this.#createIncremental(planned, incremental, identity, onDeserted)
     for (const reason of planned.reasons) countIn(this.#context.metrics.requeryReasons, reason)
-    return new RequeryQuery({ context: this.#context, planned, client: identity.client, onDeserted })
+    return this.#createRequery(planned, identity, onDeserted)
+  }
+
+  #createRequery(planned: PlannedQuery, identity: Identity, onDeserted: () => void): LiveQuery {
+    const { model, ownRows } = planned
+    const forget = (): void => {
+      this.#setInterest(query, model, undefined)
+      onDeserted()
+    }
+    const query = new RequeryQuery({ context: this.#context, planned, client: identity.client, onDeserted: forget })
+    if (ownRows !== undefined) this.#setInterest(query, model, ownRows(identity.auth))
+    return query
   }
 
   #createIncremental(planned: PlannedQuery, plan: IncrementalPlan, identity: Identity, onDeserted: () => void): LiveQuery {
@@ -151,7 +162,7 @@ export class LiveQueries {
     return changed
   }
 
-  /** The queries that a transaction may concern: found by its tables or, where memory decides, by the values of its rows. */
+  /** The queries that a transaction may concern: found by its tables, or by the values of its rows. */
   #concernedBy(transaction: Transaction): Map<LiveQuery, RowEffect[]> {
     const concerned = new Map<LiveQuery, RowEffect[]>()
     for (const table of transaction.tables) {
@@ -175,6 +186,12 @@ export class LiveQueries {
     if (old !== undefined) this.#interests.remove(old)
     if (interest === undefined) this.#registrations.delete(query)
     else this.#registrations.set(query, this.#interests.add(model, interest, query))
+  }
+
+  /** Whether changes of a table are found by the values of its rows. */
+  #isOwnTable(query: LiveQuery, table: string): boolean {
+    const registration = this.#registrations.get(query)
+    return registration !== undefined && tableKey(registration.model.table) === table
   }
 
   #forget(key: string, query: LiveQuery): void {

@@ -7,6 +7,7 @@ import { completeArgs } from './complete-args.ts'
 import type { EdgeContext } from './edge-context.ts'
 import type { Identity } from './identity.ts'
 import { planIncremental, type IncrementalPlan } from './incremental-plan.ts'
+import { ownRowsOf, type OwnRows } from './own-rows.ts'
 import { operationNamed } from './parse-live-request.ts'
 import { shapeOf } from './snapshot-frames.ts'
 
@@ -19,6 +20,8 @@ export interface PlannedQuery {
   readonly question: Question
   /** Tables whose changes concern it. */
   readonly tables: ReadonlySet<string>
+  /** Which rows of its own table do, where not every one may. */
+  readonly ownRows: OwnRows | undefined
   /** `now()` decides: time alone may change the result. */
   readonly readsNow: boolean
   /** Fields asked for only to make the key. */
@@ -93,6 +96,7 @@ function makePlan(context: EdgeContext, identity: Identity, wire: WireQuery, tex
     question: { model: wire.model, operation, args: asked, ...('plan' in choice ? exactTimesOf(model, choice.plan) : {}) },
     // Where something cannot be looked into, everything is of concern.
     tables: dependencies.unknown.length === 0 ? dependencies.tables : allTables(context),
+    ownRows: ownRowsOf(context, { model, validated, dependencies, isPolicyOn, isPlain: facts.isIncrementalAllowed }),
     readsNow: dependencies.readsNow,
     hiddenFields,
     isKeyHidden: hiddenFields.size > 0 && context.guards.hidesKeys,

@@ -46,6 +46,37 @@ describe('what a change costs', () => {
     expect(databaseQueries - before.databaseQueries).toBe(0)
   })
 
+  it('is in the same proportion where the database is asked again', async () => {
+    for (const stream of streams.splice(0)) stream.close()
+    const windows = Array.from({ length: 50 }, (_, rank) => wire('Note', 'findMany', { where: { rank }, orderBy: { id: 'asc' }, take: 5 }))
+    const count = wire('Note', 'count')
+    // Its rows come in a second way: as notes of the owner of one, and as the place where a window begins.
+    const anyway = [
+      wire('Note', 'findMany', { where: { rank: 49 }, include: { owner: { include: { notes: true } } } }),
+      wire('Note', 'findMany', { where: { rank: 49 }, orderBy: { id: 'asc' }, cursor: { id: 1 } }),
+    ]
+    const queries = { bob: [...windows, count, ...anyway], cay: [...windows, count] }
+    const [bob, cay] = await Promise.all(
+      Object.entries(queries).map(async ([user, asked]) => {
+        const stream = await openStream({ base: running.base, user, queries: asked })
+        streams.push(stream)
+        await stream.until(() => asked.every(({ q }) => stream.query(q).isReady), 'all of them', 60_000)
+        return stream
+      }),
+    )
+    expect(running.edge.metrics().queriesNow).toEqual({ incremental: 0, requery: 104 })
+    const { queriesConcerned } = running.edge.metrics()
+    await workspace.db.note.create({ data: { id: 700, ownerId: 'bob', body: 'new', rank: 7 } })
+    await bob?.until(() => bob.query(windows[7]?.q ?? count.q).rows.length === 1 && bob.query(count.q).value === 1, 'the window and the number')
+    // Those of rank 7, bob's number, and the two that anything may concern: cay could not read it.
+    expect(running.edge.metrics().queriesConcerned - queriesConcerned).toBe(5)
+    await workspace.db.note.update({ where: { id: 700 }, data: { isPublic: true, rank: 8 } })
+    await cay?.until(() => cay.query(windows[8]?.q ?? count.q).rows.length === 1 && cay.query(count.q).value === 1, 'what is public')
+    await bob?.until(() => bob.query(windows[7]?.q ?? count.q).rows.length === 0, 'the window to be empty')
+    await workspace.sql('TRUNCATE "Note" CASCADE')
+    for (const stream of [bob, cay]) await stream?.until(() => stream.query(count.q).value === 0, 'nothing')
+  })
+
   it('is one set of memberships where one person joins, not everybody who is a member of something', async () => {
     const tasks = wire('Task', 'findMany')
     const people = ['ann', 'bob', 'cay']
