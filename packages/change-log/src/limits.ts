@@ -1,7 +1,10 @@
 /** Default numbers of the change log, with unit and reason. */
 export const CHANGE_LOG_LIMITS = {
-  /** Pages that a shared tail keeps for followers a little behind the others; from further back each reads for itself. */
-  keptPages: 16,
+  /** Newest entries, and bytes of them, that a reading keeps for followers a little behind the others. */
+  keptEntries: 8_000,
+  keptBytes: 32 * 1024 * 1024,
+  /** Readings of one log at a time that followers share: at its head, and from places further back. Beyond it each reads for itself. */
+  sharedReadings: 5,
   /** Entries of one append command: a few milliseconds of Redis' time. */
   appendEntries: 500,
   /** Characters of one append command. */

@@ -1,44 +1,59 @@
 import { compareEntryIds, type EntryId, type LogEntry } from '@zenstack-live/protocol'
 import type { ChangeLog, TailOptions } from './change-log.ts'
-import { CHANGE_LOG_LIMITS } from './limits.ts'
+import { CHANGE_LOG_LIMITS, type ChangeLogLimits } from './limits.ts'
 
 type Page = readonly LogEntry[]
+type SharingLimits = Pick<ChangeLogLimits, 'readEntries' | 'keptEntries' | 'keptBytes' | 'sharedReadings'>
 
 /**
- * The same log, whose followers share one reading of it: one connection, each entry decoded once.
+ * The same log, whose followers share its readings: one connection each, every entry decoded once, every page the same array for all.
  *
  * ```
- *   log ──one tail──► page ─► page ─► page ─► (next)      the newest are kept
- *                      ▲                 ▲
- *    a little behind ──┘                 └── at the head: who waits has the next one read
+ *   log ──tail──► page ─► page ─► page ─► (next)     at the head: who waits has the next one read
+ *                  ▲                ▲
+ *   a little behind┘                └ the newest pages are kept
  *
- *   log ──own tail──► page ─► page                        from further back, until it meets the kept pages
+ *   log ──tail──► page ─► page                       from further back, together, until they meet pages of a reading ahead of them
  * ```
- * Nothing is read that nobody waits for. What ends the one reading is told to everybody who follows it.
+ * Nothing is read that nobody waits for. What ends a reading is told to everybody who follows it.
  */
-export function shareTail(log: ChangeLog): ChangeLog {
-  let reading: Reading | undefined
+export function shareTail(log: ChangeLog, limits: SharingLimits = CHANGE_LOG_LIMITS): ChangeLog {
+  const readings = new Set<Reading>()
 
-  const join = async (after: EntryId, isChecked: boolean, count: number): Promise<Reading | undefined> => {
-    if (reading === undefined || reading.hasEnded) return (reading = new Reading(log, after, count))
-    if (!reading.reachesBackTo(after)) return undefined
-    // A place inside the kept pages may be one that the log never had.
-    const isHere = isChecked || (await log.continuity(after)) === 'ok'
-    return isHere && !reading.hasEnded && reading.reachesBackTo(after) ? reading : undefined
+  /** Of those that hold what follows an id, the one furthest ahead: there they all meet. */
+  const readingOf = (id: EntryId): Reading | undefined => {
+    let furthest: Reading | undefined
+    for (const reading of readings) {
+      if (reading.holds(id) && (furthest === undefined || compareEntryIds(reading.head, furthest.head) > 0)) furthest = reading
+    }
+    return furthest
   }
 
-  async function* tail(after: EntryId, options: TailOptions): AsyncGenerator<Page> {
-    const { signal, count = CHANGE_LOG_LIMITS.readEntries } = options
+  const begin = (after: EntryId): Reading => {
+    const reading = new Reading(log, after, limits, () => readings.delete(reading))
+    // Beyond the limit each reads for itself.
+    if (readings.size < limits.sharedReadings) readings.add(reading)
+    return reading
+  }
+
+  const join = async (after: EntryId, isChecked: boolean): Promise<Reading> => {
+    const known = readingOf(after)
+    if (known === undefined || isChecked) return known ?? begin(after)
+    // A place inside the kept pages may be one that the log never had: a tail from there says so.
+    const isHere = (await log.continuity(after)) === 'ok'
+    return (isHere ? readingOf(after) : undefined) ?? begin(after)
+  }
+
+  async function* tail(after: EntryId, { signal, count = limits.readEntries }: TailOptions): AsyncGenerator<Page> {
     let cursor = after
     let isChecked = false
     while (!signal.aborted) {
-      const shared = await join(cursor, isChecked, count)
-      const pages = shared === undefined ? log.tail(cursor, options) : shared.follow(cursor, signal)
-      for await (const page of pages) {
+      const reading = await join(cursor, isChecked)
+      for await (const page of reading.follow(cursor, signal, (head) => (readingOf(head) ?? reading) !== reading)) {
         cursor = page.at(-1)?.id ?? cursor
         isChecked = true
-        for (let from = 0; from < page.length; from += count) yield from === 0 && page.length <= count ? page : page.slice(from, from + count)
-        if (shared === undefined && reading?.reachesBackTo(cursor) === true) break
+        if (page.length <= count) yield page
+        else for (let from = 0; from < page.length; from += count) yield page.slice(from, from + count)
       }
     }
   }
@@ -64,99 +79,134 @@ interface KeptPage {
   readonly after: EntryId
   readonly entries: Page
   readonly last: EntryId
+  readonly bytes: number
+  /** Cut when the page is let go, so that a slow follower that still holds it does not hold them all. */
   next: KeptPage | undefined
 }
 
 /** One tail of the log, for as long as somebody follows it. */
 class Reading {
   readonly #pages: AsyncIterator<Page>
+  readonly #limits: SharingLimits
+  readonly #onEnd: () => void
   readonly #stop = new AbortController()
-  readonly #start: EntryId
-  #oldest: KeptPage | undefined
-  #newest: KeptPage | undefined
-  #kept = 0
+  readonly #waiting = new Set<() => void>()
+  #oldest: KeptPage
+  #newest: KeptPage
+  #entries = 0
+  #bytes = 0
   #followers = 0
-  #fetching: Promise<void> | undefined
+  #isFetching = false
   #failure: { error: unknown } | undefined
 
-  constructor(log: ChangeLog, after: EntryId, count: number) {
-    this.#start = after
-    this.#pages = log.tail(after, { signal: this.#stop.signal, count })[Symbol.asyncIterator]()
+  constructor(log: ChangeLog, after: EntryId, limits: SharingLimits, onEnd: () => void) {
+    this.#limits = limits
+    this.#onEnd = onEnd
+    this.#oldest = this.#newest = { after, entries: [], last: after, bytes: 0, next: undefined }
+    this.#pages = log.tail(after, { signal: this.#stop.signal, count: limits.readEntries })[Symbol.asyncIterator]()
   }
 
-  get hasEnded(): boolean {
-    return this.#failure !== undefined || this.#stop.signal.aborted
+  /** The last entry that was read. */
+  get head(): EntryId {
+    return this.#newest.last
   }
 
-  /** Whether everything that follows the id is kept, or will be read. */
-  reachesBackTo(id: EntryId): boolean {
-    return !this.hasEnded && compareEntryIds(id, this.#oldest?.after ?? this.#start) >= 0
+  /** Whether everything between the id and the head is kept. */
+  holds(id: EntryId): boolean {
+    return compareEntryIds(id, this.#oldest.after) >= 0 && compareEntryIds(id, this.head) <= 0
   }
 
-  /** Pages after an id; ends when the signal aborts, the reading was given up, or what follows was let go. */
-  async *follow(after: EntryId, signal: AbortSignal): AsyncGenerator<Page> {
+  /**
+   * Pages after an id; ends when the signal aborts, the reading was given up, or what follows was let go.
+   *
+   * @param goesOnElsewhere - asked at the head: whether another reading has what follows
+   */
+  async *follow(after: EntryId, signal: AbortSignal, goesOnElsewhere: (head: EntryId) => boolean): AsyncGenerator<Page> {
+    let stopWaiting: (() => void) | undefined
+    const onAbort = (): void => {
+      if (stopWaiting !== undefined) this.#waiting.delete(stopWaiting)
+      stopWaiting?.()
+    }
+    signal.addEventListener('abort', onAbort)
     this.#followers++
     try {
       let cursor = after
+      let kept: KeptPage | undefined
       while (!signal.aborted && !this.#stop.signal.aborted) {
-        if (compareEntryIds(cursor, this.#oldest?.after ?? this.#start) < 0) return
-        const kept = this.#pageAfter(cursor)
-        if (kept === undefined) {
-          if (this.#failure !== undefined) throw this.#failure.error
-          await unlessAborted(this.#fetch(), signal)
+        kept = kept?.next ?? this.#pageAfter(cursor)
+        if (kept !== undefined) {
+          const page = compareEntryIds(kept.after, cursor) >= 0 ? kept.entries : kept.entries.filter(({ id }) => compareEntryIds(id, cursor) > 0)
+          cursor = kept.last
+          yield page
           continue
         }
-        const page = compareEntryIds(kept.after, cursor) >= 0 ? kept.entries : kept.entries.filter(({ id }) => compareEntryIds(id, cursor) > 0)
-        cursor = kept.last
-        yield page
+        if (compareEntryIds(cursor, this.#oldest.after) < 0) return
+        if (this.#failure !== undefined) throw this.#failure.error
+        if (goesOnElsewhere(cursor)) return
+        await new Promise<void>((resolve) => {
+          stopWaiting = resolve
+          this.#waiting.add(resolve)
+          void this.#fetch()
+        })
       }
     } finally {
-      if (--this.#followers === 0) this.#stop.abort()
+      signal.removeEventListener('abort', onAbort)
+      if (--this.#followers === 0) this.#end()
     }
   }
 
-  /** The page that holds what follows an id; most ask for the newest. */
+  /** The kept page with what follows the id; nothing when that was let go, or not read yet. */
   #pageAfter(id: EntryId): KeptPage | undefined {
-    const newest = this.#newest
-    if (newest === undefined || compareEntryIds(id, newest.last) >= 0) return undefined
-    if (compareEntryIds(id, newest.after) >= 0) return newest
-    for (let page = this.#oldest; page !== undefined; page = page.next) if (compareEntryIds(page.last, id) > 0) return page
+    if (!this.holds(id) || id === this.head) return undefined
+    for (let page: KeptPage | undefined = this.#oldest; page !== undefined; page = page.next) if (compareEntryIds(page.last, id) > 0) return page
     return undefined
   }
 
-  /** Resolves when the next page is kept, or it is known that none comes. One is read at a time, whoever asks. */
-  #fetch(): Promise<void> {
-    this.#fetching ??= this.#readNext().finally(() => (this.#fetching = undefined))
-    return this.#fetching
-  }
-
-  async #readNext(): Promise<void> {
+  /** Reads the next page; one at a time, whoever asks. Those who wait are woken when it is kept, or when it is known that none comes. */
+  async #fetch(): Promise<void> {
+    if (this.#isFetching) return
+    this.#isFetching = true
     try {
       const { value, done } = await this.#pages.next()
-      if (done === true) this.#stop.abort()
+      if (done === true) this.#end()
       else this.#keep(value)
     } catch (error) {
-      this.#failure ??= { error }
+      this.#failure = { error }
+      this.#onEnd()
     }
+    this.#isFetching = false
+    const woken = [...this.#waiting]
+    this.#waiting.clear()
+    for (const wake of woken) wake()
   }
 
   #keep(entries: Page): void {
-    const after = this.#newest?.last ?? this.#start
-    const page: KeptPage = { after, entries, last: entries.at(-1)?.id ?? after, next: undefined }
-    if (this.#newest === undefined) this.#oldest = page
-    else this.#newest.next = page
+    const after = this.head
+    const page: KeptPage = { after, entries, last: entries.at(-1)?.id ?? after, bytes: sizeOf(entries), next: undefined }
+    this.#newest.next = page
     this.#newest = page
-    if (++this.#kept <= CHANGE_LOG_LIMITS.keptPages) return
-    this.#kept--
-    this.#oldest = this.#oldest?.next
+    this.#entries += entries.length
+    this.#bytes += page.bytes
+    const { keptEntries, keptBytes } = this.#limits
+    while (this.#oldest.next !== undefined && (this.#entries > keptEntries || this.#bytes > keptBytes)) this.#letGo(this.#oldest, this.#oldest.next)
+  }
+
+  #letGo(oldest: KeptPage, next: KeptPage): void {
+    this.#entries -= oldest.entries.length
+    this.#bytes -= oldest.bytes
+    this.#oldest = next
+    oldest.next = undefined
+  }
+
+  #end(): void {
+    this.#onEnd()
+    this.#stop.abort()
   }
 }
 
-async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  const { promise: aborted, resolve } = Promise.withResolvers<void>()
-  const end = (): void => resolve()
-  signal.addEventListener('abort', end, { once: true })
-  if (signal.aborted) end()
-  await Promise.race([work, aborted])
-  signal.removeEventListener('abort', end)
+/** About: texts outweigh everything else. */
+function sizeOf(entries: Page): number {
+  let bytes = 0
+  for (const entry of entries) if (entry.kind === 'change') bytes += entry.value.length
+  return bytes
 }

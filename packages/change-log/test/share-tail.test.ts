@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { FIRST_ENTRY_ID, type EntryId } from '@zenstack-live/protocol'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi, type MockInstance } from 'vitest'
-import { ChangeLogError, openEmbeddedLog, shareTail, type ChangeLog } from '../src/index.ts'
+import { ChangeLogError, openEmbeddedLog, type ChangeLog } from '../src/index.ts'
+import { shareTail } from '../src/share-tail.ts'
 import { changeLogContract } from './contract.ts'
 import { ids, rowId, transaction } from './transactions.ts'
 
@@ -29,6 +30,9 @@ changeLogContract('a log whose followers share one reading', async () => {
   }
 })
 
+// So small that followers fall behind, read on in groups and alone, and meet the others again.
+const SMALL = { readEntries: 3, keptEntries: 6, keptBytes: Infinity, sharedReadings: 2 }
+
 let directory: string
 let log: ChangeLog
 let shared: ChangeLog
@@ -46,11 +50,14 @@ afterEach(async () => {
 })
 
 /** Follows it until told otherwise. */
-function follow(after: EntryId, count?: number): { seen: EntryId[]; ended: Promise<unknown>; leave(): void } {
+function follow(after: EntryId, dawdle?: () => Promise<unknown>): { seen: EntryId[]; ended: Promise<unknown>; leave(): void } {
   const stop = new AbortController()
   const seen: EntryId[] = []
   const run = async (): Promise<void> => {
-    for await (const page of shared.tail(after, { signal: stop.signal, ...(count === undefined ? {} : { count }) })) seen.push(...ids(page))
+    for await (const page of shared.tail(after, { signal: stop.signal })) {
+      seen.push(...ids(page))
+      await dawdle?.()
+    }
   }
   const ended = run().catch((error: unknown) => error)
   return { seen, ended, leave: () => stop.abort() }
@@ -86,8 +93,10 @@ describe('followers of one log', () => {
 
   it('each see everything, in order, once, however they come, go and dawdle', async () => {
     const steps = fc.array(fc.oneof(fc.constantFrom('append', 'come', 'go', 'turn'), fc.nat(60)), { minLength: 5, maxLength: 40 })
+    const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
     await fc.assert(
       fc.asyncProperty(steps, async (script) => {
+        shared = shareTail(log, SMALL)
         const start = (await log.state()).newest ?? FIRST_ENTRY_ID
         const first = Number(BigInt(start.split('-')[0] ?? 0) & ((1n << 52n) - 1n)) + 1
         let last = first - 1
@@ -95,10 +104,10 @@ describe('followers of one log', () => {
         for (const step of script) {
           if (step === 'append') await append((last += 3), last - 2)
           else if (step === 'go') running.shift()?.leave()
-          else if (step === 'turn') await new Promise((resolve) => setImmediate(resolve))
+          else if (step === 'turn') await turn()
           else {
             const from = typeof step === 'number' ? Math.min(last, first + step) : last
-            running.push({ ...follow(from < first ? start : rowId(from, 1), 1 + (first % 4)), from: from + 1 })
+            running.push({ ...follow(from < first ? start : rowId(from, 1), from % 3 === 0 ? turn : undefined), from: from + 1 })
           }
         }
         await append((last += 1), last)
@@ -108,6 +117,58 @@ describe('followers of one log', () => {
       }),
       { numRuns: 60 },
     )
+  })
+
+  it('miss nothing and get nothing twice when readings break', async () => {
+    await append(60)
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.boolean(), { minLength: 4, maxLength: 60 }),
+        fc.array(fc.nat(40), { minLength: 1, maxLength: 4 }),
+        async (breaks, places) => {
+          const outcomes = breaks.values()
+          const isBroken = (): boolean => outcomes.next().value === true
+          const flaky: ChangeLog['tail'] = async function* (...asked) {
+            for await (const page of log.tail(...asked)) {
+              if (isBroken()) throw new Error('no answer')
+              yield page
+            }
+          }
+          shared = shareTail({ ...log, tail: flaky }, SMALL)
+          await Promise.all(
+            places.map(async (from) => {
+              const seen: EntryId[] = []
+              const last = (): EntryId => seen.at(-1) ?? (from === 0 ? FIRST_ENTRY_ID : rowId(from, 1))
+              while (seen.length < 60 - from) {
+                const follower = follow(last())
+                await Promise.race([follower.ended, vi.waitFor(() => expect(follower.seen.at(-1)).toBe(rowId(60, 1)), PATIENCE)])
+                follower.leave()
+                await follower.ended
+                seen.push(...follower.seen)
+              }
+              expect(seen).toEqual(upTo(60, from + 1))
+            }),
+          )
+        },
+      ),
+      { numRuns: 40, endOnFailure: true },
+    )
+  })
+
+  it.each([{ keptEntries: 6 }, { keptBytes: 600 }])('find again by themselves what is kept no longer: %j', async (limit) => {
+    shared = shareTail(log, { ...SMALL, keptEntries: Infinity, ...limit })
+    await append(3)
+    const { promise: held, resolve: letGo } = Promise.withResolvers<void>()
+    const [slow, quick] = [follow(FIRST_ENTRY_ID, () => held), follow(FIRST_ENTRY_ID)]
+    await vi.waitFor(() => expect(slow.seen).toEqual(upTo(3)), PATIENCE)
+    await append(30, 4)
+    await vi.waitFor(() => expect(quick.seen).toEqual(upTo(30)), PATIENCE)
+    expect(tails).toHaveBeenCalledTimes(1)
+    letGo()
+    await vi.waitFor(() => expect(slow.seen).toEqual(upTo(30)), PATIENCE)
+    expect(tails).toHaveBeenCalledTimes(2)
+    slow.leave()
+    quick.leave()
   })
 
   it('are all told what ends the reading, and may begin again', async () => {

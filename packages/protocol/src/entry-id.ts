@@ -63,6 +63,8 @@ export function epochOfEntryId(id: EntryId): number {
 export function compareEntryIds(a: EntryId, b: EntryId): number {
   if (a === b) return 0
   const [aSplit, bSplit] = [a.indexOf('-'), b.indexOf('-')]
+  // Nearly always: digit stands against digit.
+  if (aSplit === bSplit && a.length === b.length) return a < b ? -1 : 1
   return compareDecimals(a.slice(0, aSplit), b.slice(0, bSplit)) || compareDecimals(a.slice(aSplit + 1), b.slice(bSplit + 1))
 }
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { setUpCapture, startCapture, type Capture, type CaptureState } from '@zenstack-live/cdc'
-import { openEmbeddedLog, openRedisLog, shareTail, type ChangeLog, type Retention } from '@zenstack-live/change-log'
+import { openEmbeddedLog, openRedisLog, type ChangeLog, type Retention } from '@zenstack-live/change-log'
 import { createEdge, type Edge, type EdgeLogger, type LiveClient, type LiveProjections, type OpenTelemetryApi } from '@zenstack-live/edge'
 import { LiveError, type Limits } from '@zenstack-live/protocol'
 import { createStreamAdmin, createStreams, type StreamAdmin, type StreamClient, type Streams } from '@zenstack-live/streams'
@@ -177,8 +177,7 @@ export class ZenStackLive<in out Schema extends SchemaDef = any> {
     const url = databaseUrl(options)
     const data = await readDataModel(options.client.$schema, url)
     const tables = capturedTables(data, options)
-    // The edge and the streams follow it: one reading serves both.
-    const log = shareTail(await openLog(options, this.#logger))
+    const log = await openLog(options, this.#logger)
     let capture: Capture | undefined
     try {
       if (options.capture !== false) capture = await this.#capture(log, url, tables)

@@ -9,6 +9,7 @@ import { optionalEntryId } from '../entry-id-parts.ts'
 import { restoreEntry, storeEntry } from '../entry-codec.ts'
 import { ChangeLogError } from '../errors.ts'
 import { CHANGE_LOG_LIMITS } from '../limits.ts'
+import { shareTail } from '../share-tail.ts'
 import { decodeId, encodeId, openEmbeddedDatabase } from './embedded-database.ts'
 import { createEmbeddedReaders } from './embedded-readers.ts'
 
@@ -19,6 +20,8 @@ export interface EmbeddedLogOptions {
   now?: () => number
   /** Entries between two samples; retention is exact to one of them. @defaultValue 2000 */
   sampleEntries?: number
+  /** How long a follower waits that is ahead of a log that lost its newest entries. @defaultValue 30 s */
+  healMs?: number
 }
 
 /**
@@ -27,7 +30,7 @@ export interface EmbeddedLogOptions {
  * @throws {ChangeLogError} `log_in_use` when another process has it open, `log_unavailable` when the folder cannot be used
  */
 export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<ChangeLog> {
-  return new EmbeddedLog(options)
+  return shareTail(new EmbeddedLog(options))
 }
 
 class EmbeddedLog implements ChangeLog {
@@ -38,6 +41,7 @@ class EmbeddedLog implements ChangeLog {
   readonly #order = createAppendOrder()
   readonly #now: () => number
   readonly #sampleEntries: number
+  readonly #healMs: number
   readonly #wakers = new Set<() => void>()
   readonly #statements: ReturnType<typeof prepareStatements>
   #isClosed = false
@@ -50,6 +54,7 @@ class EmbeddedLog implements ChangeLog {
     this.#statements = prepareStatements(this.#database)
     this.#now = options.now ?? Date.now
     this.#sampleEntries = options.sampleEntries ?? CHANGE_LOG_LIMITS.sampleEntries
+    this.#healMs = options.healMs ?? CHANGE_LOG_LIMITS.healMs
     this.identity = this.#meta('identity') ?? ''
     this.readers = createEmbeddedReaders(this.#database, this.#now)
     this.notes = createEmbeddedNotes(this.#database)
@@ -97,11 +102,19 @@ class EmbeddedLog implements ChangeLog {
 
   async *tail(after: EntryId, { signal, count = CHANGE_LOG_LIMITS.readEntries }: TailOptions): AsyncGenerator<readonly LogEntry[]> {
     let cursor = after
+    let aheadSince: number | undefined
     while (!signal.aborted) {
       this.#requireOpen()
       // Nothing can happen between the question and the reading: both are in this turn of the loop.
       const continuity = this.#continuity(cursor)
+      if (continuity === 'foreign') aheadSince ??= performance.now()
+      // After a power cut the capture may write the newest entries again.
+      if (continuity === 'foreign' && performance.now() - (aheadSince ?? 0) < this.#healMs) {
+        await this.#changed(AbortSignal.any([signal, AbortSignal.timeout(100)]))
+        continue
+      }
       if (continuity !== 'ok') throw continuityError(continuity, cursor, this.#edge('oldest'))
+      aheadSince = undefined
       const page = this.#read(cursor, count)
       const last = page.at(-1)
       if (last === undefined) await this.#changed(signal)

@@ -8,6 +8,7 @@ import { restoreEntry, storeEntry } from '../entry-codec.ts'
 import { optionalEntryId } from '../entry-id-parts.ts'
 import { ChangeLogError } from '../errors.ts'
 import { CHANGE_LOG_LIMITS, type ChangeLogLimits } from '../limits.ts'
+import { shareTail } from '../share-tail.ts'
 import { createAppendQueue, type AppendQueue, type AppendUnit } from './append-queue.ts'
 import { createAppendSender, type AppendSender } from './append-command.ts'
 import { SAMPLE, TRIM } from './append-script.ts'
@@ -39,7 +40,7 @@ export async function openRedisLog(options: RedisLogOptions): Promise<ChangeLog>
     const { warnings } = await inspectRedis(redis)
     for (const warning of warnings) options.onWarning?.(warning)
     const keys = logKeys(options.name ?? DEFAULT_LOG_NAME)
-    return new RedisLog(redis, keys, options, await agreeOnIdentity(redis, keys))
+    return shareTail(new RedisLog(redis, keys, options, await agreeOnIdentity(redis, keys)), { ...CHANGE_LOG_LIMITS, ...options.limits })
   } catch (cause) {
     redis.disconnect()
     // A command that was never sent only says that it waited for long enough.

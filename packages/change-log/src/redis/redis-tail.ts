@@ -54,6 +54,7 @@ export async function* tailRedis(after: EntryId, deps: RedisTailDeps): AsyncGene
   let verifiedAt = -Infinity
   let aheadSince: number | undefined
   let largest: number | undefined
+  let ahead: Promise<ReadOutcome> | undefined
   // The client repeats an unanswered read on its next connection, which may lead to a log that has less.
   deps.redis.on('close', () => (verifiedAt = -Infinity))
   while (!signal.aborted) {
@@ -70,7 +71,9 @@ export async function* tailRedis(after: EntryId, deps: RedisTailDeps): AsyncGene
       verifiedAt = performance.now()
       largest = outcome.largest
     }
-    const read = await attempt(deps, () => readOnce(cursor, largest, deps))
+    const reading = ahead ?? readOnce(cursor, largest, deps)
+    ahead = undefined
+    const read = await attempt(deps, () => reading)
     if (read === undefined) {
       verifiedAt = -Infinity
       continue
@@ -78,23 +81,38 @@ export async function* tailRedis(after: EntryId, deps: RedisTailDeps): AsyncGene
     requireUnbroken(cursor, read, deps)
     largest = read.largest
     const last = read.entries.at(-1)
-    const page = last === undefined ? deps.debezium.flush() : deps.decode(read.entries, deps.debezium)
     if (last !== undefined) cursor = last.id
+    if (read.isFull) ahead = readAhead(cursor, largest, deps)
+    const page = last === undefined ? deps.debezium.flush() : deps.decode(read.entries, deps.debezium)
     if (page.length > 0) yield page
   }
 }
 
 interface ReadOutcome {
   entries: RawEntry[]
+  /** Whether there were as many as were asked for, and so perhaps more. */
+  isFull: boolean
   identity: string | undefined
   trimmed: EntryId | undefined
   largest: number | undefined
 }
 
-async function readOnce(cursor: EntryId, largest: number | undefined, deps: RedisTailDeps): Promise<ReadOutcome> {
-  const { redis, stream, meta, limits, debezium } = deps
+/** The next page is on its way while this one is looked at. It does not wait long: what is held for Debezium would wait with it. */
+function readAhead(cursor: EntryId, largest: number | undefined, deps: RedisTailDeps): Promise<ReadOutcome> {
+  const reading = readOnce(cursor, largest, deps, deps.limits.debeziumIdleMs)
+  // Whoever takes it is told; nobody may.
+  reading.catch(() => undefined)
+  return reading
+}
+
+async function readOnce(
+  cursor: EntryId,
+  largest: number | undefined,
+  deps: RedisTailDeps,
+  blockMs = deps.debezium.isHolding ? deps.limits.debeziumIdleMs : deps.limits.blockMs,
+): Promise<ReadOutcome> {
+  const { redis, stream, meta } = deps
   const count = await deps.fit(cursor, largest)
-  const blockMs = debezium.isHolding ? limits.debeziumIdleMs : limits.blockMs
   const replies = await redis
     .pipeline()
     .xreadBuffer('COUNT', count, 'BLOCK', blockMs, 'STREAMS', stream, cursor)
@@ -104,8 +122,10 @@ async function readOnce(cursor: EntryId, largest: number | undefined, deps: Redi
   if (read === undefined || facts === undefined) throw new Error('Redis answered a read with nothing')
   for (const [error] of [read, facts]) if (error !== null) throw error
   const [identity, trimmed, noted] = Array.isArray(facts[1]) ? (facts[1] as unknown[]) : []
+  const entries = parseReadReply(read[1])
   return {
-    entries: parseReadReply(read[1]),
+    entries,
+    isFull: entries.length >= count,
     identity: typeof identity === 'string' ? identity : undefined,
     trimmed: optionalEntryId(trimmed),
     largest: parseLargest(noted),
