@@ -14,6 +14,7 @@ export {
   type TableName,
 } from './data-model.ts'
 export { decodeRow, parseExactChange } from './decode-row.ts'
+export { decodeValue } from './decode-value.ts'
 export { ModelError } from './model-error.ts'
 export { presentRow, presentValue } from './present-row.ts'
 export { readCatalog, type Query } from './read-catalog.ts'

@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
-import { ChangeLogError, type ChangeLog } from '@zenstack-live/change-log'
+import type { ChangeLog } from '@zenstack-live/change-log'
 import type { DataModel } from '@zenstack-live/model'
 import type { GetModels, SchemaDef } from '@zenstackhq/schema'
-import { TailHub } from './hub/tail-hub.ts'
 import { createRowExists, type StreamClient } from './filter/stream-client.ts'
 import { STREAM_LIMITS, type StreamLimits } from './limits.ts'
 import { createLiveStream, type LiveStream } from './live-stream.ts'
@@ -22,7 +21,6 @@ import type {
   StreamSettings,
   WithNames,
 } from './stream-options.ts'
-import { wait } from './wait.ts'
 
 export interface StreamsDeps {
   log: ChangeLog
@@ -68,13 +66,12 @@ export function createStreams<Schema extends SchemaDef>(deps: StreamsDeps): Stre
   const limits: StreamLimits = { ...STREAM_LIMITS, ...deps.limits }
   const { log } = deps
   const exists = createRowExists(deps.client)
-  const hub = new TailHub(log, limits, (after) => requireContinuity(log, after, limits))
   const dataModel = shareDataModel(deps.dataModel)
   const closed = new AbortController()
   const running = new Set<Promise<void>>()
 
   const run = async (options: AnyOptions, part: RunPart): Promise<void> => {
-    const config = createConfig({ deps, limits, hub, exists, dataModel }, options, part, closed.signal)
+    const config = createConfig({ deps, limits, exists, dataModel }, options, part, closed.signal)
     const ended = runReaderGroup(config)
     const settled = ended.catch(() => undefined)
     running.add(settled)
@@ -90,9 +87,10 @@ export function createStreams<Schema extends SchemaDef>(deps: StreamsDeps): Stre
     handle(options, handler, settings = {}) {
       const any = checkOptions(options)
       const stop = new AbortController()
-      const deliver: Deliver = async (event, context) => {
+      const deliver: Deliver = (event, context) => {
         // The matcher made the event from the options that the handler's type was inferred from.
-        await (handler as (event: unknown, context: DeliveryContext) => unknown)(event, context)
+        const handling = (handler as (event: unknown, context: DeliveryContext) => unknown)(event, context)
+        return isPromise(handling) ? Promise.resolve(handling) : undefined
       }
       const retries = retryPolicy(settings, limits)
       const ended = run(any, { deliver, signal: stop.signal, concurrency: Math.max(1, settings.concurrency ?? 1), retries })
@@ -109,7 +107,6 @@ export function createStreams<Schema extends SchemaDef>(deps: StreamsDeps): Stre
     async close() {
       closed.abort()
       await Promise.all(running)
-      hub.close()
     },
   }
 }
@@ -126,12 +123,11 @@ interface RunPart {
 interface Shared {
   deps: StreamsDeps
   limits: StreamLimits
-  hub: TailHub
   exists: ReturnType<typeof createRowExists>
   dataModel: () => Promise<DataModel>
 }
 
-function createConfig({ deps, limits, hub, exists, dataModel }: Shared, options: AnyOptions, part: RunPart, closed: AbortSignal): ReaderConfig {
+function createConfig({ deps, limits, exists, dataModel }: Shared, options: AnyOptions, part: RunPart, closed: AbortSignal): ReaderConfig {
   const signals = [part.signal, closed, ...(options.signal === undefined ? [] : [options.signal])]
   return {
     id: options.id,
@@ -140,7 +136,6 @@ function createConfig({ deps, limits, hub, exists, dataModel }: Shared, options:
     start: options.start ?? 'now',
     leaseMs: options.leaseMs ?? limits.leaseMs,
     log: deps.log,
-    hub,
     limits,
     createMatcher: async () => createMatcher({ data: await dataModel(), client: deps.client, exists }, options.model, options),
     deliver: part.deliver,
@@ -160,6 +155,10 @@ function shareDataModel(read: StreamsDeps['dataModel']): () => Promise<DataModel
     if (known?.fingerprint !== data.fingerprint) known = data
     return known
   }
+}
+
+function isPromise(value: unknown): value is PromiseLike<void> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }
 
 const ID = /^[\w.:@-]{1,128}$/
@@ -192,16 +191,4 @@ function retryPolicy(settings: HandleSettings, limits: StreamLimits): RetryPolic
 /** At least half of it, so that a retry never comes at once. */
 function fullJitter(deliveries: number, { minBackoffMs, maxBackoffMs }: StreamLimits): number {
   return Math.min(maxBackoffMs, minBackoffMs * 2 ** (deliveries - 1)) * (0.5 + Math.random() / 2)
-}
-
-/** Waits for a log that lost its newest entries to be filled again; everything else that is missing is an error. */
-async function requireContinuity(log: ChangeLog, after: Parameters<ChangeLog['continuity']>[0], limits: StreamLimits): Promise<void> {
-  const deadline = performance.now() + limits.healMs
-  for (;;) {
-    const continuity = await log.continuity(after)
-    if (continuity === 'ok') return
-    if (continuity === 'gap') throw new ChangeLogError('log_gap', `The log no longer holds what follows ${after}.`)
-    if (performance.now() > deadline) throw new ChangeLogError('log_lost_tail', `Entry ${after} is not in the log any more.`)
-    await wait(100)
-  }
 }

@@ -1,7 +1,7 @@
 import type { DeadLetter } from '@zenstack-live/change-log'
 import type { EntryId } from '@zenstack-live/protocol'
 import { parseEntryId } from '@zenstack-live/protocol'
-import type { SharedChange } from './hub/shared-change.ts'
+import type { SharedChange } from './page/shared-change.ts'
 
 /** An event that was given up. */
 export interface DeadEvent {

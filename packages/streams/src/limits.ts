@@ -12,12 +12,6 @@ export const STREAM_LIMITS = {
   maxAhead: 1_000,
   /** Most deliveries counted before a handler is free: what quick handlers finish during a save. After a crash each is delivered alone. */
   countedAhead: 128,
-  /** Pages of the shared tail kept for readers that are a little behind; beyond it they read the log themselves. */
-  hubPages: 200,
-  /** Groups of readers that catch up together; beyond it each reads for itself. */
-  hubLanes: 4,
-  /** Largest page of the shared tail, and of a reader that catches up. */
-  pageEntries: 500,
   /** Deliveries of an event before it becomes a dead letter. */
   maxDeliveries: 5,
   /** First and longest pause between deliveries of one event. */
@@ -25,8 +19,6 @@ export const STREAM_LIMITS = {
   maxBackoffMs: 60_000,
   /** How long a stream that ends waits for handlers that run. */
   drainMs: 10_000,
-  /** How long a reader ahead of a log that lost its newest entries waits for them to be written again. */
-  healMs: 30_000,
   /** Longest text of an error kept in a dead letter. */
   maxErrorChars: 4_000,
   /** Most partitions of one id. */

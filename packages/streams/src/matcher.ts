@@ -1,9 +1,10 @@
 import { validateArgs, type DecisionContext } from '@zenstack-live/access'
-import { presentRow, rowKey, tableKey, type DataModel, type Model, type StoredRow } from '@zenstack-live/model'
-import { LiveError } from '@zenstack-live/protocol'
+import { rowKey, tableKey, type DataModel, type Model, type StoredRow } from '@zenstack-live/model'
+import { LiveError, type RawRow } from '@zenstack-live/protocol'
 import { compileFilter, type RowFilter } from './filter/compile-filter.ts'
 import type { RowExists, StreamClient } from './filter/stream-client.ts'
-import type { ChangeRows, SharedChange } from './hub/shared-change.ts'
+import type { ChangeRows, SharedChange } from './page/shared-change.ts'
+import { showRow } from './page/show-row.ts'
 import type { EventKind, StreamEvent } from './stream-event.ts'
 import type { EventFilters } from './stream-options.ts'
 
@@ -125,13 +126,18 @@ function createMatch(model: Model, kind: EventKind, change: SharedChange): Match
     key,
     toEvent() {
       const { entry } = change
-      const facts = { model: model.name, date: new Date(change.committedAtMs), transactionId: entry.xid, position: entry.id, key }
       // Each stream has objects of its own: handlers may change them.
-      const { before, after } = change.wholeRows(model)
-      const show = (row: StoredRow | null): unknown => (row === null ? null : presentRow(model, row))
-      if (kind === 'created') return { type: kind, ...facts, created: show(after) }
-      if (kind === 'updated') return { type: kind, ...facts, updated: { before: show(before), after: show(after) } }
-      return { type: kind, ...facts, deleted: show(before) }
+      const { before, after } = change.images()
+      const show = (row: RawRow | null): unknown => (row === null ? null : showRow(model, row))
+      const [name, date, transactionId, position] = [model.name, new Date(change.committedAtMs), entry.xid, entry.id]
+      switch (kind) {
+        case 'created':
+          return { type: kind, model: name, date, transactionId, position, key, created: show(after) }
+        case 'updated':
+          return { type: kind, model: name, date, transactionId, position, key, updated: { before: show(before), after: show(after) } }
+        default:
+          return { type: kind, model: name, date, transactionId, position, key, deleted: show(before) }
+      }
     },
   }
 }

@@ -30,7 +30,7 @@ afterEach(async () => {
 function open(): Streams<typeof schema> {
   // Filters of these streams never ask the database.
   const client = new ZenStackClient(schema, { dialect: new PostgresDialect({ pool: new pg.Pool({ host: '127.0.0.1', port: 1 }) }) })
-  return createStreams<typeof schema>({ log, client, dataModel: () => noteData, limits: { standbyPollMs: 20, healMs: 50 } })
+  return createStreams<typeof schema>({ log, client, dataModel: () => noteData, limits: { standbyPollMs: 20 } })
 }
 
 const OPTIONS = { model: 'Note', id: 'mail', start: 'beginning', created: {} } as const

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { peekChange } from '../src/hub/peek-change.ts'
+import { peekChange } from '../src/page/peek-change.ts'
 
 describe('peeking into a change', () => {
   it('finds table and operation, whatever the rows hold', () => {

@@ -1,10 +1,12 @@
-import { decodeRow, parseExactChange, type Model, type StoredRow } from '@zenstack-live/model'
+import { parseExactChange, type Model, type StoredRow } from '@zenstack-live/model'
 import { parseChangeEnvelope, type ChangeEntry, type EntryId, type RawRow } from '@zenstack-live/protocol'
-import { lazyRowsOf } from '../lazy-row.ts'
+import { lazyRowsOf } from './lazy-row.ts'
 import { peekChange } from './peek-change.ts'
 
-const LONG_NUMBER = /\d{16}/
+const BEFORE = '{"before":'
+const AFTER = ',"after":'
 const COMMITTED_AT = '"ts_ms":'
+const [ZERO, NINE, OPEN_OBJECT] = [48, 57, 123]
 
 /** Both images of a row; what there was or is none of is `null`. */
 export interface ChangeRows {
@@ -13,10 +15,9 @@ export interface ChangeRows {
   after: StoredRow | null
 }
 
-interface RawImages {
-  before: RawRow | null
-  after: RawRow | null
-}
+export type Side = 'before' | 'after'
+
+export type RawImages = Record<Side, RawRow | null>
 
 /**
  * A change as all readers of this process share it: each part is parsed once, when the first of them looks at it.
@@ -25,7 +26,8 @@ interface RawImages {
  *   {"before":…,"after":…,"source":{…},"op":…}
  *    └── rows: for filters ──┘ └── table, op: peeked at; the time: for events ──┘
  * ```
- * Most changes concern few readers, and parsing a whole envelope costs twenty times as much as a look at its end.
+ * Most changes concern few readers, most filters read one or two fields, and parsing a whole envelope costs twenty times as much as a
+ * look at its end.
  */
 export class SharedChange {
   readonly entry: ChangeEntry
@@ -38,7 +40,6 @@ export class SharedChange {
   readonly #sourceAt: number | undefined
   #raw: RawImages | undefined
   #lazy: ChangeRows | undefined
-  #whole: ChangeRows | undefined
 
   constructor(entry: ChangeEntry, previous: EntryId) {
     this.entry = entry
@@ -59,38 +60,81 @@ export class SharedChange {
   get committedAtMs(): number {
     const text = this.entry.value
     if (this.#sourceAt === undefined) return parseChangeEnvelope(text).source.ts_ms
-    return Number.parseInt(text.slice(text.indexOf(COMMITTED_AT, this.#sourceAt) + COMMITTED_AT.length).slice(0, 20), 10)
+    let ms = 0
+    for (let at = text.indexOf(COMMITTED_AT, this.#sourceAt) + COMMITTED_AT.length; ; at++) {
+      const code = text.charCodeAt(at)
+      if (!(code >= ZERO && code <= NINE)) return ms
+      ms = ms * 10 + code - ZERO
+    }
   }
 
-  /** Both images, whose fields are decoded when they are looked at: most filters read one or two. Shared by streams of one model. */
+  /** Both images, whose fields are read and decoded when they are looked at. Shared by streams of one model. */
   rows(model: Model): ChangeRows {
-    if (this.#lazy?.model !== model) this.#lazy = this.#rowsBy(model, lazyRowsOf(model))
+    if (this.#lazy?.model !== model) this.#lazy = this.#lazyRows(model)
     return this.#lazy
   }
 
-  /** Both images with all fields, for those who get the event. */
-  wholeRows(model: Model): ChangeRows {
-    if (this.#whole?.model !== model) this.#whole = this.#rowsBy(model, (raw) => decodeRow(model, raw))
-    return this.#whole
+  /** Both images with all their columns, not decoded: for those who get the event. */
+  images(): RawImages {
+    if (this.#raw === undefined) {
+      this.#raw = parseImages(this.entry.value, this.#sourceAt)
+      keepParsed(this)
+    }
+    return this.#raw
   }
 
-  /** Lets go of what was parsed: most readers have looked at it. Those who come later parse it again. */
+  /** Lets go of what was parsed; who comes later parses it again. */
   release(): void {
-    this.#raw = this.#lazy = this.#whole = undefined
+    this.#raw = this.#lazy = undefined
   }
 
-  #rowsBy(model: Model, rowOf: (raw: RawRow) => StoredRow): ChangeRows {
-    this.#raw ??= parseImages(this.entry.value, this.#sourceAt)
-    const { before, after } = this.#raw
-    return { model, before: before === null ? null : rowOf(before), after: after === null ? null : rowOf(after) }
+  #lazyRows(model: Model): ChangeRows {
+    const rowOf = lazyRowsOf(model)
+    const text = this.entry.value
+    const afterAt = this.#afterAt()
+    const hasBefore = afterAt === undefined ? this.images().before !== null : isObject(text, BEFORE.length)
+    const hasAfter = afterAt === undefined ? this.images().after !== null : isObject(text, afterAt)
+    return {
+      model,
+      before: hasBefore ? rowOf(this, 'before', afterAt === undefined ? undefined : BEFORE.length) : null,
+      after: hasAfter ? rowOf(this, 'after', afterAt) : null,
+    }
+  }
+
+  /** Where the second image begins in the text; `undefined` where only parsing tells: a column has the name as well. */
+  #afterAt(): number | undefined {
+    const text = this.entry.value
+    if (this.#sourceAt === undefined || !text.startsWith(BEFORE)) return undefined
+    // Quotes inside strings are escaped: this is the name of a member, here or in a row.
+    const at = text.indexOf(AFTER, BEFORE.length)
+    return at > 0 && at === text.lastIndexOf(AFTER, this.#sourceAt) ? at + AFTER.length : undefined
   }
 }
 
-/** Reading numbers exactly costs ten times as much, and only rows need it: every `source` has timestamps of 16 digits. */
+function isObject(text: string, at: number): boolean {
+  return text.charCodeAt(at) === OPEN_OBJECT
+}
+
+/** Changes that stay parsed, for the other readers that look at them about now: as text they take a third of the memory. */
+const MAX_PARSED = 1_000
+const parsed: SharedChange[] = []
+let oldestParsed = 0
+
+function keepParsed(change: SharedChange): void {
+  parsed[oldestParsed]?.release()
+  parsed[oldestParsed] = change
+  oldestParsed = (oldestParsed + 1) % MAX_PARSED
+}
+
+/** Reading numbers exactly costs ten times as much, and few rows hold one that a double does not. */
 function parseImages(text: string, sourceAt: number | undefined): RawImages {
   const rows = sourceAt === undefined ? '' : text.slice(0, sourceAt - 1)
-  if (!rows.startsWith('{"before":') || text[sourceAt === undefined ? -1 : sourceAt - 1] !== ',' || LONG_NUMBER.test(rows))
-    return parseExactChange(text)
-  const images: Partial<RawImages> = JSON.parse(`${rows}}`)
-  return images.after === undefined ? parseExactChange(text) : { before: images.before ?? null, after: images.after }
+  if (!rows.startsWith(BEFORE) || text[sourceAt === undefined ? -1 : sourceAt - 1] !== ',') return parseExactChange(text)
+  const { before = null, after }: Partial<RawImages> = JSON.parse(`${rows}}`)
+  return after === undefined || mayBeRounded(before) || mayBeRounded(after) ? parseExactChange(text) : { before, after }
+}
+
+function mayBeRounded(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isInteger(value) && !Number.isSafeInteger(value)
+  return typeof value === 'object' && value !== null && Object.values(value).some(mayBeRounded)
 }

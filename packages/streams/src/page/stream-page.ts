@@ -1,4 +1,4 @@
-import { compareEntryIds, type BulkEntry, type EntryId, type EpochEntry, type LogEntry } from '@zenstack-live/protocol'
+import type { BulkEntry, EntryId, EpochEntry, LogEntry } from '@zenstack-live/protocol'
 import { SharedChange } from './shared-change.ts'
 
 /** Entries that end continuity for someone. */
@@ -9,14 +9,25 @@ export interface PageMark {
 
 /** A stretch of the log, sorted by table so that a reader looks only at what concerns it. */
 export interface StreamPage {
-  /** The id the page was read after. */
-  after: EntryId
   last: EntryId
   tables: ReadonlyMap<string, readonly SharedChange[]>
   marks: readonly PageMark[]
 }
 
-export function createStreamPage(after: EntryId, entries: readonly LogEntry[]): StreamPage {
+const made = new WeakMap<readonly LogEntry[], StreamPage>()
+
+/**
+ * A page of the log as all readers of this process share it: the log gives the same array to all who follow it.
+ *
+ * @param after - a place with nothing between it and the first entry
+ */
+export function streamPageOf(entries: readonly LogEntry[], after: EntryId): StreamPage {
+  let page = made.get(entries)
+  if (page === undefined) made.set(entries, (page = createStreamPage(entries, after)))
+  return page
+}
+
+function createStreamPage(entries: readonly LogEntry[], after: EntryId): StreamPage {
   const tables = new Map<string, SharedChange[]>()
   const marks: PageMark[] = []
   let previous = after
@@ -29,11 +40,5 @@ export function createStreamPage(after: EntryId, entries: readonly LogEntry[]): 
     } else if (entry.kind !== 'progress') marks.push({ entry, previous })
     previous = entry.id
   }
-  return { after, last: previous, tables, marks }
-}
-
-/** The changes of a table after an id; a reader may begin in the middle of a page. */
-export function changesAfter(page: StreamPage, table: string, after: EntryId): readonly SharedChange[] {
-  const changes = page.tables.get(table) ?? []
-  return compareEntryIds(page.after, after) >= 0 ? changes : changes.filter(({ entry }) => compareEntryIds(entry.id, after) > 0)
+  return { last: previous, tables, marks }
 }

@@ -5,7 +5,8 @@ export interface ArmedEventsOptions<Event> {
   concurrency: number
   saver: Pick<Saver, 'isFresh' | 'afterSave'>
   isStopping: () => boolean
-  deliver: (event: Event) => Promise<void>
+  /** Nothing where the handler is through already. */
+  deliver: (event: Event) => Promise<void> | undefined
   /** Its turn did not come: the reader ends. */
   giveBack: (event: Event) => void
 }
@@ -44,8 +45,10 @@ export class ArmedEvents<Event> {
       }
       const event = this.#waiting.shift()
       if (event === undefined) return
+      const delivering = deliver(event)
+      if (delivering === undefined) continue
       this.#running++
-      void deliver(event).finally(() => {
+      void delivering.finally(() => {
         this.#running--
         this.start()
       })

@@ -2,8 +2,8 @@ import type { DecisionContext } from '@zenstack-live/access'
 import { ChangeLogError, type ReaderLease, type ReaderRecord } from '@zenstack-live/change-log'
 import { compareEntryIds, errorCodeOf, FIRST_ENTRY_ID, type EntryId } from '@zenstack-live/protocol'
 import { writeDeadLetter } from '../dead-letter.ts'
-import type { SharedChange } from '../hub/shared-change.ts'
-import { changesAfter, type PageMark, type StreamPage } from '../hub/stream-page.ts'
+import type { SharedChange } from '../page/shared-change.ts'
+import { streamPageOf, type PageMark, type StreamPage } from '../page/stream-page.ts'
 import type { Match, Matcher } from '../matcher.ts'
 import { StreamGapError, type GapReason, type StreamGap } from '../stream-error.ts'
 import { wait, within } from '../wait.ts'
@@ -31,7 +31,7 @@ export type ReaderEnd = 'stopped' | 'lost'
  * Owns one partition for as long as its lease holds.
  *
  * ```
- *  feed: hub pages ──► match ──► Progress.begin ──► Schedule
+ *  feed: log pages ──► match ──► Progress.begin ──► Schedule
  *  pump: Schedule ──► (count, save under the fence) ──► armed ──► deliver ──► finish | postpone | dead letter
  *  save: cursor, finished above it, deliveries, letters, lease: in one step
  * ```
@@ -49,6 +49,7 @@ export class PartitionReader {
   readonly #stop = new AbortController()
   readonly #signal: AbortSignal
   readonly #timers = new Set<NodeJS.Timeout>()
+  readonly #isFresh = (): boolean => this.#saver.isFresh
   #matcher: Matcher | undefined
   #finishedSinceSave = 0
   #isReplaying = false
@@ -142,11 +143,11 @@ export class PartitionReader {
   }
 
   async #feed(): Promise<void> {
-    const { hub, limits } = this.#config
+    const { log, limits } = this.#config
     while (!this.#isStopping) {
       try {
-        for await (const page of hub.follow(this.#progress.scanned, this.#signal)) {
-          await this.#takePage(page)
+        for await (const entries of log.tail(this.#progress.scanned, { signal: this.#signal })) {
+          await this.#takePage(streamPageOf(entries, this.#progress.scanned))
           if (this.#isStopping) return
         }
       } catch (error) {
@@ -161,9 +162,8 @@ export class PartitionReader {
 
   async #takePage(page: StreamPage): Promise<void> {
     if (this.#matcher === undefined) return
-    const after = this.#progress.scanned
-    const changes = changesAfter(page, this.#matcher.table, after)
-    const marks = page.marks.length === 0 ? page.marks : page.marks.filter(({ entry }) => compareEntryIds(entry.id, after) > 0)
+    const { marks } = page
+    const changes = page.tables.get(this.#matcher.table) ?? []
     // Nobody is signed in to a backend; its clock stands still while a page is looked at.
     const context: DecisionContext = { auth: null, now: Date.now() }
     let mark = 0
@@ -249,26 +249,48 @@ export class PartitionReader {
     this.#wake()
   }
 
-  async #deliver(event: PendingEvent): Promise<void> {
+  /** Never rejects. Handlers that do not wait for anything cost no promise. */
+  #deliver(event: PendingEvent): Promise<void> | undefined {
     if (this.#isStopping) {
       this.#disarm(event)
-      return
+      return undefined
     }
     const delivery = Math.max(1, this.#progress.deliveries(event.position))
     try {
-      await this.#config.deliver(event.match.toEvent(), { delivery, signal: this.#signal }, () => this.#saver.isFresh)
-      this.#progress.finish(event.position)
-      this.#schedule.finish(event)
-      this.#finishedSinceSave++
+      const handling = this.#config.deliver(event.match.toEvent(), { delivery, signal: this.#signal }, this.#isFresh)
+      if (handling !== undefined) {
+        return handling.then(
+          () => this.#succeeded(event),
+          (error: unknown) => this.#failed(event, delivery, error),
+        )
+      }
     } catch (error) {
       this.#failed(event, delivery, error)
+      return undefined
     }
+    this.#succeeded(event)
+    return undefined
+  }
+
+  #succeeded(event: PendingEvent): void {
+    this.#progress.finish(event.position)
+    this.#schedule.finish(event)
+    this.#finishedSinceSave++
+    this.#goOn()
+  }
+
+  #goOn(): void {
     this.#saver.request(this.#schedule.size === 0 ? 0 : this.#config.limits.acknowledgeDelayMs)
     this.#pump()
     this.#wake()
   }
 
   #failed(event: PendingEvent, delivery: number, error: unknown): void {
+    this.#settle(event, delivery, error)
+    this.#goOn()
+  }
+
+  #settle(event: PendingEvent, delivery: number, error: unknown): void {
     const { retries, id } = this.#config
     if (retries === undefined) {
       // A loop that was left: the event stays unfinished, and is delivered again.
@@ -276,7 +298,7 @@ export class PartitionReader {
       return
     }
     const isDead = delivery >= retries.maxDeliveries
-    retries.onFailure?.({ id, position: event.position, key: event.key, error, deliveries: delivery, isDead })
+    this.#ask('onFailure', () => retries.onFailure?.({ id, position: event.position, key: event.key, error, deliveries: delivery, isDead }))
     if (isDead) {
       this.#bury(event, error)
       this.#schedule.finish(event)
@@ -289,9 +311,19 @@ export class PartitionReader {
         this.#schedule.retry(event)
         this.#pump()
       },
-      Math.max(0, retries.backoff(delivery)),
+      Math.max(0, this.#ask('backoff', () => retries.backoff(delivery)) ?? this.#config.limits.maxBackoffMs),
     )
     this.#timers.add(timer)
+  }
+
+  /** A mistake in what the application gave besides its handler must not cost the event its next delivery. */
+  #ask<Answer>(name: string, question: () => Answer): Answer | undefined {
+    try {
+      return question()
+    } catch (error) {
+      this.#config.onWarning(`\`${name}\` of the stream "${this.#config.id}" failed: ${String(error)}`)
+      return undefined
+    }
   }
 
   /** Makes it a dead letter, kept in the same step that finishes it. */

@@ -117,13 +117,19 @@ export class Progress {
     this.#clear()
     // Of events that are not taken up again: the filter changed.
     for (const id of this.#deliveries.keys()) if (compareEntryIds(id, this.#base) <= 0) this.#deliveries.delete(id)
-    const state = {
-      log: this.log,
-      ...(this.#done.size > 0 ? { done: [...this.#done] } : {}),
-      ...(this.#deliveries.size > 0 ? { tries: Object.fromEntries(this.#deliveries) } : {}),
-      ...(this.notBeforeMs === undefined ? {} : { notBefore: this.notBeforeMs }),
-    }
-    return { cursor: this.#base, state: JSON.stringify(state) }
+    return { cursor: this.#base, state: this.#state() }
+  }
+
+  /** JSON, put together by hand: ids need no escapes, and an object with a name for each costs as much as a delivery. */
+  #state(): string {
+    let done = ''
+    for (const id of this.#done) done += `${done === '' ? ',"done":[' : ','}"${id}"`
+    if (done !== '') done += ']'
+    let tries = ''
+    for (const [id, count] of this.#deliveries) tries += `${tries === '' ? ',"tries":{' : ','}"${id}":${count}`
+    if (tries !== '') tries += '}'
+    const notBefore = this.notBeforeMs === undefined ? '' : `,"notBefore":${this.notBeforeMs}`
+    return `{"log":${JSON.stringify(this.log)}${done}${tries}${notBefore}}`
   }
 
   #clear(): void {

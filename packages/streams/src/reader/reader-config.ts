@@ -1,13 +1,15 @@
 import type { ChangeLog } from '@zenstack-live/change-log'
-import type { TailHub } from '../hub/tail-hub.ts'
 import type { StreamLimits } from '../limits.ts'
 import type { Matcher } from '../matcher.ts'
 import type { StreamGap } from '../stream-error.ts'
 import type { StreamEvent } from '../stream-event.ts'
 import type { DeliveryContext, DeliveryFailure, StreamStart } from '../stream-options.ts'
 
-/** What a partition reader does with an event. Resolves when it is finished; rejects when it has to be delivered again. */
-export type Deliver = (event: StreamEvent<unknown>, context: DeliveryContext, isFresh: () => boolean) => Promise<void>
+/**
+ * What a partition reader does with an event. It is finished when this returns nothing, or resolves; it has to be delivered again when
+ * this throws or rejects.
+ */
+export type Deliver = (event: StreamEvent<unknown>, context: DeliveryContext, isFresh: () => boolean) => Promise<void> | undefined
 
 /** One stream of this process, with everything its partition readers share. */
 export interface ReaderConfig {
@@ -17,7 +19,6 @@ export interface ReaderConfig {
   start: StreamStart
   leaseMs: number
   log: ChangeLog
-  hub: TailHub
   limits: StreamLimits
   /** Made anew when the schema of the database changes. */
   createMatcher: () => Promise<Matcher>

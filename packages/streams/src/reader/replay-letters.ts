@@ -1,7 +1,7 @@
 import type { DeadLetter, ReaderLease } from '@zenstack-live/change-log'
 import type { Lsn } from '@zenstack-live/protocol'
 import { readDeadLetter, writeDeadLetter } from '../dead-letter.ts'
-import { SharedChange } from '../hub/shared-change.ts'
+import { SharedChange } from '../page/shared-change.ts'
 import type { Matcher } from '../matcher.ts'
 import { replayName } from './partition-of.ts'
 import type { ReaderConfig } from './reader-config.ts'
