@@ -91,7 +91,7 @@ describe('followers of one log', () => {
     next.leave()
   })
 
-  it('each see everything, in order, once, however they come, go and dawdle', async () => {
+  it('each see everything, in order, once, however they come, go and dawdle', { timeout: 120_000 }, async () => {
     const steps = fc.array(fc.oneof(fc.constantFrom('append', 'come', 'go', 'turn'), fc.nat(60)), { minLength: 5, maxLength: 40 })
     const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
     await fc.assert(
@@ -119,7 +119,7 @@ describe('followers of one log', () => {
     )
   })
 
-  it('miss nothing and get nothing twice when readings break', async () => {
+  it('miss nothing and get nothing twice when readings break', { timeout: 120_000 }, async () => {
     await append(60)
     await fc.assert(
       fc.asyncProperty(
