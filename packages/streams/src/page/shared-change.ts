@@ -17,7 +17,7 @@ export interface ChangeRows {
 
 export type Side = 'before' | 'after'
 
-export type RawImages = Record<Side, RawRow | null>
+type RawImages = Record<Side, RawRow | null>
 
 /**
  * A change as all readers of this process share it: each part is parsed once, when the first of them looks at it.
