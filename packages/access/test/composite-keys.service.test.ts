@@ -1,6 +1,6 @@
-import { compileRowPlan, createInterestIndex, interestOfQuery, transition } from '@zenstack-live/access'
+import { compileRowPlan, createInterestIndex, interestOfQuery, KeySet, transition } from '@zenstack-live/access'
 import { createDatabase } from '@zenstack-live/testing'
-import { loadSchema, openOracle } from '@zenstack-live/testing/oracle'
+import { loadSchema, openOracle, rowsOf } from '@zenstack-live/testing/oracle'
 import { expect, inject, it } from 'vitest'
 
 const ZMODEL = (rule: string): string => `
@@ -36,3 +36,39 @@ it.each(["@@allow('read', owner == null)", "@@allow('read', owner == null || own
     await oracle.close()
   },
 )
+
+it('loads for nobody the members without a user, as the stream and ZenStack find them', async () => {
+  const schema = await loadSchema(`
+    model User { tenantId Int id Int members Member[] @@id([tenantId, id]) @@auth @@allow('all', true) }
+    model Space { id Int @id members Member[] docs Doc[] @@allow('all', true) }
+    model Member { id Int @id tenantId Int userId Int? user User? @relation(fields: [tenantId, userId], references: [tenantId, id])
+      spaceId Int space Space @relation(fields: [spaceId], references: [id]) @@allow('all', true) }
+    model Doc { id Int @id spaceId Int space Space @relation(fields: [spaceId], references: [id]) @@allow('read', space.members?[user == auth()]) }`)
+  const oracle = await openOracle(await createDatabase(inject('postgresUrl')), schema)
+  const { pool } = oracle
+  await pool.query('INSERT INTO "User" VALUES (1, 1)')
+  await pool.query('INSERT INTO "Space" VALUES (1), (2), (3)')
+  await pool.query('INSERT INTO "Member" (id, "tenantId", "userId", "spaceId") VALUES (1, 1, 1, 1), (2, 1, NULL, 2)')
+  await pool.query('INSERT INTO "Doc" (id, "spaceId") VALUES (1, 1), (2, 2), (3, 3)')
+  const take = await oracle.capture()
+  const [docs, members] = [take('public.Doc'), take('public.Member')]
+  const data = await oracle.dataModel(schema)
+  const plan = compileRowPlan(data, { model: 'Doc', isPolicyOn: true })
+  const [spec] = plan.keySets
+  if (spec === undefined) throw new Error('The plan has no set of keys.')
+  type Finder = Record<'doc' | 'member', { findMany(args: object): Promise<Record<string, unknown>[]> }>
+  const client = oracle.client(schema)
+  for (const [auth, answer] of [
+    [null, ['2']],
+    [{ tenantId: 1, id: 1 }, ['1']],
+    [{ tenantId: 2, id: 1 }, []],
+  ] as const) {
+    const found = await (client.$setAuth(auth ?? undefined) as unknown as Finder).doc.findMany({ select: { id: true } })
+    const records = await (client.$unuseAll() as unknown as Finder).member.findMany({ where: spec.where(auth) })
+    const [loaded, streamed] = [new KeySet(spec, records), new KeySet(spec, [])]
+    for (const { row } of rowsOf(data, 'Member', members)) streamed.apply(null, row, { auth, now: 0 })
+    const decided = rowsOf(data, 'Doc', docs).filter(({ row }) => plan.decide(row, { auth, now: 0, keySets: new Map([[spec.id, loaded]]) }) === true)
+    expect([found.map(({ id }) => String(id)), decided.map(({ key }) => key), [...streamed.keys()]]).toEqual([answer, answer, [...loaded.keys()]])
+  }
+  await oracle.close()
+})

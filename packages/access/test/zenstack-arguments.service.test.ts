@@ -9,7 +9,7 @@ const ZMODEL = `
 enum Kind { K1 K2 }
 type Line { text String? }
 type Address { city String? lines Line[] }
-model User { id Int @id name String? notes Note[] @@auth @@allow('read', true) }
+model User { id Int @id name String? notes Note[] written Note[] @relation('writer') @@auth @@allow('read', true) }
 model Note {
   id Int @id
   a Int
@@ -29,6 +29,8 @@ model Note {
   tags String[]
   kinds Kind[]
   hidden Unsupported('interval')?
+  writerId Int
+  writer User @relation('writer', fields: [writerId], references: [id])
   ownerId Int?
   owner User? @relation(fields: [ownerId], references: [id])
   @@unique([a, b])
@@ -81,12 +83,19 @@ describe('what ZenStack takes for a filter', () => {
 
   it.each<[fact: string, ...refused: object[]]>([
     ['keys that it does not know', { nope: 1 }, { s: { nope: 1 } }, { s: { search: 'x' } }, { s: { _ref: 'o' } }],
-    ['null where the field is not optional', { s: null }, { s: { equals: null } }, { tags: null }],
+    ['null where the field or relation is not optional', { s: null }, { s: { equals: null } }, { tags: null }, { writer: null }],
+    ['paths of JSON that are lists', { js: { path: ['a'], equals: 1 } }],
     ['NaN', { f: NaN }, { f: { gt: NaN } }],
     ['nothing within in and notIn', { o: { in: [null] } }, { o: { notIn: [undefined] } }],
     ['OR of a single filter', { OR: { a: 1 } }],
     ['JSON without an operator', { js: 1 }, { js: 'x' }],
-    ['order of booleans, enums and bytes', { flag: { gt: false } }, { kind: { gt: 'K1' } }, { by: { gt: Uint8Array.of(1) } }],
+    [
+      'order of booleans, enums and bytes',
+      { flag: { gt: false } },
+      { kind: { gt: 'K1' } },
+      { by: { gt: Uint8Array.of(1) } },
+      { flag: { in: [true] } },
+    ],
     ['filters within not of bytes', { by: { not: { equals: Uint8Array.of(1) } } }],
     ['not of lists, and lists as values', { tags: { not: ['a'] } }, { tags: ['a'] }, { tags: { equals: null } }],
     ['some, every and none of a list of typed JSON', { ads: { some: { city: 'x' } } }, { ads: { every: {} } }],
@@ -97,6 +106,10 @@ describe('what ZenStack takes for a filter', () => {
     ['an expression that is no function', { $expr: 'true' }, { $expr: {} }],
   ])('refuses %s', (_fact, ...filters) => {
     for (const where of filters) expect([where, isAccepted('findMany', { where })]).toEqual([where, false])
+  })
+
+  it('takes a time of day for one of 1970-01-01', () => {
+    expect(validateArgs(client, 'Note', 'findMany', { where: { at: '10:00:00' } })).toEqual({ where: { at: new Date('1970-01-01T10:00:00Z') } })
   })
 
   it('takes compound keys only where one row is asked for', () => {
@@ -113,6 +126,10 @@ const REFUSED: readonly (readonly [fact: string, rule: string, field?: string])[
   ['check() of many rows', "@@allow('read', check(kids))"],
   ['before() in rules for reading', "@@allow('read', before().n == 1)"],
   ['a bare this', "@@allow('read', this)"],
+  ['a bare binding', "@@allow('read', kids?[kid, kid])"],
+  ['a bare binding as an operand', "@@allow('read', auth().docs0?[doc, doc == this])"],
+  ['circles of check()', "@@allow('read', check(parent))"],
+  ['an override in policies of fields', '', "x String? @allow('read', true, true)"],
   ['policies of relations', '', "boss User? @allow('read', true)"],
   ['policies of computed fields', '', "twice Int @computed @allow('read', true)"],
 ]
@@ -150,6 +167,15 @@ describe("what ZenStack's language takes for a policy", () => {
 
   it.each(REFUSED.map(([fact], index) => [fact, index] as const))('refuses %s', (_fact, index) => {
     expect(complaints).toContain(`Doc${index}`)
+  })
+
+  // What does not parse or is not there hides all other complaints, so each of these stands alone.
+  it.each([
+    ['operator of one operand but !', '!(n < 1)', '-n < 1'],
+    ['search()', "contains(s, 'a')", "search(s, 'a')"],
+  ])('knows no %s', async (_fact, known, unknown) => {
+    await expect(loadSchema(docs([['', `@@allow('read', ${known})`]]))).resolves.toBeDefined()
+    await expect(loadSchema(docs([['', `@@allow('read', ${unknown})`]]))).rejects.toThrow()
   })
 
   it('orders numbers and times', async () => {

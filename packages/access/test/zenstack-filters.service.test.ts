@@ -194,4 +194,13 @@ describe('a record', () => {
     const plan = compileRowPlan(data, { model: 'Note', isPolicyOn: true })
     expect(rowsOf(data, 'Note', raw).map(({ row }) => presentRow(plan.model, row))).toEqual(records)
   })
+
+  it('shows an omitted field to whoever asks for it, unless the client forbids that', async () => {
+    const client = zenstack as unknown as Finder
+    const where = { id: 1 }
+    expect(await client['Note']?.findMany({ where, select: { secret: true } })).toEqual([{ secret: 'x' }])
+    expect((await client['Note']?.findMany({ where, omit: { secret: false } }))?.[0]).toMatchObject({ secret: 'x' })
+    const strict = new ZenStackClient(schema, { dialect: new PostgresDialect({ pool: oracle.pool }), allowQueryTimeOmitOverride: false } as never)
+    await expect((strict as unknown as Finder)['Note']?.findMany({ where, omit: { secret: false } })).rejects.toThrow()
+  })
 })

@@ -98,7 +98,7 @@ function ofEquality(left: Operand, right: Operand, scope: PolicyScope, context: 
   if (own === undefined || own.columnType !== column.field.columnType) return undefined
   const key = keyOfSent(scope, column.field, value.read(context))
   // A key of several columns is NULL when one of them is: which one, no single column tells.
-  if (key === NULL_KEY && column.isOfSeveral === true) return undefined
+  if (key === NULL_KEY && column.others !== undefined) return undefined
   return key === undefined ? undefined : [{ kind: 'keys', fields: [column.name], isList: false, keys: [key] }]
 }
 

@@ -24,7 +24,7 @@ export function compileKeyWhere(scope: PolicyScope, expression: Expression): Key
     return equality(scope, compileOperand(scope, left), compileOperand(scope, right), mentionsAuth(left) || mentionsAuth(right))
   }
   if (expression.kind === 'binary' && expression.op === 'in')
-    return inList(compileOperand(scope, expression.left), compileOperand(scope, expression.right))
+    return inList(scope, compileOperand(scope, expression.left), compileOperand(scope, expression.right))
   if (expression.kind === 'unary') {
     const operand = compileOperand(scope, expression.operand)
     return isFlag(operand) ? { isBounded: false, of: () => ({ [operand.name]: false }) } : undefined
@@ -68,29 +68,35 @@ function authRow(scope: PolicyScope, other: Expression): KeyWhere | undefined {
 function equality(scope: PolicyScope, left: Operand, right: Operand, isAuthValue: boolean): KeyWhere | undefined {
   const [column, value] = left.kind === 'column' ? [left, right] : [right, left]
   if (column.kind !== 'column' || value.kind !== 'value' || value.isList || !isPlain(column)) return undefined
-  const { name } = column
-  // The operand may stand for the other side's id; the column that is asked is this one.
-  const isNullable = scope.model.fields.get(name)?.isOptional === true
+  // The operand may stand for the other side's id; the columns that are asked are these.
+  const { name, others = [] } = column
+  const nullable = [name, ...others].filter((each) => scope.model.fields.get(each)?.isOptional === true)
   return {
     isBounded: isAuthValue,
     of(auth) {
       const sent = readValue(value, auth)
       if (sent === undefined) return undefined
       // Against null the predicate asks for NULL, which a column that is never NULL cannot have.
-      if (sent === null) return isNullable ? { [name]: null } : NO_ROW
-      return fits(column, sent) ? { [name]: memberOf(column, sent) } : undefined
+      if (sent === null) return { OR: nullable.map((each) => ({ [each]: null })) }
+      return fits(column, sent) ? ofWholeKey(column, scope, memberOf(column, sent)) : undefined
     },
   }
 }
 
-function inList(left: Operand, right: Operand): KeyWhere | undefined {
+/** A column's value; where it stands for a key of several columns, none of them may be NULL. */
+function ofWholeKey({ name, others = [] }: ColumnOperand, scope: PolicyScope, value: unknown): Record<string, unknown> {
+  const nullable = others.filter((each) => scope.model.fields.get(each)?.isOptional === true)
+  return nullable.length === 0 ? { [name]: value } : { [name]: value, AND: nullable.map((each) => ({ [each]: { not: null } })) }
+}
+
+function inList(scope: PolicyScope, left: Operand, right: Operand): KeyWhere | undefined {
   if (left.kind !== 'column' || right.kind !== 'value' || !right.isList || !isPlain(left) || left.field.labels?.isMapped === true) return undefined
   return {
     isBounded: false,
     of(auth) {
       const list = readValue(right, auth)
       if (list === null) return NO_ROW
-      return Array.isArray(list) && list.every((item) => fits(left, item)) ? { [left.name]: { in: list as unknown[] } } : undefined
+      return Array.isArray(list) && list.every((item) => fits(left, item)) ? ofWholeKey(left, scope, { in: list as unknown[] }) : undefined
     },
   }
 }

@@ -10,8 +10,8 @@ export type Operand =
       readonly kind: 'column'
       readonly field: Field
       readonly name: string
-      /** It stands for a key of several columns, and is NULL when one of them is. */
-      readonly isOfSeveral?: boolean
+      /** Where it stands for one column of a key of several: the others. It is NULL when one of them is. */
+      readonly others?: readonly string[]
       read(row: StoredRow): StoredValue | undefined
     }
   /** Known before the row is: literals, `auth()` and items of its lists, `null`. May be null at run time. */
@@ -81,7 +81,7 @@ function relatedColumn(scope: PolicyScope, relation: Relation, member: string): 
     kind: 'column',
     field: related,
     name: own.name,
-    isOfSeveral: others.length > 0,
+    ...(others.length > 0 ? { others } : {}),
     read(row) {
       for (const name of others) {
         const part = row[name]

@@ -224,7 +224,7 @@ The table is that of a database whose collation orders by code point (\`C\`, \`C
 |---|---|---|
 ${icu.join('\n')}
 
-Ignoring case is decided with the database's own table of letters, read at start, wherever that works letter by letter (libc and the built-in provider).
+Ignoring case is decided with the database's own table of letters, read at start, wherever that works letter by letter (libc and the built-in provider). In a database whose encoding is not UTF-8, everything is asked.
 
 ## Policies
 

@@ -5,7 +5,7 @@ import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
 import type { SchemaDef } from '@zenstackhq/schema'
 import { PolicyPlugin } from '@zenstackhq/plugin-policy'
 import pg from 'pg'
-import { captureRows } from './capture-rows.ts'
+import { captureRows, type RawChange } from './capture-rows.ts'
 import { createTables, tableOf } from './create-tables.ts'
 
 export type Client = ClientContract<SchemaDef>
@@ -17,6 +17,8 @@ export interface Oracle {
   insert(table: string, columns: readonly string[], rows: readonly (readonly (string | null)[])[]): Promise<void>
   /** Everything inserted so far, by `schema.table`. */
   capture(): Promise<(table: string) => RawRow[]>
+  /** Everything changed so far, by `schema.table`. */
+  captureChanges(): Promise<(table: string) => RawChange[]>
   /** A client with the policy plugin. */
   client(schema: SchemaDef): Client
   dataModel(schema: SchemaDef): Promise<DataModel>
@@ -40,6 +42,10 @@ export async function openOracle(url: string, schema: SchemaDef): Promise<Oracle
       for (const row of rows) await pool.query(`INSERT INTO ${table} (${names}) VALUES (${row.map((_, index) => `$${index + 1}`).join()})`, [...row])
     },
     async capture() {
+      await capture.caughtUp()
+      return (table) => capture.take(table).flatMap(({ after }) => (after === null ? [] : [after]))
+    },
+    async captureChanges() {
       await capture.caughtUp()
       return (table) => capture.take(table)
     },
