@@ -1,14 +1,7 @@
-import type { compileRowPlan, createInterestIndex, InterestContext, interestOfQuery, KeySet, ListableKeySets, RowPlan } from '@zenstack-live/access'
-import { Decimal } from 'decimal.js'
+import type { InterestContext, ListableKeySets, RowPlan } from '@zenstack-live/access'
 import type { DataModel, StoredRow } from '@zenstack-live/model'
-
-/** What the fuzzers use of `@zenstack-live/access`; mutants have the same shape. */
-export interface Access {
-  readonly compileRowPlan: typeof compileRowPlan
-  readonly KeySet: typeof KeySet
-  readonly createInterestIndex: typeof createInterestIndex
-  readonly interestOfQuery: typeof interestOfQuery
-}
+import type { Access, Judgement } from './judge-question.ts'
+import { show } from './show.ts'
 
 /** One question that the database has answered, and the rows it was asked about. */
 export interface Case {
@@ -19,7 +12,7 @@ export interface Case {
   readonly now: number
   /** Keys of the rows that ZenStack returned, or that it failed. */
   readonly expected: ReadonlySet<string> | 'error'
-  readonly rows: readonly { readonly key: string; readonly row: StoredRow }[]
+  readonly rows: readonly KeyedRow[]
   /** What the question is made of, for the coverage. */
   readonly uses: readonly string[]
   readonly keySets?: (access: Access, plan: RowPlan) => ListableKeySets
@@ -27,26 +20,24 @@ export interface Case {
   readonly title: string
 }
 
-export interface Judgement {
-  decided: number
-  asked: number
-  readonly mismatches: string[]
+export interface KeyedRow {
+  readonly key: string
+  readonly row: StoredRow
 }
 
 /** Lets memory answer the same question for every row and compares. The interest index must find every row that is part of the answer. */
-export function judge(access: Access, question: Case): Judgement {
-  const plan = access.compileRowPlan(question.data, { model: question.model, where: question.where, isPolicyOn: true })
-  const keySets = question.keySets?.(access, plan)
-  const context = { auth: question.auth, now: question.now, ...(keySets === undefined ? {} : { keySets }) }
+export function judgeCase(access: Access, question: Case): Judgement {
+  const plan = planOf(access, question)
+  const context = contextOf(access, question, plan)
   const isFound = finder(access, question, plan, context)
-  const judgement: Judgement = { decided: 0, asked: 0, mismatches: [] }
+  const judgement: Judgement = { decided: 0, asked: 0, errors: question.expected === 'error' ? question.rows.length : 0, mismatches: [] }
   for (const { key, row } of question.rows) {
     const verdict = plan.decide(row, context)
     if (verdict === 'ask-database') judgement.asked++
     else {
       judgement.decided++
       const expected = question.expected === 'error' ? 'error' : question.expected.has(key)
-      const isLost = verdict && !isFound(row)
+      const isLost = verdict && !isFound(null, row)
       if (verdict !== expected || isLost) {
         const said = isLost ? 'the index does not find it' : `ZenStack ${String(expected)}, memory ${String(verdict)}`
         judgement.mismatches.push(`${question.title} row ${key}: ${said}\n    ${describeRow(row, plan)}`)
@@ -56,34 +47,30 @@ export function judge(access: Access, question: Case): Judgement {
   return judgement
 }
 
-function finder(access: Access, { data, model, where }: Case, plan: RowPlan, context: InterestContext): (row: StoredRow) => boolean {
+export function planOf(access: Access, { data, model, where }: Case): RowPlan {
+  return access.compileRowPlan(data, { model, where, isPolicyOn: true })
+}
+
+export function contextOf(access: Access, { auth, now, keySets }: Case, plan: RowPlan): InterestContext {
+  return keySets === undefined ? { auth, now } : { auth, now, keySets: keySets(access, plan) }
+}
+
+/** Whether the index finds the question by a change. */
+export function finder(
+  access: Access,
+  { data, model, where }: Case,
+  plan: RowPlan,
+  context: InterestContext,
+): (before: StoredRow | null, after: StoredRow | null) => boolean {
   const index = access.createInterestIndex<RowPlan>()
   index.add(plan.model, access.interestOfQuery(data, { model, where, isPolicyOn: true, context }), plan)
-  return (row) => {
+  return (before, after) => {
     let isFound = false
-    index.match(plan.model, null, row, () => void (isFound = true))
+    index.match(plan.model, before, after, () => void (isFound = true))
     return isFound
   }
 }
 
-function describeRow(row: StoredRow, plan: RowPlan): string {
+export function describeRow(row: StoredRow, plan: RowPlan): string {
   return [...plan.fields].map((name) => `${name}=${show(row[name])}`).join(' ')
-}
-
-/** Values in a form that says their type. */
-export function show(value: unknown): string {
-  if (typeof value === 'bigint') return `${value}n`
-  if (value instanceof Date) return `Date(${Number.isNaN(value.getTime()) ? 'invalid' : value.toISOString()})`
-  if (typeof value === 'string') return JSON.stringify(value)
-  if (value instanceof Uint8Array) return `x${Buffer.from(value).toString('hex')}`
-  if (Array.isArray(value)) return `[${value.map(show).join(', ')}]`
-  if (typeof value === 'object' && value !== null) {
-    if ('text' in value && typeof value.text === 'string') return `json(${value.text})`
-    if (Decimal.isDecimal(value)) return `Decimal(${value.toString()})`
-    if (Object.getPrototypeOf(value) !== Object.prototype) return value.constructor.name
-    return `{ ${Object.entries(value)
-      .map(([name, each]) => `${name}: ${show(each)}`)
-      .join(', ')} }`
-  }
-  return String(value)
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { progress } from '../command.ts'
-import { judge, type Access, type Case } from './judge.ts'
+import { judgeQuestion, type Access, type Question } from './judge-question.ts'
 import type { Mutation } from './mutation.ts'
 import { POLICY_MUTATIONS } from './policy-mutations.ts'
 import { WHERE_MUTATIONS } from './where-mutations.ts'
@@ -13,7 +13,7 @@ const SOURCES = new URL('../../../packages/access/src/', import.meta.url)
  * Breaks the deciding code in one place after another and lets it answer the same cases. A mutant that is never wrong survives: then no case
  * looks at that place.
  */
-export async function survivingMutants(cases: readonly Case[], kind: 'where' | 'policy'): Promise<{ mutants: number; names: string[] }> {
+export async function survivingMutants(cases: readonly Question[], kind: 'where' | 'policy'): Promise<{ mutants: number; names: string[] }> {
   const mutations = kind === 'where' ? WHERE_MUTATIONS : POLICY_MUTATIONS
   const hooks = registerMutations(mutations)
   const names: string[] = []
@@ -21,9 +21,9 @@ export async function survivingMutants(cases: readonly Case[], kind: 'where' | '
     for (const [index, mutation] of mutations.entries()) {
       // The query string makes each mutant a module of its own; the hook hands it on to what it imports.
       const mutant = (await import(new URL(`index.ts?mutant=${index}`, SOURCES).href)) as Access
-      const noticed = cases.filter((question) => isWrong(mutant, question)).length
-      if (noticed === 0) names.push(mutation.name)
-      progress(`${mutation.name}: ${noticed === 0 ? 'SURVIVED' : `noticed by ${noticed} of ${cases.length}`}`)
+      const place = cases.findIndex((question) => isWrong(mutant, question))
+      if (place < 0) names.push(mutation.name)
+      progress(`${mutation.name}: ${place < 0 ? 'SURVIVED' : `noticed by question ${place + 1} of ${cases.length}`}`)
     }
   } finally {
     hooks.deregister()
@@ -31,9 +31,9 @@ export async function survivingMutants(cases: readonly Case[], kind: 'where' | '
   return { mutants: mutations.length, names }
 }
 
-function isWrong(mutant: Access, question: Case): boolean {
+function isWrong(mutant: Access, question: Question): boolean {
   try {
-    return judge(mutant, question).mismatches.length > 0
+    return judgeQuestion(mutant, question).mismatches.length > 0
   } catch {
     // One that breaks down is noticed too.
     return true

@@ -8,6 +8,7 @@ const MEMBERSHIP = 'policy/membership.ts'
 const AUTH = 'policy/auth-expressions.ts'
 const VALUES = 'policy/value-mode.ts'
 const POLICY_INTEREST = 'interest/policy-interest.ts'
+const TRANSITION = 'transition.ts'
 
 export const POLICY_MUTATIONS: readonly Mutation[] = [
   ...LOGIC_MUTATIONS,
@@ -154,5 +155,30 @@ export const POLICY_MUTATIONS: readonly Mutation[] = [
     'the index takes keys of memberships for texts',
     'Array.from(set.keys(), (key) => keyOfText(only, key))',
     '[...set.keys()]',
+  ),
+  mutation(TRANSITION, 'what enters is nothing', 'return is ? ENTER : NONE', 'return NONE'),
+  mutation(TRANSITION, 'what leaves is nothing', 'if (!is || after === null) return LEAVE', 'if (!is || after === null) return NONE'),
+  mutation(TRANSITION, 'hidden fields show', '[plan.mask(before, contextBefore), plan.mask(after, context)]', '[before, after]'),
+  mutation(TRANSITION, 'what was is decided by what holds after', 'plan.decide(before, contextBefore)', 'plan.decide(before, context)'),
+  mutation(TRANSITION, 'lists of one length are equal', 'a.every((item: StoredValue, index) =>', '[].every((item: StoredValue, index) =>'),
+  mutation(TRANSITION, 'decimals are never equal', '(a.eq(b) || (a.isNaN() && b.isNaN()))', 'false'),
+  mutation(TRANSITION, 'other values are equal', 'now !== undefined && !isSameValue(old, now)) (changed', 'now !== undefined && false) (changed'),
+  mutation(
+    'policy/operand.ts',
+    'a part of a key is a key',
+    'if (part === undefined || part === null) return part',
+    'if (part === undefined) return part',
+  ),
+  mutation(
+    POLICY_INTEREST,
+    'the index looks for NULL in one column of a key',
+    'if (key === NULL_KEY && column.others !== undefined) return undefined',
+    '',
+  ),
+  mutation(
+    'key-set.ts',
+    'members that leave stay in their set',
+    'if (was !== undefined && before !== null && this',
+    'if (was !== undefined && before === null && this',
   ),
 ]

@@ -1,6 +1,6 @@
 import type { CommandResult } from '../command.ts'
 import { progress } from '../command.ts'
-import type { Case, Judgement } from './judge.ts'
+import type { Judgement, Question } from './judge-question.ts'
 import { survivingMutants } from './mutants.ts'
 
 /** Adds up what was compared. */
@@ -12,7 +12,7 @@ export interface Tally {
   /** Cases decided in memory, by what they are made of. */
   readonly decidedByUse: ReadonlyMap<string, number>
   readonly casesByUse: ReadonlyMap<string, number>
-  add(question: Case, judgement: Judgement): void
+  add(question: Question, judgement: Judgement): void
 }
 
 const MAX_SHOWN = 20
@@ -38,11 +38,12 @@ export function createTally(): Tally {
     casesByUse,
     decidedByUse,
     add(question, judgement) {
-      cases += question.rows.length
+      const count = judgement.decided + judgement.asked
+      cases += count
       asked += judgement.asked
-      if (question.expected === 'error') errors += question.rows.length
+      errors += judgement.errors
       for (const use of new Set(question.uses)) {
-        casesByUse.set(use, (casesByUse.get(use) ?? 0) + question.rows.length)
+        casesByUse.set(use, (casesByUse.get(use) ?? 0) + count)
         decidedByUse.set(use, (decidedByUse.get(use) ?? 0) + judgement.decided)
       }
       const [first] = judgement.mismatches
@@ -54,11 +55,9 @@ export function createTally(): Tally {
 
 /** @param kept - the cases, to be judged again by mutants */
 export async function summarize(
-  name: string,
+  { kind, required }: { kind: 'where' | 'policy'; required: readonly string[] },
   tally: Tally,
-  required: readonly string[],
-  kept: readonly Case[] | undefined,
-  kind: 'where' | 'policy',
+  kept: readonly Question[] | undefined,
 ): Promise<CommandResult & { failed: boolean; coverage: Record<string, string>; uncovered: string[] }> {
   const uncovered = required.filter((use) => (tally.casesByUse.get(use) ?? 0) === 0)
   const survivors = kept === undefined ? undefined : await survivingMutants(kept, kind)
@@ -66,7 +65,7 @@ export async function summarize(
     [...tally.casesByUse].sort(([a], [b]) => (a < b ? -1 : 1)).map(([use, count]) => [use, `${tally.decidedByUse.get(use) ?? 0}/${count}`]),
   )
   return {
-    name,
+    name: `fuzz-${kind}`,
     metrics: {
       cases: tally.cases,
       mismatches: tally.mismatches.length,

@@ -1,287 +1,168 @@
-import { compileRowPlan, validateArgs, type KeySet, type KeySetSpec, type RowPlan } from '@zenstack-live/access'
-import type { DataModel, StoredRow } from '@zenstack-live/model'
+import { validateArgs } from '@zenstack-live/access'
+import { decodeRow, rowKey, rowKeyOfRecord, type Model } from '@zenstack-live/model'
 import type { RawRow } from '@zenstack-live/protocol'
-import type { SchemaDef } from '@zenstackhq/schema'
-import { progress } from '../command.ts'
-import { show, type Access, type Case } from '../oracle/judge.ts'
-import { HEAD_LINES, loadSchema, openOracle, rowsOf, SchemaProblem, type Client, type Oracle } from '@zenstack-live/testing/oracle'
+import type { Client } from '@zenstack-live/testing/oracle'
+import type { DataModel } from '@zenstack-live/model'
+import { kindOf, shownOf, type ChangeCase, type Moment } from '../oracle/judge-change.ts'
+import type { KeyedRow } from '../oracle/judge-case.ts'
+import type { Question } from '../oracle/judge-question.ts'
+import { show } from '../oracle/show.ts'
+import type { Tally } from '../oracle/tally.ts'
 import { createRandom, type Random } from '../random.ts'
-import { generateConstruct, generatePolicy, ORDER, type GeneratedPolicy } from './generate-policy.ts'
-import { TELLING_POLICIES } from './telling-policies.ts'
-import {
-  AUTHS,
-  cell,
-  DOC_COLUMNS,
-  DOC_SCALARS,
-  docRelations,
-  MEMBER_COLUMNS,
-  MEMBER_FIELDS,
-  MEMBERS,
-  SHARED_MODELS,
-  SPACE_COLUMNS,
-  SPACE_FIELDS,
-  SPACES,
-  USER_FIELDS,
-  USERS,
-} from './world.ts'
+import type { Finder } from '../where/ask-filter.ts'
+import { acceptedSchema, generateDoc, OPEN_SPACE, type Doc, type DocSchema } from './doc-schema.ts'
+import { openDocWorld, type DocWorld } from './doc-world.ts'
+import { keySetsOf, loadKeySets, type LoadedSets, type MemberChange } from './load-key-sets.ts'
+import { tellingDocs } from './telling-policies.ts'
+import { AUTHS } from './world.ts'
 
-const ROWS = 40
 const DOCS_PER_SCHEMA = 36
 const SCHEMAS_PER_WORLD = 5
+/** Rows and changes of one question, about. */
+const LEAST_CASES = 45
 
-interface Doc {
-  readonly name: string
-  readonly lines: readonly string[]
-  readonly fieldPolicy?: { field: string; rule: GeneratedPolicy }
-  readonly uses: readonly string[]
-  readonly text: string
-  /** What is asked of it; without one, something random. */
-  readonly where?: Record<string, unknown>
-}
-
-/** One database with rows, several schemas of many policies over it, and the answers of ZenStack for everybody. */
-export async function* askPolicyCases(random: Random, url: string): AsyncGenerator<Case> {
-  const plain = { name: 'Doc', lines: ["  @@allow('all', true)"], uses: [], text: '' }
-  const oracle = await openOracle(url, await loadSchema(zmodelOf([plain], "  @@allow('all', true)")))
+/** One database, written to between the questions; several schemas of many policies over it, and the answers of ZenStack for everybody. */
+export async function* askPolicyCases(random: Random, url: string, tally: Tally, most: number): AsyncGenerator<Question> {
+  // Both kinds of keys in turn, whatever the seed.
+  const met = (keys: string): number => tally.casesByUse.get(`keys of ${keys}`) ?? 0
+  const world = await openDocWorld(random, url, met('one column') <= met('several columns') ? 'one column' : 'several columns')
   try {
-    await fillWorld(random, oracle)
-    const take = await oracle.capture()
-    const [docs, members] = [take('public.doc'), take('public.member')]
     // The first schemas go through the constructs one by one; the others mix them.
+    const docCount = Math.min(DOCS_PER_SCHEMA, Math.ceil(most / (AUTHS.length * LEAST_CASES)))
     for (let index = 0; index < SCHEMAS_PER_WORLD; index++) {
-      const firstConstruct = index < 2 ? index * DOCS_PER_SCHEMA : undefined
-      const generated = Array.from({ length: DOCS_PER_SCHEMA }, (_, place) => generateDoc(random, place, firstConstruct))
-      const spaceRule = `  @@allow('read', ${random.pick(['true', 'archived', 'owner == auth()', 'members?[user == auth()]', "name == 'one'"])})`
-      yield* askDocs(random, oracle, await acceptedSchema(generated, spaceRule), docs, members)
+      const docs = Array.from({ length: docCount }, (_, place) => generateDoc(random, place, index < 2 ? index * DOCS_PER_SCHEMA + place : undefined))
+      const rule = random.pick(['true', 'archived', 'owner == auth()', 'members?[user == auth()]', "name == 'one'"])
+      yield* askDocs(random, world, { keys: world.keys, docs, spaceRule: `  @@allow('read', ${rule})` })
     }
   } finally {
-    await oracle.close()
+    await world.oracle.close()
   }
 }
 
-/** The telling policies and ZenStack's answers, over the same rows in every run. */
-export async function* askTellingPolicies(url: string): AsyncGenerator<Case> {
-  const random = createRandom(1)
-  const open = "  @@allow('all', true)"
-  const oracle = await openOracle(url, await loadSchema(zmodelOf([{ name: 'Doc', lines: [open], uses: [], text: '' }], open)))
-  try {
-    await fillWorld(random, oracle)
-    const take = await oracle.capture()
-    const telling = TELLING_POLICIES.map(({ rules, title, where = {} }, index): Doc => {
-      const fieldPolicy = title === undefined ? {} : { fieldPolicy: { field: 'title', rule: { text: title, uses: [] } } }
-      const text = rules.join(' ')
-      const uses = ORDER.filter((operator) => text.includes(` ${operator} `)).map((operator) => `op ${operator}`)
-      return { name: `Doc${index}`, lines: rules.map((rule) => `  ${rule}`), uses, text, where, ...fieldPolicy }
-    })
-    const schema = await loadSchema(zmodelOf(telling, open))
-    yield* askDocs(random, oracle, { schema, accepted: telling }, take('public.doc'), take('public.member'))
-  } finally {
-    await oracle.close()
-  }
-}
-
-async function* askDocs(
-  random: Random,
-  oracle: Oracle,
-  { schema, accepted }: { schema: SchemaDef; accepted: readonly Doc[] },
-  docs: readonly RawRow[],
-  members: readonly RawRow[],
-): AsyncGenerator<Case> {
-  const data = await oracle.dataModel(schema)
-  // One for all: ZenStack makes its validators anew for every client.
-  const client = oracle.client(schema)
-  const memberRows = rowsOf(data, 'Member', members).map(({ row }) => row)
-  for (const doc of accepted) {
-    const rows = rowsOf(data, doc.name, docs)
-    for (const auth of AUTHS) yield ask(random, client, data, doc, auth, rows, memberRows)
-  }
-}
-
-/** Policies are random text: what ZenStack's language refuses is left out. */
-async function acceptedSchema(generated: readonly Doc[], spaceRule: string): Promise<{ schema: SchemaDef; accepted: readonly Doc[] }> {
-  let docs = generated
-  for (;;) {
-    const text = zmodelOf(docs, spaceRule)
+/** The telling policies and ZenStack's answers, over the same rows and the same writes in every run; with keys of several columns, those that follow them. */
+export async function* askTellingPolicies(createDatabase: () => Promise<string>): AsyncGenerator<Question> {
+  for (const keys of ['one column', 'several columns'] as const) {
+    const random = createRandom(1)
+    const world = await openDocWorld(random, await createDatabase(), keys)
+    const docs = tellingDocs().filter(({ text }) => keys === 'one column' || /owner|space/.test(text))
     try {
-      return { schema: await loadSchema(text), accepted: docs }
-    } catch (error) {
-      if (!(error instanceof SchemaProblem)) throw error
-      const lines = text.split('\n')
-      const refused = new Set(error.lines.map((line) => modelAt(lines, line - HEAD_LINES)))
-      const rest = docs.filter((doc) => !refused.has(doc.name))
-      if (rest.length === docs.length) throw error
-      for (const doc of docs) if (refused.has(doc.name)) progress(`refused by the language: ${doc.text} (${error.message.split('\n')[0] ?? ''})`)
-      docs = rest
+      yield* askDocs(random, world, { keys, docs, spaceRule: OPEN_SPACE })
+    } finally {
+      await world.oracle.close()
     }
   }
 }
 
-function modelAt(lines: readonly string[], line: number): string {
-  for (let index = line - 1; index >= 0; index--) {
-    const name = /^model (\w+)/.exec(lines[index] ?? '')?.[1]
-    if (name !== undefined) return name
+/** Asks everything, writes, and asks again. */
+async function* askDocs(random: Random, world: DocWorld, given: DocSchema): AsyncGenerator<Question> {
+  const { schema, docs } = await acceptedSchema(given)
+  const { oracle, keys } = world
+  // One client for all: ZenStack makes its validators anew for every client.
+  const asking = { client: oracle.client(schema), data: await oracle.dataModel(schema) }
+  const questions = docs.flatMap((doc) => AUTHS.map((auth) => ({ doc, auth, where: doc.where ?? randomWhere(random, doc) })))
+  const askAll = async (): Promise<Answer[]> => {
+    const shown = await world.shown()
+    const answers: Answer[] = []
+    for (const { doc, auth, where } of questions) answers.push(await ask(asking, doc, auth, where, shown))
+    return answers
   }
-  return ''
-}
-
-function generateDoc(random: Random, index: number, firstConstruct: number | undefined): Doc {
-  const uses: string[] = []
-  if (firstConstruct !== undefined) {
-    const policy = generateConstruct(random, firstConstruct + index)
-    const line = `  @@allow('${random.pick(['read', policy.text.includes('children') ? 'read' : 'all'])}', ${policy.text})`
-    return { name: `Doc${index}`, lines: [line], uses: policy.uses, text: line }
+  const before = await askAll()
+  const written = await world.write()
+  const after = await askAll()
+  const { data } = asking
+  const members = written.members.map((change): MemberChange => ({
+    before: storedOf(data, 'Member', change.before),
+    after: storedOf(data, 'Member', change.after),
+  }))
+  for (const [index, { doc, auth, where }] of questions.entries()) {
+    const [old, now] = [before[index], after[index]]
+    if (old === undefined || now === undefined) continue
+    const uses = [
+      ...doc.uses,
+      `keys of ${keys}`,
+      ...(doc.fieldPolicy !== undefined && doc.fieldPolicy.field in where ? ['where on masked field'] : []),
+    ]
+    const common = {
+      data,
+      model: doc.name,
+      where: validWhere(asking.client, doc.name, where),
+      auth,
+      uses,
+      title: `${doc.text} where ${show(where)} as ${show(auth)}`,
+    }
+    const rows = [...world.docs.values()].flatMap((raw) => keyedOf(data, doc.name, raw) ?? [])
+    const was: Moment = { ...common, ...old, rows: [], keySets: (access, plan) => keySetsOf(access, plan, old.sets, [], old.sets, auth) }
+    const is: Moment = { ...common, ...now, rows, keySets: (access, plan) => keySetsOf(access, plan, old.sets, members, now.sets, auth) }
+    yield is
+    yield changeCase(was, is, written.docs, uses)
   }
-  const rule = (kind: string): string => {
-    const policy = generatePolicy(random)
-    uses.push(...policy.uses)
-    // ZenStack's language allows lists of other rows in rules for reading only.
-    const operations = policy.text.includes('children') ? 'read' : random.pick(['read', 'all', 'read,update'])
-    return `  @@${kind}('${operations}', ${policy.text})`
-  }
-  const lines = [rule('allow')]
-  if (random.chance(0.25)) lines.push((uses.push('several allows'), rule('allow')))
-  if (random.chance(0.3)) lines.push((uses.push('deny'), rule('deny')))
-  if (!random.chance(0.2)) return { name: `Doc${index}`, lines, uses, text: lines.join(' ') }
-  const field = random.pick(['title', 'n', 'role', 'tags', 'at', 'd'])
-  const policy = generatePolicy(random)
-  uses.push('field policy', ...policy.uses)
-  return { name: `Doc${index}`, lines, uses, text: `${lines.join(' ')} ${field}: ${policy.text}`, fieldPolicy: { field, rule: policy } }
 }
 
-function zmodelOf(docs: readonly Doc[], spaceRule: string): string {
-  const relations = docs.map((doc) => docRelations(doc.name))
-  const models = docs.map((doc, index) => {
-    const scalars = DOC_SCALARS.split('\n')
-      .map((line) =>
-        doc.fieldPolicy !== undefined && line.trim().startsWith(`${doc.fieldPolicy.field} `)
-          ? `${line} @allow('read', ${doc.fieldPolicy.rule.text})`
-          : line,
-      )
-      .join('\n')
-    return `model ${doc.name} {${scalars}${relations[index]?.own ?? ''}\n${doc.lines.join('\n')}\n  @@map('doc')\n}`
-  })
-  return [
-    SHARED_MODELS,
-    `model User {${USER_FIELDS}${relations.map((each) => each.user).join('')}  @@auth\n  @@allow('read', level > 1 || auth() == this)\n  @@map('user')\n}`,
-    `model Space {${SPACE_FIELDS}${relations.map((each) => each.space).join('')}${spaceRule}\n  @@map('space')\n}`,
-    `model Member {${MEMBER_FIELDS}  @@allow('read', role == USER)\n  @@map('member')\n}`,
-    ...models,
-  ].join('\n')
+function changeCase(
+  before: Moment,
+  after: Moment,
+  written: readonly { before: RawRow | null; after: RawRow | null }[],
+  uses: readonly string[],
+): ChangeCase {
+  const { data, model } = after
+  const changes = written.map((change) => ({ before: keyedOf(data, model, change.before), after: keyedOf(data, model, change.after) }))
+  const kinds = new Set(changes.map((change) => `change: ${kindOf(shownOf(before, after, change))}`))
+  return { before, after, changes, uses: [...uses, ...kinds] }
 }
 
-async function fillWorld(random: Random, oracle: Oracle): Promise<void> {
-  await oracle.insert(
-    '"user"',
-    ['id', 'level', 'name'],
-    USERS.map((id) => [id, id === '3' ? null : id, id === '1' ? 'a' : 'b']),
-  )
-  await oracle.insert('"space"', SPACE_COLUMNS, SPACES)
-  await oracle.insert('"member"', MEMBER_COLUMNS, MEMBERS)
-  const columns = ['id', ...DOC_COLUMNS.map(([name]) => name), 'parentId']
-  const rows = Array.from({ length: ROWS }, (_, index) => [
-    String(index),
-    // The first rows go through the values in turn, so that none is missing.
-    ...DOC_COLUMNS.map((column) => (column[2] !== true && index < column[1].length ? (column[1][index] ?? null) : cell(random, column))),
-    index > 3 && random.chance(0.5) ? String(random.whole(index)) : null,
-  ])
-  await oracle.insert('"doc"', columns, rows)
+function storedOf(data: DataModel, name: string, raw: RawRow | null): ReturnType<typeof decodeRow> | null {
+  const model = data.models.get(name)
+  return model === undefined || raw === null ? null : decodeRow(model, raw)
 }
 
-type Finder = Record<string, { findMany(args: unknown): Promise<Record<string, unknown>[]> }>
+function keyedOf(data: DataModel, name: string, raw: RawRow | null): KeyedRow | null {
+  const model = data.models.get(name)
+  const row = storedOf(data, name, raw)
+  return model === undefined || row === null ? null : { key: rowKey(model, row), row }
+}
+
+interface Answer extends Pick<Moment, 'expected' | 'shown' | 'now'> {
+  readonly sets: LoadedSets
+}
 
 async function ask(
-  random: Random,
-  client: Client,
-  data: DataModel,
+  { client, data }: { client: Client; data: DataModel },
   doc: Doc,
-  auth: (typeof AUTHS)[number],
-  rows: Case['rows'],
-  memberRows: readonly StoredRow[],
-): Promise<Case> {
-  const masked = doc.fieldPolicy?.field
-  const isMasked = masked !== undefined && masked !== 'tags' && random.chance(0.6)
-  const given =
-    doc.where !== undefined
-      ? doc.where
-      : isMasked
-        ? { [masked]: random.pick<unknown>([null, { not: null }, MASKED_VALUES[masked]]) }
-        : random.chance(0.15)
-          ? { n: { gte: 1 } }
-          : {}
-  const where = (validateArgs(client, doc.name, 'findMany', { where: given }) as { where: unknown }).where
+  auth: Moment['auth'],
+  where: object,
+  all: ReadonlyMap<string, Record<string, unknown>>,
+): Promise<Answer> {
   const sets = await loadKeySets(client, data, doc.name, auth)
   const now = Date.now()
-  let expected: Case['expected']
+  const model = data.models.get(doc.name)
+  const guarded = doc.fieldPolicy?.field
+  const select = Object.fromEntries([...(model?.idFields ?? []), ...(guarded === undefined ? [] : [guarded])].map((name) => [name, true]))
   try {
     const finder = client.$setAuth(auth ?? undefined) as unknown as Finder
-    expected = new Set(((await finder[doc.name]?.findMany({ where: given, select: { id: true } })) ?? []).map((record) => String(record['id'])))
+    const records = (await finder[doc.name]?.findMany({ where, select })) ?? []
+    // Only what a policy guards is shown to one in another way than to others.
+    const shown = new Map(records.map((record) => [keyOfRecord(model, record), { ...all.get(keyOfRecord(model, record)), ...record }]))
+    return { now, sets, expected: new Set(shown.keys()), shown }
   } catch {
-    expected = 'error'
-  }
-  return {
-    data,
-    model: doc.name,
-    where,
-    auth,
-    now,
-    expected,
-    rows,
-    uses: isMasked ? [...doc.uses, 'where on masked field'] : doc.uses,
-    title: `${doc.text} where ${show(given)} as ${show(auth)}`,
-    keySets: (access, plan) => keySetsOf(access, plan, sets, memberRows, auth),
+    return { now, sets, expected: 'error', shown: new Map() }
   }
 }
 
-const MASKED_VALUES: Record<string, unknown> = { title: 'a', n: { gt: 0 }, role: 'ADMIN', at: { gt: '2024-05-05T10:00:00Z' }, d: 1 }
-
-/** Loads what `KeySetSpec.where` says, as the edge does. */
-async function loadKeySets(
-  client: Client,
-  data: DataModel,
-  model: string,
-  auth: (typeof AUTHS)[number],
-): Promise<ReadonlyMap<string, readonly Record<string, unknown>[]>> {
-  const bare = client.$unuseAll() as unknown as Finder
-  const loaded = new Map<string, readonly Record<string, unknown>[]>()
-  for (const spec of compileRowPlan(data, { model, isPolicyOn: true }).keySets) {
-    const where = spec.where(auth)
-    const select = Object.fromEntries(spec.selectFields.map((field) => [field, true]))
-    if (where !== undefined) loaded.set(spec.id, (await bare[spec.model.name]?.findMany({ where, select })) ?? [])
-  }
-  return loaded
+function keyOfRecord(model: Model | undefined, record: Record<string, unknown>): string {
+  return model === undefined ? '' : rowKeyOfRecord(model, record)
 }
 
-/** Half of the sets come from the database, half from the stream: both ways must give the same. */
-function keySetsOf(
-  access: Access,
-  plan: RowPlan,
-  loaded: ReadonlyMap<string, readonly Record<string, unknown>[]>,
-  memberRows: readonly StoredRow[],
-  auth: (typeof AUTHS)[number],
-): Map<string, KeySet> {
-  const sets = new Map<string, KeySet>()
-  for (const spec of plan.keySets) {
-    const records = loaded.get(spec.id)
-    if (records === undefined) continue
-    const fromStream = streamed(access, spec, memberRows, auth)
-    const fromDatabase = new access.KeySet(spec, records)
-    if ([...fromStream.keys()].sort().join() !== [...fromDatabase.keys()].sort().join()) {
-      throw new Error(
-        `Key set ${spec.id} as ${show(auth)}: the stream gives ${[...fromStream.keys()].join()}, the database ${[...fromDatabase.keys()].join()}`,
-      )
-    }
-    sets.set(spec.id, fromDatabase)
-  }
-  return sets
+function validWhere(client: Client, model: string, where: object): unknown {
+  return (validateArgs(client, model, 'findMany', { where }) as { where: unknown }).where
 }
 
-function streamed(access: Access, spec: KeySetSpec, rows: readonly StoredRow[], auth: (typeof AUTHS)[number]): KeySet {
-  const set = new access.KeySet(spec, [])
-  // Each row comes, changes hands twice and stays.
-  for (const row of rows) {
-    set.apply(null, row, { auth, now: 0 })
-    set.apply(row, null, { auth, now: 0 })
-    set.apply(null, row, { auth, now: 0 })
-  }
-  return set
+/** Often about the field that is guarded, if one is. */
+function randomWhere(random: Random, doc: Doc): Record<string, unknown> {
+  const field = doc.fieldPolicy?.field
+  if (field === undefined || random.chance(0.4)) return random.chance(0.15) ? { n: { gte: 1 } } : {}
+  if (field === 'tags') return { tags: random.pick([{ has: 'a' }, { isEmpty: true }, { isEmpty: false }]) }
+  if (field === 'ownerId' && random.chance(0.3)) return { owner: null }
+  return { [field]: random.pick<unknown>([null, { not: null }, GUARDED_VALUES[field]]) }
 }
+
+const GUARDED_VALUES: Record<string, unknown> = { title: 'a', n: { gt: 0 }, role: 'ADMIN', at: { gt: '2024-05-05T10:00:00Z' }, d: 1, ownerId: 1 }

@@ -1,5 +1,8 @@
+import type { Doc } from './doc-schema.ts'
+import { ORDER } from './generate-policy.ts'
+
 /** One model's policies, made to differ by a single rule. */
-export interface TellingPolicy {
+interface TellingPolicy {
   /** Conditions of `@@allow('read', …)`, or whole rules. */
   readonly rules: readonly string[]
   /** The condition under which `title` may be read. */
@@ -51,6 +54,9 @@ const CONDITIONS: readonly string[] = [
   'auth() == null',
   'auth() == owner',
   'auth() != owner',
+  'owner == null',
+  'owner != null',
+  'auth().id == owner.id',
   'auth().memberships?[spaceId == this.spaceId]',
   'auth().memberships![level > this.n]',
   'auth().memberships^[spaceId == this.spaceId]',
@@ -77,10 +83,21 @@ const CONDITIONS: readonly string[] = [
 ]
 
 /** Policies whose answers differ by a single rule each. Every mutant of the deciding code is noticed by one of them. */
-export const TELLING_POLICIES: readonly TellingPolicy[] = [
+const TELLING_POLICIES: readonly TellingPolicy[] = [
   ...CONDITIONS.map((condition) => ({ rules: [`@@allow('read', ${condition})`] })),
   { rules: ["@@allow('all', n == 1)"] },
   { rules: ["@@allow('read', n == 1)", "@@allow('read', n == 2)"] },
   { rules: ["@@allow('read', true)", "@@deny('read', title == 'a')"] },
   { rules: ["@@allow('read', true)"], title: 'auth().level > 1', where: { title: null } },
+  { rules: ["@@allow('read', true)"], title: 'auth().level > 1' },
+  { rules: ["@@allow('read', true)"], title: 'space.members?[user == auth()]' },
 ]
+
+export function tellingDocs(): Doc[] {
+  return TELLING_POLICIES.map(({ rules, title, where = {} }, index): Doc => {
+    const fieldPolicy = title === undefined ? {} : { fieldPolicy: { field: 'title', kind: 'allow' as const, rule: { text: title, uses: [] } } }
+    const text = rules.join(' ')
+    const uses = ORDER.filter((operator) => text.includes(` ${operator} `)).map((operator) => `op ${operator}`)
+    return { name: `Doc${index}`, lines: rules.map((rule) => `  ${rule}`), uses, text, where, ...fieldPolicy }
+  })
+}

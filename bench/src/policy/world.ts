@@ -7,8 +7,23 @@ enum Role { ADMIN USER GUEST }
 enum Kind { K1 @map('k_one') K2 K3 @map('third one') }
 `
 
-export const USER_FIELDS = `
-  id Int @id
+/** Whether models are told apart by one column, or by several: every row then belongs to a tenant. */
+export type Keys = 'one column' | 'several columns'
+
+/** Lines that a schema has only for one of the two: those of the other are left out, and so is the mark. */
+function linesFor(keys: Keys, text: string): string {
+  const [mark, other] = keys === 'one column' ? ['one|', 'several|'] : ['several|', 'one|']
+  return text
+    .split('\n')
+    .filter((line) => !line.trim().startsWith(other))
+    .map((line) => line.replace(mark, ''))
+    .join('\n')
+}
+
+const USER_FIELDS = `
+  one| id Int @id
+  several| tenantId Int
+  several| id Int
   email String?
   name String?
   role Role?
@@ -25,23 +40,31 @@ export const USER_FIELDS = `
   roles Role[]
   memberships Member[]
   spaces Space[] @relation('owner')
+  several| @@id([tenantId, id])
 `
 
-export const SPACE_FIELDS = `
-  id Int @id
+const SPACE_FIELDS = `
+  one| id Int @id
+  several| tenantId Int
+  several| id Int
   name String?
   ownerId Int?
-  owner User? @relation('owner', fields: [ownerId], references: [id])
+  one| owner User? @relation('owner', fields: [ownerId], references: [id])
+  several| owner User? @relation('owner', fields: [tenantId, ownerId], references: [tenantId, id])
   archived Boolean?
   members Member[]
+  several| @@id([tenantId, id])
 `
 
-export const MEMBER_FIELDS = `
+const MEMBER_FIELDS = `
   id Int @id
+  several| tenantId Int
   userId Int?
-  user User? @relation(fields: [userId], references: [id])
+  one| user User? @relation(fields: [userId], references: [id])
+  several| user User? @relation(fields: [tenantId, userId], references: [tenantId, id])
   spaceId Int
-  space Space @relation(fields: [spaceId], references: [id])
+  one| space Space @relation(fields: [spaceId], references: [id])
+  several| space Space @relation(fields: [tenantId, spaceId], references: [tenantId, id])
   role Role?
   kind Kind?
   level Int?
@@ -49,8 +72,10 @@ export const MEMBER_FIELDS = `
   active Boolean?
 `
 
-export const DOC_SCALARS = `
-  id Int @id
+const DOC_SCALARS = `
+  one| id Int @id
+  several| tenantId Int
+  several| id Int
   title String?
   body String?
   code String? @db.VarChar(40)
@@ -80,19 +105,42 @@ export const DOC_SCALARS = `
   bools Boolean[]
   times DateTime[]
   roles Role[]
+  several| ownerTenantId Int?
   ownerId Int?
   spaceId Int?
   parentId Int?
+  several| @@id([tenantId, id])
 `
 
-/** The relations of one `Doc`, and what they need on the other side. */
-export function docRelations(name: string): { own: string; user: string; space: string } {
+export interface WorldModels {
+  readonly user: string
+  readonly space: string
+  readonly member: string
+  readonly doc: string
+}
+
+/** The fields of the models. */
+export function modelsOf(keys: Keys): WorldModels {
   return {
-    own: `
-  owner User? @relation('${name}_owner', fields: [ownerId], references: [id])
-  space Space? @relation('${name}_space', fields: [spaceId], references: [id])
-  parent ${name}? @relation('${name}_parent', fields: [parentId], references: [id])
-  children ${name}[] @relation('${name}_parent')`,
+    user: linesFor(keys, USER_FIELDS),
+    space: linesFor(keys, SPACE_FIELDS),
+    member: linesFor(keys, MEMBER_FIELDS),
+    doc: linesFor(keys, DOC_SCALARS),
+  }
+}
+
+/** The relations of one `Doc`, and what they need on the other side. Its owner may be of another tenant, its space and parent are of its own. */
+export function docRelations(keys: Keys, name: string): { own: string; user: string; space: string } {
+  const own = `
+  one| owner User? @relation('${name}_owner', fields: [ownerId], references: [id])
+  one| space Space? @relation('${name}_space', fields: [spaceId], references: [id])
+  one| parent ${name}? @relation('${name}_parent', fields: [parentId], references: [id])
+  several| owner User? @relation('${name}_owner', fields: [ownerTenantId, ownerId], references: [tenantId, id])
+  several| space Space? @relation('${name}_space', fields: [tenantId, spaceId], references: [tenantId, id])
+  several| parent ${name}? @relation('${name}_parent', fields: [tenantId, parentId], references: [tenantId, id])
+  children ${name}[] @relation('${name}_parent')`
+  return {
+    own: linesFor(keys, own),
     user: `  docs_${name} ${name}[] @relation('${name}_owner')\n`,
     space: `  docs_${name} ${name}[] @relation('${name}_space')\n`,
   }
@@ -114,7 +162,7 @@ const INTS = ['0', '1', '2', '3', '-1', '100']
 const FLOATS = ['0', '1', '1.5', '0.1', '3.3', 'NaN', 'Infinity', '-1']
 const LABELS = ['k_one', 'K2', 'third one']
 
-type Column = readonly [name: string, values: readonly string[], isList?: boolean, isRequired?: boolean]
+export type Column = readonly [name: string, values: readonly string[], isList?: boolean, isRequired?: boolean]
 
 export const DOC_COLUMNS: readonly Column[] = [
   ['title', TEXTS],
@@ -146,8 +194,6 @@ export const DOC_COLUMNS: readonly Column[] = [
   ['bools', ['true', 'false'], true],
   ['times', TIMES, true],
   ['roles', ['ADMIN', 'USER'], true],
-  ['ownerId', ['1', '2', '3', '4']],
-  ['spaceId', ['1', '2', '3']],
 ]
 
 export function cell(random: Random, [, values, isList, isRequired]: Column): string | null {
@@ -159,29 +205,45 @@ export function cell(random: Random, [, values, isList, isRequired]: Column): st
   return `{${items.join()}}`
 }
 
-/** Rows of the other tables: fixed, so that memberships can be reasoned about. */
-export const USERS = ['1', '2', '3', '4']
-export const SPACES: readonly (readonly (string | null)[])[] = [
-  ['1', 'one', '1', 'false'],
-  ['2', 'two', '2', 'true'],
-  ['3', 'three', null, null],
+/** Users and spaces, which stay: tenant and id. The second ones of an id are of another tenant, and only there with keys of several columns. */
+export const USERS: readonly (readonly [tenantId: string, id: string])[] = [
+  ['1', '1'],
+  ['1', '2'],
+  ['2', '3'],
+  ['1', '4'],
+  ['2', '1'],
 ]
-export const SPACE_COLUMNS = ['id', 'name', 'ownerId', 'archived']
-export const MEMBER_COLUMNS = ['id', 'userId', 'spaceId', 'role', 'kind', 'level', 'note', 'active']
+export const SPACES: readonly (readonly (string | null)[])[] = [
+  ['1', '1', 'one', '1', 'false'],
+  ['1', '2', 'two', '2', 'true'],
+  ['2', '3', 'three', null, null],
+  ['2', '1', 'other one', '3', 'false'],
+]
+export const SPACE_COLUMNS = ['tenantId', 'id', 'name', 'ownerId', 'archived']
+export const MEMBER_COLUMNS = ['tenantId', 'id', 'userId', 'spaceId', 'role', 'kind', 'level', 'note', 'active']
 export const MEMBERS: readonly (readonly (string | null)[])[] = [
-  ['1', '1', '1', 'ADMIN', 'k_one', '3', 'a', 'true'],
-  ['2', '1', '2', 'USER', 'K2', '1', null, 'false'],
-  ['3', '2', '1', 'USER', null, null, 'abc', null],
-  ['4', '2', '1', 'ADMIN', 'third one', '2', '', 'true'],
-  ['5', '3', '3', null, 'K2', '0', 'A', 'true'],
-  ['6', null, '3', 'ADMIN', 'k_one', '5', 'a', null],
-  ['7', '4', '2', 'GUEST', 'k_one', '9', 'é', 'false'],
+  ['1', '1', '1', '1', 'ADMIN', 'k_one', '3', 'a', 'true'],
+  ['1', '2', '1', '2', 'USER', 'K2', '1', null, 'false'],
+  ['1', '3', '2', '1', 'USER', null, null, 'abc', null],
+  ['1', '4', '2', '1', 'ADMIN', 'third one', '2', '', 'true'],
+  ['2', '5', '3', '3', null, 'K2', '0', 'A', 'true'],
+  ['2', '6', null, '3', 'ADMIN', 'k_one', '5', 'a', null],
+  ['1', '7', '4', '2', 'GUEST', 'k_one', '9', 'é', 'false'],
+]
+/** What members may hold after a write, but for their keys. */
+export const MEMBER_VALUES: readonly Column[] = [
+  ['role', ['ADMIN', 'USER', 'GUEST']],
+  ['kind', LABELS],
+  ['level', INTS],
+  ['note', TEXTS],
+  ['active', ['true', 'false']],
 ]
 
 /** Those who ask. Members that are missing, null, empty and of every type. */
 export const AUTHS: readonly (Readonly<Record<string, unknown>> | null)[] = [
   null,
   {
+    tenantId: 1,
     id: 1,
     email: 'a',
     name: 'aBc',
@@ -203,6 +265,7 @@ export const AUTHS: readonly (Readonly<Record<string, unknown>> | null)[] = [
     ],
   },
   {
+    tenantId: 1,
     id: 2,
     email: null,
     name: '',
@@ -221,6 +284,7 @@ export const AUTHS: readonly (Readonly<Record<string, unknown>> | null)[] = [
     memberships: [],
   },
   {
+    tenantId: 2,
     id: 3,
     email: 'É',
     role: 'GUEST',
@@ -231,5 +295,5 @@ export const AUTHS: readonly (Readonly<Record<string, unknown>> | null)[] = [
     nums: [3],
     roles: ['USER', 'GUEST'],
   },
-  { id: 99, active: null, memberships: null, level: 2, since: new Date('2030-01-01T00:00:00Z'), name: '_' },
+  { tenantId: 1, id: 99, active: null, memberships: null, level: 2, since: new Date('2030-01-01T00:00:00Z'), name: '_' },
 ]

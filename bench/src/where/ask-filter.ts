@@ -1,7 +1,8 @@
 import { AccessError, validateArgs } from '@zenstack-live/access'
-import type { DataModel } from '@zenstack-live/model'
+import { rowKeyOfRecord, type DataModel } from '@zenstack-live/model'
 import type { Client } from '@zenstack-live/testing/oracle'
-import { show, type Case } from '../oracle/judge.ts'
+import type { Case } from '../oracle/judge-case.ts'
+import { show } from '../oracle/show.ts'
 
 export type Finder = Record<string, { findMany(args: unknown): Promise<Record<string, unknown>[]> }>
 
@@ -34,11 +35,7 @@ export async function askFilter(
   let expected: Case['expected']
   try {
     const records = (await bound[model]?.findMany({ where: given, select })) ?? []
-    expected = new Set(
-      records.map((record) =>
-        known.idFields.length === 1 ? String(record[known.idFields[0] ?? '']) : JSON.stringify(known.idFields.map((field) => String(record[field]))),
-      ),
-    )
+    expected = new Set(records.map((record) => rowKeyOfRecord(known, record)))
   } catch {
     expected = 'error'
   }

@@ -1,5 +1,5 @@
 import { loadSchema, openOracle, rowsOf } from '@zenstack-live/testing/oracle'
-import type { Case } from '../oracle/judge.ts'
+import type { Case } from '../oracle/judge-case.ts'
 import { askFilter } from './ask-filter.ts'
 import { SHARED_TYPES } from './field-kinds.ts'
 import { TELLING_COLUMNS, TELLING_FILTERS, TELLING_MODEL, TELLING_ROWS } from './telling-filters.ts'
@@ -7,9 +7,9 @@ import { TELLING_COLUMNS, TELLING_FILTERS, TELLING_MODEL, TELLING_ROWS } from '.
 const READERS = [null, { id: 1, level: 5 }] as const
 
 /** The telling filters and ZenStack's answers, the same in every run. */
-export async function* askTellingFilters(url: string): AsyncGenerator<Case> {
+export async function* askTellingFilters(createDatabase: () => Promise<string>): AsyncGenerator<Case> {
   const schema = await loadSchema(`${SHARED_TYPES}\nmodel Person { id Int @id level Int? @@auth @@allow('all', true) }\n${TELLING_MODEL}`)
-  const oracle = await openOracle(url, schema)
+  const oracle = await openOracle(await createDatabase(), schema)
   try {
     await oracle.insert('"Telling"', TELLING_COLUMNS, TELLING_ROWS)
     const data = await oracle.dataModel(schema)

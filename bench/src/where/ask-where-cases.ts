@@ -2,7 +2,9 @@ import { presentRow, type DataModel } from '@zenstack-live/model'
 import { compileRowPlan } from '@zenstack-live/access'
 import type { SchemaDef } from '@zenstackhq/schema'
 import pg from 'pg'
-import { show, type Case } from '../oracle/judge.ts'
+import type { Case } from '../oracle/judge-case.ts'
+import { show } from '../oracle/show.ts'
+import type { Tally } from '../oracle/tally.ts'
 import { loadSchema, openOracle, rowsOf, tableOf, type Client, type Oracle } from '@zenstack-live/testing/oracle'
 import { pickLeast } from '../pick-least.ts'
 import type { Random } from '../random.ts'
@@ -33,7 +35,7 @@ interface GeneratedModel {
 }
 
 /** One generated schema with rows, and a stream of filters with the answers of ZenStack. */
-export async function* askWhereCases(random: Random, met: ReadonlyMap<string, number>, url: string, most: number): AsyncGenerator<Case> {
+export async function* askWhereCases(random: Random, url: string, { casesByUse: met }: Tally, most: number): AsyncGenerator<Case> {
   const taken = new Map<FieldKind, number>()
   const models = FIELDS.map((_, index) => generateModel(random, taken, index))
   const zmodel = `${SHARED_TYPES}\nmodel Person { id Int @id level Int? @@auth @@allow('all', true) }\n${models.map((model) => model.text).join('\n')}`

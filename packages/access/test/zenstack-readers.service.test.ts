@@ -1,4 +1,4 @@
-import { compileRowPlan } from '@zenstack-live/access'
+import { compileRowPlan, compileSort } from '@zenstack-live/access'
 import type { DataModel } from '@zenstack-live/model'
 import { createDatabase } from '@zenstack-live/testing'
 import { loadSchema, openOracle, rowsOf, type Client, type Oracle } from '@zenstack-live/testing/oracle'
@@ -104,7 +104,15 @@ describe('policies of fields', () => {
     expect(ordered.map(({ id }) => id)).toEqual([1, 2])
     const plan = compileRowPlan(data, { model: 'Paper', where: { secret: null }, isPolicyOn: true })
     const rows = rowsOf(data, 'Paper', take('public.Paper'))
-    expect(rows.map(({ row }) => plan.decide(row, { auth: { id: 1 }, now: 0 }))).toEqual([false, true, false])
+    const context = { auth: { id: 1 }, now: 0 }
+    expect(rows.map(({ row }) => plan.decide(row, context))).toEqual([false, true, false])
+    const sort = compileSort(data, 'Paper', { secret: { sort: 'desc', nulls: 'last' } })
+    const sortKeys = rows.slice(0, 2).map(({ row }) => {
+      const masked = plan.mask(row, context)
+      return sort === 'ask-database' || masked === 'ask-database' ? '' : (sort.sortKey(masked) ?? '')
+    })
+    // Unmasked, 's2' would come before 's1'.
+    expect((sortKeys[0] ?? '') < (sortKeys[1] ?? '')).toBe(true)
   })
 })
 

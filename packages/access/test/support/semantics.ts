@@ -226,6 +226,9 @@ ${icu.join('\n')}
 
 Ignoring case is decided with the database's own table of letters, read at start, wherever that works letter by letter (libc and the built-in provider). In a database whose encoding is not UTF-8, everything is asked.
 
+Lists are compared by their items: no change event says where a list's numbering begins, so one that raw SQL numbered in another way
+(\`'[0:1]={a,b}'\`) equals its like here, which in Postgres it does not.
+
 ## Policies
 
 Rules combine as in ZenStack: one \`@@allow\` must hold and no \`@@deny\`; a deny that is unknown does not deny. Fields with read policies are NULL
