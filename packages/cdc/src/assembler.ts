@@ -9,7 +9,7 @@ import {
   type Lsn,
 } from '@zenstack-live/protocol'
 import { createEnvelopeWriter, type EnvelopeWriter, type SourceNames } from './encode/envelope.ts'
-import { JsonWriter } from './encode/json-writer.ts'
+import { jsonBytes, JsonWriter } from './encode/json-writer.ts'
 import type { TableEncoder } from './encode/table-encoder.ts'
 import { CaptureError } from './errors.ts'
 import { readBegin, readCommitEndLsn, readLogicalMessage, readOrigin, readTruncate } from './pgoutput/messages.ts'
@@ -45,6 +45,7 @@ export interface AssemblerOptions {
   maxTransactionBytes: number
   /** Whether messages of this prefix become events (operation `m`). */
   isMessageCaptured: (prefix: string) => boolean
+  /** Decimal text. */
   previousCommitLsn: string | null
   /** How far the log is, with all that is on its way to it: no mark may come in front of it. */
   reachedLsn: () => Lsn
@@ -63,21 +64,21 @@ export class Assembler {
   readonly #newTuple = createTuple()
   /** Tables that changed, and from which LSN on readers may be told. */
   #changedTables: { name: string; notBefore: Lsn }[] = []
-  #previousCommitLsn: string | null
+  #previousCommitLsn: number | null
   #isInTransaction = false
   /** Whether the open transaction holds a message of ours: somebody waits for its end. */
   #isAwaited = false
   #isTooLarge = false
   #xid = 0
-  #commitTimeUs = 0n
+  #commitTimeUs = 0
   #bytes = 0
   #entries: ChangeEntry[] = []
   #tables = new Set<string>()
 
   constructor(options: AssemblerOptions) {
     this.#options = options
-    this.#envelope = createEnvelopeWriter(options.names)
-    this.#previousCommitLsn = options.previousCommitLsn
+    this.#envelope = createEnvelopeWriter(options.names, null)
+    this.#previousCommitLsn = options.previousCommitLsn === null ? null : Number(options.previousCommitLsn)
   }
 
   get isInTransaction(): boolean {
@@ -91,37 +92,41 @@ export class Assembler {
 
   /** LSN of the last commit, as decimal text. */
   get previousCommitLsn(): string | null {
-    return this.#previousCommitLsn
+    return this.#previousCommitLsn?.toString() ?? null
   }
 
-  /** Takes one message; Relation and Type are not for it. */
-  accept(buffer: Buffer, offset: number, startLsn: bigint): void {
-    const at = offset + 1
-    switch (buffer[offset]) {
+  /**
+   * Takes one message; Relation and Type are not for it.
+   *
+   * @see HandleMessage
+   */
+  accept(buffer: Buffer, start: number, end: number, lsn: number): void {
+    const at = start + 1
+    switch (buffer[start]) {
       case TAG_INSERT:
-        return this.#insert(buffer, at, startLsn.toString())
+        return this.#insert(buffer, at, end, lsn)
       case TAG_UPDATE:
-        return this.#update(buffer, at, startLsn.toString())
+        return this.#update(buffer, at, end, lsn)
       case TAG_DELETE:
-        return this.#delete(buffer, at, startLsn.toString())
+        return this.#delete(buffer, at, end, lsn)
       case TAG_BEGIN: {
         const { xid, commitTimeUs } = readBegin(buffer, at)
         return this.#begin(xid, commitTimeUs)
       }
       case TAG_COMMIT: {
-        const endLsn = readCommitEndLsn(buffer, at) as Lsn
-        this.#commit(endLsn)
-        this.#previousCommitLsn = endLsn.toString()
+        const endLsn = readCommitEndLsn(buffer, at)
+        this.#commit(BigInt(endLsn) as Lsn)
+        this.#previousCommitLsn = endLsn
         return
       }
       case TAG_TRUNCATE:
-        return this.#truncate(buffer, at, startLsn.toString())
+        return this.#truncate(buffer, at, lsn)
       case TAG_MESSAGE:
         return this.#message(buffer, at)
       case TAG_ORIGIN:
         return this.#envelope.origin(readOrigin(buffer, at))
       default:
-        throw new CaptureError(`pgoutput sent a message of the unknown kind "${buffer.toString('latin1', offset, at)}".`)
+        throw new CaptureError(`pgoutput sent a message of the unknown kind "${buffer.toString('latin1', start, at)}".`)
     }
   }
 
@@ -148,7 +153,7 @@ export class Assembler {
     return { batch: { entries: [entry] }, endLsn: lsn, bytes: 0, commitTimeMs: undefined }
   }
 
-  #begin(xid: number, commitTimeUs: bigint): void {
+  #begin(xid: number, commitTimeUs: number): void {
     this.#isInTransaction = true
     this.#isAwaited = false
     this.#isTooLarge = false
@@ -158,7 +163,7 @@ export class Assembler {
     this.#xid = xid
     this.#commitTimeUs = commitTimeUs
     const nowMs = this.#options.now()
-    this.#envelope.begin({ xid: xid === 0 ? null : xid, commitTimeUs, previousCommitLsn: this.#previousCommitLsn, snapshot: null, nowMs })
+    this.#envelope.begin({ xid: xid === 0 ? null : xid, commitTimeUs, previousCommitLsn: this.#previousCommitLsn, nowMs })
   }
 
   #commit(endLsn: Lsn): void {
@@ -169,72 +174,73 @@ export class Assembler {
     const entries = this.#isTooLarge ? [bulkEntry(epoch, endLsn, this.#xid, [...this.#tables])] : numberEntries(this.#entries, epoch, endLsn)
     this.#entries = []
     if (entries.length === 0) return onProgress(endLsn, this.#isAwaited)
-    onBatch({ batch: { entries }, endLsn, bytes: this.#isTooLarge ? 0 : this.#bytes, commitTimeMs: Number(this.#commitTimeUs / 1000n) })
+    onBatch({ batch: { entries }, endLsn, bytes: this.#isTooLarge ? 0 : this.#bytes, commitTimeMs: Math.floor(this.#commitTimeUs / 1000) })
   }
 
-  #insert(buffer: Buffer, at: number, lsn: string): void {
+  #insert(buffer: Buffer, at: number, end: number, lsn: number): void {
     const encoder = this.#options.encoderOf(buffer.readUInt32BE(at))
     if (encoder === undefined || this.#isLeftOut(encoder)) return
     const tuple = this.#newTuple
-    readTuple(buffer, at + 5, tuple)
-    this.#created(encoder, encoder.key(this.#out, tuple), lsn, tuple)
+    readTuple(buffer, at + 5, end, tuple)
+    this.#created(encoder, encoder.key(tuple), lsn, tuple)
   }
 
-  #update(buffer: Buffer, at: number, lsn: string): void {
+  #update(buffer: Buffer, at: number, end: number, lsn: number): void {
     const encoder = this.#options.encoderOf(buffer.readUInt32BE(at))
     if (encoder === undefined || this.#isLeftOut(encoder)) return
     const tag = buffer[at + 4]
     const isFull = tag === TAG_OLD
     const [tuple, out] = [this.#newTuple, this.#out]
     const old = isFull || tag === TAG_KEY ? this.#oldTuple : undefined
-    const next = old === undefined ? at + 4 : readTuple(buffer, at + 5, old)
-    readTuple(buffer, next + 1, tuple)
-    const key = encoder.key(out, tuple, old)
-    const oldKey = old === undefined || encoder.hasSameKey(tuple, old) ? key : encoder.key(out, old)
+    const next = old === undefined ? at + 4 : readTuple(buffer, at + 5, end, old)
+    readTuple(buffer, next + 1, end, tuple)
+    const key = encoder.key(tuple, old)
+    const oldKey = old === undefined || encoder.hasSameKey(tuple, old) ? key : encoder.key(old)
     if (old !== undefined && oldKey !== key) {
       // A row that changes its key is another row.
       this.#deleted(encoder, oldKey, lsn, old, isFull)
       return this.#created(encoder, key, lsn, tuple, old)
     }
-    out.text('{"before":')
+    out.literal(BEFORE)
     this.#writeOld(encoder, old, isFull)
-    out.text(',"after":')
-    encoder.row(out, tuple, old)
+    out.literal(AFTER)
+    if (old !== undefined && isFull) encoder.updatedRow(out, tuple, old)
+    else encoder.row(out, tuple, old)
     this.#change(encoder, 'u', key, lsn, encoder.excluded(tuple, isFull ? old : undefined))
   }
 
-  #delete(buffer: Buffer, at: number, lsn: string): void {
+  #delete(buffer: Buffer, at: number, end: number, lsn: number): void {
     const encoder = this.#options.encoderOf(buffer.readUInt32BE(at))
     if (encoder === undefined || this.#isLeftOut(encoder)) return
     const old = this.#oldTuple
-    readTuple(buffer, at + 5, old)
-    this.#deleted(encoder, encoder.key(this.#out, old), lsn, old, buffer[at + 4] === TAG_OLD)
+    readTuple(buffer, at + 5, end, old)
+    this.#deleted(encoder, encoder.key(old), lsn, old, buffer[at + 4] === TAG_OLD)
   }
 
-  #created(encoder: TableEncoder, key: string | null, lsn: string, tuple: Tuple, old?: Tuple): void {
-    this.#out.text('{"before":null,"after":')
+  #created(encoder: TableEncoder, key: string | null, lsn: number, tuple: Tuple, old?: Tuple): void {
+    this.#out.literal(NOTHING_BEFORE)
     encoder.row(this.#out, tuple, old)
     this.#change(encoder, 'c', key, lsn, encoder.withheld)
   }
 
-  #deleted(encoder: TableEncoder, key: string | null, lsn: string, old: Tuple, isFull: boolean): void {
-    this.#out.text('{"before":')
+  #deleted(encoder: TableEncoder, key: string | null, lsn: number, old: Tuple, isFull: boolean): void {
+    this.#out.literal(BEFORE)
     this.#writeOld(encoder, old, isFull)
-    this.#out.text(',"after":null')
+    this.#out.literal(NOTHING_AFTER)
     this.#change(encoder, 'd', key, lsn, encoder.withheld)
   }
 
   #writeOld(encoder: TableEncoder, old: Tuple | undefined, isFull: boolean): void {
-    if (old === undefined) this.#out.text('null')
+    if (old === undefined) this.#out.literal(NULL)
     else if (isFull) encoder.row(this.#out, old)
     else encoder.identityRow(this.#out, old)
   }
 
-  #truncate(buffer: Buffer, at: number, lsn: string): void {
+  #truncate(buffer: Buffer, at: number, lsn: number): void {
     for (const oid of readTruncate(buffer, at)) {
       const encoder = this.#options.encoderOf(oid)
       if (encoder === undefined) continue
-      this.#out.text('{"before":null,"after":null')
+      this.#out.literal(NOTHING)
       this.#change(encoder, 't', null, lsn)
     }
   }
@@ -248,10 +254,11 @@ export class Assembler {
       return
     }
     // Outside of a transaction it comes between transactions, and is like a commit of its own.
-    if (!isTransactional) this.#begin(0, BigInt(this.#options.now()) * 1000n)
+    if (!isTransactional) this.#begin(0, this.#options.now() * 1000)
     const name = JSON.stringify(prefix)
-    const message = `{"message":{"prefix":${name},"content":"${content.toString('base64')}"}`
-    this.#push(`{"prefix":${name}}`, message + this.#envelope.end('m', '"schema":"","table":""', lsn.toString()))
+    this.#out.text(`{"message":{"prefix":${name},"content":"${content.toString('base64')}"}`)
+    this.#envelope.end(this.#out, 'm', '"schema":"","table":""', Number(lsn))
+    this.#push(`{"prefix":${name}}`, this.#out.take())
     if (!isTransactional) this.#commit(lsn as Lsn)
   }
 
@@ -262,9 +269,9 @@ export class Assembler {
   }
 
   /** Ends the envelope that was begun. */
-  #change(encoder: TableEncoder, operation: 'c' | 'u' | 'd' | 't', key: string | null, lsn: string, excluded?: string): void {
+  #change(encoder: TableEncoder, operation: 'c' | 'u' | 'd' | 't', key: string | null, lsn: number, excluded?: string): void {
     this.#tables.add(encoder.tableName)
-    this.#out.text(this.#envelope.end(operation, encoder.sourceText, lsn, excluded))
+    this.#envelope.end(this.#out, operation, encoder.sourceText, lsn, excluded)
     this.#push(key, this.#out.take())
   }
 
@@ -278,6 +285,11 @@ export class Assembler {
     this.#entries = []
   }
 }
+
+const [BEFORE, AFTER, NULL] = ['{"before":', ',"after":', 'null'].map(jsonBytes) as [Uint8Array, Uint8Array, Uint8Array]
+const NOTHING_BEFORE = jsonBytes('{"before":null,"after":')
+const NOTHING_AFTER = jsonBytes(',"after":null')
+const NOTHING = jsonBytes('{"before":null,"after":null')
 
 const TAG_BEGIN = 66 // B
 const TAG_COMMIT = 67 // C

@@ -1,5 +1,4 @@
-/** One message of the stream, at `offset` of `chunk`. */
-export type HandleMessage = (chunk: Buffer, offset: number, startLsn: bigint) => void
+import type { HandleMessage } from './pgoutput/messages.ts'
 
 export interface MessageHoldOptions {
   onMessage: HandleMessage
@@ -9,8 +8,8 @@ export interface MessageHoldOptions {
 }
 
 interface HeldMessage {
-  chunk: Buffer
-  startLsn: bigint
+  bytes: Buffer
+  lsn: number
 }
 
 /**
@@ -31,10 +30,10 @@ export class MessageHold {
     return this.#isHolding
   }
 
-  receive(chunk: Buffer, offset: number, startLsn: bigint): void {
+  receive(bytes: Buffer, start: number, end: number, lsn: number): void {
     // The connection uses its bytes again, so what waits is copied.
-    if (this.#isHolding) this.#held.push({ chunk: Buffer.from(chunk.subarray(offset)), startLsn })
-    else this.#options.onMessage(chunk, offset, startLsn)
+    if (this.#isHolding) this.#held.push({ bytes: Buffer.from(bytes.subarray(start, end)), lsn })
+    else this.#options.onMessage(bytes, start, end, lsn)
   }
 
   /** Lets what comes wait until `work` is done. */
@@ -52,7 +51,7 @@ export class MessageHold {
       // A held message may itself ask for a hold: then the rest goes on waiting.
       while (next < held.length && !this.#isHolding && !this.#isClosed) {
         const message = held[next++]
-        if (message !== undefined) this.#options.onMessage(message.chunk, 0, message.startLsn)
+        if (message !== undefined) this.#options.onMessage(message.bytes, 0, message.bytes.length, message.lsn)
       }
     } catch (error) {
       this.#options.onError(error)

@@ -64,7 +64,7 @@ export class CaptureSession {
   readonly #hold: MessageHold
   #hasEnded = false
   #epoch = 0
-  #receivedLsn = 0n as Lsn
+  #receivedLsn = 0
   #pings = 0
   #isQuiet = true
   #timers: NodeJS.Timeout[] = []
@@ -82,7 +82,7 @@ export class CaptureSession {
     this.#options = options
     this.#connection = connection
     this.#hold = new MessageHold({
-      onMessage: (chunk, offset, startLsn) => this.#dispatch(chunk, offset, startLsn),
+      onMessage: (bytes, start, end, lsn) => this.#dispatch(bytes, start, end, lsn),
       onPause: (isPaused) => this.#pause('hold', isPaused),
       onError: (error) => this.#fail(error),
     })
@@ -140,7 +140,7 @@ export class CaptureSession {
   async #start(): Promise<boolean> {
     try {
       await this.#connection.start(this.#options.slot, this.#options.publication, {
-        onMessage: (chunk, offset, startLsn) => this.#receive(chunk, offset, startLsn),
+        onMessage: (bytes, start, end, lsn) => this.#receive(bytes, start, end, lsn),
         onKeepalive: (endLsn, isReplyRequested) => this.#keepalive(endLsn, isReplyRequested),
         onEnd: (error) => this.#fail(explainStreamError(error, this.#options)),
       })
@@ -259,17 +259,17 @@ export class CaptureSession {
     })
   }
 
-  #receive(chunk: Buffer, offset: number, startLsn: bigint): void {
+  #receive(bytes: Buffer, start: number, end: number, lsn: number): void {
     this.#isQuiet = false
     this.#pings = 0
-    this.#hold.receive(chunk, offset, startLsn)
+    this.#hold.receive(bytes, start, end, lsn)
   }
 
-  #dispatch(chunk: Buffer, offset: number, startLsn: bigint): void {
-    const tag = chunk[offset]
-    if (startLsn > this.#receivedLsn) this.#receivedLsn = startLsn as Lsn
-    if (tag === TAG_RELATION) this.#relation(readRelation(chunk, offset + 1))
-    else if (tag !== TAG_TYPE) this.#assembler?.accept(chunk, offset, startLsn)
+  #dispatch(bytes: Buffer, start: number, end: number, lsn: number): void {
+    const tag = bytes[start]
+    if (lsn > this.#receivedLsn) this.#receivedLsn = lsn
+    if (tag === TAG_RELATION) this.#relation(readRelation(bytes, start + 1))
+    else if (tag !== TAG_TYPE) this.#assembler?.accept(bytes, start, end, lsn)
   }
 
   #relation(relation: RelationMessage): void {
@@ -304,13 +304,13 @@ export class CaptureSession {
   }
 
   #keepalive(endLsn: Lsn, isReplyRequested: boolean): void {
-    if (endLsn > this.#receivedLsn && !this.#hold.isHolding) this.#receivedLsn = endLsn
+    if (endLsn > this.#receivedLsn && !this.#hold.isHolding) this.#receivedLsn = Number(endLsn)
     // While messages wait here, or a transaction is half read, its LSN says nothing about what the log has.
     if (!this.#hold.isHolding && this.#assembler?.isInTransaction === false) this.#progress(endLsn, false)
     if (!isReplyRequested) return
     this.#pings++
     if (this.#pings >= SHUTDOWN_PINGS) return this.#fail(new CaptureError('The server is shutting down.'))
-    this.#connection.sendStatus(this.#receivedLsn, this.#confirmed.lsn, false)
+    this.#connection.sendStatus(BigInt(this.#receivedLsn) as Lsn, this.#confirmed.lsn, false)
   }
 
   /** Once in a while: what the log has kept for long enough is confirmed, and a quiet server is asked how far it is. */
@@ -323,7 +323,7 @@ export class CaptureSession {
     }
     await this.#remember()
     if (this.#hasEnded) return
-    this.#connection.sendStatus(this.#receivedLsn, this.#confirmed.lsn, this.#isQuiet)
+    this.#connection.sendStatus(BigInt(this.#receivedLsn) as Lsn, this.#confirmed.lsn, this.#isQuiet)
     this.#isQuiet = true
     const lagBytes = (await readCurrentLsn(this.#options.query)) - this.keptLsn
     this.#options.onLag(lagBytes > 0n ? Number(lagBytes) : 0)

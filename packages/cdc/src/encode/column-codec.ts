@@ -1,5 +1,5 @@
 import { encodeArray } from './array.ts'
-import { stringCodec, UNAVAILABLE, UNAVAILABLE_TEXT, type Codec } from './codec.ts'
+import { stringCodec, textCodec, UNAVAILABLE, UNAVAILABLE_TEXT, type Codec } from './codec.ts'
 import { SCALARS } from './scalars.ts'
 
 /** What `pg_type` says of a type. */
@@ -45,12 +45,7 @@ function arrayCodec(types: Types, elementOid: number, typmod: number): Codec | u
   if (element === undefined || element.elementOid !== 0 || NO_ARRAY.has(element.name)) return undefined
   const codec = columnCodec(types, elementOid, typmod)
   if (codec === undefined) return undefined
-  return {
-    encode: (text) => encodeArray(text, codec.encode),
-    isAscii: codec.isAscii,
-    placeholder: arrayPlaceholder(element.name, codec),
-    zero: '[]',
-  }
+  return { ...textCodec((text) => encodeArray(text, codec.encode), '[]'), placeholder: arrayPlaceholder(element.name, codec) }
 }
 
 function arrayPlaceholder(elementName: string, codec: Codec): string {

@@ -1,4 +1,6 @@
 import type { ChangeOperation } from '@zenstack-live/protocol'
+import { jsonBytes, type JsonWriter } from './json-writer.ts'
+import { NumberedText } from './numbered-text.ts'
 
 /** What every event of a capture says of its source. */
 export interface SourceNames {
@@ -9,15 +11,13 @@ export interface SourceNames {
   database: string
 }
 
-/** What every event of one transaction says. LSNs are decimal text: they go into JSON and nowhere else. */
+/** What every event of one transaction says. */
 export interface TransactionSource {
   xid: number | null
   /** Commit time, microseconds since 1970. */
-  commitTimeUs: bigint
+  commitTimeUs: number
   /** LSN of the previous transaction's commit, or `null` where it is not known. */
-  previousCommitLsn: string | null
-  /** `first`, `true` or `last` for a row of the initial snapshot, `null` for a change. */
-  snapshot: string | null
+  previousCommitLsn: number | null
   /** When it is processed, milliseconds since 1970. */
   nowMs: number
 }
@@ -25,6 +25,7 @@ export interface TransactionSource {
 /** Where a transaction was first committed, when it came here by replication. */
 export interface TransactionOrigin {
   name: string
+  /** Decimal text. */
   lsn: string
 }
 
@@ -34,40 +35,82 @@ export interface EnvelopeWriter {
   /** Of the transaction that was begun. */
   origin(origin: TransactionOrigin): void
   /**
-   * What comes after `{"before":…,"after":…`, or after what else stands in front of the source.
+   * Writes what comes after `{"before":…,"after":…`, or after what else stands in front of the source.
    *
    * @param table - `"schema":"…","table":"…"`
    * @param excluded - JSON array of column names, our addition to the envelope
    */
-  end(operation: ChangeOperation, table: string, lsn: string, excluded?: string): string
+  end(out: JsonWriter, operation: ChangeOperation, table: string, lsn: number, excluded?: string): void
 }
 
-export function createEnvelopeWriter(names: SourceNames): EnvelopeWriter {
-  const head = `"source":{"version":${JSON.stringify(names.version)},"connector":"postgresql","name":${JSON.stringify(names.name)},"ts_ms":`
-  const database = JSON.stringify(names.database)
-  let source = ''
-  let sourceTimes = ''
-  let transactionEnd = ''
-  let times = ''
-  let origin = NO_ORIGIN
+/** @param snapshot - Debezium's mark of rows of the initial snapshot; `null` for changes */
+export function createEnvelopeWriter(names: SourceNames, snapshot: string | null): EnvelopeWriter {
+  let [origin, transaction]: [string, TransactionSource] = [NO_ORIGIN, NO_TRANSACTION]
+  const numbers: number[] = []
+  // Made for one shape of transaction: which of its members are null, and where it came from.
+  const texts = new Map<string, Partial<Record<ChangeOperation, NumberedText>>>()
+  const textOf = (table: string, operation: ChangeOperation): NumberedText => {
+    let ofTable = texts.get(table)
+    if (ofTable === undefined) texts.set(table, (ofTable = {}))
+    return (ofTable[operation] ??= new NumberedText(envelopeParts({ names, snapshot, transaction, origin, table, operation })))
+  }
   return {
-    begin({ xid, commitTimeUs, previousCommitLsn, snapshot, nowMs }) {
-      const us = Number(commitTimeUs)
-      const previous = previousCommitLsn === null ? 'null' : `\\"${previousCommitLsn}\\"`
-      source = `${head}${Math.floor(us / 1000)},"snapshot":${snapshot === null ? 'null' : `"${snapshot}"`},"db":${database},"sequence":"[${previous},\\"`
-      sourceTimes = `\\"]","ts_us":${us},"ts_ns":${us}000,`
-      transactionEnd = `,"txId":${xid === null ? 'null' : xid},"lsn":`
+    begin(next) {
+      const { xid, previousCommitLsn } = transaction
+      const isSameShape = (xid === null) === (next.xid === null) && (previousCommitLsn === null) === (next.previousCommitLsn === null)
+      if (!isSameShape || origin !== NO_ORIGIN) texts.clear()
       origin = NO_ORIGIN
-      times = `","ts_ms":${nowMs},"ts_us":${nowMs}000,"ts_ns":${nowMs}000000`
+      transaction = next
     },
     origin({ name, lsn }) {
-      origin = `,"xmin":null,"origin":${JSON.stringify(name)},"origin_lsn":${lsn}}`
+      texts.clear()
+      origin = `"origin":${JSON.stringify(name)},"origin_lsn":${lsn}`
     },
-    end(operation, table, lsn, excluded) {
-      const place = `${source}${lsn}${sourceTimes}${table}${transactionEnd}${lsn}${origin}`
-      return `,${place},"transaction":null,"op":"${operation}${times}${excluded === undefined ? '' : `,"excluded":${excluded}`}}`
+    end(out, operation, table, lsn, excluded) {
+      const { xid, commitTimeUs, previousCommitLsn, nowMs } = transaction
+      let count = 0
+      numbers[count++] = Math.floor(commitTimeUs / 1000)
+      if (previousCommitLsn !== null) numbers[count++] = previousCommitLsn
+      numbers[count++] = lsn
+      numbers[count++] = commitTimeUs
+      numbers[count++] = commitTimeUs
+      if (xid !== null) numbers[count++] = xid
+      numbers[count++] = lsn
+      numbers[count++] = nowMs
+      numbers[count++] = nowMs
+      numbers[count++] = nowMs
+      out.literal(textOf(table, operation).with(numbers))
+      if (excluded !== undefined) out.text(`,"excluded":${excluded}`)
+      out.literal(END)
     },
   }
 }
 
-const NO_ORIGIN = ',"xmin":null,"origin":null,"origin_lsn":null}'
+const NO_ORIGIN = '"origin":null,"origin_lsn":null'
+const NO_TRANSACTION: TransactionSource = { xid: null, commitTimeUs: 0, previousCommitLsn: null, nowMs: 0 }
+const END = jsonBytes('}')
+
+interface EnvelopeShape {
+  names: SourceNames
+  snapshot: string | null
+  transaction: TransactionSource
+  origin: string
+  table: string
+  operation: ChangeOperation
+}
+
+/** The text between the numbers, which stand in the order in which `end` gives them. */
+function envelopeParts({ names, snapshot, transaction, origin, table, operation }: EnvelopeShape): string[] {
+  const previous = transaction.previousCommitLsn === null ? 'null' : `\\"${HOLE}\\"`
+  const xid = transaction.xid === null ? 'null' : HOLE
+  const source = [
+    `"version":${JSON.stringify(names.version)},"connector":"postgresql","name":${JSON.stringify(names.name)},"ts_ms":${HOLE}`,
+    `"snapshot":${JSON.stringify(snapshot)},"db":${JSON.stringify(names.database)},"sequence":"[${previous},\\"${HOLE}\\"]"`,
+    `"ts_us":${HOLE},"ts_ns":${HOLE}000,${table},"txId":${xid},"lsn":${HOLE},"xmin":null,${origin}`,
+  ]
+  const times = `"ts_ms":${HOLE},"ts_us":${HOLE}000,"ts_ns":${HOLE}000000`
+  return `,"source":{${source.join(',')}},"transaction":null,"op":"${operation}",${times}`.split(HOLE)
+}
+
+/** Stands for a number. JSON text never holds it bare: names are quoted, and control characters escaped. */
+const HOLE = '\u0000'

@@ -1,18 +1,9 @@
-import {
-  asciiCodec,
-  asIs,
-  asPlainString,
-  stringCodec,
-  textCodec,
-  UNAVAILABLE,
-  writeAsIs,
-  writeAsString,
-  type Codec,
-  type WriteValue,
-} from './codec.ts'
+import { asIs, asPlainString, readText, stringCodec, textCodec, UNAVAILABLE, writeAsIs, writeAsString, type Codec, type WriteValue } from './codec.ts'
 import { encodeHstore } from './hstore.ts'
+import { jsonBytes } from './json-writer.ts'
 import { encodePoint } from './point.ts'
 import { encodeDate, encodeInterval, encodeTime, encodeTimestamp, encodeTimestamptz, encodeTimetz } from './temporal.ts'
+import { writeTimestamp, writeTimestamptz } from './write-temporal.ts'
 
 /**
  * Debezium's JSON for each type, with `decimal.handling.mode=string`, `binary.handling.mode=base64`, `interval.handling.mode=string`,
@@ -28,8 +19,8 @@ export const SCALARS: Readonly<Record<string, (typmod: number) => Codec>> = {
   oid: () => NUMBER,
   float4: () => FLOAT,
   float8: () => FLOAT,
-  numeric: () => asciiCodec(encodeNumeric, '"0"', writeNumeric),
-  money: () => asciiCodec(encodeMoney, '"0"'),
+  numeric: () => textCodec(encodeNumeric, '"0"', writeNumeric),
+  money: () => textCodec(encodeMoney, '"0"'),
   text: () => TEXT,
   varchar: () => TEXT,
   bpchar: () => TEXT,
@@ -38,7 +29,7 @@ export const SCALARS: Readonly<Record<string, (typmod: number) => Codec>> = {
   citext: () => TEXT,
   ltree: () => TEXT,
   isbn: () => TEXT,
-  uuid: () => asciiCodec(asPlainString, '""', writeAsString),
+  uuid: () => textCodec(asPlainString, '""', writeAsString),
   json: () => TEXT,
   jsonb: () => TEXT,
   xml: () => TEXT,
@@ -53,36 +44,33 @@ export const SCALARS: Readonly<Record<string, (typmod: number) => Codec>> = {
   tsrange: () => TEXT,
   tstzrange: () => TEXT,
   daterange: () => TEXT,
-  bytea: () => ({ ...asciiCodec(encodeBytea, '""'), placeholder: JSON.stringify(Buffer.from(UNAVAILABLE).toString('base64')) }),
-  bit: (typmod) => (typmod === 1 ? asciiCodec((text) => (text === '1' ? 'true' : 'false'), 'false') : asciiCodec(encodeBits, '""')),
-  varbit: (typmod) => (typmod === 1 ? asciiCodec((text) => (text === '1' ? 'true' : 'false'), 'false') : asciiCodec(encodeBits, '""')),
-  date: () => asciiCodec(encodeDate, '0'),
-  timestamp: (typmod) => asciiCodec((text) => encodeTimestamp(text, typmod), '0'),
-  timestamptz: (typmod) => asciiCodec((text) => encodeTimestamptz(text, typmod), '"1970-01-01T00:00:00Z"'),
-  time: (typmod) => asciiCodec((text) => encodeTime(text, typmod), '0'),
-  timetz: () => asciiCodec(encodeTimetz, '"00:00:00Z"'),
-  interval: () => asciiCodec(encodeInterval, '"P0Y0M0DT0H0M0S"'),
+  bytea: () => ({ ...textCodec(encodeBytea, '""'), placeholder: JSON.stringify(Buffer.from(UNAVAILABLE).toString('base64')) }),
+  bit: (typmod) => (typmod === 1 ? textCodec((text) => (text === '1' ? 'true' : 'false'), 'false') : textCodec(encodeBits, '""')),
+  varbit: (typmod) => (typmod === 1 ? textCodec((text) => (text === '1' ? 'true' : 'false'), 'false') : textCodec(encodeBits, '""')),
+  date: () => textCodec(encodeDate, '0'),
+  timestamp: (typmod) => textCodec((text) => encodeTimestamp(text, typmod), '0', writeTimestamp(typmod)),
+  timestamptz: (typmod) => textCodec((text) => encodeTimestamptz(text, typmod), '"1970-01-01T00:00:00Z"', writeTimestamptz(typmod)),
+  time: (typmod) => textCodec((text) => encodeTime(text, typmod), '0'),
+  timetz: () => textCodec(encodeTimetz, '"00:00:00Z"'),
+  interval: () => textCodec(encodeInterval, '"P0Y0M0DT0H0M0S"'),
   hstore: () => ({ ...textCodec(encodeHstore, '"{}"'), placeholder: JSON.stringify(JSON.stringify({ [UNAVAILABLE]: UNAVAILABLE })) }),
-  point: () => asciiCodec(encodePoint, 'null'),
-  vector: () => asciiCodec(asIs, '[]'),
-  halfvec: () => asciiCodec(asIs, '[]'),
+  point: () => textCodec(encodePoint, 'null'),
+  vector: () => textCodec(asIs, '[]'),
+  halfvec: () => textCodec(asIs, '[]'),
 }
 
-const writeFloat: WriteValue = (out, bytes, start, end) => (endsInDigit(bytes, end) ? out.copy(bytes, start, end) : out.string(bytes, start, end))
-const writeNumeric: WriteValue = (out, bytes, start, end) => {
-  if (endsInDigit(bytes, end)) out.string(bytes, start, end)
-  else out.text(encodeNumeric(Buffer.from(bytes.subarray(start, end)).toString('latin1')))
-}
+const writeBool: WriteValue = (out, { bytes }, start) => out.literal(bytes[start] === LOWER_T ? TRUE : FALSE)
+const writeFloat: WriteValue = (out, source, start, end) =>
+  endsInDigit(source.bytes, end) ? out.copy(source.bytes, start, end) : out.string(source, start, end)
+const writeNumeric: WriteValue = (out, source, start, end) =>
+  endsInDigit(source.bytes, end) ? out.string(source, start, end) : out.text(encodeNumeric(readText(source, start, end)))
 
-const BOOL = asciiCodec(
-  (text) => (text === 't' ? 'true' : 'false'),
-  'false',
-  (out, bytes, start) => out.text(bytes[start] === LOWER_T ? 'true' : 'false'),
-)
-const NUMBER = asciiCodec(asIs, '0', writeAsIs)
-const FLOAT = asciiCodec(encodeFloat, '0.0', writeFloat)
-const TEXT = stringCodec()
+const [TRUE, FALSE] = [jsonBytes('true'), jsonBytes('false')]
 const LOWER_T = 116
+const BOOL = textCodec((text) => (text === 't' ? 'true' : 'false'), 'false', writeBool)
+const NUMBER = textCodec(asIs, '0', writeAsIs)
+const FLOAT = textCodec(encodeFloat, '0.0', writeFloat)
+const TEXT = stringCodec()
 
 function endsInDigit(bytes: Uint8Array, end: number): boolean {
   const last = bytes[end - 1] ?? 0

@@ -2,9 +2,9 @@ import { tableName, type CapturedTable } from '../captured-table.ts'
 import type { TableFacts } from '../database/catalog.ts'
 import type { RelationMessage } from '../pgoutput/messages.ts'
 import { isSameValue, TUPLE_NULL, TUPLE_TEXT, TUPLE_UNCHANGED, type Tuple } from '../pgoutput/tuple.ts'
-import type { Codec } from './codec.ts'
+import type { Codec, WriteValue } from './codec.ts'
 import { columnCodec, type Types } from './column-codec.ts'
-import type { JsonWriter } from './json-writer.ts'
+import { jsonBytes, JsonWriter } from './json-writer.ts'
 
 /** Turns the rows of one relation, as one Relation message describes it, into JSON text. */
 export interface TableEncoder {
@@ -13,11 +13,13 @@ export interface TableEncoder {
   /** `"schema":"…","table":"…"` */
   readonly sourceText: string
   /** The key as a JSON object, or `null` where the table has none. A large key that the statement left alone is taken from `old`. */
-  key(out: JsonWriter, tuple: Tuple, old?: Tuple): string | null
+  key(tuple: Tuple, old?: Tuple): string | null
   /** Whether both rows were sent with one and the same key; `false` where that is not plain to see. */
   hasSameKey(tuple: Tuple, old: Tuple): boolean
   /** Writes a whole row. Where the tuple lacks a value that the statement left alone, it is taken from `old`, else it is the placeholder. */
   row(out: JsonWriter, tuple: Tuple, old?: Tuple): void
+  /** Writes the new row of an update. The last that was written to `out` but for a few bytes is the old one: what both have in common is taken from there. */
+  updatedRow(out: JsonWriter, tuple: Tuple, old: Tuple): void
   /** Writes a row of which only the replica identity was sent: the rest is NULL, or what Debezium invents where NULL is not allowed. */
   identityRow(out: JsonWriter, tuple: Tuple): void
   /** JSON array of all withheld columns, for a row that comes or goes; `undefined` when there is none. */
@@ -28,13 +30,16 @@ export interface TableEncoder {
 
 interface ColumnPlan {
   index: number
-  /** `"name":` */
-  label: string
-  codec: Codec
-  isKey: boolean
+  /** `{"name":` of the first column, `,"name":` of the others. */
+  label: Uint8Array
+  write: WriteValue
+  /** What stands for a value that was not sent because it did not change. */
+  placeholder: Uint8Array
   /** What stands for a value that was not sent in a key-only row. */
-  absent: string
+  absent: Uint8Array
 }
+
+const [NULL, END, EMPTY] = [jsonBytes('null'), jsonBytes('}'), jsonBytes('{}')]
 
 /**
  * @param facts - what the catalog knows by now; `undefined` for a table that is gone. Names in `relation` win: they are of the WAL's time
@@ -44,26 +49,46 @@ export function createTableEncoder(relation: RelationMessage, facts: TableFacts 
   const allowed = captured.columns === undefined ? undefined : new Set(captured.columns)
   const keyNames = keyColumns(relation, facts)
   const notNull = new Set(facts?.columns.filter((column) => column.isNotNull).map((column) => column.name))
-  const plans: ColumnPlan[] = []
+  const columns: CodedColumn[] = []
   const withheld: { index: number; text: string }[] = []
-  for (const [index, column] of relation.columns.entries()) {
-    const codec = columnCodec(types, column.typeOid, column.typmod)
-    const isAllowed = allowed === undefined || allowed.has(column.name) || keyNames.includes(column.name)
-    const text = JSON.stringify(column.name)
-    if (codec === undefined || !isAllowed) withheld.push({ index, text })
-    else plans.push({ index, label: `${text}:`, codec, isKey: column.isKey, absent: notNull.has(column.name) ? codec.zero : 'null' })
+  for (const [index, { name, typeOid, typmod }] of relation.columns.entries()) {
+    const codec = columnCodec(types, typeOid, typmod)
+    const isAllowed = allowed === undefined || allowed.has(name) || keyNames.includes(name)
+    if (codec === undefined || !isAllowed) withheld.push({ index, text: JSON.stringify(name) })
+    else columns.push({ index, name, codec, absent: notNull.has(name) ? codec.zero : 'null' })
   }
-  const keyPlans = keyNames.flatMap((name) => plans.find((plan) => relation.columns[plan.index]?.name === name) ?? [])
+  const plans = columns.map(planColumn)
+  const keyPlans = keyNames.flatMap((name) => columns.find((column) => column.name === name) ?? []).map(planColumn)
+  const keyOut = new JsonWriter()
+  const places = new Int32Array(plans.length + 1)
 
   return {
     tableName: tableName(captured),
     sourceText: `"schema":${JSON.stringify(captured.schema)},"table":${JSON.stringify(captured.name)}`,
-    key: (out, tuple, old) => (keyPlans.length === 0 ? null : keyText(out, keyPlans, tuple, old)),
+    key: (tuple, old) => (keyPlans.length === 0 ? null : keyText(keyOut, keyPlans, tuple, old)),
     hasSameKey: (tuple, old) => keyPlans.every(({ index }) => tuple.kinds[index] === TUPLE_TEXT && isSameValue(tuple, old, index)),
-    row: (out, tuple, old) => writeRow(out, plans, tuple, old),
+    row: (out, tuple, old) => writeRow(out, plans, places, tuple, old),
+    updatedRow: (out, tuple, old) => writeUpdatedRow(out, plans, places, tuple, old),
     identityRow: (out, tuple) => writeIdentity(out, plans, tuple),
     withheld: withheld.length === 0 ? undefined : `[${withheld.map(({ text }) => text).join(',')}]`,
     excluded: (tuple, old) => (withheld.length === 0 ? undefined : excludedText(withheld, tuple, old)),
+  }
+}
+
+interface CodedColumn {
+  index: number
+  name: string
+  codec: Codec
+  absent: string
+}
+
+function planColumn({ index, name, codec, absent }: CodedColumn, place: number): ColumnPlan {
+  return {
+    index,
+    label: jsonBytes(`${place === 0 ? '{' : ','}${JSON.stringify(name)}:`),
+    write: codec.write,
+    placeholder: jsonBytes(codec.placeholder),
+    absent: jsonBytes(absent),
   }
 }
 
@@ -75,46 +100,65 @@ function keyColumns(relation: RelationMessage, facts: TableFacts | undefined): s
   return relation.columns.filter((column) => column.isKey).map((column) => column.name)
 }
 
-function writeRow(out: JsonWriter, plans: readonly ColumnPlan[], tuple: Tuple, old: Tuple | undefined): void {
-  let separator = '{'
+/** @param places - where each column begins, and the last one ends, is noted here */
+function writeRow(out: JsonWriter, plans: readonly ColumnPlan[], places: Int32Array, tuple: Tuple, old: Tuple | undefined): void {
+  let place = 0
   for (const plan of plans) {
-    out.text(separator)
-    separator = ','
-    out.text(plan.label)
-    const kind = tuple.kinds[plan.index]
-    if (kind === TUPLE_TEXT) writeValue(out, plan, tuple)
-    else if (kind === TUPLE_NULL) out.text('null')
-    // A NULL in an old row of which only the key was sent means nothing.
-    else if (kind === TUPLE_UNCHANGED && old?.kinds[plan.index] === TUPLE_TEXT) writeValue(out, plan, old)
-    else out.text(plan.codec.placeholder)
+    places[place++] = out.length
+    writeColumn(out, plan, tuple, old)
   }
-  out.text(plans.length === 0 ? '{}' : '}')
+  places[place] = out.length
+  out.literal(plans.length === 0 ? EMPTY : END)
+}
+
+function writeUpdatedRow(out: JsonWriter, plans: readonly ColumnPlan[], places: Int32Array, tuple: Tuple, old: Tuple): void {
+  // First of the columns that are to be taken from the old row.
+  let from = 0
+  for (const [place, plan] of plans.entries()) {
+    if (isKept(tuple, old, plan.index)) continue
+    if (from < place) out.again(places[from] ?? 0, places[place] ?? 0)
+    from = place + 1
+    writeColumn(out, plan, tuple, old)
+  }
+  if (from < plans.length) out.again(places[from] ?? 0, places[plans.length] ?? 0)
+  out.literal(plans.length === 0 ? EMPTY : END)
+}
+
+function isKept(tuple: Tuple, old: Tuple, index: number): boolean {
+  return (tuple.kinds[index] === TUPLE_UNCHANGED && old.kinds[index] === TUPLE_TEXT) || isSameValue(tuple, old, index)
+}
+
+function writeColumn(out: JsonWriter, plan: ColumnPlan, tuple: Tuple, old: Tuple | undefined): void {
+  out.literal(plan.label)
+  const kind = tuple.kinds[plan.index]
+  if (kind === TUPLE_TEXT) writeValue(out, plan, tuple)
+  else if (kind === TUPLE_NULL) out.literal(NULL)
+  // A NULL in an old row of which only the key was sent means nothing.
+  else if (kind === TUPLE_UNCHANGED && old?.kinds[plan.index] === TUPLE_TEXT) writeValue(out, plan, old)
+  else out.literal(plan.placeholder)
 }
 
 /** A key column that the replica identity does not hold was not sent. */
 function keyText(out: JsonWriter, plans: readonly ColumnPlan[], tuple: Tuple, old: Tuple | undefined): string {
   const isWhole = plans.every(({ index }) => tuple.kinds[index] === TUPLE_TEXT)
-  if (isWhole || old !== undefined) writeRow(out, plans, tuple, old)
-  else writeIdentity(out, plans, tuple)
+  if (isWhole || old !== undefined) {
+    for (const plan of plans) writeColumn(out, plan, tuple, old)
+    out.literal(END)
+  } else writeIdentity(out, plans, tuple)
   return out.take()
 }
 
 function writeIdentity(out: JsonWriter, plans: readonly ColumnPlan[], tuple: Tuple): void {
-  let separator = '{'
   for (const plan of plans) {
-    out.text(separator)
-    separator = ','
-    out.text(plan.label)
+    out.literal(plan.label)
     if (tuple.kinds[plan.index] === TUPLE_TEXT) writeValue(out, plan, tuple)
-    else out.text(plan.absent)
+    else out.literal(plan.absent)
   }
-  out.text(plans.length === 0 ? '{}' : '}')
+  out.literal(plans.length === 0 ? EMPTY : END)
 }
 
-function writeValue(out: JsonWriter, { index, codec }: ColumnPlan, tuple: Tuple): void {
-  const [start, end] = [tuple.starts[index] ?? 0, tuple.ends[index] ?? 0]
-  if (codec.write !== undefined) codec.write(out, tuple.buffer, start, end)
-  else out.text(codec.encode(tuple.buffer.toString(codec.isAscii ? 'latin1' : 'utf8', start, end)))
+function writeValue(out: JsonWriter, { index, write }: ColumnPlan, tuple: Tuple): void {
+  write(out, tuple.source, tuple.starts[index] ?? 0, tuple.ends[index] ?? 0)
 }
 
 function excludedText(withheld: readonly { index: number; text: string }[], tuple: Tuple, old: Tuple | undefined): string | undefined {

@@ -82,7 +82,7 @@ function daysOf(text: string, dash: number): number {
 }
 
 /** @see https://howardhinnant.github.io/date_algorithms.html#days_from_civil */
-function daysFromCivil(year: number, month: number, day: number): number {
+export function daysFromCivil(year: number, month: number, day: number): number {
   const y = month <= 2 ? year - 1 : year
   const era = Math.floor(y / 400)
   const yearOfEra = y - era * 400

@@ -1,5 +1,12 @@
 import { MessageReader } from './reader.ts'
 
+/**
+ * Takes one message of the stream, from `start` to `end`.
+ *
+ * @param lsn - where it begins in the WAL; exact, since an entry id has room for no more than 52 bits of it
+ */
+export type HandleMessage = (bytes: Buffer, start: number, end: number, lsn: number) => void
+
 /** The messages of pgoutput, protocol version 1, but for rows, which stay bytes. */
 export interface RelationMessage {
   oid: number
@@ -21,7 +28,7 @@ export interface RelationColumn {
 export interface BeginMessage {
   xid: number
   /** Commit time, microseconds since 1970. */
-  commitTimeUs: bigint
+  commitTimeUs: number
 }
 
 export interface LogicalMessage {
@@ -32,20 +39,26 @@ export interface LogicalMessage {
 }
 
 /** Microseconds between 1970-01-01 and 2000-01-01, from where Postgres counts. */
-export const POSTGRES_EPOCH_US = 946_684_800_000_000n
+export const POSTGRES_EPOCH_US = 946_684_800_000_000
 
 /** Each `read…` begins behind the tag. @see https://www.postgresql.org/docs/current/protocol-logicalrep-message-formats.html */
 export function readBegin(buffer: Buffer, offset: number): BeginMessage {
-  const reader = new MessageReader(buffer, offset)
-  reader.uint64() // LSN of the commit record; the end of it comes with Commit
-  const commitTimeUs = reader.int64() + POSTGRES_EPOCH_US
-  return { xid: reader.uint32(), commitTimeUs }
+  // Behind the LSN of the commit record; the end of it comes with Commit.
+  const sinceEpochUs = buffer.readInt32BE(offset + 8) * WORD + buffer.readUInt32BE(offset + 12)
+  return { xid: buffer.readUInt32BE(offset + 16), commitTimeUs: sinceEpochUs + POSTGRES_EPOCH_US }
 }
 
 /** The end LSN of the commit record: what to confirm, and what our ids are made of. */
-export function readCommitEndLsn(buffer: Buffer, offset: number): bigint {
-  return buffer.readBigUInt64BE(offset + 9) // behind the flags and the record's own LSN
+export function readCommitEndLsn(buffer: Buffer, offset: number): number {
+  return readLsn(buffer, offset + 9) // behind the flags and the record's own LSN
 }
+
+/** An LSN of every change, as a number, which a bigint would cost more than all else that is read of it. Exact below 2^53. */
+export function readLsn(buffer: Buffer, offset: number): number {
+  return buffer.readUInt32BE(offset) * WORD + buffer.readUInt32BE(offset + 4)
+}
+
+const WORD = 2 ** 32
 
 export function readRelation(buffer: Buffer, offset: number): RelationMessage {
   const reader = new MessageReader(buffer, offset)

@@ -1,3 +1,4 @@
+import { byteSource, type ByteSource } from '../byte-source.ts'
 import { CaptureError } from '../errors.ts'
 
 /** What a column of a tuple holds. */
@@ -15,7 +16,7 @@ const MAX_COLUMNS = 1600
  * @see https://www.postgresql.org/docs/current/protocol-logicalrep-message-formats.html (TupleData)
  */
 export interface Tuple {
-  buffer: Buffer
+  source: ByteSource
   columnCount: number
   readonly kinds: Uint8Array
   readonly starts: Int32Array
@@ -24,7 +25,7 @@ export interface Tuple {
 
 export function createTuple(): Tuple {
   return {
-    buffer: Buffer.alloc(0),
+    source: byteSource(new Uint8Array()),
     columnCount: 0,
     kinds: new Uint8Array(MAX_COLUMNS),
     starts: new Int32Array(MAX_COLUMNS),
@@ -32,11 +33,12 @@ export function createTuple(): Tuple {
   }
 }
 
-/** Reads the tuple at `offset` into `tuple` and gives the offset after it. */
-export function readTuple(buffer: Buffer, offset: number, tuple: Tuple): number {
+/** Reads the tuple at `offset` of a message that ends at `end`, and gives the offset after it. */
+export function readTuple(buffer: Uint8Array, offset: number, end: number, tuple: Tuple): number {
   const count = (byteAt(buffer, offset) << 8) | byteAt(buffer, offset + 1)
   if (count > MAX_COLUMNS) throw new CaptureError(`A row of pgoutput claims ${count} columns; Postgres allows ${MAX_COLUMNS}.`)
-  tuple.buffer = buffer
+  // Many rows stand in one piece of the socket.
+  if (tuple.source.bytes !== buffer) tuple.source = byteSource(buffer)
   tuple.columnCount = count
   let at = offset + 2
   for (let column = 0; column < count; column++) {
@@ -52,14 +54,14 @@ export function readTuple(buffer: Buffer, offset: number, tuple: Tuple): number 
       throw new CaptureError(`A value of pgoutput has the unknown kind ${kind}.`)
     }
   }
-  if (at > buffer.length) throw new CaptureError('A row of pgoutput ends too early.')
+  if (at > end) throw new CaptureError('A row of pgoutput ends too early.')
   return at
 }
 
 /** Makes the tuple of a row whose values are text already, as if a message had brought them. */
 export function fillTuple(tuple: Tuple, values: readonly (string | null)[]): void {
   const parts = values.map((value) => (value === null ? undefined : Buffer.from(value)))
-  tuple.buffer = Buffer.concat(parts.filter((part) => part !== undefined))
+  tuple.source = byteSource(Buffer.concat(parts.filter((part) => part !== undefined)))
   tuple.columnCount = values.length
   let at = 0
   for (const [column, part] of parts.entries()) {
@@ -75,10 +77,17 @@ export function isSameValue(a: Tuple, b: Tuple, column: number): boolean {
   if (a.kinds[column] !== b.kinds[column]) return false
   if (a.kinds[column] !== TUPLE_TEXT) return true
   const [aStart, aEnd, bStart, bEnd] = [a.starts[column] ?? 0, a.ends[column] ?? 0, b.starts[column] ?? 0, b.ends[column] ?? 0]
-  return aEnd - aStart === bEnd - bStart && a.buffer.compare(b.buffer, bStart, bEnd, aStart, aEnd) === 0
+  return aEnd - aStart === bEnd - bStart && areSameBytes(a.source, aStart, b.source, bStart, aEnd - aStart)
 }
 
-function byteAt(buffer: Buffer, offset: number): number {
+function areSameBytes(a: ByteSource, aStart: number, b: ByteSource, bStart: number, length: number): boolean {
+  let at = 0
+  for (; at + 4 <= length; at += 4) if (a.view.getInt32(aStart + at) !== b.view.getInt32(bStart + at)) return false
+  for (; at < length; at++) if (a.bytes[aStart + at] !== b.bytes[bStart + at]) return false
+  return true
+}
+
+function byteAt(buffer: Uint8Array, offset: number): number {
   // A read past the end gives `undefined`; the check at the end of the row catches it.
   return buffer[offset] ?? 0
 }

@@ -3,7 +3,8 @@ import pg from 'pg'
 import { connectionProblem, withSettings } from '../database/query.ts'
 import { VALUE_SETTINGS } from '../database/session-settings.ts'
 import { CaptureError } from '../errors.ts'
-import { POSTGRES_EPOCH_US } from '../pgoutput/messages.ts'
+import { POSTGRES_EPOCH_US, readLsn, type HandleMessage } from '../pgoutput/messages.ts'
+import { splitCopyData, type HandleCopyData } from './split-copy-data.ts'
 
 /*
  * The walsender's side of the protocol, over pg's connection:
@@ -16,8 +17,8 @@ import { POSTGRES_EPOCH_US } from '../pgoutput/messages.ts'
  */
 
 export interface ReplicationHandlers {
-  /** One message of pgoutput, at `offset` of `chunk`. The bytes are only good until it returns. */
-  onMessage: (chunk: Buffer, offset: number, startLsn: bigint) => void
+  /** One message of pgoutput, from `start` to `end`. The bytes are only good until it returns. */
+  onMessage: HandleMessage
   onKeepalive: (endLsn: Lsn, isReplyRequested: boolean) => void
   /** The stream ended, for whatever reason but `close`. Comes once. */
   onEnd: (error: Error) => void
@@ -26,6 +27,7 @@ export interface ReplicationHandlers {
 /** A connection that logical changes are read from. */
 export class ReplicationConnection {
   readonly #client: pg.Client
+  #onCopyData: HandleCopyData = () => {}
   #isClosing = false
   #hasEnded = false
 
@@ -48,10 +50,12 @@ export class ReplicationConnection {
     }
     const client = new pg.Client(config)
     client.on('error', () => {})
+    const opened = new ReplicationConnection(client)
+    client.connection.once(client.ssl ? 'sslconnect' : 'connect', () => opened.#readCopyData())
     await client.connect().catch((cause: unknown) => {
       throw connectionProblem(url, cause)
     })
-    return new ReplicationConnection(client)
+    return opened
   }
 
   /** One statement of the simple protocol; only before {@link ReplicationConnection.start}. */
@@ -76,7 +80,7 @@ export class ReplicationConnection {
     }
     await new Promise<void>((resolve, reject) => {
       connection.once('replicationStart', () => {
-        connection.on('copyData', (message: { chunk: Buffer }) => this.#receive(message.chunk, handlers, end))
+        this.#onCopyData = (bytes, from, to) => this.#receive(bytes, from, to, handlers, end)
         resolve()
       })
       // The statement lasts as long as the stream does.
@@ -103,7 +107,7 @@ export class ReplicationConnection {
     message.writeBigUInt64BE(received, 6)
     message.writeBigUInt64BE(confirmed, 14)
     message.writeBigUInt64BE(confirmed, 22)
-    message.writeBigInt64BE(BigInt(Date.now()) * 1000n - POSTGRES_EPOCH_US, 30)
+    message.writeBigInt64BE(BigInt(Date.now() * 1000 - POSTGRES_EPOCH_US), 30)
     message.writeUInt8(isReplyRequested ? 1 : 0, 38)
     stream.write(message)
   }
@@ -128,16 +132,31 @@ export class ReplicationConnection {
     })
   }
 
-  #receive(chunk: Buffer, handlers: ReplicationHandlers, end: (error: Error) => void): void {
+  /** Stands between the socket and the library's reader, before the first byte comes. */
+  #readCopyData(): void {
+    const { stream } = this.#client.connection
+    const [read] = stream.listeners('data')
+    if (read === undefined) throw new CaptureError('The client library does not read from its socket.')
+    // Listeners of a socket's data take bytes.
+    const pass = read as (chunk: Buffer) => void
+    stream.removeListener('data', pass)
+    stream.on(
+      'data',
+      splitCopyData((bytes, start, end) => this.#onCopyData(bytes, start, end), pass),
+    )
+  }
+
+  #receive(bytes: Buffer, start: number, end: number, handlers: ReplicationHandlers, fail: (error: Error) => void): void {
     if (this.#isClosing || this.#hasEnded) return
     try {
-      if (chunk[0] === DATA) handlers.onMessage(chunk, 25, chunk.readBigUInt64BE(1))
-      else if (chunk[0] === KEEPALIVE) handlers.onKeepalive(chunk.readBigUInt64BE(1) as Lsn, chunk[17] === 1)
+      if (bytes[start] === DATA) handlers.onMessage(bytes, start + DATA_HEAD_BYTES, end, readLsn(bytes, start + 1))
+      else if (bytes[start] === KEEPALIVE) handlers.onKeepalive(bytes.readBigUInt64BE(start + 1) as Lsn, bytes[start + 17] === 1)
     } catch (error) {
-      end(error instanceof Error ? error : new CaptureError(String(error)))
+      fail(error instanceof Error ? error : new CaptureError(String(error)))
     }
   }
 }
 
 const DATA = 119 // w
+const DATA_HEAD_BYTES = 25
 const KEEPALIVE = 107 // k

@@ -50,16 +50,16 @@ export async function writeSnapshot(options: WriteSnapshotOptions): Promise<void
 type EncodeRow = (encoder: TableEncoder, row: readonly (string | null)[]) => { key: string | null; value: string }
 
 function createRowEncoder({ names, lsn, now }: WriteSnapshotOptions): EncodeRow {
-  const [out, tuple, envelope, lsnText] = [new JsonWriter(), createTuple(), createEnvelopeWriter(names), lsn.toString()]
+  const [out, tuple, envelope, sourceLsn] = [new JsonWriter(), createTuple(), createEnvelopeWriter(names, 'true'), Number(lsn)]
   return (encoder, row) => {
     const nowMs = now()
     // Debezium gives the time at which the row was read, and no transaction.
-    envelope.begin({ xid: null, commitTimeUs: BigInt(nowMs) * 1000n, previousCommitLsn: null, snapshot: 'true', nowMs })
+    envelope.begin({ xid: null, commitTimeUs: nowMs * 1000, previousCommitLsn: null, nowMs })
     fillTuple(tuple, row)
-    const key = encoder.key(out, tuple)
+    const key = encoder.key(tuple)
     out.text('{"before":null,"after":')
     encoder.row(out, tuple)
-    out.text(envelope.end('r', encoder.sourceText, lsnText, encoder.withheld))
+    envelope.end(out, 'r', encoder.sourceText, sourceLsn, encoder.withheld)
     return { key, value: out.take() }
   }
 }
