@@ -27,8 +27,9 @@ export interface Demo {
 
 /**
  * @param siteDirectory - where `buildSite` put the page; without it each start builds its own
+ * @param settings - further environment variables of the demo
  */
-export async function startDemo(databaseUrl: string, redisUrl: string, siteDirectory?: string): Promise<Demo> {
+export async function startDemo(databaseUrl: string, redisUrl: string, siteDirectory?: string, settings: Record<string, string> = {}): Promise<Demo> {
   const port = await freePort()
   const dataDirectory = mkdtempSync(join(tmpdir(), 'zenstack-live-e2e-'))
   const recorder = await startRecorder(port)
@@ -36,7 +37,8 @@ export async function startDemo(databaseUrl: string, redisUrl: string, siteDirec
 
   const start = async (): Promise<void> => {
     const site = siteDirectory === undefined ? {} : { DEMO_SITE: siteDirectory }
-    const env = { ...process.env, DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, PORT: String(port), DEMO_DATA: dataDirectory, ...site }
+    const own = { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, PORT: String(port), DEMO_DATA: dataDirectory }
+    const env = { ...process.env, ...own, ...site, ...settings }
     const started = spawn(process.execPath, ['--conditions=@zenstack-live/source', START], { env, stdio: ['ignore', 'pipe', 'pipe'] })
     child = started
     let log = ''

@@ -19,6 +19,8 @@ export interface DemoOptions {
   port: number
   /** The page, already built by `buildSite`. Without it, it is built into `dataDirectory`. */
   siteDirectory?: string
+  /** Read changes from Postgres in this process; off where Debezium Server writes the log. @defaultValue true */
+  capture?: boolean
   /** Holds the built page, the secret of the sessions and the embedded log. */
   dataDirectory: string
 }
@@ -40,6 +42,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
     projections: shop.projections,
     database: { url: databaseUrl },
     ...(redisUrl === undefined ? {} : { redis: { url: redisUrl } }),
+    capture: options.capture ?? true,
     directory: join(dataDirectory, 'log'),
     setUp: true,
   })
@@ -90,6 +93,7 @@ async function main(): Promise<void> {
     databaseUrl,
     ...(redisUrl === undefined ? {} : { redisUrl }),
     ...(siteDirectory === undefined ? {} : { siteDirectory }),
+    capture: process.env['DEMO_CAPTURE'] !== 'off',
     port: Number(process.env['PORT'] ?? 3000),
     dataDirectory: process.env['DEMO_DATA'] ?? join(import.meta.dirname, '..', '.zenstack-live'),
   })
