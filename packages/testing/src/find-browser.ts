@@ -23,8 +23,10 @@ export function findBrowser(say: (line: string) => void): Browser {
   if (process.getuid?.() === 0 && isDebian()) {
     say('Browser: none found; as root on Debian/Ubuntu, installing the package chromium (apt-get install chromium) …')
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-    spawnSync('apt-get', ['update', '-qq'], { stdio: 'ignore', env })
-    spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'chromium'], { stdio: 'ignore', env })
+    // Another test run may be at it: whoever comes second waits, and finds it installed.
+    const waiting = ['-o', 'DPkg::Lock::Timeout=600']
+    spawnSync('apt-get', [...waiting, 'update', '-qq'], { stdio: 'ignore', env })
+    spawnSync('apt-get', [...waiting, 'install', '-y', '-qq', '--no-install-recommends', 'chromium'], { stdio: 'ignore', env })
     const installed = which()
     if (installed !== undefined) return { path: installed, origin: 'apt-get install chromium' }
   }
