@@ -18,4 +18,4 @@ it.each([
   const result = JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}') as { cases: number; mismatches: number }
   expect(result.mismatches, stderr).toBe(0)
   expect(result.cases).toBeGreaterThanOrEqual(runs)
-})
+}, 600_000)
