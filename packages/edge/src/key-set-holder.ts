@@ -48,10 +48,10 @@ export class KeySetHolder {
     return this.#set?.keys() ?? []
   }
 
-  /** Takes a transaction in. @returns whether the set of keys is another now, or not known any more */
-  take(transaction: Transaction): boolean {
+  /** Takes a transaction in; of its effects, at least those that concern the set. @returns whether the set of keys is another now, or not known any more */
+  take(transaction: Transaction, effects: readonly RowEffect[]): boolean {
     if (this.#set === undefined || !transaction.tables.has(this.#table) || !this.#context.guards.revokes) return false
-    const result = transaction.unknown.has(this.#table) ? 'unknown' : this.#apply(this.#set, transaction.effects)
+    const result = transaction.unknown.has(this.#table) ? 'unknown' : this.#apply(this.#set, effects)
     if (result === 'unknown') this.forget()
     return result !== 'same'
   }

@@ -147,19 +147,29 @@ export class LiveQueries {
 
   /** @returns the queries whose key sets are others now */
   #takeKeySets(transaction: Transaction): ReadonlySet<LiveQuery> {
-    const concerned = new Set<HeldKeySet>()
+    // Each with the rows that can be its own: a thousand memberships that end at once would else be held against a thousand sets each.
+    const concerned = new Map<HeldKeySet, RowEffect[]>()
     for (const table of transaction.tables) {
       const held = this.#keySetsByTable.get(table)
       if (held === undefined) continue
-      if (transaction.unknown.has(table)) for (const each of held) concerned.add(each)
-      else for (const { model, before, after } of transaction.effects) this.#memberships.match(model, before, after, (each) => concerned.add(each))
+      if (transaction.unknown.has(table)) for (const each of held) concerned.set(each, [])
+      // Each effect once, also where a transaction touches several such tables: sets count what makes their keys.
+      else for (const effect of transaction.effects) if (tableKey(effect.model.table) === table) this.#matchKeySets(effect, concerned)
     }
     this.#context.metrics.keySetsConcerned += concerned.size
     const changed = new Set<LiveQuery>()
-    for (const { holder, queries } of concerned) {
-      if (holder.take(transaction)) for (const query of queries) changed.add(query)
+    for (const [{ holder, queries }, effects] of concerned) {
+      if (holder.take(transaction, effects)) for (const query of queries) changed.add(query)
     }
     return changed
+  }
+
+  #matchKeySets(effect: RowEffect, concerned: Map<HeldKeySet, RowEffect[]>): void {
+    this.#memberships.match(effect.model, effect.before, effect.after, (held) => {
+      const effects = concerned.get(held)
+      if (effects === undefined) concerned.set(held, [effect])
+      else effects.push(effect)
+    })
   }
 
   /** The queries that a transaction may concern: found by its tables, or by the values of its rows. */
