@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import cluster from 'node:cluster'
 import { createInterface } from 'node:readline/promises'
 import { runCommandLine } from './command-line.ts'
 
@@ -21,6 +22,8 @@ process.exitCode = await runCommandLine({
   signal: ended.signal,
   hasColors: process.stdout.isTTY && process.env['NO_COLOR'] === undefined,
 })
+// Its supervisor waits for its end, which the channel between them, and what the configuration opened, would put off.
+if (cluster.isWorker) process.exit()
 
 async function ask(question: string): Promise<string> {
   const terminal = createInterface({ input: process.stdin, output: process.stdout })

@@ -1,4 +1,4 @@
-import { serve } from '@hono/node-server'
+import { createAdaptorServer } from '@hono/node-server'
 import { createHonoLiveHandler, createHonoOperationsHandler } from '@zenstack-live/edge'
 import { Hono } from 'hono'
 import { cors } from 'hono/cors'
@@ -14,16 +14,21 @@ export interface ServeEdgeOptions {
   base?: string
   /** Whether pages of another origin may ask. @defaultValue none; a proxy puts the edge under the application's own */
   isOriginAllowed?: (origin: string) => boolean
+  /** Port of what operators ask: `/health`, `/metrics`, `/status`. Not shared between the workers of a cluster. @defaultValue none */
+  operationsPort?: number
   logger?: LiveLogger
 }
 
 export interface ServedEdge {
   readonly url: string
+  readonly operationsUrl: string | undefined
   /** What serves. */
   readonly live: ZenStackLive
   /** Tells every stream to come back elsewhere, waits for them to end, and closes everything. */
   close(): Promise<void>
 }
+
+const DEFAULT_PORT = 4000
 
 /**
  * A process that serves live queries and nothing else; mutations stay with the application. `GET /health` answers 200 while
@@ -50,33 +55,52 @@ export async function serveEdge(config: LiveConfig, options: ServeEdgeOptions = 
   // By name: what else operators ask is not for everyone who can reach the port.
   app.on('GET', ['/health', '/health/live', '/health/ready'], createHonoOperationsHandler(live))
   app.use(`${options.base ?? '/api/live'}/*`, createHonoLiveHandler({ live, getClient, ...(accessTickets === undefined ? {} : { accessTickets }) }))
+  const listening: Listening[] = []
   try {
-    const server = await listen(app.fetch, options)
+    const operations = options.operationsPort === undefined ? undefined : await listenToOperators(live, options.operationsPort, options.hostname)
+    if (operations !== undefined) listening.push(operations)
+    const server = await listen(app.fetch, { port: options.port ?? DEFAULT_PORT, host: options.hostname })
     return {
       url: `http://localhost:${server.port}`,
+      operationsUrl: operations === undefined ? undefined : `http://localhost:${operations.port}`,
       live,
       async close() {
-        server.stopListening()
+        server.stop()
         await live.close()
+        operations?.stop()
       },
     }
   } catch (error) {
+    for (const server of listening) server.stop()
     await live.close()
     throw error
   }
 }
 
-async function listen(
-  fetch: Hono['fetch'],
-  { port = 4000, hostname }: Pick<ServeEdgeOptions, 'port' | 'hostname'>,
-): Promise<{ port: number; stopListening(): void }> {
-  return new Promise((resolve, reject) => {
-    const fail = (cause: NodeJS.ErrnoException): void =>
-      reject(cause.code === 'EADDRINUSE' ? new Error(`Port ${port} is taken. Name another with --port, or PORT.`, { cause }) : cause)
-    const server = serve({ fetch, port, ...(hostname === undefined ? {} : { hostname }) }, (address) => {
-      server.off('error', fail)
-      resolve({ port: address.port, stopListening: () => void server.close() })
-    })
-    server.once('error', fail)
+interface Listening {
+  port: number
+  stop(): void
+}
+
+function listenToOperators(live: ZenStackLive, port: number, host: string | undefined): Promise<Listening> {
+  const app = new Hono()
+  app.get('*', createHonoOperationsHandler(live))
+  return listen(app.fetch, { port, host, exclusive: true })
+}
+
+async function listen(fetch: Hono['fetch'], options: { port: number; host: string | undefined; exclusive?: boolean }): Promise<Listening> {
+  const { port, host, exclusive = false } = options
+  const server = createAdaptorServer({ fetch })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) =>
+      reject(
+        cause.code === 'EADDRINUSE'
+          ? new Error(`Port ${port} is taken. Name another with ${exclusive ? '--operations-port' : '--port, or PORT'}.`, { cause })
+          : cause,
+      ),
+    )
+    server.listen({ port, exclusive, ...(host === undefined ? {} : { host }) }, resolve)
   })
+  const address = server.address()
+  return { port: typeof address === 'object' && address !== null ? address.port : port, stop: () => void server.close() }
 }

@@ -1,31 +1,95 @@
-import { EXIT_CODES, type Command } from './command.ts'
-import { noteLogger } from './note-logger.ts'
-import { parseOptions, readConfig } from './parse-options.ts'
-import { readPort } from './read-port.ts'
+import cluster from 'node:cluster'
+import { availableParallelism } from 'node:os'
+import type { LoadedConfig } from '../load-config.ts'
+import { runWorkers } from '../run-workers.ts'
 import { serveEdge } from '../serve-edge.ts'
+import { EXIT_CODES, type Command, type CommandContext } from './command.ts'
+import { noteLogger } from './note-logger.ts'
+import { parseOptions, readConfig, UsageError } from './parse-options.ts'
+import { readPort } from './read-port.ts'
 import { createStyle } from './style.ts'
+
+interface EdgeSettings {
+  config: LoadedConfig
+  port: number | undefined
+  /** Of the first worker; the others count on from it. */
+  operationsPort: number | undefined
+  base: string | undefined
+  isJson: boolean
+}
+
+/** Tells a worker which one it is. */
+const WORKER_NUMBER = 'ZENSTACK_LIVE_WORKER'
+const MOST_WORKERS = 256
 
 export const command: Command = {
   summary: 'Serves live queries over HTTP, for the people that `getClient` knows.',
-  usage: `Usage: zenstack-live edge [--port <number>] [--base <path>] [--config <file>] [--json]
+  usage: `Usage: zenstack-live edge [--port <number>] [--base <path>] [--workers <number>|auto] [--operations-port <number>] [--config <file>] [--json]
 
-  --port   where it listens; PORT, or 4000
-  --base   path of the live queries; /api/live
+  --port             where it listens; PORT, or 4000
+  --base             path of the live queries; /api/live
+  --workers          processes that share the port, each with a tail of the log; auto: one for each processor; WORKERS, or 1
+  --operations-port  where /metrics, /status and /health are answered: worker 0 at this port, worker 1 at the next; OPERATIONS_PORT, or nowhere
 
-GET /health answers 200 while queries can be opened, and 503 with the reasons while they cannot. SIGTERM sends every stream elsewhere before it ends.`,
+GET /health answers 200 while queries can be opened, and 503 with the reasons while they cannot. SIGTERM sends every stream elsewhere before it ends.
+With several workers, one that ends is started again, and SIGHUP replaces them one after the other.`,
   async run(context) {
-    const { values } = parseOptions(context, { port: { type: 'string' }, base: { type: 'string' } })
-    const port = readPort(values.port ?? context.env['PORT'])
-    const config = await readConfig(context, values.config)
-    const edge = await serveEdge(config, {
-      ...(port === undefined ? {} : { port }),
-      ...(values.base === undefined ? {} : { base: values.base }),
-      logger: noteLogger(context.note),
+    const { values } = parseOptions(context, {
+      port: { type: 'string' },
+      base: { type: 'string' },
+      workers: { type: 'string' },
+      'operations-port': { type: 'string' },
     })
-    const { good } = createStyle(context.hasColors)
-    context.print(values.json ? JSON.stringify({ url: edge.url }) : `${good('✔')} Serving live queries at ${edge.url}${values.base ?? '/api/live'}`)
-    if (!context.signal.aborted) await new Promise((resolve) => context.signal.addEventListener('abort', resolve, { once: true }))
-    await edge.close()
+    const workers = readWorkers(values.workers ?? context.env['WORKERS'])
+    const settings: EdgeSettings = {
+      port: readPort(values.port ?? context.env['PORT']),
+      operationsPort: readPort(values['operations-port'] ?? context.env['OPERATIONS_PORT']),
+      config: await readConfig(context, values.config),
+      base: values.base,
+      isJson: values.json,
+    }
+    if (workers > 1 && cluster.isPrimary) await superviseWorkers(context, settings, workers)
+    else await serve(context, settings)
     return EXIT_CODES.ok
   },
+}
+
+async function superviseWorkers(context: CommandContext, settings: EdgeSettings, count: number): Promise<void> {
+  if (settings.config.redis === undefined)
+    throw new UsageError('Several workers need Redis, which they can all read: the log without it belongs to one process. Set REDIS_URL.')
+  const { signal, note } = context
+  await runWorkers({
+    count,
+    signal,
+    note,
+    numberVariable: WORKER_NUMBER,
+    onListening: (port) => announce(context, settings, `http://localhost:${port}`),
+  })
+}
+
+async function serve(context: CommandContext, settings: EdgeSettings): Promise<void> {
+  const { config, port, operationsPort, base } = settings
+  const number = cluster.isWorker ? Number(context.env[WORKER_NUMBER] ?? 0) : 0
+  const edge = await serveEdge(config, {
+    ...(port === undefined ? {} : { port }),
+    ...(operationsPort === undefined ? {} : { operationsPort: operationsPort === 0 ? 0 : operationsPort + number }),
+    ...(base === undefined ? {} : { base }),
+    logger: noteLogger(context.note),
+  })
+  if (!cluster.isWorker) announce(context, settings, edge.url)
+  if (!context.signal.aborted) await new Promise((resolve) => context.signal.addEventListener('abort', resolve, { once: true }))
+  await edge.close()
+}
+
+function announce({ print, hasColors }: CommandContext, { isJson, base }: EdgeSettings, url: string): void {
+  print(isJson ? JSON.stringify({ url }) : `${createStyle(hasColors).good('✔')} Serving live queries at ${url}${base ?? '/api/live'}`)
+}
+
+function readWorkers(text: string | undefined): number {
+  if (text === undefined || text === '') return 1
+  if (text === 'auto') return availableParallelism()
+  const count = Number(text)
+  if (!Number.isInteger(count) || count < 1 || count > MOST_WORKERS)
+    throw new UsageError(`"${text}" is not a number of workers. Give one from 1 to ${MOST_WORKERS}, or auto.`)
+  return count
 }
