@@ -77,7 +77,9 @@ function wrongIn(said: Transition, plan: RowPlan, was: StoredRow | null, is: Sto
   if (said.isRekeyed !== shown.isRekeyed) return `the key ${shown.isRekeyed ? 'moved' : 'stayed'}, memory says otherwise`
   for (const name of plan.model.fields.keys()) {
     const isOther = show(had[name]) !== show(has[name])
-    if (said.changed.has(name) && show(was?.[name]) === show(is?.[name]) && !isOther) return `memory says that "${name}" changed, which did not`
+    // A list of nothing that becomes readable shows as the one of nothing that it was while it was hidden.
+    if (said.changed.has(name) && show(was?.[name]) === show(is?.[name]) && !isOther && !isBlank(has[name]))
+      return `memory says that "${name}" changed, which did not`
     if (isOther && !said.changed.has(name)) return `ZenStack shows another "${name}", memory does not`
     // Of a value that is hidden nothing must be said, not even that it changed.
     const isHidden = isBlank(has[name]) && !(isBlank(was?.[name]) && isBlank(is?.[name]))
