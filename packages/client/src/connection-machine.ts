@@ -74,9 +74,10 @@ export type ConnectionEvent =
 
 export type EventKind = ConnectionEvent['kind']
 
-export type Effect =
-  | { readonly do: 'open-current' | 'open-next' | 'close-current' | 'close-next' | 'promote' | 'refresh' | 'poll' | 'clear-timer' }
-  | { readonly do: 'timer'; readonly afterMs: number }
+/** What is done to the streams, and with whom; named as the one who does it names it. */
+export type Deed = 'openCurrent' | 'openNext' | 'closeCurrent' | 'closeNext' | 'promote' | 'refresh' | 'poll'
+
+export type Effect = Deed | 'clearTimer' | { readonly timerMs: number }
 
 /** What deciding needs from outside. */
 export interface Circumstances {
@@ -104,29 +105,28 @@ export function transition(state: ConnectionState, event: ConnectionEvent, circu
 type Handler<E> = (state: ConnectionState, event: E, circumstances: Circumstances) => Step
 type Row = { readonly [K in EventKind]: Handler<Extract<ConnectionEvent, { kind: K }>> }
 
-const CLOSE_BOTH = [{ do: 'close-current' }, { do: 'close-next' }, { do: 'clear-timer' }] as const satisfies Effect[]
+const CLOSE_BOTH = ['closeCurrent', 'closeNext', 'clearTimer'] as const satisfies Effect[]
 
 const stay: Handler<unknown> = (state) => ({ state, effects: [] })
 
 const go = (state: ConnectionState, kind: StateKind, ...effects: Effect[]): Step => ({ state: { ...state, kind }, effects })
 
-const open: Handler<unknown> = (state, _event, now) =>
-  now.isOnline ? go(state, 'connecting', { do: 'open-current' }) : go(state, 'offline', { do: 'clear-timer' })
+const open: Handler<unknown> = (state, _event, now) => (now.isOnline ? go(state, 'connecting', 'openCurrent') : go(state, 'offline', 'clearTimer'))
 
 /** Opens at once if anyone is waiting for data, forgetting earlier failures. */
 const openAnew: Handler<unknown> = (_state, event, now) =>
-  now.hasDemand ? open(INITIAL_STATE, event, now) : { state: INITIAL_STATE, effects: [{ do: 'clear-timer' }] }
+  now.hasDemand ? open(INITIAL_STATE, event, now) : { state: INITIAL_STATE, effects: ['clearTimer'] }
 
 /** Full jitter: anywhere between nothing and the step, so that a crowd that was cut at one moment does not come back at one moment. */
 const backoff = (state: ConnectionState, now: Circumstances, retryMs = 0): Effect => {
   const step = Math.min(now.limits.maxBackoffMs, now.limits.minBackoffMs * 2 ** Math.min(state.failures, 16))
-  return { do: 'timer', afterMs: Math.round(retryMs + now.random() * step) }
+  return { timerMs: Math.round(retryMs + now.random() * step) }
 }
 
 const lose: Handler<{ retryMs?: number | undefined; isSilent?: boolean; isStreamless?: boolean }> = (state, event, now) => {
   const silences = event.isStreamless === true ? now.limits.silencesBeforePolling : event.isSilent === true ? state.silences + 1 : 0
   const failed = { ...state, silences, failures: state.failures + 1 }
-  if (silences >= now.limits.silencesBeforePolling) return go({ ...failed, polls: 0 }, 'polling', ...CLOSE_BOTH, { do: 'poll' })
+  if (silences >= now.limits.silencesBeforePolling) return go({ ...failed, polls: 0 }, 'polling', ...CLOSE_BOTH, 'poll')
   if (!now.isOnline) return go(failed, 'offline', ...CLOSE_BOTH)
   return go(failed, 'waiting', ...CLOSE_BOTH, backoff(state, now, event.retryMs))
 }
@@ -136,9 +136,9 @@ const refuse: Handler<{ code: ErrorCode }> = (state, event) => ({ state: { ...st
 const refresh: Handler<unknown> = (state) =>
   state.isRefreshed
     ? { state: { ...state, kind: 'stopped', code: 'unauthenticated' }, effects: [...CLOSE_BOTH] }
-    : go({ ...state, isRefreshed: true }, 'refreshing', ...CLOSE_BOTH, { do: 'refresh' })
+    : go({ ...state, isRefreshed: true }, 'refreshing', ...CLOSE_BOTH, 'refresh')
 
-const settle: Handler<unknown> = (state) => ({ state: { ...INITIAL_STATE, kind: 'live', polls: state.polls }, effects: [{ do: 'clear-timer' }] })
+const settle: Handler<unknown> = (state) => ({ state: { ...INITIAL_STATE, kind: 'live', polls: state.polls }, effects: ['clearTimer'] })
 
 const rest: Handler<unknown> = () => ({ state: INITIAL_STATE, effects: [...CLOSE_BOTH] })
 
@@ -182,13 +182,13 @@ const CONNECTING: Row = { ...BASE, 'caught-up': settle, lost: lose, refused: ref
 
 const LIVE: Row = {
   ...BASE,
-  demand: (state, _event, now) => go(state, 'live', { do: 'timer', afterMs: now.limits.changeDelayMs }),
-  due: (state) => go(state, 'changing', { do: 'open-next' }),
+  demand: (state, _event, now) => go(state, 'live', { timerMs: now.limits.changeDelayMs }),
+  due: (state) => go(state, 'changing', 'openNext'),
   lost: lose,
   'auth-expired': refresh,
   refused: refuse,
   // The network was away: what looks open may be dead. A successor finds out without taking anything off the screen.
-  online: (state) => go(state, 'changing', { do: 'clear-timer' }, { do: 'open-next' }),
+  online: (state) => go(state, 'changing', 'clearTimer', 'openNext'),
   wake: (state, event, now) => (isDead(event, now) ? restart(state, event, now) : stay(state, event, now)),
 }
 
@@ -198,12 +198,11 @@ const CHANGING: Row = {
   due: stay,
   'next-caught-up': (state) => ({
     state: { ...INITIAL_STATE, kind: 'live', polls: state.polls },
-    effects: [{ do: 'promote' }, { do: 'clear-timer' }],
+    effects: ['promote', 'clearTimer'],
   }),
-  'next-lost': (state, event, now) =>
-    go({ ...state, failures: state.failures + 1 }, 'live', { do: 'close-next' }, backoff(state, now, event.retryMs)),
+  'next-lost': (state, event, now) => go({ ...state, failures: state.failures + 1 }, 'live', 'closeNext', backoff(state, now, event.retryMs)),
   // The successor goes on alone.
-  lost: (state) => go(state, 'connecting', { do: 'promote' }),
+  lost: (state) => go(state, 'connecting', 'promote'),
   online: stay,
 }
 
@@ -217,23 +216,23 @@ const WAITING: Row = {
 
 const POLLING: Row = {
   ...BASE,
-  demand: (state) => go(state, 'polling', { do: 'poll' }),
+  demand: (state) => go(state, 'polling', 'poll'),
   due: (state, event, now) =>
     state.polls >= now.limits.pollsBeforeStreaming
       ? open({ ...state, silences: now.limits.silencesBeforePolling - 1 }, event, now)
-      : go(state, 'polling', { do: 'poll' }),
+      : go(state, 'polling', 'poll'),
   polled: (state, _event, now) =>
-    go({ ...state, polls: state.polls + 1 }, 'polling', { do: 'timer', afterMs: Math.round(now.limits.pollIntervalMs * (0.75 + now.random() / 2)) }),
+    go({ ...state, polls: state.polls + 1 }, 'polling', { timerMs: Math.round(now.limits.pollIntervalMs * (0.75 + now.random() / 2)) }),
   'auth-expired': refresh,
   refused: refuse,
-  online: (state) => go(state, 'polling', { do: 'poll' }),
-  wake: (state) => go(state, 'polling', { do: 'poll' }),
+  online: (state) => go(state, 'polling', 'poll'),
+  wake: (state) => go(state, 'polling', 'poll'),
 }
 
 const CLOSED: Row = { ...BASE, 'no-demand': stay, hide: stay, retry: stay, 'scope-changed': stay, 'signed-out': stay, close: stay }
 
 const TABLE: { readonly [K in StateKind]: Row } = {
-  idle: { ...BASE, demand: (state, _event, now) => go(state, 'gathering', { do: 'timer', afterMs: now.limits.gatherMs }) },
+  idle: { ...BASE, demand: (state, _event, now) => go(state, 'gathering', { timerMs: now.limits.gatherMs }) },
   gathering: { ...BASE, due: open },
   connecting: CONNECTING,
   live: LIVE,
@@ -248,7 +247,7 @@ const TABLE: { readonly [K in StateKind]: Row } = {
   polling: POLLING,
   frozen: { ...BASE, wake: openAnew, 'no-demand': stay, hide: stay },
   // A new query is a reason to ask again; the refused ones are not asked for until someone does.
-  stopped: { ...BASE, demand: (state, _event, now) => go(state, 'gathering', { do: 'timer', afterMs: now.limits.changeDelayMs }), wake: openAnew },
+  stopped: { ...BASE, demand: (state, _event, now) => go(state, 'gathering', { timerMs: now.limits.changeDelayMs }), wake: openAnew },
   'signed-out': { ...BASE, 'no-demand': stay, hide: stay, 'signed-out': stay },
   closed: CLOSED,
 }

@@ -10,8 +10,10 @@ import {
 } from '@zenstack-live/protocol'
 import type { ConnectionEvent, ConnectionState } from './connection-machine.ts'
 import { EMPTY_QUERY_VIEW, type ConnectionView, type Delivery, type QueryView } from './connection-view.ts'
-import { isRetryable, LiveStream, type LiveStreamEnd, type LiveStreamOptions, type LiveStreamOwner } from './live-stream.ts'
+import type { StreamOptions } from './event-stream.ts'
+import { LiveStream, type LiveStreamOwner } from './live-stream.ts'
 import { MachineRunner, type MachineOptions } from './machine-runner.ts'
+import type { StreamEnd } from './stream-end.ts'
 
 /** What the connection needs from the one who keeps the queries. */
 export interface ConnectionHost {
@@ -23,11 +25,11 @@ export interface ConnectionHost {
   refused(query: QueryId, code: ErrorCode): void
   /** The state moved on: what is derived from it may differ. */
   moved(): void
-  refresh(): Promise<boolean>
-  poll(): Promise<ErrorCode | undefined>
+  refresh(): Promise<ConnectionEvent>
+  poll(): Promise<ConnectionEvent>
 }
 
-export interface ConnectionOptions extends LiveStreamOptions, MachineOptions {}
+export interface ConnectionOptions extends StreamOptions, MachineOptions {}
 
 const EMPTY_VIEW: ConnectionView = { queries: new Map(), position: undefined }
 
@@ -173,7 +175,7 @@ export class Connection implements LiveStreamOwner {
       const ticket = lastEventId === undefined || !this.#continuable.has(id) ? undefined : inherited.queries.get(id)?.ticket
       return ticket === undefined ? query : { ...query, ticket }
     })
-    void stream.open({ ...(lastEventId === undefined ? {} : { lastEventId }), queries: asked })
+    stream.open(this.#options.endpoint, { ...(lastEventId === undefined ? {} : { lastEventId }), queries: asked })
     return stream
   }
 
@@ -196,19 +198,13 @@ export class Connection implements LiveStreamOwner {
     this.#host.refused(query, code)
   }
 
-  ended(stream: LiveStream, end: LiveStreamEnd): void {
-    const isNext = stream === this.#next
-    if (end.kind === 'auth-expired' || (end.kind === 'refused' && (end.code === 'unauthenticated' || end.code === 'auth_expired'))) {
-      return this.dispatch({ kind: 'auth-expired' })
-    }
-    const retryMs = 'retryMs' in end ? end.retryMs : undefined
-    if (end.kind === 'refused' && !end.isRetryable && !isRetryable(end.code)) {
-      if (!isNext) return this.dispatch({ kind: 'refused', code: end.code })
+  ended(stream: LiveStream, end: StreamEnd): void {
+    if (stream !== this.#next || end.kind === 'auth-expired') return this.dispatch(end)
+    if (end.kind === 'refused') {
       // What is open goes on; what was to be added is what the server does not want.
       for (const id of stream.ids) if (this.#current?.ids.has(id) !== true) this.#host.refused(id, end.code)
     }
-    if (isNext) return this.dispatch({ kind: 'next-lost', retryMs })
-    this.dispatch({ kind: 'lost', retryMs, isSilent: end.kind === 'silent', isStreamless: end.kind === 'streamless' })
+    this.dispatch({ ...end, kind: 'next-lost' })
   }
 
   /** Not while it lacks, or is behind in, what the present leader shows; unless that lasts. */

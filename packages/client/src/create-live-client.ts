@@ -2,12 +2,12 @@ import { COMMIT_POSITION_HEADER, parseLsn, type Lsn } from '@zenstack-live/proto
 import type { InferSchema } from '@zenstackhq/client-helpers'
 import type { SchemaDef } from '@zenstackhq/schema'
 import { createDescriptors, type AnyClient, type LiveChanges, type LiveModels, type LiveQuery } from './descriptor.ts'
+import { LazyProjections } from './lazy-projections.ts'
 import type { LiveFetch } from './live-fetch.ts'
 import type { LiveProjection, ProjectionView } from './live-projection.ts'
 import type { LiveState, LiveStatus } from './live-state.ts'
 import { LiveStore, type LiveStoreOptions } from './live-store.ts'
 import { CLIENT_LIMITS, type ClientLimits } from './limits.ts'
-import { ProjectionStore } from './projection-store.ts'
 
 export interface LiveClientOptions {
   /** Where the edge is mounted. Absolute outside a browser. @defaultValue `/api/live` */
@@ -70,7 +70,7 @@ export interface LiveClientMembers {
 /** @internal What the adapters of frameworks build on. */
 export interface LiveClientInternals {
   readonly store: LiveStore
-  readonly projections: ProjectionStore
+  readonly projections: LazyProjections
   readonly schema: SchemaDef
   /** Told of each answered mutation. */
   onWrite(listener: (write: Write) => void): () => void
@@ -102,21 +102,22 @@ export function createLiveClient<SchemaOrClient extends SchemaDef | AnyClient>(
   schema: InferSchema<SchemaOrClient>,
   options: LiveClientOptions = {},
 ): LiveClient<SchemaOrClient> {
-  const baseFetch: LiveFetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init))
-  const { headers, identity } = options
+  const { identity } = options
+  const send = sender(options)
   const storeOptions: LiveStoreOptions = {
     endpoint: (options.endpoint ?? '/api/live').replace(/\/$/, ''),
     identity: () => identity?.() ?? null,
-    fetch: baseFetch,
-    headers: async () => (typeof headers === 'function' ? headers() : (headers ?? {})),
-    credentials: options.credentials,
+    fetch: send,
     onAuthExpired: options.onAuthExpired,
     limits: { ...CLIENT_LIMITS, ...options.limits },
     random: Math.random,
     sharesSignOut: options.sharesSignOut ?? true,
   }
   const store = new LiveStore(storeOptions)
-  const projections = new ProjectionStore(storeOptions, store)
+  const projections = new LazyProjections(async () => {
+    const { ProjectionStore } = await import('./projection-store.ts')
+    return new ProjectionStore(storeOptions, store)
+  }, storeOptions.limits.queryRetryMs)
   const writeListeners = new Set<(write: Write) => void>()
   const members: LiveClientMembers = {
     subscribe: (watched: LiveQuery<unknown> | LiveChanges<unknown> | LiveProjection<unknown>, listener: (value: never) => void) =>
@@ -124,10 +125,7 @@ export function createLiveClient<SchemaOrClient extends SchemaDef | AnyClient>(
     projection: (name, id) => ({ projection: name, id }),
     fetch: async (url, init) => {
       store.scope()
-      const { credentials } = options
-      const sent = new Headers(await storeOptions.headers())
-      for (const [name, value] of new Headers(init?.headers)) sent.set(name, value)
-      const response = await baseFetch(url, { ...(credentials === undefined ? {} : { credentials }), ...init, headers: sent })
+      const response = await send(url, init)
       if (init?.method !== undefined && init.method !== 'GET' && response.ok) {
         const lsn = commitLsn(response)
         for (const listener of writeListeners) listener({ url, body: typeof init.body === 'string' ? init.body : undefined, lsn })
@@ -158,6 +156,17 @@ export function createLiveClient<SchemaOrClient extends SchemaDef | AnyClient>(
   }
   // Descriptors come from the schema at run time and from its type for the compiler; the two say the same.
   return Object.defineProperties(createDescriptors(schema), Object.getOwnPropertyDescriptors(members)) as unknown as LiveClient<SchemaOrClient>
+}
+
+/** `fetch` with the client's headers and credentials; what a request says itself goes before. */
+function sender({ fetch = (url, init) => globalThis.fetch(url, init), headers, credentials }: LiveClientOptions): LiveFetch {
+  return async (url, init) => {
+    const sent = new Headers(typeof headers === 'function' ? await headers() : headers)
+    for (const [name, value] of new Headers(init?.headers)) sent.set(name, value)
+    // Nobody waits any more, perhaps because the person changed.
+    init?.signal?.throwIfAborted()
+    return fetch(url, { ...(credentials === undefined ? {} : { credentials }), ...init, headers: sent })
+  }
 }
 
 function subscribeQuery(store: LiveStore, query: LiveQuery<unknown> | LiveChanges<unknown>, listener: (value: never) => void): () => void {

@@ -1,14 +1,13 @@
 import { LiveError, type JsonAnswer, type JsonResume, type WireQuery } from '@zenstack-live/protocol'
 import { makeUrl, unmarshal } from '@zenstackhq/client-helpers/fetch'
-import { refusal } from './event-stream.ts'
 import type { LiveFetch } from './live-fetch.ts'
+import { refusedError } from './refused-error.ts'
+import { refusalIn } from './stream-end.ts'
 
 export interface JsonReadOptions {
   readonly endpoint: string
   readonly fetch: LiveFetch
-  readonly headers: Record<string, string>
-  readonly credentials?: RequestCredentials | undefined
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 /** One answer without a stream. */
@@ -31,15 +30,11 @@ export async function readJson(
   options: JsonReadOptions,
 ): Promise<JsonRead> {
   const response = await options.fetch(makeUrl(options.endpoint, query.model, query.operation, query.args), {
-    headers: { ...options.headers, accept: 'application/json' },
+    headers: { accept: 'application/json' },
     cache: 'no-store',
-    ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    signal: options.signal ?? null,
   })
-  if (!response.ok) {
-    const { code } = await refusal(response)
-    throw new LiveError(code, `${query.model}.${query.operation} was refused: ${code}.`)
-  }
+  if (!response.ok) throw refusedError(await refusalIn(response), `${query.model}.${query.operation}`)
   const body: unknown = unmarshal(await response.text())
   if (typeof body !== 'object' || body === null || !('data' in body)) {
     throw new LiveError('bad_json', `${query.model}.${query.operation} was not answered with JSON of ours.`)

@@ -9,6 +9,11 @@ export interface LiveProjection<State> {
 
 declare const stateType: unique symbol
 
+/** Names a projection in URLs: equal descriptors, equal texts. */
+export function projectionPath({ projection, id }: LiveProjection<unknown>): string {
+  return `${encodeURIComponent(projection)}/${encodeURIComponent(id)}`
+}
+
 /**
  * What a projection of this type shows in the browser: its state as JSON, so that a date is text. Takes what `defineProjection` or
  * `client.live(…)` of `@zenstack-live/event-sourcing` gives, a projection class, or the state itself.

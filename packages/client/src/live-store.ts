@@ -1,16 +1,18 @@
-import { queryId, positionLsn, type ErrorCode, type LiveError, type Lsn, type QueryId, type RowChange, type WireQuery } from '@zenstack-live/protocol'
+import { LiveError, positionLsn, queryId, type ErrorCode, type Lsn, type QueryId, type RowChange, type WireQuery } from '@zenstack-live/protocol'
 import { CommitWaiters } from './commit-waiters.ts'
 import { Connection, type ConnectionHost } from './connection.ts'
+import type { ConnectionEvent } from './connection-machine.ts'
+import { EMPTY_QUERY_VIEW } from './connection-view.ts'
 import type { LiveChanges, LiveQuery } from './descriptor.ts'
-import { readJson, type JsonRead, type ResumePoint } from './json-read.ts'
+import type { JsonRead, ResumePoint } from './json-read.ts'
 import type { LiveFetch } from './live-fetch.ts'
 import { IDLE_STATE, isSameState, liveStateOf, liveStatusOf, type LiveState, type LiveStatus } from './live-state.ts'
 import type { ClientLimits } from './limits.ts'
 import { isOnline } from './page-events.ts'
 import { PageLife } from './page-life.ts'
-import { pollQuery } from './poll-query.ts'
 import { dataOf, valueResult } from './query-result.ts'
 import { refusedError } from './refused-error.ts'
+import { endOf } from './stream-end.ts'
 import { WatchedQuery } from './watched-query.ts'
 import { wireOf, type AnyDescriptor } from './wire-of.ts'
 import { withResolvers } from './with-resolvers.ts'
@@ -18,9 +20,8 @@ import { withResolvers } from './with-resolvers.ts'
 export interface LiveStoreOptions {
   readonly endpoint: string
   readonly identity: () => string | null
+  /** Sends what this client sends: with its headers and credentials. */
   readonly fetch: LiveFetch
-  readonly headers: () => Promise<Record<string, string>>
-  readonly credentials: RequestCredentials | undefined
   readonly onAuthExpired: (() => unknown) | undefined
   readonly limits: ClientLimits
   readonly random: () => number
@@ -162,8 +163,9 @@ export class LiveStore implements ConnectionHost {
 
   /** One HTTP read of the query, past the stream. */
   async readOnce(query: LiveQuery<unknown>, signal?: AbortSignal): Promise<JsonRead> {
-    const { endpoint, fetch, headers, credentials } = this.#options
-    return readJson(query, { endpoint, fetch, headers: await headers(), credentials, ...(signal === undefined ? {} : { signal }) })
+    // Loaded when it is needed: on a server, where streams do not get through, or when one is late.
+    const { readJson } = await import('./json-read.ts')
+    return readJson(query, { ...this.#options, signal })
   }
 
   status(): LiveStatus {
@@ -244,39 +246,36 @@ export class LiveStore implements ConnectionHost {
     for (const listener of this.#statusListeners) listener()
   }
 
-  async refresh(): Promise<boolean> {
+  async refresh(): Promise<ConnectionEvent> {
     try {
       await this.#options.onAuthExpired?.()
-      return true
+      return { kind: 'refreshed' }
     } catch {
-      return false
+      return { kind: 'refresh-failed' }
     }
   }
 
-  async poll(): Promise<ErrorCode | undefined> {
-    const changed = new Set<QueryId>()
-    let refusedWith: ErrorCode | undefined
-    const poll = async (watched: WatchedQuery): Promise<void> => {
-      const { id, query } = watched
-      if (query.operation === '$changes') return
-      const answer = await pollQuery(
-        () => this.readOnce(query),
-        () => this.#connection.view(id),
-      )
-      if (answer === undefined) return
-      if (answer.kind === 'answered') {
-        this.#connection.seed(id, answer.view)
-        watched.syncedAt = Date.now()
-        if (answer.isNew) changed.add(id)
-        return
-      }
-      if (answer.code === 'unauthenticated' || answer.code === 'auth_expired') refusedWith = 'unauthenticated'
-      else this.#fail(watched, answer.code)
-      changed.add(id)
+  async poll(): Promise<ConnectionEvent> {
+    const asked = this.#asked().filter(({ query }) => query.operation !== '$changes')
+    const ends = await Promise.all(asked.map((watched) => this.#poll(watched)))
+    this.#notify(new Set(asked.map(({ id }) => id)))
+    return ends.find((end) => end?.kind === 'auth-expired') ?? { kind: 'polled' }
+  }
+
+  async #poll(watched: WatchedQuery): Promise<ConnectionEvent | undefined> {
+    const { id, query } = watched
+    try {
+      const { data } = await this.readOnce(query as LiveQuery<unknown>)
+      const { result } = this.#connection.view(id)
+      // Rows that did not change keep their identity.
+      this.#connection.seed(id, { ...EMPTY_QUERY_VIEW, result: valueResult(data, result && valueResult(dataOf(result))) })
+      watched.syncedAt = Date.now()
+    } catch (error) {
+      const end = error instanceof LiveError ? endOf(error.code) : undefined
+      if (end?.kind === 'refused') this.#fail(watched, end.code)
+      return end
     }
-    await Promise.all(this.#asked().map(poll))
-    this.#notify(changed)
-    return refusedWith
+    return undefined
   }
 
   #asked(): WatchedQuery[] {

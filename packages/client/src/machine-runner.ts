@@ -1,18 +1,11 @@
-import type { ErrorCode } from '@zenstack-live/protocol'
-import { INITIAL_STATE, transition, type ConnectionEvent, type ConnectionState, type Effect } from './connection-machine.ts'
+import { INITIAL_STATE, transition, type ConnectionEvent, type ConnectionState, type Deed, type Effect } from './connection-machine.ts'
 import type { ClientLimits } from './limits.ts'
 
-/** What the machine's effects do to the streams of one connection. */
-export interface MachineHooks {
+/** Who does what the machine decides. What takes time says with an event how it went. */
+export interface MachineHooks extends Readonly<Record<Exclude<Deed, 'refresh' | 'poll'>, () => void>> {
+  refresh(): Promise<ConnectionEvent>
+  poll(): Promise<ConnectionEvent>
   hasDemand(): boolean
-  openCurrent(): void
-  openNext(): void
-  closeCurrent(): void
-  closeNext(): void
-  /** The successor takes the place of the current stream. */
-  promote(): void
-  refresh(): Promise<boolean>
-  poll(): Promise<ErrorCode | undefined>
   /** The event was dealt with, effects included. */
   stepped(before: ConnectionState, event: ConnectionEvent): void
 }
@@ -63,38 +56,13 @@ export class MachineRunner {
   }
 
   #run(effect: Effect): void {
-    if (effect.do === 'timer') return this.#setTimer(effect.afterMs)
-    const work = ++this.#work
-    const isCurrent = (): boolean => work === this.#work
-    const hooks = this.#hooks
-    switch (effect.do) {
-      case 'open-current':
-        return hooks.openCurrent()
-      case 'open-next':
-        return hooks.openNext()
-      case 'close-current':
-        return hooks.closeCurrent()
-      case 'close-next':
-        return hooks.closeNext()
-      case 'promote':
-        return hooks.promote()
-      case 'clear-timer':
-        return clearTimeout(this.#timer)
-      case 'refresh':
-        void hooks.refresh().then((isRefreshed) => isCurrent() && this.dispatch({ kind: isRefreshed ? 'refreshed' : 'refresh-failed' }))
-        return
-      case 'poll':
-        void hooks.poll().then((code) => isCurrent() && this.dispatch(pollEvent(code)))
-    }
-  }
-
-  #setTimer(ms: number): void {
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.dispatch({ kind: 'due' }), ms)
+    if (effect === 'clearTimer') return
+    if (typeof effect === 'object') {
+      this.#timer = setTimeout(() => this.dispatch({ kind: 'due' }), effect.timerMs)
+      return
+    }
+    const work = ++this.#work
+    void this.#hooks[effect]()?.then((event) => work === this.#work && this.dispatch(event))
   }
-}
-
-function pollEvent(code: ErrorCode | undefined): ConnectionEvent {
-  if (code === undefined) return { kind: 'polled' }
-  return code === 'unauthenticated' ? { kind: 'auth-expired' } : { kind: 'refused', code }
 }

@@ -1,8 +1,9 @@
-import { LiveError, type ErrorCode } from '@zenstack-live/protocol'
+import { LiveError } from '@zenstack-live/protocol'
 import type { ConnectionEvent, ConnectionState } from './connection-machine.ts'
-import { isRetryable, type LiveStreamEnd, type LiveStreamOptions } from './live-stream.ts'
+import type { StreamOptions } from './event-stream.ts'
 import { MachineRunner, type MachineOptions } from './machine-runner.ts'
 import { shareStructure } from './share-structure.ts'
+import { endOf, type StreamEnd } from './stream-end.ts'
 import { ProjectionStream, type ProjectionState, type ProjectionStreamOwner } from './projection-stream.ts'
 
 /** What a projection's connection needs from the one who keeps it. */
@@ -10,7 +11,7 @@ export interface ProjectionHost {
   isWanted(): boolean
   /** What is shown, or how current it is, may differ now. */
   moved(): void
-  refresh(): Promise<boolean>
+  refresh(): Promise<ConnectionEvent>
   /** The state, asked for once without a stream. @throws {LiveError} when it is refused */
   read(): Promise<unknown>
 }
@@ -19,7 +20,7 @@ const UNKNOWN_POSITION = -1
 
 /** Drives the connection machine for one projection: the same states, timers and rules as for queries, on a stream of its own. */
 export class ProjectionConnection implements ProjectionStreamOwner {
-  readonly #options: LiveStreamOptions & MachineOptions
+  readonly #options: StreamOptions & MachineOptions
   readonly #host: ProjectionHost
   readonly #machine: MachineRunner
   readonly #url: string
@@ -29,7 +30,7 @@ export class ProjectionConnection implements ProjectionStreamOwner {
   #next: ProjectionStream | undefined
   #isFollowed = false
 
-  constructor(options: LiveStreamOptions & MachineOptions, url: string, host: ProjectionHost) {
+  constructor(options: StreamOptions & MachineOptions, url: string, host: ProjectionHost) {
     this.#options = options
     this.#host = host
     this.#url = url
@@ -93,18 +94,11 @@ export class ProjectionConnection implements ProjectionStreamOwner {
     else this.#host.moved()
   }
 
-  ended(stream: ProjectionStream, end: LiveStreamEnd): void {
+  ended(stream: ProjectionStream, end: StreamEnd): void {
     if (stream.lastEventId === undefined) this.#lastEventId = undefined
-    if (end.kind === 'auth-expired' || (end.kind === 'refused' && (end.code === 'unauthenticated' || end.code === 'auth_expired')))
-      return this.dispatch({ kind: 'auth-expired' })
-    if (end.kind === 'refused' && !end.isRetryable && !isRetryable(end.code)) {
-      // What it showed is no longer theirs to see.
-      if (end.code === 'forbidden') this.forget()
-      return this.dispatch({ kind: 'refused', code: end.code })
-    }
-    const retryMs = 'retryMs' in end ? end.retryMs : undefined
-    if (stream === this.#next) return this.dispatch({ kind: 'next-lost', retryMs })
-    this.dispatch({ kind: 'lost', retryMs, isSilent: end.kind === 'silent', isStreamless: end.kind === 'streamless' })
+    // What it showed is no longer theirs to see.
+    if (end.kind === 'refused' && end.code === 'forbidden') this.forget()
+    this.dispatch(stream === this.#next && end.kind === 'lost' ? { ...end, kind: 'next-lost' } : end)
   }
 
   /** A successor began with what was shown then; nobody is taken back to it. */
@@ -114,7 +108,7 @@ export class ProjectionConnection implements ProjectionStreamOwner {
 
   #open(): ProjectionStream {
     const stream = new ProjectionStream(this.#options, this, { held: this.#shown, lastEventId: this.#lastEventId })
-    void stream.open(this.#url)
+    stream.open(this.#url)
     return stream
   }
 
@@ -124,18 +118,19 @@ export class ProjectionConnection implements ProjectionStreamOwner {
     this.#isFollowed = stream !== undefined && stream.held !== undefined && stream.held === this.#shown
   }
 
-  async #poll(): Promise<ErrorCode | undefined> {
+  async #poll(): Promise<ConnectionEvent> {
     try {
       const state = shareStructure(this.#shown?.state, await this.#host.read())
       // Streams know nothing of where an answer stands: the next one begins with a snapshot.
       this.#shown = { state, position: UNKNOWN_POSITION }
       this.#lastEventId = undefined
     } catch (error) {
-      if (!(error instanceof LiveError) || isRetryable(error.code)) return undefined
-      if (error.code === 'forbidden') this.forget()
-      return error.code === 'auth_expired' ? 'unauthenticated' : error.code
+      const end = error instanceof LiveError ? endOf(error.code) : undefined
+      if (end === undefined || end.kind === 'lost') return { kind: 'polled' }
+      if (end.kind === 'refused' && end.code === 'forbidden') this.forget()
+      return end
     }
     this.#host.moved()
-    return undefined
+    return { kind: 'polled' }
   }
 }

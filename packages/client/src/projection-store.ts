@@ -1,12 +1,12 @@
-import { LiveError, PROJECTIONS_SEGMENT, type ProjectionAnswer } from '@zenstack-live/protocol'
-import { refusal } from './event-stream.ts'
-import type { LiveProjection } from './live-projection.ts'
+import { PROJECTIONS_SEGMENT, type ProjectionAnswer } from '@zenstack-live/protocol'
+import { projectionPath, type LiveProjection } from './live-projection.ts'
 import { IDLE_STATE, isSameState, liveStateOf, liveStatusOf, type LiveState } from './live-state.ts'
 import type { LiveStore, LiveStoreOptions } from './live-store.ts'
 import { isOnline } from './page-events.ts'
 import { PageLife } from './page-life.ts'
 import { ProjectionConnection } from './projection-connection.ts'
 import { refusedError } from './refused-error.ts'
+import { refusalIn } from './stream-end.ts'
 
 type AnyProjection = LiveProjection<unknown>
 
@@ -34,15 +34,10 @@ export class ProjectionStore {
     store.onScopeChange(() => this.#onScopeChange())
   }
 
-  /** Names a projection: equal descriptors, equal texts. */
-  idOf({ projection, id }: AnyProjection): string {
-    return `${encodeURIComponent(projection)}/${encodeURIComponent(id)}`
-  }
-
   /** Keeps it open until released, and for a while longer, in case someone comes back to it. */
   watch(projection: AnyProjection, listener: () => void): () => void {
     this.#store.scope()
-    const key = this.idOf(projection)
+    const key = projectionPath(projection)
     const watched = this.#watched.get(key) ?? this.#open(key)
     const run = (): void => listener()
     watched.listeners.add(run)
@@ -57,7 +52,7 @@ export class ProjectionStore {
 
   /** The same object until something of it changes. */
   read(projection: AnyProjection): LiveState<unknown> {
-    return this.#watched.get(this.idOf(projection))?.state ?? IDLE_STATE
+    return this.#watched.get(projectionPath(projection))?.state ?? IDLE_STATE
   }
 
   reconnect(): void {
@@ -96,16 +91,8 @@ export class ProjectionStore {
   }
 
   async #readOnce(url: string): Promise<unknown> {
-    const { fetch, headers, credentials } = this.#options
-    const response = await fetch(url, {
-      headers: { ...(await headers()), accept: 'application/json' },
-      cache: 'no-store',
-      ...(credentials === undefined ? {} : { credentials }),
-    })
-    if (!response.ok) {
-      const { code } = await refusal(response)
-      throw new LiveError(code, `A projection was refused: ${code}.`)
-    }
+    const response = await this.#options.fetch(url, { headers: { accept: 'application/json' }, cache: 'no-store' })
+    if (!response.ok) throw refusedError(await refusalIn(response), 'the projection')
     // From here on the body is what protocol/projection-frame.ts says.
     return ((await response.json()) as ProjectionAnswer).data
   }

@@ -1,8 +1,8 @@
-import { decodeProjectionFrame, type ErrorCode, type ProjectionStreamFrame, type SseBlock } from '@zenstack-live/protocol'
+import { decodeProjectionFrame, type ProjectionStreamFrame, type SseBlock } from '@zenstack-live/protocol'
 import { applyJsonPatch } from './apply-json-patch.ts'
-import { readEventStream } from './event-stream.ts'
-import { isRetryable, type LiveStreamEnd, type LiveStreamOptions } from './live-stream.ts'
+import { EventStream, type StreamOptions } from './event-stream.ts'
 import { shareStructure } from './share-structure.ts'
+import { endOf, type StreamEnd } from './stream-end.ts'
 
 /** A projection's state, and where it stands. */
 export interface ProjectionState {
@@ -13,34 +13,27 @@ export interface ProjectionState {
 export interface ProjectionStreamOwner {
   /** The stream is there: its position holds, or it brought a frame. */
   delivered(stream: ProjectionStream): void
-  ended(stream: ProjectionStream, end: LiveStreamEnd): void
+  ended(stream: ProjectionStream, end: StreamEnd): void
 }
 
 /** One `GET` of one projection. Like every stream it has a state of its own, to which its frames are applied. */
 export class ProjectionStream {
   /** Whether a snapshot of its own made good whatever it began with. */
   hasSnapshot = false
-  lastByteAt = Date.now()
-  readonly #options: LiveStreamOptions
+  readonly #events: EventStream
   readonly #owner: ProjectionStreamOwner
-  readonly #controller = new AbortController()
   #held: ProjectionState | undefined
   #lastEventId: string | undefined
-  #watchdog: ReturnType<typeof setTimeout> | undefined
-  #isOpen = false
-  #hasBytes = false
-  #isFollowing = false
-  #hasEnded = false
 
   constructor(
-    options: LiveStreamOptions,
+    options: StreamOptions,
     owner: ProjectionStreamOwner,
     inherited: { held: ProjectionState | undefined; lastEventId: string | undefined },
   ) {
-    this.#options = options
     this.#owner = owner
     this.#held = inherited.held
     this.#lastEventId = inherited.lastEventId
+    this.#events = new EventStream(options, { onBlock: (block) => this.#onBlock(block), onEnd: (end) => owner.ended(this, end) })
   }
 
   get held(): ProjectionState | undefined {
@@ -52,52 +45,25 @@ export class ProjectionStream {
     return this.#lastEventId
   }
 
-  async open(url: string): Promise<void> {
-    const { fetch, credentials, limits } = this.#options
-    this.#watch(limits.openTimeoutMs)
-    let headers: Record<string, string>
-    try {
-      headers = await this.#options.headers()
-    } catch {
-      return this.#end({ kind: 'ended', retryMs: undefined })
-    }
-    if (this.#hasEnded) return
-    if (this.#lastEventId !== undefined) headers = { ...headers, 'last-event-id': this.#lastEventId }
-    const request = { url, fetch, headers, credentials, signal: this.#controller.signal }
-    const end = await readEventStream(request, {
-      onOpen: () => {
-        this.#isOpen = true
-      },
-      onBytes: () => {
-        this.#hasBytes = true
-        this.lastByteAt = Date.now()
-        this.#watch(this.#isFollowing ? limits.silenceMs : limits.openTimeoutMs)
-      },
-      onBlock: (block) => this.#onBlock(block),
-    })
-    this.#end(end)
+  get lastByteAt(): number {
+    return this.#events.lastByteAt
+  }
+
+  open(url: string): void {
+    void this.#events.open(url, this.#lastEventId === undefined ? {} : { headers: { 'last-event-id': this.#lastEventId } })
   }
 
   close(): void {
-    this.#hasEnded = true
-    clearTimeout(this.#watchdog)
-    this.#controller.abort()
-  }
-
-  #watch(ms: number): void {
-    clearTimeout(this.#watchdog)
-    if (this.#hasEnded) return
-    this.#watchdog = setTimeout(() => this.#end(this.#isOpen && !this.#hasBytes ? { kind: 'silent' } : { kind: 'ended', retryMs: undefined }), ms)
+    this.#events.close()
   }
 
   #onBlock({ event, data, lastEventId }: SseBlock): void {
-    if (this.#hasEnded) return
     const frame = data === undefined ? undefined : decodeProjectionFrame(event, data)
     if (frame !== undefined && !this.#take(frame)) return
     if (lastEventId !== undefined) this.#lastEventId = lastEventId
     // A newer server's events move the position on, but say nothing.
     if (this.#held === undefined || lastEventId === undefined) return
-    this.#isFollowing = true
+    this.#events.follow()
     this.#owner.delivered(this)
   }
 
@@ -110,8 +76,8 @@ export class ProjectionStream {
       return true
     }
     // After `bye` the server is about to end the stream; its `retry` came before.
-    if (frame.event === 'error') this.#end(endOf(frame.code))
-    else if (frame.event === 'auth-expired') this.#end({ kind: 'auth-expired' })
+    if (frame.event === 'error') this.#events.end(endOf(frame.code))
+    else if (frame.event === 'auth-expired') this.#events.end({ kind: 'auth-expired' })
     return false
   }
 
@@ -127,17 +93,7 @@ export class ProjectionStream {
     }
     // Neither of the two should ever be; a snapshot mends both.
     this.#lastEventId = undefined
-    this.#end({ kind: 'ended', retryMs: 0 })
+    this.#events.end({ kind: 'lost' })
     return false
   }
-
-  #end(end: LiveStreamEnd): void {
-    if (this.#hasEnded) return
-    this.close()
-    this.#owner.ended(this, end)
-  }
-}
-
-function endOf(code: ErrorCode): LiveStreamEnd {
-  return { kind: 'refused', code, isRetryable: isRetryable(code), retryMs: undefined }
 }

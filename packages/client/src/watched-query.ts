@@ -1,7 +1,7 @@
 import { queryId, type ErrorCode, type LiveError, type QueryId, type RowChange, type WireQuery } from '@zenstack-live/protocol'
 import type { LiveState } from './live-state.ts'
-import { isRetryable } from './live-stream.ts'
 import { refusedError } from './refused-error.ts'
+import { isRetryable } from './stream-end.ts'
 import { wireOf, type AnyDescriptor } from './wire-of.ts'
 
 /** A query that somebody watches, or watched a moment ago, and what is known of it beside its result. */

@@ -2,8 +2,8 @@ import { CLIENT_LIMITS, createLiveClient, type LiveClientOptions, type LiveState
 import { ERROR_CODES, parseEntryId, type EntryId, type ErrorCode, type Frame, type QueryId } from '@zenstack-live/protocol'
 import { createFakeEdge, type FakeConnection, type FakeEdge } from '@zenstack-live/testing/fake-edge'
 import { schema } from '@zenstack-live/testing/workspace'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { isRetryable } from '../src/live-stream.ts'
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { isRetryable } from '../src/stream-end.ts'
 
 const at = (lsn: number, index = 0): EntryId => parseEntryId(`${lsn}-${index}`)
 
@@ -15,6 +15,8 @@ function snapshot(q: QueryId, lsn: number, rows: { id: string }[]): Frame[] {
 }
 
 let edge: FakeEdge
+// The client loads it when it is needed; faked time does not wait for files.
+beforeAll(() => import('../src/json-read.ts'))
 beforeEach(() => {
   vi.useFakeTimers()
   edge = createFakeEdge()

@@ -39,7 +39,7 @@ const EVENTS: { readonly [K in EventKind]: Extract<ConnectionEvent, { kind: K }>
 const TABLE: { readonly [S in StateKind]: { readonly [E in EventKind]: string } } = {
   idle: {
     demand: 'gathering (timer 5)',
-    'no-demand': 'idle (close-current, close-next, clear-timer)',
+    'no-demand': 'idle (closeCurrent, closeNext, clearTimer)',
     due: '·',
     'caught-up': '·',
     lost: '·',
@@ -53,16 +53,16 @@ const TABLE: { readonly [S in StateKind]: { readonly [E in EventKind]: string } 
     online: '·',
     offline: '·',
     wake: '·',
-    hide: 'frozen (close-current, close-next, clear-timer)',
-    retry: 'connecting (close-current, close-next, clear-timer, open-current)',
-    'scope-changed': 'connecting (close-current, close-next, clear-timer, open-current)',
-    'signed-out': 'signed-out (close-current, close-next, clear-timer)',
-    close: 'closed (close-current, close-next, clear-timer)',
+    hide: 'frozen (closeCurrent, closeNext, clearTimer)',
+    retry: 'connecting (closeCurrent, closeNext, clearTimer, openCurrent)',
+    'scope-changed': 'connecting (closeCurrent, closeNext, clearTimer, openCurrent)',
+    'signed-out': 'signed-out (closeCurrent, closeNext, clearTimer)',
+    close: 'closed (closeCurrent, closeNext, clearTimer)',
   },
   gathering: {
     demand: '·',
-    'no-demand': 'idle (close-current, close-next, clear-timer)',
-    due: 'connecting (open-current)',
+    'no-demand': 'idle (closeCurrent, closeNext, clearTimer)',
+    due: 'connecting (openCurrent)',
     'caught-up': '·',
     lost: '·',
     'next-caught-up': '·',
@@ -75,82 +75,82 @@ const TABLE: { readonly [S in StateKind]: { readonly [E in EventKind]: string } 
     online: '·',
     offline: '·',
     wake: '·',
-    hide: 'frozen (close-current, close-next, clear-timer)',
-    retry: 'connecting (close-current, close-next, clear-timer, open-current)',
-    'scope-changed': 'connecting (close-current, close-next, clear-timer, open-current)',
-    'signed-out': 'signed-out (close-current, close-next, clear-timer)',
-    close: 'closed (close-current, close-next, clear-timer)',
+    hide: 'frozen (closeCurrent, closeNext, clearTimer)',
+    retry: 'connecting (closeCurrent, closeNext, clearTimer, openCurrent)',
+    'scope-changed': 'connecting (closeCurrent, closeNext, clearTimer, openCurrent)',
+    'signed-out': 'signed-out (closeCurrent, closeNext, clearTimer)',
+    close: 'closed (closeCurrent, closeNext, clearTimer)',
   },
   connecting: {
     demand: '·',
-    'no-demand': 'idle (close-current, close-next, clear-timer)',
+    'no-demand': 'idle (closeCurrent, closeNext, clearTimer)',
     due: '·',
-    'caught-up': 'live (clear-timer)',
-    lost: 'waiting (close-current, close-next, clear-timer, timer 250)',
+    'caught-up': 'live (clearTimer)',
+    lost: 'waiting (closeCurrent, closeNext, clearTimer, timer 250)',
     'next-caught-up': '·',
     'next-lost': '·',
-    refused: 'stopped (close-current, close-next, clear-timer)',
-    'auth-expired': 'refreshing (close-current, close-next, clear-timer, refresh)',
+    refused: 'stopped (closeCurrent, closeNext, clearTimer)',
+    'auth-expired': 'refreshing (closeCurrent, closeNext, clearTimer, refresh)',
     refreshed: '·',
     'refresh-failed': '·',
     polled: '·',
     online: '·',
-    offline: 'offline (close-current, close-next, clear-timer)',
+    offline: 'offline (closeCurrent, closeNext, clearTimer)',
     wake: '·',
-    hide: 'frozen (close-current, close-next, clear-timer)',
-    retry: 'connecting (close-current, close-next, clear-timer, open-current)',
-    'scope-changed': 'connecting (close-current, close-next, clear-timer, open-current)',
-    'signed-out': 'signed-out (close-current, close-next, clear-timer)',
-    close: 'closed (close-current, close-next, clear-timer)',
+    hide: 'frozen (closeCurrent, closeNext, clearTimer)',
+    retry: 'connecting (closeCurrent, closeNext, clearTimer, openCurrent)',
+    'scope-changed': 'connecting (closeCurrent, closeNext, clearTimer, openCurrent)',
+    'signed-out': 'signed-out (closeCurrent, closeNext, clearTimer)',
+    close: 'closed (closeCurrent, closeNext, clearTimer)',
   },
   live: {
     demand: 'live (timer 40)',
-    'no-demand': 'idle (close-current, close-next, clear-timer)',
-    due: 'changing (open-next)',
+    'no-demand': 'idle (closeCurrent, closeNext, clearTimer)',
+    due: 'changing (openNext)',
     'caught-up': '·',
-    lost: 'waiting (close-current, close-next, clear-timer, timer 250)',
+    lost: 'waiting (closeCurrent, closeNext, clearTimer, timer 250)',
     'next-caught-up': '·',
     'next-lost': '·',
-    refused: 'stopped (close-current, close-next, clear-timer)',
-    'auth-expired': 'refreshing (close-current, close-next, clear-timer, refresh)',
+    refused: 'stopped (closeCurrent, closeNext, clearTimer)',
+    'auth-expired': 'refreshing (closeCurrent, closeNext, clearTimer, refresh)',
     refreshed: '·',
     'refresh-failed': '·',
     polled: '·',
-    online: 'changing (clear-timer, open-next)',
+    online: 'changing (clearTimer, openNext)',
     offline: '·',
     wake: '·',
-    hide: 'frozen (close-current, close-next, clear-timer)',
-    retry: 'connecting (close-current, close-next, clear-timer, open-current)',
-    'scope-changed': 'connecting (close-current, close-next, clear-timer, open-current)',
-    'signed-out': 'signed-out (close-current, close-next, clear-timer)',
-    close: 'closed (close-current, close-next, clear-timer)',
+    hide: 'frozen (closeCurrent, closeNext, clearTimer)',
+    retry: 'connecting (closeCurrent, closeNext, clearTimer, openCurrent)',
+    'scope-changed': 'connecting (closeCurrent, closeNext, clearTimer, openCurrent)',
+    'signed-out': 'signed-out (closeCurrent, closeNext, clearTimer)',
+    close: 'closed (closeCurrent, closeNext, clearTimer)',
   },
   changing: {
     demand: '·',
-    'no-demand': 'idle (close-current, close-next, clear-timer)',
+    'no-demand': 'idle (closeCurrent, closeNext, clearTimer)',
     due: '·',
     'caught-up': '·',
     lost: 'connecting (promote)',
-    'next-caught-up': 'live (promote, clear-timer)',
-    'next-lost': 'live (close-next, timer 250)',
-    refused: 'stopped (close-current, close-next, clear-timer)',
-    'auth-expired': 'refreshing (close-current, close-next, clear-timer, refresh)',
+    'next-caught-up': 'live (promote, clearTimer)',
+    'next-lost': 'live (closeNext, timer 250)',
+    refused: 'stopped (closeCurrent, closeNext, clearTimer)',
+    'auth-expired': 'refreshing (closeCurrent, closeNext, clearTimer, refresh)',
     refreshed: '·',
     'refresh-failed': '·',
     polled: '·',
     online: '·',
     offline: '·',
     wake: '·',
-    hide: 'frozen (close-current, close-next, clear-timer)',
-    retry: 'connecting (close-current, close-next, clear-timer, open-current)',
-    'scope-changed': 'connecting (close-current, close-next, clear-timer, open-current)',
-    'signed-out': 'signed-out (close-current, close-next, clear-timer)',
-    close: 'closed (close-current, close-next, clear-timer)',
+    hide: 'frozen (closeCurrent, closeNext, clearTimer)',
+    retry: 'connecting (closeCurrent, closeNext, clearTimer, openCurrent)',
+    'scope-changed': 'connecting (closeCurrent, closeNext, clearTimer, openCurrent)',
+    'signed-out': 'signed-out (closeCurrent, closeNext, clearTimer)',
+    close: 'closed (closeCurrent, closeNext, clearTimer)',
   },
   waiting: {
     demand: '·',
-    'no-demand': 'idle (close-current, close-next, clear-timer)',
-    due: 'connecting (open-current)',
+    'no-demand': 'idle (closeCurrent, closeNext, clearTimer)',
+    due: 'connecting (openCurrent)',
     'caught-up': '·',
     lost: '·',
     'next-caught-up': '·',
@@ -160,18 +160,18 @@ const TABLE: { readonly [S in StateKind]: { readonly [E in EventKind]: string } 
     refreshed: '·',
     'refresh-failed': '·',
     polled: '·',
-    online: 'connecting (open-current)',
-    offline: 'offline (close-current, close-next, clear-timer)',
-    wake: 'connecting (open-current)',
-    hide: 'frozen (close-current, close-next, clear-timer)',
-    retry: 'connecting (close-current, close-next, clear-timer, open-current)',
-    'scope-changed': 'connecting (close-current, close-next, clear-timer, open-current)',
-    'signed-out': 'signed-out (close-current, close-next, clear-timer)',
-    close: 'closed (close-current, close-next, clear-timer)',
+    online: 'connecting (openCurrent)',
+    offline: 'offline (closeCurrent, closeNext, clearTimer)',
+    wake: 'connecting (openCurrent)',
+    hide: 'frozen (closeCurrent, closeNext, clearTimer)',
+    retry: 'connecting (closeCurrent, closeNext, clearTimer, openCurrent)',
+    'scope-changed': 'connecting (closeCurrent, closeNext, clearTimer, openCurrent)',
+    'signed-out': 'signed-out (closeCurrent, closeNext, clearTimer)',
+    close: 'closed (closeCurrent, closeNext, clearTimer)',
   },
   offline: {
     demand: '·',
-    'no-demand': 'idle (close-current, close-next, clear-timer)',
+    'no-demand': 'idle (closeCurrent, closeNext, clearTimer)',
     due: '·',
     'caught-up': '·',
     lost: '·',
@@ -182,18 +182,18 @@ const TABLE: { readonly [S in StateKind]: { readonly [E in EventKind]: string } 
     refreshed: '·',
     'refresh-failed': '·',
     polled: '·',
-    online: 'connecting (open-current)',
+    online: 'connecting (openCurrent)',
     offline: '·',
-    wake: 'connecting (open-current)',
-    hide: 'frozen (close-current, close-next, clear-timer)',
-    retry: 'connecting (close-current, close-next, clear-timer, open-current)',
-    'scope-changed': 'connecting (close-current, close-next, clear-timer, open-current)',
-    'signed-out': 'signed-out (close-current, close-next, clear-timer)',
-    close: 'closed (close-current, close-next, clear-timer)',
+    wake: 'connecting (openCurrent)',
+    hide: 'frozen (closeCurrent, closeNext, clearTimer)',
+    retry: 'connecting (closeCurrent, closeNext, clearTimer, openCurrent)',
+    'scope-changed': 'connecting (closeCurrent, closeNext, clearTimer, openCurrent)',
+    'signed-out': 'signed-out (closeCurrent, closeNext, clearTimer)',
+    close: 'closed (closeCurrent, closeNext, clearTimer)',
   },
   refreshing: {
     demand: '·',
-    'no-demand': 'idle (close-current, close-next, clear-timer)',
+    'no-demand': 'idle (closeCurrent, closeNext, clearTimer)',
     due: '·',
     'caught-up': '·',
     lost: '·',
@@ -201,39 +201,39 @@ const TABLE: { readonly [S in StateKind]: { readonly [E in EventKind]: string } 
     'next-lost': '·',
     refused: '·',
     'auth-expired': '·',
-    refreshed: 'connecting (open-current)',
+    refreshed: 'connecting (openCurrent)',
     'refresh-failed': 'stopped',
     polled: '·',
     online: '·',
     offline: '·',
     wake: '·',
-    hide: 'frozen (close-current, close-next, clear-timer)',
-    retry: 'connecting (close-current, close-next, clear-timer, open-current)',
-    'scope-changed': 'connecting (close-current, close-next, clear-timer, open-current)',
-    'signed-out': 'signed-out (close-current, close-next, clear-timer)',
-    close: 'closed (close-current, close-next, clear-timer)',
+    hide: 'frozen (closeCurrent, closeNext, clearTimer)',
+    retry: 'connecting (closeCurrent, closeNext, clearTimer, openCurrent)',
+    'scope-changed': 'connecting (closeCurrent, closeNext, clearTimer, openCurrent)',
+    'signed-out': 'signed-out (closeCurrent, closeNext, clearTimer)',
+    close: 'closed (closeCurrent, closeNext, clearTimer)',
   },
   polling: {
     demand: 'polling (poll)',
-    'no-demand': 'idle (close-current, close-next, clear-timer)',
+    'no-demand': 'idle (closeCurrent, closeNext, clearTimer)',
     due: 'polling (poll)',
     'caught-up': '·',
     lost: '·',
     'next-caught-up': '·',
     'next-lost': '·',
-    refused: 'stopped (close-current, close-next, clear-timer)',
-    'auth-expired': 'refreshing (close-current, close-next, clear-timer, refresh)',
+    refused: 'stopped (closeCurrent, closeNext, clearTimer)',
+    'auth-expired': 'refreshing (closeCurrent, closeNext, clearTimer, refresh)',
     refreshed: '·',
     'refresh-failed': '·',
     polled: 'polling (timer 5000)',
     online: 'polling (poll)',
     offline: '·',
     wake: 'polling (poll)',
-    hide: 'frozen (close-current, close-next, clear-timer)',
-    retry: 'connecting (close-current, close-next, clear-timer, open-current)',
-    'scope-changed': 'connecting (close-current, close-next, clear-timer, open-current)',
-    'signed-out': 'signed-out (close-current, close-next, clear-timer)',
-    close: 'closed (close-current, close-next, clear-timer)',
+    hide: 'frozen (closeCurrent, closeNext, clearTimer)',
+    retry: 'connecting (closeCurrent, closeNext, clearTimer, openCurrent)',
+    'scope-changed': 'connecting (closeCurrent, closeNext, clearTimer, openCurrent)',
+    'signed-out': 'signed-out (closeCurrent, closeNext, clearTimer)',
+    close: 'closed (closeCurrent, closeNext, clearTimer)',
   },
   frozen: {
     demand: '·',
@@ -250,16 +250,16 @@ const TABLE: { readonly [S in StateKind]: { readonly [E in EventKind]: string } 
     polled: '·',
     online: '·',
     offline: '·',
-    wake: 'connecting (open-current)',
+    wake: 'connecting (openCurrent)',
     hide: '·',
-    retry: 'connecting (close-current, close-next, clear-timer, open-current)',
-    'scope-changed': 'connecting (close-current, close-next, clear-timer, open-current)',
-    'signed-out': 'signed-out (close-current, close-next, clear-timer)',
-    close: 'closed (close-current, close-next, clear-timer)',
+    retry: 'connecting (closeCurrent, closeNext, clearTimer, openCurrent)',
+    'scope-changed': 'connecting (closeCurrent, closeNext, clearTimer, openCurrent)',
+    'signed-out': 'signed-out (closeCurrent, closeNext, clearTimer)',
+    close: 'closed (closeCurrent, closeNext, clearTimer)',
   },
   stopped: {
     demand: 'gathering (timer 40)',
-    'no-demand': 'idle (close-current, close-next, clear-timer)',
+    'no-demand': 'idle (closeCurrent, closeNext, clearTimer)',
     due: '·',
     'caught-up': '·',
     lost: '·',
@@ -272,12 +272,12 @@ const TABLE: { readonly [S in StateKind]: { readonly [E in EventKind]: string } 
     polled: '·',
     online: '·',
     offline: '·',
-    wake: 'connecting (open-current)',
-    hide: 'frozen (close-current, close-next, clear-timer)',
-    retry: 'connecting (close-current, close-next, clear-timer, open-current)',
-    'scope-changed': 'connecting (close-current, close-next, clear-timer, open-current)',
-    'signed-out': 'signed-out (close-current, close-next, clear-timer)',
-    close: 'closed (close-current, close-next, clear-timer)',
+    wake: 'connecting (openCurrent)',
+    hide: 'frozen (closeCurrent, closeNext, clearTimer)',
+    retry: 'connecting (closeCurrent, closeNext, clearTimer, openCurrent)',
+    'scope-changed': 'connecting (closeCurrent, closeNext, clearTimer, openCurrent)',
+    'signed-out': 'signed-out (closeCurrent, closeNext, clearTimer)',
+    close: 'closed (closeCurrent, closeNext, clearTimer)',
   },
   'signed-out': {
     demand: '·',
@@ -296,10 +296,10 @@ const TABLE: { readonly [S in StateKind]: { readonly [E in EventKind]: string } 
     offline: '·',
     wake: '·',
     hide: '·',
-    retry: 'connecting (close-current, close-next, clear-timer, open-current)',
-    'scope-changed': 'connecting (close-current, close-next, clear-timer, open-current)',
+    retry: 'connecting (closeCurrent, closeNext, clearTimer, openCurrent)',
+    'scope-changed': 'connecting (closeCurrent, closeNext, clearTimer, openCurrent)',
     'signed-out': '·',
-    close: 'closed (close-current, close-next, clear-timer)',
+    close: 'closed (closeCurrent, closeNext, clearTimer)',
   },
   closed: {
     demand: '·',
@@ -328,7 +328,7 @@ const TABLE: { readonly [S in StateKind]: { readonly [E in EventKind]: string } 
 const outcome = (state: ConnectionState, event: ConnectionEvent, now: Circumstances = NOW): string => {
   const step = transition(state, event, now)
   if (step.state.kind === state.kind && step.effects.length === 0) return '·'
-  const effects = step.effects.map((effect) => (effect.do === 'timer' ? `timer ${effect.afterMs}` : effect.do)).join(', ')
+  const effects = step.effects.map((effect) => (typeof effect === 'object' ? `timer ${effect.timerMs}` : effect)).join(', ')
   return effects === '' ? step.state.kind : `${step.state.kind} (${effects})`
 }
 
@@ -344,7 +344,7 @@ describe.each(Object.keys(TABLE) as StateKind[])('in state %s', (kind) => {
 describe('the backoff', () => {
   const waitMs = (failures: number, random: number, retryMs?: number): number => {
     const { effects } = transition(inState('connecting', { failures }), { kind: 'lost', retryMs }, { ...NOW, random: () => random })
-    return effects.flatMap((effect) => (effect.do === 'timer' ? [effect.afterMs] : []))[0] ?? Number.NaN
+    return effects.flatMap((effect) => (typeof effect === 'object' ? [effect.timerMs] : []))[0] ?? Number.NaN
   }
 
   it('is anywhere between nothing and a step that doubles up to its limit', () => {
@@ -367,7 +367,7 @@ describe('listening gives way to asking', () => {
     const once = transition(inState('connecting'), { kind: 'lost', isSilent: true }, NOW).state
     expect(once.kind).toBe('waiting')
     const twice = transition({ ...once, kind: 'connecting' }, { kind: 'lost', isSilent: true }, NOW)
-    expect([twice.state.kind, twice.effects.at(-1)]).toEqual(['polling', { do: 'poll' }])
+    expect([twice.state.kind, twice.effects.at(-1)]).toEqual(['polling', 'poll'])
     const later = { ...twice.state, polls: CLIENT_LIMITS.pollsBeforeStreaming }
     const again = transition(later, { kind: 'due' }, NOW).state
     expect(again.kind).toBe('connecting')
@@ -390,21 +390,21 @@ describe('listening gives way to asking', () => {
 describe('circumstances', () => {
   it('without a network nothing is opened', () => {
     const offline = { ...NOW, isOnline: false }
-    expect(outcome(inState('gathering'), EVENTS.due, offline)).toBe('offline (clear-timer)')
-    expect(outcome(inState('connecting'), EVENTS.lost, offline)).toBe('offline (close-current, close-next, clear-timer)')
+    expect(outcome(inState('gathering'), EVENTS.due, offline)).toBe('offline (clearTimer)')
+    expect(outcome(inState('connecting'), EVENTS.lost, offline)).toBe('offline (closeCurrent, closeNext, clearTimer)')
     expect(outcome(inState('offline'), EVENTS.wake, offline)).toBe('·')
   })
 
   it('without queries a page that is seen again stays idle', () => {
-    expect(outcome(inState('frozen'), EVENTS.wake, { ...NOW, hasDemand: false })).toBe('idle (clear-timer)')
+    expect(outcome(inState('frozen'), EVENTS.wake, { ...NOW, hasDemand: false })).toBe('idle (clearTimer)')
   })
 
   it('a page that is seen again after long silence opens anew at once', () => {
     const wake = { kind: 'wake', quietMs: CLIENT_LIMITS.silenceMs + 1 } as const
-    expect(outcome(inState('live'), wake)).toBe('connecting (close-current, close-next, clear-timer, open-current)')
+    expect(outcome(inState('live'), wake)).toBe('connecting (closeCurrent, closeNext, clearTimer, openCurrent)')
   })
 
   it('credentials are refreshed once, then the refusal is final', () => {
-    expect(outcome(inState('connecting', { isRefreshed: true }), EVENTS['auth-expired'])).toBe('stopped (close-current, close-next, clear-timer)')
+    expect(outcome(inState('connecting', { isRefreshed: true }), EVENTS['auth-expired'])).toBe('stopped (closeCurrent, closeNext, clearTimer)')
   })
 })

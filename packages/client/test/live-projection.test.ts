@@ -1,7 +1,7 @@
 import { createLiveClient, type LiveClientOptions, type LiveState } from '@zenstack-live/client'
 import { encodeProjectionFrame, encodeRetry, type ProjectionStreamFrame } from '@zenstack-live/protocol'
 import { schema } from '@zenstack-live/testing/workspace'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 
 interface Cart {
   items: string[]
@@ -19,6 +19,8 @@ interface Request {
 }
 
 let requests: Request[] = []
+// The client loads it when it is needed; faked time does not wait for files.
+beforeAll(() => import('../src/projection-store.ts'))
 beforeEach(() => {
   vi.useFakeTimers()
   requests = []

@@ -25,66 +25,50 @@ export interface SseDecoder {
  */
 export function createSseDecoder(options: { lastEventId?: string; maxBlockChars?: number } = {}): SseDecoder {
   const { maxBlockChars = 64 * 1024 * 1024 } = options
-  let [rest, event] = ['', '']
-  let isFirst = true
   let { lastEventId } = options
-  let data: string[] = []
-  let dataChars = 0
+  let isFirst = true
+  let [rest, event] = ['', '']
+  let data: string | undefined
   let retryMs: number | undefined
-  let hasFields = false
+  let hasId = false
 
   const readLine = (line: string): void => {
     const [field, value] = splitField(line)
-    if (field === 'data') {
-      data.push(value)
-      dataChars += value.length + 1
-      hasFields = true
-    } else if (field === 'event') event = value
-    else if (field === 'id') {
-      if (value.includes('\0')) return
-      lastEventId = value
-      hasFields = true
-    } else if (field === 'retry' && /^\d+$/.test(value)) {
-      retryMs = Number(value)
-      hasFields = true
-    }
+    if (field === 'data') data = data === undefined ? value : `${data}\n${value}`
+    else if (field === 'event') event = value
+    else if (field === 'id' && !value.includes('\0')) [lastEventId, hasId] = [value, true]
+    else if (field === 'retry' && /^\d+$/.test(value)) retryMs = Number(value)
   }
 
   const endBlock = (): SseBlock | undefined => {
-    const block = hasFields
-      ? { event: event === '' ? 'message' : event, data: data.length === 0 ? undefined : data.join('\n'), lastEventId, retryMs }
-      : undefined
+    const isEmpty = data === undefined && retryMs === undefined && !hasId
+    const block = { event: event || 'message', data, lastEventId, retryMs }
     event = ''
-    data = []
-    dataChars = 0
-    retryMs = undefined
-    hasFields = false
-    return block
+    data = retryMs = undefined
+    hasId = false
+    return isEmpty ? undefined : block
   }
 
   return {
     feed(text) {
-      if (isFirst && text !== '') {
-        isFirst = false
-        if (text.charCodeAt(0) === 0xfeff) text = text.slice(1)
-      }
+      const lines = linesOf(rest + (isFirst ? text.replace(/^\uFEFF/, '') : text))
+      isFirst &&= text === ''
+      rest = lines.pop() ?? ''
       const blocks: SseBlock[] = []
-      const buffer = rest + text
-      let start = 0
-      for (;;) {
-        const end = lineEnd(buffer, start)
-        if (end === undefined) break
-        if (end.at === start) {
-          const block = endBlock()
-          if (block !== undefined) blocks.push(block)
-        } else readLine(buffer.slice(start, end.at))
-        start = end.next
+      for (const line of lines) {
+        const block = line === '' ? endBlock() : readLine(line)
+        if (block !== undefined) blocks.push(block)
       }
-      rest = buffer.slice(start)
-      if (rest.length + dataChars > maxBlockChars) throw new RangeError(`A block of the event stream is longer than ${maxBlockChars} characters.`)
+      if (rest.length + (data?.length ?? 0) > maxBlockChars)
+        throw new RangeError(`A block of the event stream is longer than ${maxBlockChars} characters.`)
       return blocks
     },
   }
+}
+
+/** Lines end with CR, LF or CRLF. A CR at the very end waits for what follows: an LF would belong to it. */
+function linesOf(text: string): string[] {
+  return text.split(text.includes('\r') ? /\r\n|\n|\r(?!$)/ : '\n')
 }
 
 /** A line's field and value, without one leading space. A comment's field is empty, which no field is called. */
@@ -92,14 +76,4 @@ function splitField(line: string): [field: string, value: string] {
   const colon = line.indexOf(':')
   if (colon < 0) return [line, '']
   return [line.slice(0, colon), line.slice(line.charCodeAt(colon + 1) === 32 ? colon + 2 : colon + 1)]
-}
-
-/** The next line's end: CR, LF or CRLF. A CR at the very end waits for what follows: an LF would belong to it. */
-function lineEnd(buffer: string, start: number): { at: number; next: number } | undefined {
-  const lf = buffer.indexOf('\n', start)
-  const crAnywhere = buffer.indexOf('\r', start)
-  const cr = crAnywhere >= 0 && (lf < 0 || crAnywhere < lf) ? crAnywhere : -1
-  if (cr < 0) return lf < 0 ? undefined : { at: lf, next: lf + 1 }
-  if (cr === buffer.length - 1) return undefined
-  return { at: cr, next: buffer.charCodeAt(cr + 1) === 10 ? cr + 2 : cr + 1 }
 }

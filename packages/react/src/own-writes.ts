@@ -2,7 +2,17 @@ import type { Mutation } from '@tanstack/react-query'
 import type { LiveQuery } from '@zenstack-live/client'
 import { shareStructure, type LiveClientInternals, type Write } from '@zenstack-live/client/internal'
 import { marshal, serialize } from '@zenstackhq/client-helpers/fetch'
-import { applyPatch, diffResult, isCreatedFrom, isRedundant, isRow, type PatchOperation, type Row, type RowId } from './optimistic-patch.ts'
+import {
+  applyPatch,
+  diffResult,
+  isCreatedFrom,
+  isRedundant,
+  isRow,
+  withoutMarks,
+  type PatchOperation,
+  type Row,
+  type RowId,
+} from './optimistic-patch.ts'
 
 /** How often a late stream and a failing read are tried before a write is given up. */
 const MAX_ROUNDS = 10
@@ -49,7 +59,8 @@ export class OwnWrites {
   }
 
   /** Someone wrote into the cache: a mutation that is under way, or nobody whose write could be kept. */
-  record(shown: unknown, written: unknown, pending: readonly Mutation[]): void {
+  record(streamed: unknown, shown: unknown, written: unknown, pending: readonly Mutation[]): void {
+    this.#base = streamed
     const operations = diffResult(shown, written, this.#rowId)
     const exact = pending.findLast(({ state }) => isAbout(state.variables, operations, true))
     const owner = exact ?? pending.findLast(({ state }) => isAbout(state.variables, operations, false)) ?? pending.at(-1)
@@ -80,6 +91,11 @@ export class OwnWrites {
     if (mine.length === 0) return
     if (!isSuccess) return this.#drop(mine)
     void Promise.all(mine.map((patch) => patch.answer ?? this.#whenShown(() => this.#whenRedundant(patch)))).then(() => this.#drop(mine))
+  }
+
+  /** What is shown, as if the server had said it. */
+  unmarked(shown: unknown): unknown {
+    return withoutMarks(shown)
   }
 
   /** Resolves when every answered write has come back. */

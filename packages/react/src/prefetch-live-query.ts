@@ -25,12 +25,12 @@ export interface PrefetchOptions {
  * ```
  */
 export async function prefetchLiveQuery(queryClient: QueryClient, query: LiveQuery<unknown>, options: PrefetchOptions = {}): Promise<void> {
+  const { fetch = (url, init) => globalThis.fetch(url, init) } = options
   try {
     const { data, resume } = await readJson(query, {
       endpoint: (options.endpoint ?? '/api/live').replace(/\/$/, ''),
-      fetch: options.fetch ?? ((url, init) => globalThis.fetch(url, init)),
-      headers: options.headers ?? {},
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      fetch: (url, init) => fetch(url, { ...init, headers: { ...options.headers, accept: 'application/json' } }),
+      signal: options.signal,
     })
     const queryKey = getQueryKey(query.model, query.operation, query.args)
     const queryHash = hashQueryKey(queryKey)

@@ -2,8 +2,7 @@ import { notifyManager, type Mutation, type Query, type QueryCacheNotifyEvent, t
 import type { LiveQuery, LiveState } from '@zenstack-live/client'
 import { internals, type LiveClientInternals, type Write } from '@zenstack-live/client/internal'
 import { getQueryKey } from '@zenstackhq/tanstack-query/react'
-import { withoutMarks } from './optimistic-patch.ts'
-import { OwnWrites } from './own-writes.ts'
+import type { OwnWrites } from './own-writes.ts'
 import { hashQueryKey } from './query-key-hash.ts'
 import { resumePointOf } from './resume-meta.ts'
 
@@ -16,7 +15,8 @@ interface LiveEntry {
   readonly query: LiveQuery<unknown>
   readonly queryKey: QueryKey
   readonly hash: string
-  readonly writes: OwnWrites
+  /** Since something was written here first. */
+  writes: OwnWrites | undefined
   /** How many mounted hooks hold it. */
   holders: number
   /** What was last put into the cache, and the base it was made from. */
@@ -51,6 +51,9 @@ export class QueryCacheBridge {
   #users = 0
   #stops: (() => void)[] = []
   #isWriting = false
+  /** Loaded beside the first results, so that no page waits for it. An edit that is made even sooner is shown when it comes back. */
+  #ownWrites: typeof OwnWrites | undefined
+  #markTimer: ReturnType<typeof setTimeout> | undefined
 
   constructor(live: LiveClientInternals, queryClient: QueryClient) {
     this.live = live
@@ -62,8 +65,10 @@ export class QueryCacheBridge {
   /** Listens while at least one provider is mounted. */
   start(): () => void {
     if (this.#users++ === 0) this.#listen()
+    void this.#loadOwnWrites()
     return () => {
       if (--this.#users > 0) return
+      this.#markAgain()
       for (const stop of this.#stops) stop()
       this.#stops = []
     }
@@ -118,9 +123,8 @@ export class QueryCacheBridge {
     // Rendering on a server: nothing is kept open there.
     if (typeof window === 'undefined') return (await this.live.store.readOnce(query, signal)).data
     const entry = this.#entry(query, queryKey)
-    await entry.writes.settled()
-    const base = await this.live.store.ready(query, signal)
-    return entry.writes.applyTo(base)
+    await entry.writes?.settled()
+    return shownOf(entry, await this.live.store.ready(query, signal))
   }
 
   /** Nothing of the person before stays in the cache: no live result, and nothing that ZenStack's hooks fetched under the same keys. */
@@ -134,7 +138,7 @@ export class QueryCacheBridge {
       }
       for (const entry of this.#entries.values()) {
         entry.written = undefined
-        entry.writes.clear()
+        entry.writes?.clear()
       }
       for (const listeners of this.#statusListeners.values()) for (const listener of listeners) notifyManager.schedule(listener)
     })
@@ -146,8 +150,7 @@ export class QueryCacheBridge {
     const hash = hashQueryKey(queryKey)
     let entry = this.#entries.get(hash)
     if (entry === undefined) {
-      const writes = new OwnWrites(this.live, query, () => this.#rewrite(hash))
-      entry = { query, queryKey, hash, writes, holders: 0, written: undefined }
+      entry = { query, queryKey, hash, writes: undefined, holders: 0, written: undefined }
       this.#entries.set(hash, entry)
       this.#hashes.set(this.live.store.idOf(query), hash)
     }
@@ -186,9 +189,8 @@ export class QueryCacheBridge {
     })
   }
 
-  #rewrite(hash: string): void {
-    const entry = this.#entries.get(hash)
-    if (entry !== undefined) notifyManager.batch(() => this.#write(entry))
+  #rewrite(entry: LiveEntry): void {
+    if (this.#entries.get(entry.hash) === entry) notifyManager.batch(() => this.#write(entry))
   }
 
   /** Base and patches into the cache, if that is not what is there. */
@@ -197,7 +199,7 @@ export class QueryCacheBridge {
     const query = this.#cached(entry)
     if (query === undefined) return
     if (state.data !== undefined) {
-      const shown = entry.writes.applyTo(state.data)
+      const shown = shownOf(entry, state.data)
       // The cache keeps its own objects where ours are equal to them.
       entry.written = query.state.data === shown && query.state.status === 'success' ? shown : this.#put(query, shown)
     }
@@ -227,8 +229,12 @@ export class QueryCacheBridge {
     const entry = this.#entries.get(event.query.queryHash)
     const data: unknown = event.query.state.data
     if (entry === undefined || data === entry.written) return
-    if (this.live.store.read(entry.query).data === undefined) return
-    if (event.action.manual === true) entry.writes.record(entry.written, data, this.#pendingMutations())
+    const streamed = this.live.store.read(entry.query).data
+    if (streamed === undefined) return
+    if (event.action.manual === true) {
+      entry.writes ??= this.#ownWrites && new this.#ownWrites(this.live, entry.query, () => this.#rewrite(entry))
+      entry.writes?.record(streamed, entry.written, data, this.#pendingMutations())
+    }
     notifyManager.batch(() => this.#write(entry))
   }
 
@@ -240,25 +246,39 @@ export class QueryCacheBridge {
   }
 
   #onWrite(write: Write): void {
-    for (const entry of this.#entries.values()) entry.writes.answered(write)
+    for (const entry of this.#entries.values()) entry.writes?.answered(write)
   }
 
   /** ZenStack's updater, which runs next, leaves rows alone that are marked `$optimistic`: for so long they bear no mark. */
   #onMutationStart(mutation: Mutation): void {
+    void this.#loadOwnWrites()
     if (mutation.options.onMutate === undefined) return
     notifyManager.batch(() => {
       for (const entry of this.#entries.values()) {
-        const query = entry.writes.isEmpty ? undefined : this.#cached(entry)
-        if (query === undefined) continue
-        entry.written = this.#put(query, withoutMarks(entry.written))
-        // Before anything is rendered: what TanStack tells its observers waits for a timer, too.
-        setTimeout(() => this.#rewrite(entry.hash))
+        const query = entry.writes === undefined || entry.writes.isEmpty ? undefined : this.#cached(entry)
+        if (query !== undefined) entry.written = this.#put(query, entry.writes?.unmarked(entry.written))
       }
     })
+    // Before anything is rendered: what TanStack tells its observers waits for a timer, too.
+    this.#markTimer ??= setTimeout(() => this.#markAgain())
+  }
+
+  #markAgain(): void {
+    clearTimeout(this.#markTimer)
+    this.#markTimer = undefined
+    for (const entry of this.#entries.values()) if (entry.writes?.isEmpty === false) this.#rewrite(entry)
+  }
+
+  async #loadOwnWrites(): Promise<void> {
+    try {
+      this.#ownWrites ??= (await import('./own-writes.ts')).OwnWrites
+    } catch {
+      // The next mutation asks for it again.
+    }
   }
 
   #onMutationEnd(mutation: unknown, isSuccess: boolean): void {
-    for (const entry of this.#entries.values()) entry.writes.ended(mutation, isSuccess)
+    for (const entry of this.#entries.values()) entry.writes?.ended(mutation, isSuccess)
   }
 
   /** Focus, reconnect, mounting and invalidation fetch nothing for a key that is live. */
@@ -274,6 +294,11 @@ export class QueryCacheBridge {
       },
     })
   }
+}
+
+/** A result with what was written here on top. */
+function shownOf({ writes }: LiveEntry, streamed: unknown): unknown {
+  return writes === undefined ? streamed : writes.applyTo(streamed)
 }
 
 /** First member of every key of ZenStack's hooks. */

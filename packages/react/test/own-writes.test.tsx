@@ -313,3 +313,27 @@ describe('the cache entry of a live query', () => {
     expect(harness.queryClient.getQueryData(key)).toBe(3)
   })
 })
+
+describe('the code of own writes', () => {
+  it('is not waited for: without it an optimistic write is shown when it comes back, and the next mutation asks for it again', async () => {
+    vi.doMock('../src/own-writes.ts', () => {
+      throw new TypeError('no network')
+    })
+    const { harness, frames, update } = await openBoard()
+    const done = update('a', 'A2')
+    await pass()
+    expect(frames).toEqual(['A B'])
+    vi.doUnmock('../src/own-writes.ts')
+    harness.read(0).respond({ data: { id: 'a', title: 'A2' } }, COMMIT(6))
+    harness.connection(0).send({ event: 'change', q: harness.id(), at: at(6), ops: [{ op: 'update', key: 'a', set: { title: 'A2' } }] })
+    harness.connection(0).endBatch(6)
+    await act(() => done)
+    await pass()
+    expect(frames).toEqual(['A B', 'A2 B'])
+    void update('b', 'B2')
+    await pass()
+    void update('b', 'B3')
+    await pass()
+    expect(frames.at(-1)).toBe('A2 B3*')
+  })
+})

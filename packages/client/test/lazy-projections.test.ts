@@ -1,0 +1,93 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { LazyProjections } from '../src/lazy-projections.ts'
+import { IDLE_STATE, liveStateOf } from '../src/live-state.ts'
+import type { ProjectionStore } from '../src/projection-store.ts'
+
+const CART = { projection: 'cart', id: 'a/b' }
+const LIVE = liveStateOf({ data: 'a cart' }, 'live', 0, undefined)
+
+/** A store that only says who watches what. */
+class FakeStore {
+  readonly watched: string[] = []
+  isClosed = false
+  watch = ({ id }: { id: string }, listener: () => void): (() => void) => {
+    this.watched.push(id)
+    listener()
+    return () => void this.watched.splice(this.watched.indexOf(id), 1)
+  }
+  read = (): typeof LIVE => LIVE
+  close = (): void => {
+    this.isClosed = true
+  }
+}
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+function lazily(load: () => Promise<unknown>): LazyProjections {
+  // The parts of a store that are asked of it here.
+  return new LazyProjections(load as () => Promise<ProjectionStore>, 1000)
+}
+
+describe('projections whose code is not loaded yet', () => {
+  it('are asked for with the first watcher, and count as connecting meanwhile', async () => {
+    const store = new FakeStore()
+    const load = vi.fn(async () => store)
+    const projections = lazily(load)
+    expect(projections.read(CART)).toBe(IDLE_STATE)
+    expect(load).not.toHaveBeenCalled()
+    const tell = vi.fn()
+    const stop = projections.watch(CART, tell)
+    projections.watch(CART, () => {})
+    expect(projections.read({ ...CART }).liveStatus).toBe('connecting')
+    expect(projections.read({ projection: 'cart', id: 'other' })).toBe(IDLE_STATE)
+    await vi.advanceTimersByTimeAsync(0)
+    expect(load).toHaveBeenCalledTimes(1)
+    expect(projections.read(CART)).toBe(LIVE)
+    expect(tell).toHaveBeenCalledTimes(1)
+    expect(store.watched).toHaveLength(2)
+    stop()
+    expect(store.watched).toHaveLength(1)
+  })
+
+  it('are tried again when they do not arrive, for as long as someone waits', async () => {
+    const store = new FakeStore()
+    const load = vi.fn<() => Promise<FakeStore>>().mockRejectedValueOnce(new TypeError('no network')).mockResolvedValue(store)
+    const projections = lazily(load)
+    projections.watch(CART, () => {})
+    await vi.advanceTimersByTimeAsync(999)
+    expect([load.mock.calls.length, projections.read(CART).liveStatus]).toEqual([1, 'connecting'])
+    await vi.advanceTimersByTimeAsync(1)
+    expect([load.mock.calls.length, projections.read(CART)]).toEqual([2, LIVE])
+  })
+
+  it('are not tried again when nobody waits, or the client is closed', async () => {
+    const load = vi.fn(() => Promise.reject(new TypeError('no network')))
+    const projections = lazily(load)
+    const stop = projections.watch(CART, () => {})
+    await vi.advanceTimersByTimeAsync(0)
+    stop()
+    await vi.advanceTimersByTimeAsync(5000)
+    expect(load).toHaveBeenCalledTimes(1)
+    projections.watch(CART, () => {})
+    projections.close()
+    await vi.advanceTimersByTimeAsync(5000)
+    expect(load).toHaveBeenCalledTimes(2)
+    projections.watch(CART, () => {})
+    expect([load.mock.calls.length, projections.read(CART)]).toEqual([2, IDLE_STATE])
+  })
+
+  it('are not watched for those who left before they came', async () => {
+    const store = new FakeStore()
+    const projections = lazily(async () => store)
+    const stop = projections.watch(CART, () => {})
+    projections.watch({ ...CART, id: 'stays' }, () => {})
+    stop()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(store.watched).toEqual(['stays'])
+  })
+})
