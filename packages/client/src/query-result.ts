@@ -28,8 +28,8 @@ export function rowsResult(shape: 'rows' | 'row', snapshot: readonly SnapshotRow
   const before = previous?.shape === shape ? previous : undefined
   const known = new Map(before?.keys.map((key, index) => [key, before.rows[index]]))
   const rows = snapshot.map(({ key, row }) => shareStructure(known.get(key), row))
-  const isSameList = before !== undefined && before.rows.length === rows.length && rows.every((row, index) => row === before.rows[index])
-  return { shape, keys: snapshot.map(({ key }) => key), rows: isSameList ? before.rows : rows, sorts: snapshot.map(({ sort }) => sort) }
+  const isSame = before !== undefined && isSameList(rows, before.rows)
+  return { shape, keys: snapshot.map(({ key }) => key), rows: isSame ? before.rows : rows, sorts: snapshot.map(({ sort }) => sort) }
 }
 
 export function valueResult(value: unknown, previous?: QueryResult): ValueResult {
@@ -55,51 +55,62 @@ export function emptyResult(shape: ResultShape): QueryResult {
   return shape === 'value' ? valueResult(undefined) : rowsResult(shape, [])
 }
 
-/** The result after these operations, applied in order. The same object when they change nothing. */
+/** The result after these operations, applied in order. The same rows when they change none, the same object when they change nothing at all. */
 export function applyOperations(result: QueryResult, operations: readonly ResultOperation[]): QueryResult {
   if (result.shape === 'value') {
     const last = operations.findLast((operation) => operation.op === 'value')
     const next = last === undefined ? result : valueResult(last.value, result)
     return next.value === result.value ? result : next
   }
-  const draft = { keys: result.keys.slice(), rows: result.rows.slice(), sorts: result.sorts.slice() }
+  const draft = { keys: result.keys.slice(), rows: result.rows.slice(), sorts: result.sorts.slice(), areRowsNew: false, areSortsNew: false }
   for (const operation of operations) applyOperation(draft, operation)
-  const isSame = draft.rows.length === result.rows.length && draft.rows.every((row, index) => row === result.rows[index])
-  const areKeysSame = isSame && draft.keys.every((key, index) => key === result.keys[index])
-  const areSortsSame = areKeysSame && draft.sorts.every((sort, index) => sort === result.sorts[index])
-  if (areSortsSame) return result
-  return { shape: result.shape, ...draft, rows: isSame ? result.rows : draft.rows }
+  if (!draft.areRowsNew && !draft.areSortsNew) return result
+  // Only together may they undo each other: a long list is not compared for one row.
+  const isSame = !draft.areRowsNew || (operations.length > 1 && isSameList(draft.rows, result.rows))
+  return { shape: result.shape, keys: draft.keys, rows: isSame ? result.rows : draft.rows, sorts: draft.sorts }
+}
+
+function isSameList(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a.length === b.length && a.every((item, index) => item === b[index])
 }
 
 interface Draft {
   keys: RowKey[]
   rows: unknown[]
   sorts: (string | undefined)[]
+  /** Some operation left another row in some place than was there before it. */
+  areRowsNew: boolean
+  areSortsNew: boolean
 }
 
 function applyOperation(draft: Draft, operation: ResultOperation): void {
   if (operation.op === 'value') return
   const at = draft.keys.indexOf(operation.key)
   if (operation.op === 'leave') {
-    if (at >= 0) take(draft, at)
+    if (at < 0) return
+    take(draft, at)
+    draft.areRowsNew = true
     return
   }
   // A row that is not here cannot be moved or patched: a replay may say again what a later snapshot already left out.
   if (at < 0 && operation.op !== 'enter') return
-  const previous = draft.rows[at]
+  const [previous, previousSort] = [draft.rows[at], draft.sorts[at]]
   const row =
     operation.op === 'enter' ? shareStructure(previous, operation.row) : operation.op === 'update' ? patched(previous, operation.set) : previous
-  const isPlaced = operation.sort !== undefined || operation.index !== undefined
-  if (at >= 0 && (!isPlaced || (operation.sort !== undefined && operation.sort === draft.sorts[at]))) {
+  const { sort, index } = operation
+  const isPlaced = sort === undefined ? index !== undefined : sort !== previousSort
+  if (at >= 0 && !isPlaced) {
     draft.rows[at] = row
+    draft.areRowsNew ||= row !== previous
     return
   }
   if (at >= 0) take(draft, at)
-  const place =
-    operation.sort === undefined ? Math.min(operation.index ?? draft.keys.length, draft.keys.length) : placeOf(draft.sorts, operation.sort)
+  const place = sort === undefined ? Math.min(index ?? draft.keys.length, draft.keys.length) : placeOf(draft.sorts, sort)
   draft.keys.splice(place, 0, operation.key)
   draft.rows.splice(place, 0, row)
-  draft.sorts.splice(place, 0, operation.sort)
+  draft.sorts.splice(place, 0, sort)
+  draft.areRowsNew ||= place !== at || row !== previous
+  draft.areSortsNew ||= sort !== previousSort
 }
 
 function take(draft: Draft, at: number): void {

@@ -1,4 +1,12 @@
-import { notifyManager, type Mutation, type Query, type QueryCacheNotifyEvent, type QueryClient, type QueryKey } from '@tanstack/react-query'
+import {
+  notifyManager,
+  replaceEqualDeep,
+  type Mutation,
+  type Query,
+  type QueryCacheNotifyEvent,
+  type QueryClient,
+  type QueryKey,
+} from '@tanstack/react-query'
 import type { LiveQuery, LiveState } from '@zenstack-live/client'
 import { internals, type LiveClientInternals, type Write } from '@zenstack-live/client/internal'
 import { getQueryKey } from '@zenstackhq/tanstack-query/react'
@@ -19,8 +27,10 @@ interface LiveEntry {
   writes: OwnWrites | undefined
   /** How many mounted hooks hold it. */
   holders: number
-  /** What was last put into the cache, and the base it was made from. */
+  /** What was last put into the cache. */
   written: unknown
+  /** It is the stream's own result, whose unchanged parts are those of the one before. */
+  isStreamed: boolean
 }
 
 const BRIDGES = new WeakMap<QueryClient, WeakMap<AnyLiveClient, QueryCacheBridge>>()
@@ -51,6 +61,8 @@ export class QueryCacheBridge {
   #users = 0
   #stops: (() => void)[] = []
   #isWriting = false
+  /** What is being written where it shares its unchanged parts with what is there already. */
+  #shared: unknown
   /** Loaded beside the first results, so that no page waits for it. An edit that is made even sooner is shown when it comes back. */
   #ownWrites: typeof OwnWrites | undefined
   #markTimer: ReturnType<typeof setTimeout> | undefined
@@ -150,7 +162,7 @@ export class QueryCacheBridge {
     const hash = hashQueryKey(queryKey)
     let entry = this.#entries.get(hash)
     if (entry === undefined) {
-      entry = { query, queryKey, hash, writes: undefined, holders: 0, written: undefined }
+      entry = { query, queryKey, hash, writes: undefined, holders: 0, written: undefined, isStreamed: false }
       this.#entries.set(hash, entry)
       this.#hashes.set(this.live.store.idOf(query), hash)
     }
@@ -200,22 +212,29 @@ export class QueryCacheBridge {
     if (query === undefined) return
     if (state.data !== undefined) {
       const shown = shownOf(entry, state.data)
-      // The cache keeps its own objects where ours are equal to them.
-      entry.written = query.state.data === shown && query.state.status === 'success' ? shown : this.#put(query, shown)
+      this.#put(query, entry, shown, shown === state.data)
     }
     if (state.status === 'error' && query.state.error !== state.error && query.state.fetchStatus === 'idle') {
       query.setState({ status: 'error', error: state.error, errorUpdatedAt: Date.now(), errorUpdateCount: query.state.errorUpdateCount + 1 })
     }
   }
 
-  #put(query: Query, data: unknown): unknown {
+  #put(query: Query, entry: LiveEntry, data: unknown, isStreamed: boolean): void {
     this.#isWriting = true
+    this.#shared = isStreamed && entry.isStreamed && query.state.data === entry.written ? data : undefined
     try {
-      return query.setData(data, { updatedAt: Date.now(), manual: true })
+      const isThere = query.state.data === data && query.state.status === 'success'
+      // The cache keeps its own objects where ours are equal to them.
+      entry.written = isThere ? data : query.setData(data, { updatedAt: Date.now(), manual: true })
+      entry.isStreamed = isStreamed && entry.written === data
     } finally {
       this.#isWriting = false
+      this.#shared = undefined
     }
   }
+
+  /** TanStack's structural sharing, but for results that have it: at 10 000 rows it would take three quarters of all the time a transaction costs. */
+  readonly share = (before: unknown, next: unknown): unknown => (next === this.#shared ? next : replaceEqualDeep(before, next))
 
   #cached(entry: LiveEntry): Query | undefined {
     const cache = this.#queryClient.getQueryCache()
@@ -256,7 +275,7 @@ export class QueryCacheBridge {
     notifyManager.batch(() => {
       for (const entry of this.#entries.values()) {
         const query = entry.writes === undefined || entry.writes.isEmpty ? undefined : this.#cached(entry)
-        if (query !== undefined) entry.written = this.#put(query, entry.writes?.unmarked(entry.written))
+        if (query !== undefined) this.#put(query, entry, entry.writes?.unmarked(entry.written), false)
       }
     })
     // Before anything is rendered: what TanStack tells its observers waits for a timer, too.

@@ -9,6 +9,8 @@ import { hashQueryKey } from './query-key-hash.ts'
 
 export interface LiveKey {
   readonly queryKey: QueryKey
+  /** How equal parts of two results become one, unless the application says otherwise. */
+  readonly structuralSharing: (before: unknown, next: unknown) => unknown
   /** The options by which TanStack's hooks leave fetching to the live store. */
   readonly options: {
     readonly queryKey: QueryKey
@@ -45,7 +47,7 @@ export function useLiveKey(query: LiveQuery<unknown>, isEnabled: boolean, isOpti
     }),
     [bridge, held],
   )
-  return { queryKey: held.queryKey, options, flags }
+  return { queryKey: held.queryKey, structuralSharing: bridge.share, options, flags }
 }
 
 /** Flags that cost a render only where they are read. */

@@ -20,7 +20,12 @@ export function useLiveQuery<T, TData = T>(query: LiveQuery<T> | Falsy, options:
   const isEnabled = Boolean(query) && options.enabled !== false && options.subscribed !== false
   const key = useLiveKey(query || NO_QUERY, isEnabled, optimisticUpdate)
   // The store's values are what the descriptor's type says: both come from the one schema.
-  const queryOptions = { ...rest, ...key.options, enabled: query ? (rest.enabled ?? true) : false } as UseQueryOptions<T, Error, TData>
+  const queryOptions = {
+    structuralSharing: key.structuralSharing,
+    ...rest,
+    ...key.options,
+    enabled: query ? (rest.enabled ?? true) : false,
+  } as UseQueryOptions<T, Error, TData>
   const result = useQuery(queryOptions) as UseQueryResult<Optimistic<TData>>
   return joinResults(result, key.flags)
 }

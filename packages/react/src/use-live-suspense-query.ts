@@ -17,7 +17,7 @@ export function useLiveSuspenseQuery<T, TData = T>(
   const { optimisticUpdate = true, ...rest } = options
   const key = useLiveKey(query, true, optimisticUpdate)
   // The store's values are what the descriptor's type says: both come from the one schema.
-  const queryOptions = { ...rest, ...key.options } as UseSuspenseQueryOptions<T, Error, TData>
+  const queryOptions = { structuralSharing: key.structuralSharing, ...rest, ...key.options } as UseSuspenseQueryOptions<T, Error, TData>
   const result = useSuspenseQuery(queryOptions) as UseSuspenseQueryResult<Optimistic<TData>>
   return joinResults(result, key.flags)
 }
