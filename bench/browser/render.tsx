@@ -1,7 +1,7 @@
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { createLiveClient, LiveProvider, useLiveQuery } from '@zenstack-live/react'
 import { schema } from '@zenstack-live/testing/workspace'
-import { memo, useState, type ReactElement } from 'react'
+import { memo, useLayoutEffect, useState, type ReactElement } from 'react'
 import { createRoot } from 'react-dom/client'
 import { sampleFrames, type FrameSample } from './sample-frames.ts'
 
@@ -23,6 +23,11 @@ declare global {
 window.counts = { renders: 0, last: 0 }
 window.sampleFrames = sampleFrames
 
+function countRender(last = 0): void {
+  window.counts.renders++
+  window.counts.last = last
+}
+
 const ROW_PX = 20
 const SHOWN_ROWS = 40
 
@@ -33,9 +38,7 @@ const tasks = live.task.findMany()
 function Board(): ReactElement {
   const { data = [], isLive } = useLiveQuery(tasks)
   const [first, setFirst] = useState(0)
-  window.counts.renders++
-  const last = data.at(-1)
-  if (last !== undefined) window.counts.last = last.priority
+  useLayoutEffect(() => countRender(data.at(-1)?.priority))
   return (
     <div
       data-live={isLive}

@@ -66,7 +66,7 @@ export async function serveList(page: string, rows: number, random: Random): Pro
       for (;;) {
         const passed = performance.now() - begun
         if (passed >= ms) return lsn - before
-        while (lsn - before < (passed / 1000) * perSecond) send()
+        for (let sent = lsn - before; sent < (passed / 1000) * perSecond; sent++) send()
         await sleep(1000 / perSecond / 2)
       }
     },
