@@ -10,6 +10,9 @@ import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import { bridgeOf, type QueryCacheBridge } from '../src/query-cache-bridge.ts'
 
+// The bridge loads it beside the first results; faked time does not wait for files.
+await import('../src/own-writes.ts')
+
 /*
  * One cache entry; ZenStack's own optimistic updater, fetches, frames, answers and cuts in any order. At every moment the entry shows exactly
  * the base as far as the stream has brought it, with every write on top that was made here and was neither refused nor brought.

@@ -324,6 +324,7 @@ describe('the code of own writes', () => {
     await pass()
     expect(frames).toEqual(['A B'])
     vi.doUnmock('../src/own-writes.ts')
+    await import('../src/own-writes.ts')
     harness.read(0).respond({ data: { id: 'a', title: 'A2' } }, COMMIT(6))
     harness.connection(0).send({ event: 'change', q: harness.id(), at: at(6), ops: [{ op: 'update', key: 'a', set: { title: 'A2' } }] })
     harness.connection(0).endBatch(6)

@@ -8,6 +8,9 @@ import { QuerySettingsProvider } from '@zenstackhq/tanstack-query/react'
 import type { ReactElement, ReactNode } from 'react'
 import { vi } from 'vitest'
 
+// The bridge loads it beside the first results; faked time does not wait for files.
+await import('../../src/own-writes.ts')
+
 export interface FakeRow {
   id: string
   [field: string]: unknown
