@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { progress, type CommandOptions, type CommandResult } from './command.ts'
-import { median } from './fan-out/stage.ts'
+import { median } from './quantile.ts'
 import { writeCalls, type CallStyle } from './types/write-calls.ts'
 import { writeSchema } from './types/write-schema.ts'
 

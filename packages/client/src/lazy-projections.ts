@@ -32,8 +32,8 @@ export class LazyProjections {
 
   /** As {@link ProjectionStore.watch}. */
   watch(projection: AnyProjection, listener: () => void): () => void {
-    if (this.#store !== undefined) return this.#store.watch(projection, listener)
     if (this.#isClosed) return () => {}
+    if (this.#store !== undefined) return this.#store.watch(projection, listener)
     const waiting: Waiting = { projection, listener, release: undefined }
     this.#waiting.add(waiting)
     if (this.#waiting.size === 1) void this.#begin()

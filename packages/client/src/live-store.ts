@@ -1,4 +1,5 @@
 import { LiveError, positionLsn, queryId, type ErrorCode, type Lsn, type QueryId, type RowChange, type WireQuery } from '@zenstack-live/protocol'
+import { callListener } from './call-listener.ts'
 import { CommitWaiters } from './commit-waiters.ts'
 import { Connection, type ConnectionHost } from './connection.ts'
 import type { ConnectionEvent } from './connection-machine.ts'
@@ -227,7 +228,7 @@ export class LiveStore implements ConnectionHost {
 
   happened(query: QueryId, changes: readonly RowChange[]): void {
     const listeners = this.#queries.get(query)?.changeListeners ?? []
-    for (const change of changes) for (const listener of listeners) listener(change)
+    for (const change of changes) for (const listener of listeners) callListener(listener, change)
   }
 
   refused(query: QueryId, code: ErrorCode): void {

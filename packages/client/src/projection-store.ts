@@ -1,4 +1,5 @@
 import { PROJECTIONS_SEGMENT, type ProjectionAnswer } from '@zenstack-live/protocol'
+import { callListener } from './call-listener.ts'
 import { projectionPath, type LiveProjection } from './live-projection.ts'
 import { IDLE_STATE, isSameState, liveStateOf, liveStatusOf, type LiveState } from './live-state.ts'
 import type { LiveStore, LiveStoreOptions } from './live-store.ts'
@@ -39,7 +40,7 @@ export class ProjectionStore {
     this.#store.scope()
     const key = projectionPath(projection)
     const watched = this.#watched.get(key) ?? this.#open(key)
-    const run = (): void => listener()
+    const run = (): void => callListener(listener, undefined)
     watched.listeners.add(run)
     clearTimeout(watched.lingering)
     const { kind } = watched.connection.state

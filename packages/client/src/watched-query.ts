@@ -1,4 +1,5 @@
 import { queryId, type ErrorCode, type LiveError, type QueryId, type RowChange, type WireQuery } from '@zenstack-live/protocol'
+import { callListener } from './call-listener.ts'
 import type { LiveState } from './live-state.ts'
 import { refusedError } from './refused-error.ts'
 import { isRetryable } from './stream-end.ts'
@@ -32,7 +33,7 @@ export class WatchedQuery {
   /** Somebody listens until released; some time after the last one, `onLeft` is called. */
   hold(listener: () => void, lingerMs: number, onLeft: () => void): () => void {
     // A function of its own, so that the same listener may watch twice.
-    const run = (): void => listener()
+    const run = (): void => callListener(listener, undefined)
     this.listeners.add(run)
     clearTimeout(this.#lingering)
     return () => {

@@ -287,3 +287,33 @@ describe('a live client', () => {
     expect(states.at(-1)?.error).toBeNull()
   })
 })
+
+describe('a listener that throws', () => {
+  it('is reported, and keeps neither the others nor the stream from going on', async () => {
+    const reported: unknown[] = []
+    vi.stubGlobal('queueMicrotask', (run: () => void) => {
+      try {
+        run()
+      } catch (error) {
+        reported.push(error)
+      }
+    })
+    const live = client()
+    const wrong = new Error('of the application')
+    let isWrong = false
+    live.subscribe(live.task.findMany(), () => {
+      if (isWrong) throw wrong
+    })
+    const states: LiveState<unknown>[] = []
+    live.subscribe(live.task.findMany(), (state) => states.push(state))
+    await tick(10)
+    isWrong = true
+    connection(0).send(...snapshot(only(connection(0).ids), 5, [{ id: 'a' }]))
+    connection(0).endBatch(5)
+    await tick(1_000)
+    vi.unstubAllGlobals()
+    expect(reported).toContain(wrong)
+    expect(states.at(-1)).toMatchObject({ isLive: true, data: [{ id: 'a' }] })
+    expect(edge.connections).toHaveLength(1)
+  })
+})

@@ -43,6 +43,7 @@ async function openBoard(isOptimistic = true): Promise<Board> {
   }
   harness.show(<List />)
   await pass()
+  await vi.dynamicImportSettled()
   harness.connection(0).send(
     ...snapshot(harness.id(), 5, [
       { id: 'a', title: 'A' },
@@ -333,6 +334,7 @@ describe('the code of own writes', () => {
     expect(frames).toEqual(['A B', 'A2 B'])
     void update('b', 'B2')
     await pass()
+    await vi.dynamicImportSettled()
     void update('b', 'B3')
     await pass()
     expect(frames.at(-1)).toBe('A2 B3*')
