@@ -66,3 +66,16 @@ it('leaves all to the database where its encoding is not UTF-8: that has an orde
   expect(compileSort(data, 'Word', { text: 'asc' })).toBe('ask-database')
   await oracle.close()
 })
+
+it('knows collations by whatever they are called', async () => {
+  const schema = await loadSchema(ZMODEL)
+  const oracle = await openOracle(await createDatabase(inject('postgresUrl')), schema)
+  await oracle.pool.query('CREATE SCHEMA "of.mine"')
+  for (const name of ['"my.own"', '"of.mine"."my ""own"""']) {
+    await oracle.pool.query(`CREATE COLLATION ${name} FROM "C"`)
+    await oracle.pool.query(`ALTER TABLE "Word" ALTER text TYPE text COLLATE ${name}`)
+    const text = (await oracle.dataModel(schema)).models.get('Word')?.fields.get('text')
+    expect(text?.collation).toMatchObject({ locale: 'C', isDeterministic: true, lowerCase: { A: 'a' } })
+  }
+  await oracle.close()
+})

@@ -5,7 +5,7 @@ export interface Catalog {
   encoding: string
   /** `TimeZone` of sessions, by which Postgres turns instants into local times. */
   timeZone: string
-  /** By the name that columns carry; `default` is the database's own. */
+  /** By schema and name, as SQL writes them; `default` is the database's own. */
   collations: Record<string, Collation>
   /** By `schema.table`. */
   tables: Record<string, CatalogTable>

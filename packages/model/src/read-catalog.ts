@@ -41,7 +41,7 @@ const COLUMNS = `
   )
   SELECT n.nspname AS schema, c.relname AS table, a.attname AS name, a.attnotnull AS "isRequired", a.attgenerated <> '' AS "isGenerated",
     coalesce(e.typname, b.typname) AS type, e.oid IS NOT NULL AS "isArray", CASE WHEN a.atttypmod >= 0 THEN a.atttypmod ELSE r.typmod END AS typmod,
-    co.collname AS collation, cn.nspname AS "collationSchema", co.collprovider::text AS provider,
+    CASE co.collprovider WHEN 'd' THEN 'default' ELSE quote_ident(cn.nspname) || '.' || quote_ident(co.collname) END AS collation, co.collprovider::text AS provider,
     coalesce(to_jsonb(co)->>'colllocale', to_jsonb(co)->>'colliculocale', co.collcollate) AS locale, co.collctype AS ctype,
     co.collisdeterministic AS "isDeterministic",
     (SELECT json_agg(l.enumlabel ORDER BY l.enumsortorder) FROM pg_enum l WHERE l.enumtypid = coalesce(e.oid, b.oid)) AS labels
@@ -112,8 +112,7 @@ function addColumn(catalog: Catalog, row: Record<string, unknown>): void {
 }
 
 function addCollation(catalog: Catalog, row: Record<string, unknown>): string {
-  const isBuiltIn = row['collationSchema'] === 'pg_catalog'
-  const name = isBuiltIn ? text(row['collation']) : `${text(row['collationSchema'])}.${text(row['collation'])}`
+  const name = text(row['collation'])
   if (row['provider'] !== 'd') {
     catalog.collations[name] ??= {
       provider: PROVIDERS[text(row['provider'])] ?? 'unknown',
@@ -131,10 +130,8 @@ function addCollation(catalog: Catalog, row: Record<string, unknown>): string {
 async function addLowerCase(query: Query, catalog: Catalog, name: string, collation: Collation): Promise<void> {
   const isPerCharacter = collation.provider === 'libc' || (collation.provider === 'builtin' && collation.locale !== 'PG_UNICODE_FAST')
   if (!isPerCharacter || catalog.encoding !== 'UTF8') return
-  const quoted = name
-    .split('.')
-    .map((part) => `"${part.replaceAll('"', '""')}"`)
-    .join('.')
+  // The others are named as SQL names them.
+  const quoted = name === 'default' ? '"default"' : name
   // Above U+1FFFF no character has a case; U+D800..U+DFFF are not characters.
   const rows = await query(
     `SELECT chr(i) AS upper, lower(chr(i) COLLATE ${quoted}) AS lower FROM generate_series(1, 131071) AS i
