@@ -3,11 +3,14 @@ import type { Expression } from '@zenstackhq/schema'
 import { isAuth } from './policy/operand.ts'
 
 type See = (model: Model, relation?: Relation) => void
+type Call = Extract<Expression, { kind: 'call' }>
+type SeeCall = (call: Call, self: string | undefined) => void
 type Member = Extract<Expression, { kind: 'member' }>
 
 interface Place {
   readonly data: DataModel
   readonly see: See
+  readonly seeCall: SeeCall
   /** The model whose policy it is: `this`. */
   readonly outer: string
   /** The model that bare fields belong to; `undefined` inside lists of `auth()`, whose items are no rows. */
@@ -15,9 +18,12 @@ interface Place {
   readonly bindings: ReadonlyMap<string, string | undefined>
 }
 
-/** Calls `see` for every model that the paths of a policy's expression lead to. */
-export function followPaths(data: DataModel, modelName: string, expression: Expression, see: See): void {
-  follow({ data, see, outer: modelName, self: modelName, bindings: new Map() }, expression)
+/**
+ * Calls `see` for every model that the paths of a policy's expression lead to, and `seeCall` for every function, with the model that bare
+ * fields belong to there.
+ */
+export function followPaths(data: DataModel, modelName: string, expression: Expression, see: See, seeCall: SeeCall): void {
+  follow({ data, see, seeCall, outer: modelName, self: modelName, bindings: new Map() }, expression)
 }
 
 function follow(place: Place, expression: Expression): void {
@@ -35,6 +41,7 @@ function follow(place: Place, expression: Expression): void {
       for (const item of expression.items) follow(place, item)
       break
     case 'call':
+      place.seeCall(expression, place.self)
       for (const arg of expression.args ?? []) follow(place, arg)
       break
     case 'binary': {

@@ -2,7 +2,6 @@ import { tableKey, type DataModel, type Model, type Relation } from '@zenstack-l
 import type { Expression } from '@zenstackhq/schema'
 import { followPaths } from './follow-paths.ts'
 import { rulesOf } from './policy/compile-policy.ts'
-import { visit } from './policy/auth-expressions.ts'
 
 /** What an answer is made of. */
 export interface ReadDependencies {
@@ -123,21 +122,20 @@ class DependencyWalk implements ReadDependencies {
 
   /** Policies reach related rows past those rows' own policies, so only the tables count. */
   #visitExpression(modelName: string, expression: Expression, operation: string): void {
-    visit(expression, (each) => {
-      if (each.kind !== 'call') return
-      if (each.function === 'now') this.readsNow = true
-      if (!FUNCTIONS.has(each.function)) this.#unknown.add(`function "${each.function}"`)
-      if (each.function === 'check') this.#visitCheck(modelName, each.args ?? [], operation)
-    })
-    followPaths(this.#data, modelName, expression, (model, relation) => {
+    const see = (model: Model, relation?: Relation): void => {
       for (let each: Model | undefined = model; each !== undefined; each = this.#data.models.get(each.base ?? '')) this.#touch(each)
       if (relation !== undefined) this.#visitRelation(relation)
+    }
+    followPaths(this.#data, modelName, expression, see, ({ function: name, args = [] }, self) => {
+      if (name === 'now') this.readsNow = true
+      if (!FUNCTIONS.has(name)) this.#unknown.add(`function "${name}"`)
+      if (name === 'check') this.#visitCheck(self, args, operation)
     })
   }
 
-  #visitCheck(modelName: string, args: readonly Expression[], operation: string): void {
+  #visitCheck(modelName: string | undefined, args: readonly Expression[], operation: string): void {
     const [field, checked] = args
-    const relation = field?.kind === 'field' ? this.#data.models.get(modelName)?.relations.get(field.field) : undefined
+    const relation = field?.kind === 'field' ? this.#data.models.get(modelName ?? '')?.relations.get(field.field) : undefined
     const related = this.#data.models.get(relation?.model ?? '')
     if (related === undefined) return
     this.#touch(related)

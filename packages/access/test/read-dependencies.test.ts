@@ -35,11 +35,17 @@ const data = createWorld(
       fields: {
         id,
         spaceId: key,
+        teamId: key,
         note: { type: 'String', column: 'text', attributes: [allowField(E.binary(E.call('now'), '>', E.field('at')))] },
         at: { type: 'DateTime', column: 'timestamp' },
       },
-      relations: { space: to('Space', 'spaceId') },
+      relations: { space: to('Space', 'spaceId'), team: to('Team', 'teamId') },
       attributes: [allow(E.call('check', [E.field('space')]))],
+    },
+    Team: {
+      fields: { id },
+      relations: { tasks: { type: 'Task', array: true, relation: { opposite: 'team' } } },
+      attributes: [allow(E.binary(E.field('tasks'), '?', E.call('check', [E.field('space')])))],
     },
     Lonely: { fields: { id }, attributes: [allow(E.call('mine', []))] },
   },
@@ -71,6 +77,8 @@ describe('what an answer depends on', () => {
   it('is what its policies read, through check() and predicates', () => {
     expect(tables({ model: 'Space' })).toEqual(['Member', 'Space', 'User'])
     expect(tables({ model: 'Task' })).toEqual(['Member', 'Space', 'Task', 'User'])
+    // Within a predicate check() is about the items.
+    expect(tables({ model: 'Team' })).toEqual(['Member', 'Space', 'Task', 'Team', 'User'])
   })
 
   it('is what is included, filtered, ordered and counted by', () => {
