@@ -1,6 +1,7 @@
 import { createInterestIndex, interestOfQuery, compileRowPlan, type Registration } from '@zenstack-live/access'
 import { ExpressionUtils as E } from '@zenstackhq/schema'
 import type { Model, StoredRow } from '@zenstack-live/model'
+import { Decimal } from 'decimal.js'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { allow, createWorld } from './support/world.ts'
@@ -142,5 +143,28 @@ describe('the interest index', () => {
     let found = 0
     index.match(model, null, { id: 1 }, () => found++)
     expect(found).toBe(3)
+  })
+
+  it('finds a whole number that a policy compares with a Decimal of auth()', () => {
+    const whole = { type: 'Int', column: 'int4' }
+    const world = createWorld(
+      {
+        User: { fields: { id: { ...whole, id: true }, balance: { type: 'Decimal', column: 'numeric' } } },
+        Bid: {
+          fields: { id: { ...whole, id: true }, n: whole },
+          attributes: [allow(E.binary(E.field('n'), '==', E.member(E.call('auth'), ['balance'])))],
+        },
+      },
+      { authType: 'User' },
+    )
+    const context = { auth: { id: 1, balance: new Decimal('1.00') }, now: 0 }
+    const plan = compileRowPlan(world, { model: 'Bid', isPolicyOn: true })
+    const bid = { id: 7, n: 1 }
+    expect(plan.decide(bid, context)).toBe(true)
+    const index = createInterestIndex<object>()
+    index.add(plan.model, interestOfQuery(world, { model: 'Bid', isPolicyOn: true, context }), plan)
+    const found: object[] = []
+    index.match(plan.model, null, bid, (item) => void found.push(item))
+    expect(found).toEqual([plan])
   })
 })

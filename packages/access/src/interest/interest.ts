@@ -47,8 +47,8 @@ export function keyOfScalar(field: Field, value: StoredScalar): InterestKey {
   if (typeof value === 'string') return field.columnType === 'bpchar' ? (withoutBlanks(value) ?? '') : value
   if (typeof value === 'number' || typeof value === 'bigint') return keyOfNumber(field, value)
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
-  // The two zeros of numeric are one value.
-  if (value instanceof Decimal) return value.isZero() ? '0' : value.toString()
+  // Beside whole numbers it is a text that `auth()` holds. The two zeros of numeric are one value.
+  if (value instanceof Decimal) return field.type === 'Int' ? value.toNumber() : value.isZero() ? '0' : value.toString()
   return typeof value === 'object' ? value.text : String(value)
 }
 
