@@ -5,7 +5,7 @@ export type JsonPath = (root: unknown) => JsonItem | null
 
 type Step = { readonly key: string } | { readonly index: number } | 'all'
 
-const STEP = /\.([A-Za-z_][A-Za-z0-9_]*)|\."([^"\\]*)"|\[(\d{1,9})\]|\[(\*)\]/y
+const STEP = /\.([A-Za-z_][A-Za-z0-9_]*)|\."([^"\\]*)"|\[(0|[1-9]\d{0,8})\]|\[(\*)\]/y
 
 /**
  * Reads the part of Postgres's jsonpath language that names places: `$`, `.key`, `."key"`, `[n]`, `[*]`.

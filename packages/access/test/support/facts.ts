@@ -190,6 +190,7 @@ export const WHERE_FACTS: readonly (readonly [fact: string, where: Record<string
   ['array_starts_with', { js: { array_starts_with: 1 } }, [2]],
   ['array_ends_with fails on rows that are no arrays', { js: { array_ends_with: 2 } }, 'error', 'asks'],
   ['a bad JSON path fails', { js: { path: 'a.b', equals: 1 } }, 'error', 'asks'],
+  ['an index of a JSON path with a leading zero fails', { js: { path: '$[00]', equals: 1 } }, 'error', 'asks'],
   ['members of typed JSON', { addr: { city: 'Paris' } }, [1]],
   ["a member that is JSON's null is not SQL's", { addr: { city: null } }, [3, 4]],
   ['isNot leaves rows without a value out', { addr: { isNot: { zip: 8 } } }, [1]],
