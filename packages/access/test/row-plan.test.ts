@@ -1,5 +1,6 @@
 import { compileRowPlan } from '@zenstack-live/access'
-import { ExpressionUtils as E } from '@zenstackhq/schema'
+import { createDataModel } from '@zenstack-live/model'
+import { ExpressionUtils as E, type Expression } from '@zenstackhq/schema'
 import { describe, expect, it } from 'vitest'
 import { allow, allowField, createWorld, deny } from './support/world.ts'
 
@@ -92,5 +93,54 @@ describe('a plan', () => {
 
   it('refuses a model that does not exist', () => {
     expect(() => compileRowPlan(data, { model: 'Nope', isPolicyOn: true })).toThrow(/no model "Nope"/)
+  })
+})
+
+describe('a rule about rows beside the row', () => {
+  const key = { type: 'Int', column: 'int4', optional: true } as const
+  const to = (type: string, field: string): { type: string; relation: { fields: string[]; references: string[] } } => ({
+    type,
+    relation: { fields: [field], references: ['id'] },
+  })
+  const isMine = E.binary(E.field('user'), '==', E.call('auth'))
+  const worldOf = (rule: Expression): ReturnType<typeof createWorld> =>
+    createWorld(
+      {
+        User: { fields: { id } },
+        Space: { fields: { id }, relations: { members: { type: 'Member', array: true, relation: { opposite: 'space' } } } },
+        Member: {
+          fields: { id, userId: key, spaceId: key, isActive: { type: 'Boolean', column: 'bool' } },
+          relations: { user: to('User', 'userId'), space: to('Space', 'spaceId') },
+        },
+        Task: {
+          fields: { id, ownerId: key, spaceId: key },
+          relations: { owner: to('User', 'ownerId'), space: to('Space', 'spaceId') },
+          attributes: [allow(rule)],
+        },
+      },
+      { authType: 'User' },
+    )
+  const membersWhere = (predicate: Expression): Expression => E.binary(E.member(E.field('space'), ['members']), '?', predicate)
+
+  it.each([
+    ['User', E.binary(E.field('owner'), '==', E.call('auth'))],
+    ['User', E.binary(E.field('owner'), '==', E._null())],
+    ['Member', membersWhere(isMine)],
+    ['Space', membersWhere(isMine)],
+  ])('is left to the database where native row-level security may hide those: of %s', (table, rule) => {
+    const { schema, catalog } = worldOf(rule)
+    const isLocalWhere = (hasRowSecurity: boolean): boolean => {
+      const tables = structuredClone(catalog.tables)
+      const secured = tables[`public.${table}`]
+      if (secured !== undefined) secured.hasRowSecurity = hasRowSecurity
+      return compileRowPlan(createDataModel(schema, { ...catalog, tables }), { model: 'Task', isPolicyOn: true }).isLocal
+    }
+    expect([isLocalWhere(false), isLocalWhere(true)]).toEqual([true, false])
+  })
+
+  it('asks for all its members where it lets all of them in: an empty filter among others would be dropped', () => {
+    const rule = membersWhere(E.binary(isMine, '&&', E.binary(E.literal(true), '||', E.field('isActive'))))
+    const [spec] = compileRowPlan(worldOf(rule), { model: 'Task', isPolicyOn: true }).keySets
+    expect(spec?.where({ id: 1 })).toEqual({ AND: [{ AND: [{ userId: 1 }] }, { OR: [{ AND: [] }, { isActive: true }] }] })
   })
 })

@@ -13,6 +13,8 @@ export interface KeyWhere {
 
 /** Nobody: the filter that no row passes. */
 const NO_ROW = { OR: [] }
+/** Not `{}`, which ZenStack drops from among others. */
+const EVERY_ROW = { AND: [] }
 
 /** The same meaning in ZenStack's filters; `undefined` for what they cannot say exactly. */
 export function compileKeyWhere(scope: PolicyScope, expression: Expression): KeyWhere | undefined {
@@ -29,7 +31,7 @@ export function compileKeyWhere(scope: PolicyScope, expression: Expression): Key
     const operand = compileOperand(scope, expression.operand)
     return isFlag(operand) ? { isBounded: false, of: () => ({ [operand.name]: false }) } : undefined
   }
-  if (expression.kind === 'literal' && expression.value === true) return { isBounded: false, of: () => ({}) }
+  if (expression.kind === 'literal' && expression.value === true) return { isBounded: false, of: () => EVERY_ROW }
   const operand = expression.kind === 'field' || expression.kind === 'member' ? compileOperand(scope, expression) : undefined
   return operand !== undefined && isFlag(operand) ? { isBounded: false, of: () => ({ [operand.name]: true }) } : undefined
 }

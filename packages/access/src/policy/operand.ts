@@ -68,13 +68,15 @@ function columnOf(scope: PolicyScope, model: Model, name: string): Operand {
 function relatedColumn(scope: PolicyScope, relation: Relation, member: string): Operand {
   // Within one table ZenStack's subquery loses the row it is asked about.
   if (relation.model === scope.model.name) return unknownOperand(`policy: "${relation.name}" is in its own table`, true)
-  const related = scope.data.models.get(relation.model)?.fields.get(member)
+  const model = scope.data.models.get(relation.model)
+  const related = model?.fields.get(member)
   const pair = relation.pairs.find((each) => each.other === member)
   const own = pair === undefined ? undefined : scope.model.fields.get(pair.own)
   const isSame = related !== undefined && own !== undefined && own.type === related.type && own.columnType === related.columnType
   if (related === undefined || own === undefined || !isSame || relation.keyIn !== 'own' || !relation.isEnforced || relation.origin !== undefined) {
     return unknownOperand(`policy: "${relation.name}.${member}" is in another table`)
   }
+  if (model?.hasRowSecurity === true) return unknownOperand(`policy: native row-level security may hide "${relation.name}"`)
   for (const each of relation.pairs) scope.notes.fields.add(each.own)
   const others = relation.pairs.map((each) => each.own).filter((name) => name !== own.name)
   return {

@@ -88,6 +88,8 @@ function reachThrough(scope: PolicyScope, from: Model, list: Relation, ownFields
   const related = scope.data.models.get(list.model)
   if (related === undefined || !list.isList || list.keyIn !== 'other' || related.refusal !== undefined) return undefined
   if (related.base !== undefined || from.base !== undefined) return undefined
+  // The stream shows rows that Postgres hides from its users.
+  if (related.hasRowSecurity || from.hasRowSecurity) return undefined
   // Within one table ZenStack's subquery loses the row it is asked about.
   if (related === from || (isThroughRow && from === scope.model)) return undefined
   const keyFields = list.pairs.map((pair) => pair.other)
