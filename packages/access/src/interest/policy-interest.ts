@@ -1,7 +1,7 @@
 import type { Expression } from '@zenstackhq/schema'
 import type { DataModel, Field, Model, StoredScalar } from '@zenstack-live/model'
 import type { DecisionContext } from '../decision-context.ts'
-import { modelPolicyOf } from '../model-policy.ts'
+import { modelPolicyOf, type ModelPolicy } from '../model-policy.ts'
 import { createPlanNotes } from '../plan-notes.ts'
 import { columnKind } from '../policy/column-kind.ts'
 import { compileExpression } from '../policy/compile-expression.ts'
@@ -20,86 +20,108 @@ export interface InterestContext extends DecisionContext {
   readonly keySets?: ListableKeySets
 }
 
+type Branches = readonly InterestBranch[] | undefined
+type BranchesOf = (context: InterestContext) => Branches
+
+/** A thousand queries of one person ask the same: the rules are read once for each model. */
+const compiled = new WeakMap<ModelPolicy, BranchesOf>()
+
 /** The rows that read policies can let this identity see; `undefined` when it cannot be said. */
 export function interestOfPolicy(data: DataModel, model: Model, context: InterestContext): readonly InterestBranch[] | undefined {
-  if (modelPolicyOf(data, model).notes.mayFail) return undefined
-  const scope: PolicyScope = { data, notes: createPlanNotes(), model, operation: 'read' }
-  const allows = rulesOf(data.schema.models[model.name]?.attributes, '@@', 'read').filter((rule) => rule.kind === 'allow')
+  const policy = modelPolicyOf(data, model)
+  if (policy.notes.mayFail) return undefined
   try {
-    return anyOf(allows.map((rule) => interestOf(scope, rule.condition, context)))
+    let branchesOf = compiled.get(policy)
+    if (branchesOf === undefined) compiled.set(policy, (branchesOf = compile(data, model)))
+    return branchesOf(context)
   } catch (error) {
     if (isUndecidable(error)) return undefined
     throw error
   }
 }
 
-type Branches = readonly InterestBranch[] | undefined
+function compile(data: DataModel, model: Model): BranchesOf {
+  const scope: PolicyScope = { data, notes: createPlanNotes(), model, operation: 'read' }
+  const allows = rulesOf(data.schema.models[model.name]?.attributes, '@@', 'read').filter((rule) => rule.kind === 'allow')
+  return anyOf(allows.map((rule) => interestOf(scope, rule.condition)))
+}
 
-function anyOf(choices: readonly Branches[]): Branches {
-  const branches: InterestBranch[] = []
-  for (const choice of choices) {
-    if (choice === undefined) return undefined
-    branches.push(...choice)
+const SAYS_NOTHING: BranchesOf = () => undefined
+const NO_ROW: BranchesOf = () => []
+
+function anyOf(choices: readonly BranchesOf[]): BranchesOf {
+  return (context) => {
+    const branches: InterestBranch[] = []
+    for (const choice of choices) {
+      const found = choice(context)
+      if (found === undefined) return undefined
+      branches.push(...found)
+    }
+    return branches
   }
-  return branches
 }
 
 /** No branches mean: no row. */
-function interestOf(scope: PolicyScope, expression: Expression, context: InterestContext): Branches {
-  if (expression.kind === 'literal') return expression.value === true ? undefined : []
+function interestOf(scope: PolicyScope, expression: Expression): BranchesOf {
+  if (expression.kind === 'literal') return expression.value === true ? SAYS_NOTHING : NO_ROW
   if (expression.kind === 'field') return flag(compileOperand(scope, expression), true)
-  if (expression.kind === 'unary') return expression.operand.kind === 'field' ? flag(compileOperand(scope, expression.operand), false) : undefined
-  if (expression.kind !== 'binary') return undefined
+  if (expression.kind === 'unary') return expression.operand.kind === 'field' ? flag(compileOperand(scope, expression.operand), false) : SAYS_NOTHING
+  if (expression.kind !== 'binary') return SAYS_NOTHING
   const { op, left, right } = expression
   switch (op) {
     case '&&':
-      return bothOf(interestOf(scope, left, context), interestOf(scope, right, context))
+      return bothOf(interestOf(scope, left), interestOf(scope, right))
     case '||':
-      return anyOf([interestOf(scope, left, context), interestOf(scope, right, context)])
+      return anyOf([interestOf(scope, left), interestOf(scope, right)])
     case '==':
       return isAuth(left) || isAuth(right)
-        ? ofAuthRow(scope, isAuth(left) ? right : left, context)
-        : ofEquality(compileOperand(scope, left), compileOperand(scope, right), scope, context)
+        ? ofAuthRow(scope, isAuth(left) ? right : left)
+        : ofEquality(compileOperand(scope, left), compileOperand(scope, right), scope)
     case '?':
-      return ofMembership(scope, expression, context)
+      return ofMembership(scope, expression)
     default:
-      return undefined
+      return SAYS_NOTHING
   }
 }
 
-function bothOf(one: Branches, other: Branches): Branches {
-  if (one === undefined) return other
-  if (other === undefined) return one
-  if (one.length === 0 || other.length === 0) return []
-  return cheapest([one, other])
+function bothOf(one: BranchesOf, other: BranchesOf): BranchesOf {
+  return (context) => {
+    const [a, b] = [one(context), other(context)]
+    if (a === undefined) return b
+    if (b === undefined) return a
+    return a.length === 0 || b.length === 0 ? [] : cheapest([a, b])
+  }
 }
 
-function flag(operand: Operand, value: boolean): Branches {
-  if (operand.kind !== 'column' || operand.field.type !== 'Boolean' || operand.field.isList) return undefined
-  return [{ kind: 'keys', fields: [operand.name], isList: false, keys: [String(value)] }]
+function flag(operand: Operand, value: boolean): BranchesOf {
+  if (operand.kind !== 'column' || operand.field.type !== 'Boolean' || operand.field.isList) return SAYS_NOTHING
+  const branches: Branches = [{ kind: 'keys', fields: [operand.name], isList: false, keys: [String(value)] }]
+  return () => branches
 }
 
-function ofAuthRow(scope: PolicyScope, other: Expression, context: InterestContext): Branches {
-  if (other.kind === 'null') return undefined
+function ofAuthRow(scope: PolicyScope, other: Expression): BranchesOf {
+  if (other.kind === 'null') return SAYS_NOTHING
   const ids = Object.values(scope.data.schema.models[scope.data.schema.authType ?? '']?.fields ?? {}).filter((field) => field.id === true)
   const [id] = ids
-  if (id === undefined) return undefined
+  if (id === undefined) return SAYS_NOTHING
   const member: Expression =
     other.kind === 'member' ? { ...other, members: [...other.members, id.name] } : { kind: 'member', receiver: other, members: [id.name] }
   const own: Expression = { kind: 'member', receiver: { kind: 'call', function: 'auth' }, members: [id.name] }
-  return ofEquality(compileOperand(scope, member), compileOperand(scope, own), scope, context)
+  return ofEquality(compileOperand(scope, member), compileOperand(scope, own), scope)
 }
 
-function ofEquality(left: Operand, right: Operand, scope: PolicyScope, context: InterestContext): Branches {
+function ofEquality(left: Operand, right: Operand, scope: PolicyScope): BranchesOf {
   const [column, value] = left.kind === 'column' ? [left, right] : [right, left]
-  if (column.kind === 'value' && value.kind === 'value') return ofConstants(column.read(context), value.read(context))
-  if (column.kind !== 'column' || value.kind !== 'value' || value.isList) return undefined
+  if (column.kind === 'value' && value.kind === 'value') return (context) => ofConstants(column.read(context), value.read(context))
+  if (column.kind !== 'column' || value.kind !== 'value' || value.isList) return SAYS_NOTHING
   const own = scope.model.fields.get(column.name)
-  if (own === undefined || own.columnType !== column.field.columnType) return undefined
-  const key = keyOfSent(scope, column.field, value.read(context))
-  // A key of several columns is NULL when one of them is: which one, no single column tells.
-  if (key === NULL_KEY && column.others !== undefined) return undefined
-  return key === undefined ? undefined : [{ kind: 'keys', fields: [column.name], isList: false, keys: [key] }]
+  if (own === undefined || own.columnType !== column.field.columnType) return SAYS_NOTHING
+  return (context) => {
+    const key = keyOfSent(scope, column.field, value.read(context))
+    // A key of several columns is NULL when one of them is: which one, no single column tells.
+    if (key === NULL_KEY && column.others !== undefined) return undefined
+    return key === undefined ? undefined : [{ kind: 'keys', fields: [column.name], isList: false, keys: [key] }]
+  }
 }
 
 /** A part of a rule that asks about the reader alone either lets nothing through or says nothing. */
@@ -119,14 +141,16 @@ function keyOfSent(scope: PolicyScope, field: Field, sent: unknown): InterestKey
   return keyOfScalar(field, operand as StoredScalar)
 }
 
-function ofMembership(scope: PolicyScope, expression: Expression, context: InterestContext): Branches {
+function ofMembership(scope: PolicyScope, expression: Expression): BranchesOf {
   const notes = createPlanNotes()
   compileExpression({ ...scope, notes }, expression)
   const [spec] = notes.keySets.values()
-  if (spec === undefined || notes.reasons.size > 0) return undefined
-  const set = context.keySets?.get(spec.id)
-  if (set === undefined) return undefined
+  if (spec === undefined || notes.reasons.size > 0) return SAYS_NOTHING
   const [only] = spec.ownFields.length === 1 ? spec.ownFields.map((name) => scope.model.fields.get(name)) : []
-  const keys = only === undefined ? [...set.keys()] : Array.from(set.keys(), (key) => keyOfText(only, key))
-  return [{ kind: 'keys', fields: spec.ownFields, isList: false, keys }]
+  return (context) => {
+    const set = context.keySets?.get(spec.id)
+    if (set === undefined) return undefined
+    const keys = only === undefined ? [...set.keys()] : Array.from(set.keys(), (key) => keyOfText(only, key))
+    return [{ kind: 'keys', fields: spec.ownFields, isList: false, keys }]
+  }
 }
