@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { isAlive } from './is-alive.mjs'
 
 export interface DirectoryClaim {
   directory: string
@@ -27,14 +28,5 @@ function take(file: string): boolean {
     if (isAlive(Number(readFileSync(file, 'utf8')))) return false
     rmSync(file, { force: true })
     return take(file)
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
   }
 }
