@@ -38,8 +38,11 @@ async function bringPostgres(directory: string): Promise<string> {
     return given
   }
   say('Postgres: the embedded one')
-  const postgres = await startPostgres({ directory: join(directory, 'postgres') })
+  const folder = join(directory, 'postgres')
+  const postgres = await startPostgres({ directory: folder })
   closers.push(() => postgres.stop())
+  if (postgres.directory !== folder)
+    say(`Postgres does not run as root, and another user cannot enter this folder: its data stays in ${postgres.directory}.`)
   return postgres.url
 }
 
