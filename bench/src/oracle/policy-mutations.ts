@@ -86,6 +86,7 @@ export const POLICY_MUTATIONS: readonly Mutation[] = [
     "test(lower(text), lower(part ?? ''))",
     'part === null ? null : test(lower(text), lower(part))',
   ),
+  mutation(LISTS, 'has', 'return [element.ofSent(sent)]', 'return [null]'),
   mutation(LISTS, 'has and hasEvery', 'isEvery ? wanted.every(isHeld)', 'isEvery ? wanted.some(isHeld)'),
   mutation(LISTS, 'hasSome', ': wanted.some(isHeld)', ': wanted.every(isHeld)'),
   mutation(LISTS, 'isEmpty is true of the empty', '.length === 0 ? null : false', '.length === 0'),
@@ -149,6 +150,7 @@ export const POLICY_MUTATIONS: readonly Mutation[] = [
     "if (field.type !== 'Int' && field.type !== 'Float') return String(value)",
     "if (typeof value === 'bigint') return String(value)",
   ),
+  mutation('interest/interest.ts', 'the index takes whole numbers given as texts for texts', "field.type === 'Int' ? value.toNumber() : ", ''),
   mutation(POLICY_INTEREST, 'the index knows the first allow only', 'anyOf(allows.map(', 'anyOf(allows.slice(0, 1).map('),
   mutation(
     POLICY_INTEREST,

@@ -122,6 +122,7 @@ export const WHERE_MUTATIONS: readonly Mutation[] = [
   ),
   mutation(LIST, 'isEmpty', '(list.length === 0) === isEmptyWanted', '(list.length === 0) !== isEmptyWanted'),
   mutation(LIST, 'isEmpty of Json and Decimal', "value === true && field.type !== 'Json' && field.type !== 'Decimal'", 'value === true'),
+  mutation(LIST, 'has', "case 'has':\n    case", "case 'has':\n      return () => false\n    case"),
   mutation(
     LIST,
     'has and hasEvery',

@@ -295,5 +295,5 @@ export const AUTHS: readonly (Readonly<Record<string, unknown>> | null)[] = [
     nums: [3],
     roles: ['USER', 'GUEST'],
   },
-  { tenantId: 1, id: 99, active: null, memberships: null, level: 2, since: new Date('2030-01-01T00:00:00Z'), name: '_' },
+  { tenantId: 1, id: 99, active: null, memberships: null, level: 2, balance: new Decimal(1), since: new Date('2030-01-01T00:00:00Z'), name: '_' },
 ]
