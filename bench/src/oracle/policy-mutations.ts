@@ -141,8 +141,8 @@ export const POLICY_MUTATIONS: readonly Mutation[] = [
   mutation(
     POLICY_INTEREST,
     'the index knows the left of || only',
-    "case '||':\n      return anyOf([interestOf(scope, left, context), interestOf(scope, right, context)])",
-    "case '||':\n      return interestOf(scope, left, context)",
+    "case '||':\n      return anyOf([interestOf(scope, left), interestOf(scope, right)])",
+    "case '||':\n      return interestOf(scope, left)",
   ),
   mutation(
     'interest/interest.ts',
