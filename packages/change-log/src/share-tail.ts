@@ -36,12 +36,12 @@ export function shareTail(log: ChangeLog, limits: SharingLimits = CHANGE_LOG_LIM
     return reading
   }
 
-  const join = async (after: EntryId, isChecked: boolean): Promise<Reading> => {
+  /** @returns `undefined` where the log does not continue from, though kept pages have what followed */
+  const join = async (after: EntryId, isChecked: boolean): Promise<Reading | undefined> => {
     const known = readingOf(after)
     if (known === undefined || isChecked) return known ?? begin(after)
-    // A place inside the kept pages may be one that the log never had: a tail from there says so.
-    const isHere = (await log.continuity(after)) === 'ok'
-    return (isHere ? readingOf(after) : undefined) ?? begin(after)
+    if ((await log.continuity(after)) !== 'ok') return undefined
+    return readingOf(after) ?? begin(after)
   }
 
   async function* tail(after: EntryId, { signal, count = limits.readEntries }: TailOptions): AsyncGenerator<Page> {
@@ -49,6 +49,11 @@ export function shareTail(log: ChangeLog, limits: SharingLimits = CHANGE_LOG_LIM
     let isChecked = false
     while (!signal.aborted) {
       const reading = await join(cursor, isChecked)
+      // Kept pages may begin before the log's oldest entry, or at a place that it never had: a tail of its own says so.
+      if (reading === undefined) {
+        yield* log.tail(cursor, { signal, count })
+        return
+      }
       for await (const page of reading.follow(cursor, signal, (head) => (readingOf(head) ?? reading) !== reading)) {
         cursor = page.at(-1)?.id ?? cursor
         isChecked = true

@@ -206,6 +206,17 @@ export function changeLogContract(name: string, create: () => Promise<LogUnderTe
         expect(await follow(log, rowId(30, 1), 2)).toEqual([rowId(40, 1), rowId(50, 1)])
       })
 
+      it('says so though another follower has read what was let go', async () => {
+        for (let lsn = 10; lsn < 50; lsn += 10) await log.append([transaction(lsn)])
+        const stop = new AbortController()
+        const other = log.tail(FIRST_ENTRY_ID, { signal: stop.signal })[Symbol.asyncIterator]()
+        await other.next()
+        await log.trim({ maxEntries: 2 })
+        await expect(follow(log, rowId(10, 1), 1)).rejects.toMatchObject({ code: 'log_gap' })
+        stop.abort()
+        await other.return?.()
+      })
+
       it('says so when retention overtakes a follower that reads', async () => {
         const rows = CHANGE_LOG_LIMITS.readEntries
         for (let lsn = 10; lsn <= 60; lsn += 10) await log.append([transaction(lsn, { rows })])
