@@ -16,13 +16,16 @@ export class KeySetHolder {
   readonly spec: KeySetSpec
   readonly #context: EdgeContext
   readonly #identity: Identity
+  readonly #where: object
   readonly #table: string
   #set: KeySet | undefined
   #loading: Promise<void> | undefined
 
-  constructor(context: EdgeContext, spec: KeySetSpec, identity: Identity) {
+  /** @param where - the rows that can be the identity's */
+  constructor(context: EdgeContext, spec: KeySetSpec, identity: Identity, where: object) {
     this.#context = context
     this.#identity = identity
+    this.#where = where
     this.spec = spec
     this.#table = tableKey(spec.model.table)
   }
@@ -76,9 +79,8 @@ export class KeySetHolder {
     for (;;) {
       const { era } = hub
       const start = hub.history.head
-      const where = spec.where(this.#identity.auth) ?? { OR: [] }
       const select = Object.fromEntries(spec.selectFields.map((name) => [name, true]))
-      const answer = await asker.ask(database.unprotected(), { model: spec.model.name, operation: 'findMany', args: { where, select } })
+      const answer = await asker.ask(database.unprotected(), { model: spec.model.name, operation: 'findMany', args: { where: this.#where, select } })
       const set = new KeySet(spec, answer.value as Record<string, unknown>[])
       const from = hub.history.firstUnseen(answer.snapshot) ?? start
       const transactions = hub.history.after(from.entry)

@@ -1,4 +1,4 @@
-import { createInterestIndex, interestOfQuery, type Interest, type KeySetSpec, type Registration } from '@zenstack-live/access'
+import { createInterestIndex, interestOfQuery, type Interest, type InterestIndex, type KeySetSpec, type Registration } from '@zenstack-live/access'
 import { tableKey, type Model } from '@zenstack-live/model'
 import type { ResetReason } from '@zenstack-live/protocol'
 import type { ChangesPlan } from './changes-plan.ts'
@@ -26,7 +26,7 @@ export class LiveQueries {
   readonly #context: EdgeContext
   readonly #byKey = new Map<string, LiveQuery>()
   readonly #byTable = new Map<string, Set<LiveQuery>>()
-  /** Of those, the ones of which every change of the table concerns each. */
+  /** Of those, the ones that every change of the table concerns. */
   readonly #askedByTable = new Map<string, Set<LiveQuery>>()
   /** Queries by the values of the rows they can concern: all that memory decides, and of others those whose own table is read in one way only. */
   readonly #interests = createInterestIndex<LiveQuery>()
@@ -55,10 +55,7 @@ export class LiveQueries {
     if (known !== undefined) return known
     const query = create(() => this.#forget(key, query))
     this.#byKey.set(key, query)
-    for (const table of query.tables) {
-      addTo(this.#byTable, table, query)
-      if (query.engine === 'requery' && !this.#isOwnTable(query, table)) addTo(this.#askedByTable, table, query)
-    }
+    for (const table of query.tables) addTo(this.#byTable, table, query)
     this.#context.metrics.queriesNow[query.engine]++
     this.#context.metrics.queriesOpened[query.engine]++
     return query
@@ -89,12 +86,16 @@ export class LiveQueries {
 
   #createRequery(planned: PlannedQuery, identity: Identity, onDeserted: () => void): LiveQuery {
     const { model, ownRows } = planned
+    const own = ownRows === undefined ? undefined : tableKey(model.table)
+    const asked = [...planned.tables].filter((table) => table !== own)
     const forget = (): void => {
       this.#setInterest(query, model, undefined)
+      for (const table of asked) removeFrom(this.#askedByTable, table, query)
       onDeserted()
     }
     const query = new RequeryQuery({ context: this.#context, planned, client: identity.client, onDeserted: forget })
     if (ownRows !== undefined) this.#setInterest(query, model, ownRows(identity.auth))
+    for (const table of asked) addTo(this.#askedByTable, table, query)
     return query
   }
 
@@ -129,8 +130,11 @@ export class LiveQueries {
     const key = `${identity.key} ${spec.id}`
     const known = this.#keySets.get(key)
     if (known !== undefined) return known.item
-    const interest = interestOfQuery(this.#context.data, { model: spec.model.name, where: spec.where(identity.auth), isPolicyOn: false })
-    const held: HeldKeySet = { key, holder: new KeySetHolder(this.#context, spec, identity), queries: new Set() }
+    const where = spec.where(identity.auth)
+    // An empty set in its place would let in where a rule denies.
+    if (where === undefined) throw new TypeError(`The memberships "${spec.id}" cannot be read for this identity: the query is one for the database.`)
+    const interest = interestOfQuery(this.#context.data, { model: spec.model.name, where, isPolicyOn: false })
+    const held: HeldKeySet = { key, holder: new KeySetHolder(this.#context, spec, identity, where), queries: new Set() }
     this.#keySets.set(key, this.#memberships.add(spec.model, interest, held))
     addTo(this.#keySetsByTable, tableKey(spec.model.table), held)
     return held
@@ -147,29 +151,16 @@ export class LiveQueries {
 
   /** @returns the queries whose key sets are others now */
   #takeKeySets(transaction: Transaction): ReadonlySet<LiveQuery> {
-    // Each with the rows that can be its own: a thousand memberships that end at once would else be held against a thousand sets each.
     const concerned = new Map<HeldKeySet, RowEffect[]>()
-    for (const table of transaction.tables) {
-      const held = this.#keySetsByTable.get(table)
-      if (held === undefined) continue
-      if (transaction.unknown.has(table)) for (const each of held) concerned.set(each, [])
-      // Each effect once, also where a transaction touches several such tables: sets count what makes their keys.
-      else for (const effect of transaction.effects) if (tableKey(effect.model.table) === table) this.#matchKeySets(effect, concerned)
-    }
+    for (const table of transaction.unknown.keys()) for (const held of this.#keySetsByTable.get(table) ?? []) concerned.set(held, [])
+    // Each with the rows that can be its own: a thousand memberships that end at once would else be held against a thousand sets each.
+    matchEffects(this.#memberships, transaction, concerned)
     this.#context.metrics.keySetsConcerned += concerned.size
     const changed = new Set<LiveQuery>()
     for (const [{ holder, queries }, effects] of concerned) {
       if (holder.take(transaction, effects)) for (const query of queries) changed.add(query)
     }
     return changed
-  }
-
-  #matchKeySets(effect: RowEffect, concerned: Map<HeldKeySet, RowEffect[]>): void {
-    this.#memberships.match(effect.model, effect.before, effect.after, (held) => {
-      const effects = concerned.get(held)
-      if (effects === undefined) concerned.set(held, [effect])
-      else effects.push(effect)
-    })
   }
 
   /** The queries that a transaction may concern: found by its tables, or by the values of its rows. */
@@ -180,14 +171,7 @@ export class LiveQueries {
       const queries = transaction.unknown.has(table) ? this.#byTable : this.#askedByTable
       for (const query of queries.get(table) ?? []) concerned.set(query, [])
     }
-    if (this.#interests.size === 0) return concerned
-    for (const effect of transaction.effects) {
-      this.#interests.match(effect.model, effect.before, effect.after, (query) => {
-        const effects = concerned.get(query)
-        if (effects === undefined) concerned.set(query, [effect])
-        else effects.push(effect)
-      })
-    }
+    matchEffects(this.#interests, transaction, concerned)
     return concerned
   }
 
@@ -198,19 +182,22 @@ export class LiveQueries {
     else this.#registrations.set(query, this.#interests.add(model, interest, query))
   }
 
-  /** Whether changes of a table are found by the values of its rows. */
-  #isOwnTable(query: LiveQuery, table: string): boolean {
-    const registration = this.#registrations.get(query)
-    return registration !== undefined && tableKey(registration.model.table) === table
-  }
-
   #forget(key: string, query: LiveQuery): void {
     this.#byKey.delete(key)
-    for (const table of query.tables) {
-      removeFrom(this.#byTable, table, query)
-      removeFrom(this.#askedByTable, table, query)
-    }
+    for (const table of query.tables) removeFrom(this.#byTable, table, query)
     this.#context.metrics.queriesNow[query.engine]--
+  }
+}
+
+/** Adds the items that the rows of a transaction can concern, each with those rows. Rows are decoded only where there are items. */
+function matchEffects<Item extends object>(index: InterestIndex<Item>, transaction: Transaction, concerned: Map<Item, RowEffect[]>): void {
+  if (index.size === 0) return
+  for (const effect of transaction.effects) {
+    index.match(effect.model, effect.before, effect.after, (item) => {
+      const effects = concerned.get(item)
+      if (effects === undefined) concerned.set(item, [effect])
+      else effects.push(effect)
+    })
   }
 }
 
