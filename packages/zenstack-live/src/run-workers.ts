@@ -92,14 +92,12 @@ function createPlace(start: () => Worker, name: string, note: (line: string) => 
     async run() {
       let pauseMs = FIRST_PAUSE_MS
       for (let lives = 0; !over.aborted; lives++) {
+        isReplaced = false
         const startedMs = performance.now()
         const { hasListened, how } = await live()
         if (over.aborted) return
         if (lives === 0 && !hasListened) throw new Error(`${name} ended with ${how} before it listened.`)
-        if (isReplaced) {
-          isReplaced = false
-          continue
-        }
+        if (isReplaced) continue
         if (performance.now() - startedMs > STEADY_MS) pauseMs = FIRST_PAUSE_MS
         note(`${name} ended with ${how}. Another follows in ${pauseMs} ms.`)
         await Promise.race([isOver, new Promise((resolve) => setTimeout(resolve, pauseMs))])
