@@ -55,14 +55,13 @@ export async function serveEdge(config: LiveConfig, options: ServeEdgeOptions = 
   // By name: what else operators ask is not for everyone who can reach the port.
   app.on('GET', ['/health', '/health/live', '/health/ready'], createHonoOperationsHandler(live))
   app.use(`${options.base ?? '/api/live'}/*`, createHonoLiveHandler({ live, getClient, ...(accessTickets === undefined ? {} : { accessTickets }) }))
-  const listening: Listening[] = []
+  let operations: Listening | undefined
   try {
-    const operations = options.operationsPort === undefined ? undefined : await listenToOperators(live, options.operationsPort, options.hostname)
-    if (operations !== undefined) listening.push(operations)
+    if (options.operationsPort !== undefined) operations = await listenToOperators(live, options.operationsPort, options.hostname)
     const server = await listen(app.fetch, { port: options.port ?? DEFAULT_PORT, host: options.hostname })
     return {
       url: `http://localhost:${server.port}`,
-      operationsUrl: operations === undefined ? undefined : `http://localhost:${operations.port}`,
+      operationsUrl: operations && `http://localhost:${operations.port}`,
       live,
       async close() {
         server.stop()
@@ -71,7 +70,7 @@ export async function serveEdge(config: LiveConfig, options: ServeEdgeOptions = 
       },
     }
   } catch (error) {
-    for (const server of listening) server.stop()
+    operations?.stop()
     await live.close()
     throw error
   }
