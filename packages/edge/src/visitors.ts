@@ -58,7 +58,7 @@ export class Visitors {
    * The same, for the request of a stream: its URL may hold a ticket, and then nothing else counts.
    *
    * @param opens - what the URL asks for, as text
-   * @throws {LiveError} `unauthenticated` when the ticket is not one for this; `auth_expired`
+   * @throws {LiveError} `unauthenticated` when the ticket is not one for this. That it has expired is said when the visitor is settled
    */
   ofStream(credentials: Credentials, request: Request, opens: string): Visitor {
     const { accessTickets } = credentials
@@ -67,7 +67,6 @@ export class Visitors {
     const { keys, limits } = this.#context
     const ticket = text.length > limits.maxAccessTicketBytes ? undefined : parseAccessTicket(keys, this.#bound(opens), text)
     if (ticket === undefined) throw new LiveError('unauthenticated', 'An access ticket is not one for this URL.')
-    checkAge(ticket.expiresAtMs)
     return this.#visitor(async () => {
       checkAge(ticket.expiresAtMs)
       const identity = await this.#identityOf(credentials, 'redeem', () => accessTickets.redeem(ticket.subject))

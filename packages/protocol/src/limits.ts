@@ -41,7 +41,7 @@ export const LIMITS = {
   accessTicketMaxAgeMs: 15 * 60_000,
   /** Longest such ticket; what `mint` names is in it. */
   maxAccessTicketBytes: 1_024,
-  /** How far back a process reads the log when it starts, at the least: what was committed may not be visible yet. Further where transactions are older. */
+  /** How far back a process reads the log when it starts, at the least: what was committed may not be visible yet. Further where a commit waits for a standby for longer. */
   lookBackMs: 60_000,
   /** Entries of the newest changes kept in memory for reopening and resuming without asking the log. */
   ringEntries: 20_000,
