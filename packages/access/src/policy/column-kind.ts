@@ -47,8 +47,9 @@ export function columnKind(data: DataModel, field: Field, isCast: boolean): Colu
       return numberKind(cast ? 'int4' : field.columnType)
     case 'int8':
     case 'numeric':
-    case 'float8':
       return numberKind(field.columnType)
+    case 'float8':
+      return DOUBLE_KIND
     case 'float4':
       return numberKind(cast ? 'float8' : 'float4', true)
     case 'bool':
@@ -116,7 +117,7 @@ const BYTES_KIND: ColumnKind = {
   compare: (a, b) => Buffer.compare(a as Uint8Array, b as Uint8Array),
 }
 
-type Numeric = number | bigint | Decimal
+export type Numeric = number | bigint | Decimal
 
 function numberKind(detail: string, isSingle = false): ColumnKind {
   const isFloat = detail.startsWith('float')
@@ -130,12 +131,21 @@ function numberKind(detail: string, isSingle = false): ColumnKind {
   }
 }
 
+export const DOUBLE_KIND: ColumnKind = numberKind('float8')
+
 /** A text parameter takes the column's type; what does not read as that type fails. */
 function parameterAs(detail: string, text: string): Numeric {
   if (detail === 'float4') return leaveToDatabase()
   if (detail.startsWith('int') && !/^-?\d{1,9}$/.test(text)) return leaveToDatabase()
   const number = numericInput(text) ?? leaveToDatabase()
-  return detail === 'float8' ? Number(text) : number
+  return detail === 'float8' ? toDouble(number) : number
+}
+
+/** Postgres casts no number to a double that is beyond a double's range, be it too big or too close to zero: the statement fails. */
+export function toDouble(number: Numeric): number {
+  const double = Number(number)
+  if (typeof number === 'object' && number.isFinite() && (!Number.isFinite(double) || (double === 0 && !number.isZero()))) return leaveToDatabase()
+  return double
 }
 
 export function compareExactly(a: Numeric, b: Numeric): number {

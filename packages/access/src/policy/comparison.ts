@@ -1,9 +1,9 @@
 import type { BinaryOperator } from '@zenstackhq/schema'
-import type { DataModel, Field, StoredScalar } from '@zenstack-live/model'
+import type { DataModel, Field, StoredRow, StoredScalar } from '@zenstack-live/model'
 import type { Condition } from '../condition.ts'
 import { askDatabase, mayFail } from '../plan-notes.ts'
 import type { Truth } from '../truth.ts'
-import { columnKind, compareExactly, isUtc, textKind, type ColumnKind } from './column-kind.ts'
+import { columnKind, compareExactly, isUtc, textKind, toDouble, type ColumnKind, type Numeric } from './column-kind.ts'
 import type { ColumnOperand, Operand, ValueOperand } from './operand.ts'
 import { leaveToDatabase, type PolicyContext, type PolicyScope } from './policy-scope.ts'
 import type { Sent } from './sent-value.ts'
@@ -94,12 +94,24 @@ function columnWithColumn(scope: PolicyScope, left: ColumnOperand, operator: Com
     return askDatabase(scope.notes, `policy: the order of "${left.name}" is that of its collation`)
   const test = TESTS[operator]
   // A comparison with a float is one of floats.
-  const compare = other.detail === 'float' ? other.compare : one.compare
+  const float = [one, other].find((kind) => kind.detail === 'float')
+  const { compare } = float ?? one
+  const [readLeft, readRight] = [reader(left, one, float !== undefined), reader(right, other, float !== undefined)]
   return (row) => {
-    const [a, b] = [left.read(row), right.read(row)]
+    const [a, b] = [readLeft(row), readRight(row)]
     if (a === undefined || b === undefined) return undefined
     if (a === null || b === null) return null
-    return test(compare(one.ofStored(a as StoredScalar), other.ofStored(b as StoredScalar)))
+    return test(compare(a, b))
+  }
+}
+
+/** Postgres casts a side before it looks whether the other is NULL. */
+function reader(column: ColumnOperand, kind: ColumnKind, isToDouble: boolean): (row: StoredRow) => unknown {
+  return (row) => {
+    const stored = column.read(row)
+    if (stored === undefined || stored === null) return stored
+    const value = kind.ofStored(stored as StoredScalar)
+    return isToDouble ? toDouble(value as Numeric) : value
   }
 }
 

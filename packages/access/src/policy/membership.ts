@@ -2,7 +2,7 @@ import type { Field, StoredScalar, StoredValue } from '@zenstack-live/model'
 import type { Condition } from '../condition.ts'
 import { askDatabase, mayFail } from '../plan-notes.ts'
 import type { Truth } from '../truth.ts'
-import { columnKind, compareExactly, textKind, type ColumnKind } from './column-kind.ts'
+import { columnKind, compareExactly, DOUBLE_KIND, textKind, toDouble, type ColumnKind, type Numeric } from './column-kind.ts'
 import { fitsList } from './fits-list.ts'
 import type { ColumnOperand, Operand, ValueOperand } from './operand.ts'
 import { leaveToDatabase, type PolicyContext, type PolicyScope } from './policy-scope.ts'
@@ -47,8 +47,9 @@ function columnInValues(scope: PolicyScope, column: ColumnOperand, values: Value
     const operands = operandsOf(context)
     const stored = column.read(row)
     if (operands === null) return null
-    if (operands.length > 0 && stored === undefined) return undefined
-    return anyEqual(operands, stored === null, (item) => kind.compare(kind.ofStored(stored as StoredScalar), item) === 0)
+    if (stored === undefined) return operands.length === 0 ? false : undefined
+    const value = stored === null ? null : kind.ofStored(stored as StoredScalar)
+    return anyEqual(operands, value === null, (item) => kind.compare(value, item) === 0)
   }
 }
 
@@ -75,16 +76,16 @@ function kindBesideList(scope: PolicyScope, field: Field, type: string): ColumnK
 
 /** Numbers are rounded to the list's type; where that would change one, Postgres is asked. */
 function besideNumbers(kind: ColumnKind, type: string): ColumnKind {
-  const isFloat = type === 'Float'
+  // A comparison with a float is one of floats.
+  if (type === 'Float') return { ...DOUBLE_KIND, ofStored: (stored) => toDouble(kind.ofStored(stored) as Numeric) }
   return {
     ...kind,
     ofSent(sent) {
       if (typeof sent === 'boolean') return leaveToDatabase()
       const number = typeof sent === 'string' ? Number(sent) : sent
       if (!fitsList(type, number)) return leaveToDatabase()
-      return isFloat ? Number(number) : kind.ofSent(sent)
+      return kind.ofSent(sent)
     },
-    compare: isFloat ? (a, b) => (Number(a) === Number(b) ? 0 : Number.isNaN(Number(a)) && Number.isNaN(Number(b)) ? 0 : 1) : kind.compare,
   }
 }
 

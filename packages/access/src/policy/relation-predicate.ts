@@ -47,6 +47,9 @@ function specOf(scope: PolicyScope, reach: Reach, expression: BinaryExpression, 
   const notes = createPlanNotes()
   const inner: PolicyScope = { data: scope.data, notes, model: reach.related, operation: scope.operation }
   const condition = compile(inner, predicate)
+  // Where it fails in the database, the whole statement does.
+  scope.notes.mayFail ||= notes.mayFail
+  scope.notes.authChecks.push(...notes.authChecks)
   if (notes.reasons.size > 0 || notes.readsNow || notes.keySets.size > 0) return undefined
   const where = compileKeyWhere(inner, predicate)
   if (where?.isBounded !== true) return undefined

@@ -16,7 +16,7 @@ export const READERS = {
   },
   bob: { id: 2, email: null, names: null, orgs: [], level: null },
   eve: { id: 3, kind: 'K1', orgs: [{ id: 5, note: null }] },
-  max: { id: 4, nums: [2 ** 31], bigs: [2n ** 63n] },
+  max: { id: 4, nums: [2 ** 31], bigs: [2n ** 63n], balance: new Decimal('1.5') },
 } as const
 export type Reader = keyof typeof READERS
 
@@ -27,7 +27,7 @@ type Address { city String? zip Int? }
 model Org { id Int @id role String? note String? at DateTime? big BigInt? price Decimal? userId Int? user User? @relation(fields: [userId], references: [id]) }
 model User { id Int @id email String? level Int? names String[] nums Int[] bigs BigInt[] since DateTime? balance Decimal? kind Kind? orgs Org[] $USER @@auth @@allow('read', id == 1) @@map('fact_user') }
 model Space { id Int @id code Int? @allow('read', false) members Member[] $SPACE @@allow('read', id == 1 || code == 7) @@map('fact_space') }
-model Member { id Int @id userId Int? spaceId Int space Space @relation(fields: [spaceId], references: [id]) @@map('fact_member') }
+model Member { id Int @id kind Kind? userId Int? spaceId Int space Space @relation(fields: [spaceId], references: [id]) @@map('fact_member') }
 `
 
 export const FACT_FIELDS = `
@@ -265,6 +265,13 @@ export const POLICY_FACTS: readonly (readonly [fact: string, policy: string, ans
     ['every item is unrolled, and nothing is every', "@@allow('read', auth().orgs![id == this.i])", { ann: [1], bob: [1, 2, 3, 4] }],
     ['none of the items is unrolled, and nothing is none', "@@allow('read', auth().orgs^[id == this.i])", { ann: [2, 4], bob: [1, 2, 3, 4] }],
     ['a mapped member left of its column fails', "@@allow('read', auth().kind == kind)", { eve: 'error' }, 'asks'],
+    ['... also in a predicate over other rows', "@@allow('read', i == 1 || space.members?[auth().kind == kind])", { eve: 'error' }, 'asks'],
+    [
+      'a fraction of auth() beside whole numbers of other rows fails',
+      "@@allow('read', i == 1 || space.members?[userId == auth().balance])",
+      { max: 'error' },
+      'asks',
+    ],
     ['currentOperation() of a read', "@@allow('read', currentOperation() == 'read')", { ann: [1, 2, 3, 4] }],
     ['now()', "@@allow('read', at < now())", { ann: [1, 2] }],
     ['currentModel() in upper case', "@@allow('read', currentModel('upper') == 'NOT_ME')", { ann: [] }],
