@@ -1,5 +1,5 @@
 // Plain JavaScript, for the same reason as install.mjs.
-import { mkdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import { isAlive } from './is-alive.mjs'
@@ -51,7 +51,8 @@ function inherit(lock) {
   }
   const isMine = isOwnerGone(lock)
   if (isMine) writeOwner(lock)
-  rmdirSync(heir)
+  // Who held the lock may have taken it away meanwhile, with all that is in it.
+  rmSync(heir, { recursive: true, force: true })
   return isMine
 }
 
