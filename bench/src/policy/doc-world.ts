@@ -4,9 +4,10 @@ import { loadSchema, openOracle, type Oracle, type RawChange } from '@zenstack-l
 import { show } from '../oracle/show.ts'
 import type { Random } from '../random.ts'
 import { OPEN_DOC, OPEN_SPACE, zmodelOf } from './doc-schema.ts'
-import { cell, DOC_COLUMNS, MEMBER_COLUMNS, MEMBER_VALUES, MEMBERS, SPACE_COLUMNS, SPACES, USERS, type Column, type Keys } from './world.ts'
+import { cell, cellOf, DOC_COLUMNS, MEMBER_COLUMNS, MEMBER_VALUES, MEMBERS, SPACE_COLUMNS, SPACES, USERS, type Column, type Keys } from './world.ts'
 
 const ROWS = 30
+const LIST_NAMES = DOC_COLUMNS.filter(([, , isList]) => isList === true).map(([name]) => name)
 
 type Values = Record<string, string | null>
 
@@ -96,7 +97,7 @@ class DocWriter {
       const tenantId = index < 20 ? '1' : '2'
       const values = DOC_COLUMNS.map((column): [string, string | null] => [
         column[0],
-        column[2] !== true && index < column[1].length ? (column[1][index] ?? null) : cell(random, column),
+        index < column[1].length ? cellOf(column, index) : cell(random, column),
       ])
       const parentId = id > 3 && random.chance(0.5) ? String(random.whole(id)) : null
       await this.#insert('doc', { id: String(id), tenantId, ...Object.fromEntries(values), ...this.#reach(tenantId), parentId })
@@ -125,10 +126,19 @@ class DocWriter {
       await this.#insert('doc', { id: this.#newId(), tenantId, ...this.#values(DOC_COLUMNS), ...this.#reach(tenantId) })
       return
     }
+    if (kind === 8) return this.#reverseLists(tenantId, id)
     const values: Values = kind === 6 && !isParent ? { id: this.#newId() } : kind === 7 ? { id } : this.#reach(tenantId)
     if (kind > 8) for (let count = 1 + random.whole(3); count > 0; count--) Object.assign(values, this.#values([random.pick(DOC_COLUMNS)]))
     if (kind > 12) for (const name of ['ownerTenantId', 'ownerId', 'spaceId']) delete values[name]
     await this.#update('doc', tenantId, id, values)
+  }
+
+  /** Lists of one length, of the same items, that are not equal. */
+  async #reverseLists(tenantId: string, id: string): Promise<void> {
+    const sets = LIST_NAMES.map(
+      (name) => `"${name}" = (SELECT array_agg(item ORDER BY place DESC) FROM unnest("${name}") WITH ORDINALITY AS items (item, place))`,
+    )
+    await this.#oracle.pool.query(`UPDATE doc SET ${sets.join(', ')} WHERE ${this.#where(tenantId, id)}`)
   }
 
   async #writeMember({ tenantId, id }: { tenantId: string; id: string }): Promise<void> {

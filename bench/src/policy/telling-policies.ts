@@ -39,6 +39,7 @@ const CONDITIONS: readonly string[] = [
   'kind == K3',
   "n == 1 && title == 'a'",
   "n == 1 || title == 'a'",
+  "n == 2 || title == 'a'",
   "contains(title, 'b')",
   "startsWith(title, 'b')",
   "endsWith(title, 'b')",

@@ -199,10 +199,18 @@ export const DOC_COLUMNS: readonly Column[] = [
 export function cell(random: Random, [, values, isList, isRequired]: Column): string | null {
   if (isRequired !== true && random.chance(0.22)) return null
   if (isList !== true) return random.pick(values)
-  const items = Array.from({ length: random.whole(4) }, () =>
-    random.chance(0.08) ? 'NULL' : `"${random.pick(values).replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`,
-  )
-  return `{${items.join()}}`
+  return listText(Array.from({ length: random.whole(4) }, () => (random.chance(0.08) ? null : random.pick(values))))
+}
+
+/** One of the column's values; where it holds lists, alone in one. */
+export function cellOf([, values, isList]: Column, place: number): string | null {
+  const value = values[place] ?? null
+  return isList === true ? listText([value]) : value
+}
+
+function listText(items: readonly (string | null)[]): string {
+  const texts = items.map((item) => (item === null ? 'NULL' : `"${item.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`))
+  return `{${texts.join()}}`
 }
 
 /** Users and spaces, which stay: tenant and id. The second ones of an id are of another tenant, and only there with keys of several columns. */
