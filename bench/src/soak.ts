@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { startPostgres, startRedis } from '@zenstack-live/testing'
 import { schema } from '@zenstack-live/testing/workspace'
@@ -86,14 +87,14 @@ async function soak(stage: Stage, seconds: number, seed: number): Promise<Comman
     random,
   })
   const warmingUp = churn(stage.port, { readers: READERS, users: USERS, random })
-  await passed(seconds * 1_000 * WARM_UP_SHARE)
+  await sleep(seconds * 1_000 * WARM_UP_SHARE)
   await letAllLeave(stage, warmingUp, writers)
   const before = await take()
 
   const readers = churn(stage.port, { readers: READERS, users: USERS, random })
   const samples: Sample[] = []
   while ((performance.now() - startedMs) / 1_000 < seconds) {
-    await passed(SAMPLE_EVERY_MS)
+    await sleep(SAMPLE_EVERY_MS)
     samples.push(await take())
   }
   await letAllLeave(stage, readers, writers)
@@ -140,9 +141,9 @@ async function letAllLeave({ application }: Stage, readers: ChurningReaders, wri
   const startedMs = performance.now()
   while ((await streamsOf(application)) > 0) {
     if (performance.now() - startedMs > PATIENCE_MS) throw new Error('Streams are left although every reader has gone.')
-    await passed(100)
+    await sleep(100)
   }
-  await passed(QUIET_MS)
+  await sleep(QUIET_MS)
 }
 
 async function sampleOf({ application, pool, redis }: Stage): Promise<Omit<Sample, 'minute'>> {
@@ -249,8 +250,4 @@ function mib(bytes: number): string {
 function describe(sample: Sample): string {
   const { minute, heapBytes, rssBytes, timers, sockets, streams, queries, databaseConnections, redisConnections, schemaRenewals } = sample
   return `${minute.toFixed(1)} min: heap ${mib(heapBytes)} MiB, RSS ${mib(rssBytes)}, ${streams} streams, ${queries} queries, ${timers} timers, ${sockets} sockets, ${databaseConnections} database and ${redisConnections} Redis connections, ${schemaRenewals} renewals, ${JSON.stringify(sample.resources)}`
-}
-
-function passed(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }

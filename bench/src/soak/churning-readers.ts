@@ -1,4 +1,5 @@
 import { request, type IncomingMessage } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createSseDecoder } from '@zenstack-live/protocol'
 import type { Random } from '../random.ts'
 
@@ -70,7 +71,7 @@ async function comeAndGo(options: Churn): Promise<void> {
     // Most come back a few times where they were.
     do await stay(options, visit)
     while (!stopping.aborted && visit.accept === EVENT_STREAM && random.chance(0.7))
-    await passed(NEW_PERSON_AFTER_MS)
+    await sleep(NEW_PERSON_AFTER_MS)
   }
 }
 
@@ -126,8 +127,4 @@ function stay({ port, tally, random, stopping }: Churn, visit: Visit): Promise<v
   })
   outgoing.end(body)
   return promise
-}
-
-function passed(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import type { Random } from '../random.ts'
 
@@ -74,7 +75,7 @@ export function write(pool: pg.Pool, { perSecond, schemaChangeEveryMs, users, sp
     for (let number = 0; !stopping.signal.aborted; number++) {
       await writeOne()
       const earlyMs = startedMs + (number * 1_000) / perSecond - performance.now()
-      if (earlyMs > 0) await new Promise((resolve) => setTimeout(resolve, earlyMs))
+      if (earlyMs > 0) await sleep(earlyMs)
       if (performance.now() - startedMs > (tally.schemaChanges + 1) * schemaChangeEveryMs) await changeSchema()
     }
   })()
