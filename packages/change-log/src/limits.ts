@@ -28,7 +28,7 @@ export const CHANGE_LOG_LIMITS = {
   sampleEntries: 2_000,
   /** Most samples kept; older ones are thinned out with the entries they describe. */
   maxSamples: 100_000,
-  /** How long a transaction of Debezium without an end marker stays open when nothing follows it. */
+  /** How long a transaction of Debezium stays open when nothing follows it and, without transaction metadata, no end is announced. */
   debeziumIdleMs: 50,
   /** Recent transactions of Debezium by which repeats are recognised. */
   debeziumTransactions: 10_000,

@@ -26,8 +26,9 @@ function change({ tx, row, order, lsn = 100 + row, op = 'c' }: ChangeParts): { k
   }
 }
 
+const heartbeat = { key: '{"serverName":"zenstack"}', value: '{"ts_ms":1}' }
 const begin = (tx: number) => ({ key: `{"id":"${tx}:1"}`, value: `{"status":"BEGIN","id":"${tx}:1","event_count":null,"ts_ms":1}` })
-const end = (tx: number) => ({ key: `{"id":"${tx}:9"}`, value: `{"status":"END","id":"${tx}:9","event_count":2,"ts_ms":1}` })
+const end = (tx: number, lsn = 9) => ({ key: `{"id":"${tx}:${lsn}"}`, value: `{"status":"END","id":"${tx}:${lsn}","event_count":2,"ts_ms":1}` })
 
 function feed(reader: DebeziumReader, messages: readonly { key: string; value: string }[], format: 'compact' | 'extended' = 'compact'): LogEntry[] {
   return messages.flatMap(({ key, value }) =>
@@ -48,8 +49,7 @@ describe('messages of Debezium Server', () => {
   it('say at the end of a transaction how far the log reaches, also of one that holds but a message', () => {
     const reader = createDebeziumReader(10)
     const message = { key: '{"prefix":"zenstack_live"}', value: JSON.stringify({ op: 'm', source: { schema: '', table: '', txId: 2, lsn: 210 } }) }
-    const ended = (tx: number, lsn: number) => ({ key: `{"id":"${tx}:${lsn}"}`, value: `{"status":"END","id":"${tx}:${lsn}","ts_ms":1}` })
-    const entries = feed(reader, [change({ tx: 1, row: 1, order: 1, lsn: 100 }), ended(1, 150), begin(2), message, ended(2, 250)])
+    const entries = feed(reader, [change({ tx: 1, row: 1, order: 1, lsn: 100 }), end(1, 150), begin(2), message, end(2, 250)])
     expect(entries.map(({ kind, lsn }) => [kind, lsn])).toEqual([
       ['change', 150n],
       ['progress', 150n],
@@ -83,9 +83,40 @@ describe('messages of Debezium Server', () => {
     expect(short(reader.flush())).toBe('')
   })
 
+  it('of one transaction stay together through heartbeats and silence, where END says when it is over', () => {
+    const reader = createDebeziumReader(10)
+    expect(short(feed(reader, [begin(1), change({ tx: 1, row: 1, order: 1 }), heartbeat]))).toBe('.')
+    expect([short(reader.flush()), reader.awaitsSilence, reader.isHolding]).toEqual(['', false, true])
+    expect(short(feed(reader, [change({ tx: 1, row: 2, order: 2 }), heartbeat]))).toBe('1')
+    expect(short(reader.flush())).toBe('')
+    expect(short(feed(reader, [end(1)]))).toBe('2!')
+  })
+
+  it('of one transaction stay together when Debezium is killed in it, and sends it again with what came before', () => {
+    const reader = createDebeziumReader(10)
+    const earlier = [begin(1), change({ tx: 1, row: 1, order: 1 }), end(1, 150), begin(7), end(7, 160)]
+    const begun = [begin(2), change({ tx: 2, row: 2, order: 1, lsn: 120 }), change({ tx: 2, row: 3, order: 2, lsn: 170 })]
+    const rest = [change({ tx: 2, row: 4, order: 3, lsn: 180 }), heartbeat, end(2, 200)]
+    expect(short([...feed(reader, [...earlier, ...begun]), ...reader.flush()])).toBe('. 1! . . . 2')
+    expect(short(feed(reader, [heartbeat, ...earlier, heartbeat, ...begun, ...rest]))).toBe('3 4!')
+  })
+
+  it('whose END never came end with what follows: a later END, or a change of another transaction', () => {
+    const reader = createDebeziumReader(10)
+    expect(short(feed(reader, [change({ tx: 1, row: 1, order: 1 }), begin(2), end(2, 150)]))).toBe('1!')
+    expect(short(feed(reader, [change({ tx: 3, row: 2, order: 1 }), change({ tx: 4, row: 3, order: 1 })]))).toBe('2!')
+  })
+
+  it('of a transaction that is not over are no whole one where reading ends', () => {
+    const reader = createDebeziumReader(10)
+    expect(short([...feed(reader, [change({ tx: 1, row: 1, order: 1 })]), ...reader.release()])).toBe('1')
+    expect(short([...feed(reader, [change({ tx: 2, row: 2 })]), ...reader.release()])).toBe('2!')
+    // Who begins to read there has the rest.
+    expect(short(feed(createDebeziumReader(10), [change({ tx: 1, row: 3, order: 2 }), end(1)]))).toBe('3!')
+  })
+
   it('are told from heartbeats and tombstones, which only move readers on', () => {
     const reader = createDebeziumReader(10)
-    const heartbeat = { key: '{"serverName":"zenstack"}', value: '{"ts_ms":1}' }
     const tombstone = { key: '{"id":1}', value: 'default' }
     expect(short(feed(reader, [heartbeat, change({ tx: 1, row: 1, op: 'd' }), tombstone, heartbeat, tombstone]))).toBe('. 1! . .')
   })

@@ -9,22 +9,28 @@ import type { RawEntry } from './redis-entries.ts'
  *
  * ```
  *  change  ──► held back until it is known whether another one of its transaction follows
- *  END     ──► the held one is the last of its transaction
- *  change of another transaction, heartbeat, silence ──► so is it
+ *  END of it, or of a later one, change of another one ──► the held one is the last of its transaction
+ *  heartbeat, silence ──► so is it, where it came without transaction metadata; with it, Debezium may pause in the middle
  *  seen before (a resend) ──► dropped
  * ```
  */
 export interface DebeziumReader {
   feed(entry: RawEntry): LogEntry[]
-  /** Nothing followed for a while: the held entry is taken for the last of its transaction. */
+  /** Nothing followed for a while: the held change is taken for the last of its transaction, unless END will say so. */
   flush(): LogEntry[]
+  /** No more of its transaction is read here: the held change is given out, as the last only where silence would make it that. */
+  release(): LogEntry[]
   readonly isHolding: boolean
+  /** Whether silence ends what is held. */
+  readonly awaitsSilence: boolean
 }
 
 /** @param maxTransactions - recent transactions remembered, by which repeats are told */
 export function createDebeziumReader(maxTransactions: number): DebeziumReader {
   const seen = createSeenChanges(maxTransactions)
   let held: ChangeEntry | undefined
+  /** Whether the held change says its place in its transaction: then END comes too. */
+  let awaitsEnd = false
   let highest = 0n as Lsn
 
   const release = (isLastOfTransaction: boolean): LogEntry[] => {
@@ -32,6 +38,7 @@ export function createDebeziumReader(maxTransactions: number): DebeziumReader {
     held = undefined
     return entry === undefined ? [] : [{ ...entry, isLastOfTransaction, lsn: isLastOfTransaction ? highest : entry.lsn }]
   }
+  const flush = (): LogEntry[] => (awaitsEnd ? [] : release(true))
   // Entries of a transaction follow each other, so nothing is said in the middle of one.
   const quiet = (id: EntryId): LogEntry[] => (held === undefined ? [{ kind: 'progress', id, lsn: highest }] : [])
 
@@ -40,22 +47,28 @@ export function createDebeziumReader(maxTransactions: number): DebeziumReader {
       const message = parseMessage(id, fields)
       if (message.kind === 'end') {
         // Transactions come in the order of their commits, so all up to this one have been seen, also where its only change was a message.
-        if (message.lsn > highest) highest = message.lsn
+        const isNew = message.lsn > highest
+        if (isNew) highest = message.lsn
         // A resend may repeat the end of an earlier transaction in the middle of this one.
-        return held?.xid === message.xid ? release(true) : quiet(id)
+        return held !== undefined && (isNew || held.xid === message.xid) ? release(true) : quiet(id)
       }
-      if (message.kind === 'idle') return [...release(true), ...quiet(id)]
+      if (message.kind === 'idle') return [...flush(), ...quiet(id)]
       if (message.kind === 'none') return quiet(id)
       if (!seen.isNew(message)) return quiet(id)
       // A row's LSN lies before its commit's end, so what was committed up to it has all been seen.
       if (message.lsn > highest) highest = message.lsn
       const before = release(held?.xid !== message.xid)
       held = { kind: 'change', id, lsn: highest, xid: message.xid, isLastOfTransaction: false, key: message.key, value: message.value }
+      awaitsEnd = message.order !== undefined
       return before
     },
-    flush: () => release(true),
+    flush,
+    release: () => release(!awaitsEnd),
     get isHolding() {
       return held !== undefined
+    },
+    get awaitsSilence() {
+      return held !== undefined && !awaitsEnd
     },
   }
 }
@@ -84,7 +97,7 @@ function parseMessage(id: EntryId, fields: readonly string[]): Message {
   }
   const { status, op, source } = body
   if (typeof status === 'string') return status === 'END' ? parseEnd(String(body['id'])) : { kind: 'none' }
-  // A heartbeat is sent between transactions.
+  // A heartbeat comes behind any change, also in the middle of a transaction.
   if (typeof op !== 'string' || !isObject(source)) return { kind: typeof body['ts_ms'] === 'number' ? 'idle' : 'none' }
   if (op === 'm') return { kind: 'none' }
   const order = isObject(body['transaction']) ? body['transaction']['total_order'] : undefined

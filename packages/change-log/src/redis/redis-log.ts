@@ -101,7 +101,7 @@ class RedisLog implements ChangeLog {
         const fitting = await fitPage(this.#redis, stream, { after: cursor, until, count, bytes: this.#limits.readBytes, largest })
         const raw = parseEntries(await this.#redis.xrangeBuffer(stream, `(${cursor}`, until ?? '+', 'COUNT', fitting))
         const last = raw.at(-1)
-        if (last === undefined) return [...entries, ...debezium.flush()]
+        if (last === undefined) return [...entries, ...(await this.#readHeld(debezium, cursor))]
         cursor = last.id
         entries.push(...decodeEntries(raw, debezium))
         // A page must not end before it is known whether its last change ends a transaction.
@@ -273,7 +273,7 @@ class RedisLog implements ChangeLog {
     for (const count of [1, 50]) {
       const raw = parseEntries(await this.#redis.xrevrangeBuffer(this.#keys.stream, '+', '-', 'COUNT', count)).toReversed()
       const debezium = createDebeziumReader(this.#limits.debeziumTransactions)
-      const lsn = [...decodeEntries(raw, debezium), ...debezium.flush()].findLast((entry) => entry.lsn > 0n)?.lsn
+      const lsn = [...decodeEntries(raw, debezium), ...debezium.release()].findLast((entry) => entry.lsn > 0n)?.lsn
       if (lsn !== undefined) return lsn
     }
     return undefined
@@ -289,12 +289,27 @@ class RedisLog implements ChangeLog {
     return samples
   }
 
+  /** The change held back at the end of what was asked for: whether it ends its transaction is said by what stands behind it. */
+  async #readHeld(debezium: DebeziumReader, after: EntryId): Promise<LogEntry[]> {
+    let cursor = after
+    while (debezium.isHolding) {
+      // END is nearly always the next one.
+      const [next] = parseEntries(await this.#redis.xrangeBuffer(this.#keys.stream, `(${cursor}`, '+', 'COUNT', 1))
+      // An unfinished transaction's newest change is read when it is known what follows it.
+      if (next === undefined) return debezium.flush()
+      const [held] = decodeEntries([next], debezium)
+      if (held !== undefined) return [held]
+      cursor = next.id
+    }
+    return []
+  }
+
   /** Shows the reader what came just before, so that a resend that begins there is known for one. */
   async #prime(debezium: DebeziumReader, after: EntryId): Promise<void> {
     if (after === FIRST_ENTRY_ID || epochOfEntryId(after) > 0) return
     const before = parseEntries(await this.#asking('reading', () => this.#redis.xrevrangeBuffer(this.#keys.stream, after, '-', 'COUNT', 1000)))
     decodeEntries(before.toReversed(), debezium)
-    debezium.flush()
+    debezium.release()
   }
 
   async #asking<Value>(doing: string, run: () => Promise<Value>): Promise<Value> {
@@ -315,7 +330,7 @@ function decodeEntries(raw: readonly RawEntry[], debezium: DebeziumReader): LogE
       entries.push(...debezium.feed(entry))
       continue
     }
-    if (debezium.isHolding) entries.push(...debezium.flush())
+    if (debezium.isHolding) entries.push(...debezium.release())
     const restored = restoreEntry(id, { header: fields[1] ?? '', key: fields[3] ?? '', value: fields[5] ?? '' })
     if (restored === undefined)
       throw new ChangeLogError('log_conflict', `Entry ${id} has the header "${fields[1] ?? ''}", which this version does not know.`)

@@ -109,7 +109,7 @@ async function readOnce(
   cursor: EntryId,
   largest: number | undefined,
   deps: RedisTailDeps,
-  blockMs = deps.debezium.isHolding ? deps.limits.debeziumIdleMs : deps.limits.blockMs,
+  blockMs = deps.debezium.awaitsSilence ? deps.limits.debeziumIdleMs : deps.limits.blockMs,
 ): Promise<ReadOutcome> {
   const { redis, stream, meta } = deps
   const count = await deps.fit(cursor, largest)
