@@ -1,3 +1,4 @@
+import { constants } from 'node:buffer'
 import {
   entryIdMajor,
   makeEntryId,
@@ -23,6 +24,9 @@ import { createTuple, readTuple, type Tuple } from './pgoutput/tuple.ts'
  * The end LSN, which every id needs, comes with Commit. So a transaction waits here, within limits; past them its rows are dropped
  * and a `bulk` mark stands for it.
  */
+
+/** JSON of as many bytes fits into one string: an escape is 6 times as long as its byte, names and the envelope come on top. */
+const MAX_ROW_BYTES = Math.floor(constants.MAX_STRING_LENGTH / 8)
 
 /** Messages with this prefix are ours: they move the log to their LSN at once and carry nothing. */
 export const MARK_PREFIX = 'zenstack_live'
@@ -64,6 +68,7 @@ export class Assembler {
   readonly #newTuple = createTuple()
   /** Tables that changed, and from which LSN on readers may be told. */
   #changedTables: { name: string; notBefore: Lsn }[] = []
+  readonly #maxRowBytes: number
   #previousCommitLsn: number | null
   #isInTransaction = false
   /** Whether the open transaction holds a message of ours: somebody waits for its end. */
@@ -78,6 +83,7 @@ export class Assembler {
   constructor(options: AssemblerOptions) {
     this.#options = options
     this.#envelope = createEnvelopeWriter(options.names, null)
+    this.#maxRowBytes = Math.min(options.maxTransactionBytes, MAX_ROW_BYTES)
     this.#previousCommitLsn = options.previousCommitLsn === null ? null : Number(options.previousCommitLsn)
   }
 
@@ -179,7 +185,7 @@ export class Assembler {
 
   #insert(buffer: Buffer, at: number, end: number, lsn: number): void {
     const encoder = this.#options.encoderOf(buffer.readUInt32BE(at))
-    if (encoder === undefined || this.#isLeftOut(encoder)) return
+    if (encoder === undefined || this.#isLeftOut(encoder, end - at)) return
     const tuple = this.#newTuple
     readTuple(buffer, at + 5, end, tuple)
     this.#created(encoder, encoder.key(tuple), lsn, tuple)
@@ -187,7 +193,7 @@ export class Assembler {
 
   #update(buffer: Buffer, at: number, end: number, lsn: number): void {
     const encoder = this.#options.encoderOf(buffer.readUInt32BE(at))
-    if (encoder === undefined || this.#isLeftOut(encoder)) return
+    if (encoder === undefined || this.#isLeftOut(encoder, end - at)) return
     const tag = buffer[at + 4]
     const isFull = tag === TAG_OLD
     const [tuple, out] = [this.#newTuple, this.#out]
@@ -211,7 +217,7 @@ export class Assembler {
 
   #delete(buffer: Buffer, at: number, end: number, lsn: number): void {
     const encoder = this.#options.encoderOf(buffer.readUInt32BE(at))
-    if (encoder === undefined || this.#isLeftOut(encoder)) return
+    if (encoder === undefined || this.#isLeftOut(encoder, end - at)) return
     const old = this.#oldTuple
     readTuple(buffer, at + 5, end, old)
     this.#deleted(encoder, encoder.key(old), lsn, old, buffer[at + 4] === TAG_OLD)
@@ -255,15 +261,22 @@ export class Assembler {
     }
     // Outside of a transaction it comes between transactions, and is like a commit of its own.
     if (!isTransactional) this.#begin(0, this.#options.now() * 1000)
-    const name = JSON.stringify(prefix)
-    this.#out.text(`{"message":{"prefix":${name},"content":"${content.toString('base64')}"}`)
-    this.#envelope.end(this.#out, 'm', '"schema":"","table":""', Number(lsn))
-    this.#push(`{"prefix":${name}}`, this.#out.take())
+    if (content.length > this.#maxRowBytes) this.#dropRows()
+    if (!this.#isTooLarge) {
+      const name = JSON.stringify(prefix)
+      this.#out.text(`{"message":{"prefix":${name},"content":"${content.toString('base64')}"}`)
+      this.#envelope.end(this.#out, 'm', '"schema":"","table":""', Number(lsn))
+      this.#push(`{"prefix":${name}}`, this.#out.take())
+    }
     if (!isTransactional) this.#commit(lsn as Lsn)
   }
 
-  /** A row of a transaction that is already too large only counts by its table. */
-  #isLeftOut(encoder: TableEncoder): boolean {
+  /**
+   * A row of a transaction that is too large only counts by its table. One that is too large by itself is not turned into JSON to see
+   * it: that may be longer than any string can be.
+   */
+  #isLeftOut(encoder: TableEncoder, bytes: number): boolean {
+    if (bytes > this.#maxRowBytes) this.#dropRows()
     if (this.#isTooLarge) this.#tables.add(encoder.tableName)
     return this.#isTooLarge
   }
@@ -280,7 +293,11 @@ export class Assembler {
     this.#bytes += value.length
     // The id and the LSN come with Commit.
     this.#entries.push({ kind: 'change', id: '' as EntryId, lsn: 0n as Lsn, xid: this.#xid, isLastOfTransaction: false, key, value })
-    if (this.#entries.length <= this.#options.maxTransactionEntries && this.#bytes <= this.#options.maxTransactionBytes) return
+    const { maxTransactionEntries, maxTransactionBytes } = this.#options
+    if (this.#entries.length > maxTransactionEntries || this.#bytes > maxTransactionBytes) this.#dropRows()
+  }
+
+  #dropRows(): void {
     this.#isTooLarge = true
     this.#entries = []
   }
