@@ -101,6 +101,13 @@ describe('messages of Debezium Server', () => {
     expect(short(feed(reader, [heartbeat, ...earlier, heartbeat, ...begun, ...rest]))).toBe('3 4!')
   })
 
+  it('are told from repeats where Debezium begins in the middle of a transaction, and counts from there', () => {
+    const reader = createDebeziumReader(10)
+    const [first, second] = [change({ tx: 1, row: 1, order: 1 }), change({ tx: 1, row: 2, order: 2 })]
+    const again = [begin(1), change({ tx: 1, row: 2, order: 1 }), change({ tx: 1, row: 3, order: 2 }), change({ tx: 1, row: 4, order: 3 }), end(1)]
+    expect(short(feed(reader, [first, second, ...again]))).toBe('1 2 3 4!')
+  })
+
   it('whose END never came end with what follows: a later END, or a change of another transaction', () => {
     const reader = createDebeziumReader(10)
     expect(short(feed(reader, [change({ tx: 1, row: 1, order: 1 }), begin(2), end(2, 150)]))).toBe('1!')
@@ -144,7 +151,7 @@ describe('messages of Debezium Server', () => {
     expect(short([...feed(reader, first), ...feed(reader, again)]).replaceAll(' .', '')).toBe('1 2! 3 4!')
   })
 
-  it('without transaction metadata are told apart by LSN, operation and key', () => {
+  it('are told apart by LSN, operation and key', () => {
     const reader = createDebeziumReader(10)
     const copy = [change({ tx: 1, row: 1, lsn: 50 }), change({ tx: 1, row: 2, lsn: 50 })]
     expect(short([...feed(reader, copy), ...feed(reader, copy), ...reader.flush()])).toBe('1 2!')

@@ -29,7 +29,7 @@ export interface DebeziumReader {
 export function createDebeziumReader(maxTransactions: number): DebeziumReader {
   const seen = createSeenChanges(maxTransactions)
   let held: ChangeEntry | undefined
-  /** Whether the held change says its place in its transaction: then END comes too. */
+  /** Of the held change. */
   let awaitsEnd = false
   let highest = 0n as Lsn
 
@@ -59,7 +59,7 @@ export function createDebeziumReader(maxTransactions: number): DebeziumReader {
       if (message.lsn > highest) highest = message.lsn
       const before = release(held?.xid !== message.xid)
       held = { kind: 'change', id, lsn: highest, xid: message.xid, isLastOfTransaction: false, key: message.key, value: message.value }
-      awaitsEnd = message.order !== undefined
+      awaitsEnd = message.hasEnd
       return before
     },
     flush,
@@ -81,8 +81,8 @@ interface ChangeMessage {
   lsn: Lsn
   op: string
   table: string
-  /** Place within its transaction, where Debezium says it. */
-  order: number | undefined
+  /** Whether it says its place in its transaction: then END comes too. */
+  hasEnd: boolean
 }
 
 type Message = ChangeMessage | { kind: 'end'; xid: number; lsn: Lsn } | { kind: 'idle' } | { kind: 'none' }
@@ -100,7 +100,6 @@ function parseMessage(id: EntryId, fields: readonly string[]): Message {
   // A heartbeat comes behind any change, also in the middle of a transaction.
   if (typeof op !== 'string' || !isObject(source)) return { kind: typeof body['ts_ms'] === 'number' ? 'idle' : 'none' }
   if (op === 'm') return { kind: 'none' }
-  const order = isObject(body['transaction']) ? body['transaction']['total_order'] : undefined
   return {
     kind: 'change',
     key: key === undefined || key === DEBEZIUM_NULL ? null : unwrap(key),
@@ -109,7 +108,7 @@ function parseMessage(id: EntryId, fields: readonly string[]): Message {
     lsn: (typeof source['lsn'] === 'number' ? BigInt(source['lsn']) : 0n) as Lsn,
     op,
     table: `${String(source['schema'])}.${String(source['table'])}`,
-    order: typeof order === 'number' ? order : undefined,
+    hasEnd: isObject(body['transaction']),
   }
 }
 
@@ -151,29 +150,32 @@ interface SeenChanges {
   isNew(change: ChangeMessage): boolean
 }
 
-/** A resend repeats entries of recent transactions in their old order. */
+/**
+ * A resend repeats entries of recent transactions, whose changes come in the order of their LSNs. It begins anywhere in its first
+ * transaction and counts from there, so the place in a transaction says nothing.
+ */
 function createSeenChanges(maxTransactions: number): SeenChanges {
-  const transactions = new Map<number, { highestOrder: number; changes: Set<string> }>()
+  const transactions = new Map<number, { lsn: Lsn; newest: Set<string> }>()
   return {
-    isNew({ xid, order, lsn, op, table, key }) {
+    isNew({ xid, lsn, op, table, key }) {
       if (op === 'r') return true
       let transaction = transactions.get(xid)
       if (transaction === undefined) {
-        transaction = { highestOrder: 0, changes: new Set() }
+        transaction = { lsn, newest: new Set() }
         transactions.set(xid, transaction)
         const oldest = transactions.keys().next()
         if (transactions.size > maxTransactions && oldest.done !== true) transactions.delete(oldest.value)
       }
-      if (order !== undefined) {
-        if (order <= transaction.highestOrder) return false
-        transaction.highestOrder = order
-        return true
+      if (lsn < transaction.lsn) return false
+      if (lsn > transaction.lsn) {
+        transaction.lsn = lsn
+        transaction.newest.clear()
       }
       // Rows of one COPY share an LSN, but not their key. Without either there is nothing to tell a repeat by.
       if (key === null && op !== 't') return true
-      const name = `${lsn}:${op}:${table}:${key ?? ''}`
-      if (transaction.changes.has(name)) return false
-      transaction.changes.add(name)
+      const name = `${op}:${table}:${key ?? ''}`
+      if (transaction.newest.has(name)) return false
+      transaction.newest.add(name)
       return true
     },
   }
