@@ -1,24 +1,19 @@
-import type { Services } from '@zenstack-live/testing'
-import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { DeliveryFailure } from '../src/index.ts'
 import { openLab, type Lab } from './support/lab.ts'
 import { PATIENCE_MS } from './support/patience.ts'
 
 let lab: Lab
-let nextId = 1
 
 beforeAll(async () => {
-  const url: Services['postgresUrl'] = inject('postgresUrl')
-  lab = await openLab(url)
+  lab = await openLab()
 })
 afterAll(() => lab.close())
-
-const fresh = (): string => `handle-${nextId++}`
 const soon = { backoff: () => 5 }
 
 describe('a handler', () => {
   it('gets each event once, and goes on where it stopped', async () => {
-    const body = fresh()
+    const body = lab.freshName()
     await notes(body, 30)
     const seen: number[] = []
     for (let round = 0; round < 2; round++) {
@@ -32,7 +27,7 @@ describe('a handler', () => {
   })
 
   it('runs as many as it may at once, but those of one row one after the other, in order', async () => {
-    const body = fresh()
+    const body = lab.freshName()
     await notes(body, 8)
     await lab.sql('UPDATE "Note" SET rank = rank + 100 WHERE body = $1', [body])
     await lab.sql('UPDATE "Note" SET rank = rank + 100 WHERE body = $1', [body])
@@ -59,7 +54,7 @@ describe('a handler', () => {
   })
 
   it('is tried again when it fails, while the row waits and others go on', async () => {
-    const body = fresh()
+    const body = lab.freshName()
     await notes(body, 3)
     await lab.sql('UPDATE "Note" SET rank = rank + 100 WHERE body = $1', [body])
     const seen: string[] = []
@@ -85,7 +80,7 @@ describe('a handler', () => {
   })
 
   it('that always fails leaves a dead letter, and the rest goes on; replay and discard work', async () => {
-    const body = fresh()
+    const body = lab.freshName()
     await notes(body, 5)
     const streams = lab.process()
     const seen: number[] = []
@@ -120,7 +115,7 @@ describe('a handler', () => {
   })
 
   it('that is aborted finishes what runs and keeps the place of what does not', async () => {
-    const body = fresh()
+    const body = lab.freshName()
     await notes(body, 4)
     const stop = new AbortController()
     const seen: string[] = []
@@ -140,7 +135,7 @@ describe('a handler', () => {
   })
 
   it('cannot acknowledge over its successor', async () => {
-    const body = fresh()
+    const body = lab.freshName()
     await notes(body, 2)
     let release: (() => void) | undefined
     const first = lab.process({ drainMs: 50 })
@@ -169,7 +164,7 @@ describe('a handler', () => {
   })
 
   it('has many deliveries counted in one save where it is quick, and those taken back whose turn did not come', async () => {
-    const body = fresh()
+    const body = lab.freshName()
     await notes(body, 400)
     const saves = vi.spyOn(lab.log.readers, 'save')
     const seen: string[] = []
@@ -196,7 +191,7 @@ describe('a handler', () => {
   })
 
   it('has none counted ahead of those that run where it is slow', async () => {
-    const body = fresh()
+    const body = lab.freshName()
     await notes(body, 20)
     const stuck = Promise.withResolvers<void>()
     let running = 0
@@ -210,7 +205,7 @@ describe('a handler', () => {
   })
 
   it('that ended the process is not tried for ever, and takes nobody with it', async () => {
-    const body = fresh()
+    const body = lab.freshName()
     await notes(body, 6)
     const seen = new Map<number, number>()
     // A process that dies: its handlers never return, and its lease runs out.

@@ -1,5 +1,4 @@
-import type { Services } from '@zenstack-live/testing'
-import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { beforeAfter, StreamGapError } from '../src/index.ts'
 import { openLab, type Lab } from './support/lab.ts'
 import { PATIENCE_MS } from './support/patience.ts'
@@ -7,21 +6,16 @@ import { started } from './support/started.ts'
 import { take } from './support/take.ts'
 
 let lab: Lab
-let nextId = 1
 
 beforeAll(async () => {
-  const url: Services['postgresUrl'] = inject('postgresUrl')
-  lab = await openLab(url)
+  lab = await openLab()
 })
 afterAll(() => lab.close())
-
-/** A fresh name for a stream, and for the rows of a test. */
-const fresh = (): string => `stream-${nextId++}`
 
 describe('a stream', () => {
   it('gives created rows as the client returns them', async () => {
     const streams = lab.process()
-    const body = fresh()
+    const body = lab.freshName()
     const stream = streams.stream({ model: 'Note', id: body, start: 'beginning', created: { body } })
     const created = await lab.db.note.create({
       data: {
@@ -47,7 +41,7 @@ describe('a stream', () => {
 
   it('gives every kind of event, in order, made by whatever wrote', async () => {
     const streams = lab.process()
-    const id = fresh()
+    const id = lab.freshName()
     const stream = streams.stream({ model: 'Task', id, start: 'now', created: {}, updated: {}, deleted: {} })
     const iterator = stream[Symbol.asyncIterator]()
     const first = iterator.next()
@@ -68,7 +62,7 @@ describe('a stream', () => {
 
   it('fires a transition once, and only on the transition', async () => {
     const streams = lab.process()
-    const id = fresh()
+    const id = lab.freshName()
     await lab.db.space.create({ data: { id, name: id } })
     const into = streams.stream({ model: 'Task', id: `${id}-in`, start: 'beginning', updated: { after: { id, status: 'DONE' } } })
     const outOf = streams.stream({ model: 'Task', id: `${id}-out`, start: 'beginning', updated: { before: { id, status: 'DONE' } } })
@@ -97,7 +91,7 @@ describe('a stream', () => {
 
   it('filters by JSON, lists, dates, nulls and negation as SQL does', async () => {
     const streams = lab.process()
-    const body = fresh()
+    const body = lab.freshName()
     const base = { ownerId: 'ann', body }
     await lab.db.note.createMany({
       data: [
@@ -123,7 +117,7 @@ describe('a stream', () => {
 
   it('filters by relations, through the database', async () => {
     const streams = lab.process()
-    const id = fresh()
+    const id = lab.freshName()
     await lab.db.user.create({ data: { id: `${id}-bob`, name: 'Bob' } })
     await lab.db.note.createMany({
       data: [
@@ -149,7 +143,7 @@ describe('a stream', () => {
 
   it('shows a changed key as the old row deleted and the new one created', async () => {
     const streams = lab.process()
-    const id = fresh()
+    const id = lab.freshName()
     await lab.db.user.create({ data: { id, name: 'before' } })
     await lab.sql('UPDATE "User" SET id = $2 WHERE id = $1', [id, `${id}-new`])
     const stream = streams.stream({ model: 'User', id, start: 'beginning', created: { id: { startsWith: id } }, updated: {}, deleted: { id } })
@@ -164,7 +158,7 @@ describe('a stream', () => {
 describe('batches', () => {
   it('hold what is ready, in order, and are acknowledged whole', async () => {
     const streams = lab.process()
-    const body = fresh()
+    const body = lab.freshName()
     await lab.db.note.createMany({ data: Array.from({ length: 25 }, (_, rank) => ({ ownerId: 'ann', body, rank })) })
     await lab.caughtUp()
     const stream = streams.stream({ model: 'Note', id: body, start: 'beginning', created: { body } })
@@ -182,17 +176,19 @@ describe('batches', () => {
 describe('what cannot be streamed', () => {
   it('is refused before anything is read', async () => {
     const streams = lab.process()
-    const wrong = streams.stream({ model: 'Note', id: fresh(), created: { bodyy: 'x' } as object })
+    const wrong = streams.stream({ model: 'Note', id: lab.freshName(), created: { bodyy: 'x' } as object })
     await expect(take(wrong, 1)).rejects.toMatchObject({ code: 'bad_arguments' })
     expect(() => streams.stream({ model: 'Note', id: 'a b', created: {} })).toThrow(TypeError)
     expect(() => streams.stream({ model: 'Note', id: 'nothing' })).toThrow(/asks for nothing/)
     expect(() => streams.stream({ model: 'Note', id: 'x', created: {}, partitions: 0 })).toThrow(TypeError)
-    await expect(take(streams.stream({ model: 'Nobody' as 'Note', id: fresh(), created: {} }), 1)).rejects.toMatchObject({ code: 'unknown_model' })
+    await expect(take(streams.stream({ model: 'Nobody' as 'Note', id: lab.freshName(), created: {} }), 1)).rejects.toMatchObject({
+      code: 'unknown_model',
+    })
   })
 
   it('because it was truncated is a gap for those who follow deletions, and for them alone', async () => {
     const streams = lab.process()
-    const id = fresh()
+    const id = lab.freshName()
     await lab.db.space.create({ data: { id, name: id } })
     await lab.db.task.create({ data: { id, spaceId: id, title: 'x', ownerId: 'ann' } })
     await lab.sql('TRUNCATE "Comment", "Task"')

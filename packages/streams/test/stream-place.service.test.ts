@@ -1,5 +1,4 @@
-import type { Services } from '@zenstack-live/testing'
-import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { beforeAfter } from '../src/index.ts'
 import { openLab, type Lab } from './support/lab.ts'
 import { PATIENCE_MS } from './support/patience.ts'
@@ -7,21 +6,16 @@ import { started } from './support/started.ts'
 import { take, takeAndAcknowledge } from './support/take.ts'
 
 let lab: Lab
-let nextId = 1
 
 beforeAll(async () => {
-  const url: Services['postgresUrl'] = inject('postgresUrl')
-  lab = await openLab(url)
+  lab = await openLab()
 })
 afterAll(() => lab.close())
-
-/** A fresh name for a stream, and for the rows of a test. */
-const fresh = (): string => `place-${nextId++}`
 
 describe('the place of a stream', () => {
   it('stays before an event until the next one is asked for', async () => {
     const streams = lab.process()
-    const body = fresh()
+    const body = lab.freshName()
     await lab.db.note.createMany({ data: [1, 2, 3].map((rank) => ({ ownerId: 'ann', body, rank })) })
     const open = () => streams.stream({ model: 'Note', id: body, start: 'beginning', created: { body } })
     expect((await take(open(), 2)).map((event) => event.created.rank)).toEqual([1, 2])
@@ -32,7 +26,7 @@ describe('the place of a stream', () => {
   })
 
   it('brings what happened while nobody ran, under a changed filter too', async () => {
-    const body = fresh()
+    const body = lab.freshName()
     const first = lab.process()
     await takeAndAcknowledge(first.stream({ model: 'Note', id: body, start: 'beginning', created: { body: await noted(body, 1) } }), 1)
     await first.close()
@@ -45,7 +39,7 @@ describe('the place of a stream', () => {
 
   it('begins now, at the beginning, at a date, or behind an event, as it is told', async () => {
     const streams = lab.process()
-    const body = fresh()
+    const body = lab.freshName()
     await noted(body, 1)
     await lab.caughtUp()
     const cut = new Date(Date.now() + 5)
@@ -68,7 +62,7 @@ describe('the place of a stream', () => {
   })
 
   it('belongs to one process at a time, and another takes over when it goes', async () => {
-    const body = fresh()
+    const body = lab.freshName()
     const [one, two] = [lab.process(), lab.process()]
     const seen: string[] = []
     const run = async (name: string, stream: AsyncIterable<{ created: { rank: number } }>): Promise<void> => {
@@ -90,7 +84,7 @@ describe('the place of a stream', () => {
   })
 
   it('does not take events of other ids', async () => {
-    const body = fresh()
+    const body = lab.freshName()
     const streams = lab.process()
     await noted(body, 1)
     for (const name of ['a', 'b', 'c']) {
@@ -102,7 +96,7 @@ describe('the place of a stream', () => {
 describe('ending a stream', () => {
   it('by its signal saves the place and lets the loop end', async () => {
     const streams = lab.process()
-    const body = fresh()
+    const body = lab.freshName()
     const stop = new AbortController()
     await noted(body, 1)
     const ranks: number[] = []
@@ -119,7 +113,7 @@ describe('ending a stream', () => {
 
   it('by dropping its id stops the process that runs it', async () => {
     const streams = lab.process()
-    const body = fresh()
+    const body = lab.freshName()
     const iterator = streams.stream({ model: 'Note', id: body, created: { body }, leaseMs: 300 })[Symbol.asyncIterator]()
     const next = iterator.next()
     await started(lab, body)
@@ -134,7 +128,7 @@ describe('ending a stream', () => {
 
 describe('partitions', () => {
   it('divide the rows among processes, each row always in one part and in order', async () => {
-    const body = fresh()
+    const body = lab.freshName()
     const processes = [lab.process(), lab.process()]
     const seen: { process: number; key: string; rank: number }[] = []
     const loops = processes.map(async (streams, process) => {
@@ -166,7 +160,7 @@ describe('partitions', () => {
   })
 
   it('can be changed: what was not handled before still comes', async () => {
-    const body = fresh()
+    const body = lab.freshName()
     const first = lab.process()
     await lab.db.note.createMany({ data: Array.from({ length: 10 }, (_, rank) => ({ ownerId: 'ann', body, rank })) })
     await takeAndAcknowledge(first.stream({ model: 'Note', id: body, start: 'beginning', partitions: 3, created: { body } }), 10)

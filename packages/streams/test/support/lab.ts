@@ -4,11 +4,12 @@ import { join } from 'node:path'
 import { setUpCapture, startCapture, type Capture } from '@zenstack-live/cdc'
 import { openEmbeddedLog, type ChangeLog } from '@zenstack-live/change-log'
 import { createDataModel, readCatalog, type DataModel } from '@zenstack-live/model'
-import { createDatabase } from '@zenstack-live/testing'
+import { createDatabase, type Services } from '@zenstack-live/testing'
 import { schema } from '@zenstack-live/testing/workspace'
 import { ZenStackClient } from '@zenstackhq/orm'
 import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
 import pg from 'pg'
+import { inject } from 'vitest'
 import { createStreams, type StreamLimits, type Streams } from '../../src/index.ts'
 
 export type WorkspaceStreams = Streams<typeof schema>
@@ -21,12 +22,15 @@ export interface Lab {
   /** Streams as one process has them. */
   process(limits?: Partial<StreamLimits>): WorkspaceStreams
   dataModel(): DataModel
+  /** For a stream, and for the rows of its test. */
+  freshName(): string
   /** Resolves when everything committed so far is in the log. */
   caughtUp(): Promise<void>
   close(): Promise<void>
 }
 
-export async function openLab(serverUrl: string): Promise<Lab> {
+export async function openLab(): Promise<Lab> {
+  const serverUrl: Services['postgresUrl'] = inject('postgresUrl')
   const url = await createDatabase(serverUrl)
   const pool = new pg.Pool({ connectionString: url, max: 5 })
   pool.on('error', () => undefined)
@@ -42,11 +46,13 @@ export async function openLab(serverUrl: string): Promise<Lab> {
   const capture = captureInto(log, { url, tables, slot })
   const data = createDataModel(schema, await readCatalog(sql))
   const all: WorkspaceStreams[] = []
+  let names = 0
   return {
     db,
     log,
     sql,
     dataModel: () => data,
+    freshName: () => `name-${++names}`,
     process(limits = {}) {
       const streams = createStreams<typeof schema>({ log, client: db, dataModel: () => data, limits: { standbyPollMs: 50, ...limits } })
       all.push(streams)
