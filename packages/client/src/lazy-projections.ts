@@ -18,6 +18,7 @@ export class LazyProjections {
   readonly #load: () => Promise<ProjectionStore>
   readonly #retryMs: number
   #store: ProjectionStore | undefined
+  #isLoading = false
   #retry: ReturnType<typeof setTimeout> | undefined
   readonly #waiting = new Set<Waiting>()
   #isClosed = false
@@ -36,7 +37,7 @@ export class LazyProjections {
     if (this.#store !== undefined) return this.#store.watch(projection, listener)
     const waiting: Waiting = { projection, listener, release: undefined }
     this.#waiting.add(waiting)
-    if (this.#waiting.size === 1) void this.#begin()
+    if (this.#waiting.size === 1 && !this.#isLoading) void this.#begin()
     return () => {
       this.#waiting.delete(waiting)
       if (this.#waiting.size === 0) clearTimeout(this.#retry)
@@ -64,13 +65,14 @@ export class LazyProjections {
 
   async #begin(): Promise<void> {
     clearTimeout(this.#retry)
+    this.#isLoading = true
     const store = await this.#load().catch(() => undefined)
-    if (this.#store !== undefined || this.#waiting.size === 0) return
+    this.#isLoading = false
+    this.#store = store
     if (store === undefined) {
-      this.#retry = setTimeout(() => void this.#begin(), this.#retryMs)
+      if (this.#waiting.size > 0) this.#retry = setTimeout(() => void this.#begin(), this.#retryMs)
       return
     }
-    this.#store = store
     for (const waiting of this.#waiting) waiting.release = store.watch(waiting.projection, waiting.listener)
     this.#waiting.clear()
   }

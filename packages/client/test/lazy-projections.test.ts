@@ -54,6 +54,16 @@ describe('projections whose code is not loaded yet', () => {
     expect(store.watched).toHaveLength(1)
   })
 
+  it('are loaded once for someone who leaves and comes back, as in Strict Mode', async () => {
+    const store = new FakeStore()
+    const load = vi.fn(async () => store)
+    const projections = lazily(load)
+    projections.watch(CART, () => {})()
+    projections.watch(CART, () => {})
+    await vi.advanceTimersByTimeAsync(0)
+    expect([load.mock.calls.length, store.watched]).toEqual([1, ['a/b']])
+  })
+
   it('are tried again when they do not arrive, for as long as someone waits', async () => {
     const store = new FakeStore()
     const load = vi.fn<() => Promise<FakeStore>>().mockRejectedValueOnce(new TypeError('no network')).mockResolvedValue(store)
