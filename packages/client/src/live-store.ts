@@ -41,6 +41,8 @@ export class LiveStore implements ConnectionHost {
   readonly #page: PageLife
   #scope: string | null
   #syncedAt: number | undefined
+  /** Another one when the person leaves: what was asked during their stay is for nobody else. */
+  #stay = {}
   /** Why nothing is asked any more, for all queries. */
   #stopped: LiveError | undefined
 
@@ -265,14 +267,18 @@ export class LiveStore implements ConnectionHost {
 
   async #poll(watched: WatchedQuery): Promise<ConnectionEvent | undefined> {
     const { id, query } = watched
+    const stay = this.#stay
     try {
       const { data } = await this.readOnce(query as LiveQuery<unknown>)
+      // Perhaps nobody noticed yet that they left.
+      this.scope()
+      if (stay !== this.#stay || this.#queries.get(id) !== watched) return undefined
       const { result } = this.#connection.view(id)
       // Rows that did not change keep their identity.
       this.#connection.seed(id, { ...EMPTY_QUERY_VIEW, result: valueResult(data, result && valueResult(dataOf(result))) })
       watched.syncedAt = Date.now()
     } catch (error) {
-      const end = error instanceof LiveError ? endOf(error.code) : undefined
+      const end = error instanceof LiveError && stay === this.#stay ? endOf(error.code) : undefined
       if (end?.kind === 'refused') this.#fail(watched, end.code)
       return end
     }
@@ -346,6 +352,7 @@ export class LiveStore implements ConnectionHost {
   }
 
   #clear(): void {
+    this.#stay = {}
     this.#connection.forgetAll()
     this.#syncedAt = undefined
     for (const watched of this.#queries.values()) {

@@ -29,6 +29,8 @@ export class ProjectionConnection implements ProjectionStreamOwner {
   #current: ProjectionStream | undefined
   #next: ProjectionStream | undefined
   #isFollowed = false
+  /** Another one when all is forgotten: what was asked before is not shown. */
+  #memory = {}
 
   constructor(options: StreamOptions & MachineOptions, url: string, host: ProjectionHost) {
     this.#options = options
@@ -79,6 +81,7 @@ export class ProjectionConnection implements ProjectionStreamOwner {
   }
 
   forget(): void {
+    this.#memory = {}
     this.#shown = undefined
     this.#lastEventId = undefined
     this.#isFollowed = false
@@ -119,13 +122,16 @@ export class ProjectionConnection implements ProjectionStreamOwner {
   }
 
   async #poll(): Promise<ConnectionEvent> {
+    const memory = this.#memory
     try {
-      const state = shareStructure(this.#shown?.state, await this.#host.read())
+      const read = await this.#host.read()
+      if (memory !== this.#memory) return { kind: 'polled' }
+      const state = shareStructure(this.#shown?.state, read)
       // Streams know nothing of where an answer stands: the next one begins with a snapshot.
       this.#shown = { state, position: UNKNOWN_POSITION }
       this.#lastEventId = undefined
     } catch (error) {
-      const end = error instanceof LiveError ? endOf(error.code) : undefined
+      const end = error instanceof LiveError && memory === this.#memory ? endOf(error.code) : undefined
       if (end === undefined || end.kind === 'lost') return { kind: 'polled' }
       if (end.kind === 'refused' && end.code === 'forbidden') this.forget()
       return end

@@ -139,6 +139,26 @@ describe('silence', () => {
     expect(told.at(-1)).toMatchObject({ isLive: true })
   })
 
+  it.each(['before the answer', 'with the answer'])('answers nobody with what was asked for the person before, noticed %s', async (when) => {
+    let person = 'ann'
+    const live = open({ identity: () => person, limits: { silencesBeforePolling: 1, openTimeoutMs: 1000 } })
+    const told: LiveState<unknown>[] = []
+    live.subscribe(live.task.findMany(), (state) => told.push(state))
+    await pass(10)
+    newest().accept()
+    await pass(1000)
+    expect(edge.reads).toHaveLength(1)
+    person = 'bob'
+    if (when === 'before the answer') expect(live.$status).toBe('connecting')
+    edge.reads[0]?.respond({ data: [{ id: 'of ann' }] })
+    await pass()
+    expect(told.flatMap(({ data }) => data ?? [])).toEqual([])
+    newest().send(...snapshot(id(), 5, [{ id: 'of bob' }]))
+    newest().endBatch(5)
+    await pass()
+    expect(told.at(-1)).toMatchObject({ isLive: true, data: [{ id: 'of bob' }] })
+  })
+
   it('is not assumed where nothing was accepted', async () => {
     const live = open({ limits: { openTimeoutMs: 1000, maxBackoffMs: 100 } })
     live.subscribe(live.task.findMany(), () => {})

@@ -200,6 +200,22 @@ describe('a watched projection', () => {
     expect(last()).toMatchObject({ liveStatus: 'polling', data: { items: ['asked'] } })
   })
 
+  it('shows nobody what was asked for the person before', async () => {
+    let person = 'ann'
+    const { states, last, live } = watchCart({ identity: () => person, limits: { silencesBeforePolling: 1 } })
+    await tick(10)
+    request(0).write('')
+    await tick(31_000)
+    person = 'bob'
+    expect(Reflect.get(live, '$status')).toBeDefined()
+    request(1).json({ data: { items: ['of ann'], note: { text: 'same' } }, position: 'p1' })
+    await tick(1)
+    expect(states.flatMap(({ data }) => data?.items ?? [])).toEqual([])
+    request(2).send(snapshot(5, ['of bob']), 'q5')
+    await tick()
+    expect(last()?.data?.items).toEqual(['of bob'])
+  })
+
   it('is closed some time after the last watcher left', async () => {
     const { stop } = watchCart()
     await tick(10)
