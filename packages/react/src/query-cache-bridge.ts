@@ -63,8 +63,10 @@ export class QueryCacheBridge {
   #isWriting = false
   /** What is being written where it shares its unchanged parts with what is there already. */
   #shared: unknown
-  /** Loaded beside the first results, so that no page waits for it. An edit that is made even sooner is shown when it comes back. */
+  /** Loaded beside the first results, so that no page waits for it. */
   #ownWrites: typeof OwnWrites | undefined
+  /** What was written and answered while it is being loaded, to be told when it is there. */
+  #missed: ((ownWrites: typeof OwnWrites) => void)[] | undefined
   #markTimer: ReturnType<typeof setTimeout> | undefined
 
   constructor(live: LiveClientInternals, queryClient: QueryClient) {
@@ -141,6 +143,7 @@ export class QueryCacheBridge {
 
   /** Nothing of the person before stays in the cache: no live result, and nothing that ZenStack's hooks fetched under the same keys. */
   #purge(): void {
+    this.#missed?.splice(0)
     const cache = this.#queryClient.getQueryCache()
     notifyManager.batch(() => {
       for (const query of cache.getAll()) {
@@ -251,21 +254,31 @@ export class QueryCacheBridge {
     const streamed = this.live.store.read(entry.query).data
     if (streamed === undefined) return
     if (event.action.manual === true) {
-      entry.writes ??= this.#ownWrites && new this.#ownWrites(this.live, entry.query, () => this.#rewrite(entry))
-      entry.writes?.record(streamed, entry.written, data, this.#pendingMutations())
+      const [shown, pending] = [entry.written, this.#pendingMutations()]
+      this.#tell((ownWrites) => {
+        // One of them has ended meanwhile, perhaps the one whose edit this is.
+        if (!pending.every(isPending)) return
+        entry.writes ??= new ownWrites(this.live, entry.query, () => this.#rewrite(entry))
+        entry.writes.record(streamed, shown, data, pending)
+      })
     }
     notifyManager.batch(() => this.#write(entry))
   }
 
   #pendingMutations(): Mutation[] {
-    return this.#queryClient
-      .getMutationCache()
-      .getAll()
-      .filter(({ state }) => state.status === 'pending')
+    return this.#queryClient.getMutationCache().getAll().filter(isPending)
   }
 
   #onWrite(write: Write): void {
-    for (const entry of this.#entries.values()) entry.writes?.answered(write)
+    this.#tell(() => {
+      for (const entry of this.#entries.values()) entry.writes?.answered(write)
+    })
+  }
+
+  /** At once, or when the code of own writes is there. Where it did not arrive, an edit is shown when it comes back. */
+  #tell(say: (ownWrites: typeof OwnWrites) => void): void {
+    if (this.#ownWrites === undefined) this.#missed?.push(say)
+    else say(this.#ownWrites)
   }
 
   /** ZenStack's updater, which runs next, leaves rows alone that are marked `$optimistic`: for so long they bear no mark. */
@@ -289,11 +302,17 @@ export class QueryCacheBridge {
   }
 
   async #loadOwnWrites(): Promise<void> {
-    try {
-      this.#ownWrites ??= (await import('./own-writes.ts')).OwnWrites
-    } catch {
-      // The next mutation asks for it again.
-    }
+    if (this.#ownWrites !== undefined) return
+    const missed = (this.#missed ??= [])
+    // Where it fails, the next mutation asks for it again.
+    this.#ownWrites = await import('./own-writes.ts').then(
+      (module) => module.OwnWrites,
+      () => undefined,
+    )
+    this.#missed = undefined
+    for (const say of missed.splice(0)) this.#tell(say)
+    // Not now: a mutation may have begun, whose updater expects no marks.
+    this.#markTimer ??= setTimeout(() => this.#markAgain())
   }
 
   #onMutationEnd(mutation: unknown, isSuccess: boolean): void {
@@ -313,6 +332,10 @@ export class QueryCacheBridge {
       },
     })
   }
+}
+
+function isPending({ state }: Mutation): boolean {
+  return state.status === 'pending'
 }
 
 /** A result with what was written here on top. */
