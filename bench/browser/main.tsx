@@ -1,8 +1,7 @@
-import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
-import { createLiveClient, LiveProvider, useLiveQuery } from '@zenstack-live/react'
+import { createLiveClient, useLiveQuery } from '@zenstack-live/react'
 import { schema } from '@zenstack-live/testing/workspace'
 import { memo, useLayoutEffect, type ReactElement } from 'react'
-import { createRoot } from 'react-dom/client'
+import { show } from './show.tsx'
 import { stampedFetch, stampRender } from './stamps.ts'
 
 const live = createLiveClient(schema, { identity: () => 'bob', headers: { 'x-user': 'bob' }, fetch: stampedFetch })
@@ -29,12 +28,4 @@ const Task = memo(({ title, status }: { title: string; status: string }): ReactE
   )
 })
 
-const root = document.querySelector('#root')
-if (root === null) throw new Error('index.html has no #root.')
-createRoot(root).render(
-  <QueryClientProvider client={new QueryClient()}>
-    <LiveProvider client={live}>
-      <Board />
-    </LiveProvider>
-  </QueryClientProvider>,
-)
+show(live, <Board />)

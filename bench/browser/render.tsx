@@ -1,15 +1,14 @@
-import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
-import { createLiveClient, LiveProvider, useLiveQuery } from '@zenstack-live/react'
+import { createLiveClient, useLiveQuery } from '@zenstack-live/react'
 import { schema } from '@zenstack-live/testing/workspace'
 import { memo, useLayoutEffect, useState, type ReactElement } from 'react'
-import { createRoot } from 'react-dom/client'
 import { sampleFrames, type FrameSample } from './sample-frames.ts'
+import { show } from './show.tsx'
 
 /** What the benchmark asks of this page. */
 interface Counts {
   /** How often the list was rendered. */
   renders: number
-  /** The highest number that a title of the list carried in a render. */
+  /** The number of the transaction that the last render showed: the list's last row carries it. */
   last: number
 }
 
@@ -61,12 +60,4 @@ const Task = memo(({ top, title, status }: { top: number; title: string; status:
   </li>
 ))
 
-const root = document.querySelector('#root')
-if (root === null) throw new Error('render.html has no #root.')
-createRoot(root).render(
-  <QueryClientProvider client={new QueryClient()}>
-    <LiveProvider client={live}>
-      <Board />
-    </LiveProvider>
-  </QueryClientProvider>,
-)
+show(live, <Board />)

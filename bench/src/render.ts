@@ -44,7 +44,7 @@ export async function run({ seed = 1, runs = DEFAULT_ROUNDS, seconds = DEFAULT_R
     peers: { changing: { droppedFrameShare: frames.changingShare }, idle: { droppedFrameShare: frames.idleShare } },
     notes: [
       'apply…: median of one-row transactions, in Node, without React',
-      `Chromium: a virtualised list of ${ROWS} rows, ${CHANGES_PER_SECOND} transactions of one row a second, half of them in view; ${frames.framesExpected} frames of 60 a second while changing`,
+      `Chromium: a virtualised list of ${ROWS} rows, ${CHANGES_PER_SECOND} transactions of one row a second (and a number in the last one), half of them in view; ${frames.framesExpected} frames of 60 a second while changing`,
       'mainThreadMicros: processor time of the page for one transaction, painting included',
       'droppedFrameShare is what is lost beyond the same page at rest, by turns in the same run: noise can make it negative',
     ],

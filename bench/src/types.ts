@@ -35,11 +35,11 @@ interface Diagnostics {
 export async function run({ runs = DEFAULT_ROUNDS }: CommandOptions): Promise<CommandResult> {
   // Where the packages that an application has are found: those of the hooks' own tests.
   const directory = fileURLToPath(new URL('../../packages/react/node_modules/.cache/bench-types/', import.meta.url))
-  progress('building the packages and generating the schema')
-  execute('tsc', ['-b', fileURLToPath(new URL('../../tsconfig.build.json', import.meta.url))], directory)
   rmSync(directory, { recursive: true, force: true })
   mkdirSync(directory, { recursive: true })
   try {
+    progress('building the packages and generating the schema')
+    execute('tsc', ['-b', fileURLToPath(new URL('../../tsconfig.build.json', import.meta.url))], directory)
     writeProject(directory)
     return measure(directory, runs)
   } finally {
@@ -85,7 +85,6 @@ function measure(directory: string, rounds: number): CommandResult {
 /** @throws {Error} when the program fails: what does not compile says nothing of time. */
 function execute(program: string, args: readonly string[], directory: string): string {
   const path = fileURLToPath(new URL(`../../node_modules/.bin/${program}`, import.meta.url))
-  mkdirSync(directory, { recursive: true })
   return execFileSync(path, args, { cwd: directory, encoding: 'utf8' })
 }
 

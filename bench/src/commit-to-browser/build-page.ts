@@ -19,7 +19,6 @@ export async function buildPage(directory: string, page = 'index.html'): Promise
       outDir: directory,
       emptyOutDir: true,
       target: 'es2023',
-
       rolldownOptions: { input: `${root}/${page}` },
     },
   })

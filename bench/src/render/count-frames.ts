@@ -13,7 +13,6 @@ export interface FrameCounts {
   /** Frames that the page missed while it changed, of those there should have been; and while it did not. */
   changingShare: number
   idleShare: number
-  frameMs: number
   framesExpected: number
   /** Processor time of the page's main thread for one transaction, painting's part included: what it takes beyond the same time at rest. */
   mainThreadMicros: number
@@ -33,7 +32,7 @@ interface PageGlobals {
   sampleFrames(ms: number): Promise<{ intervalsMs: number[] }>
 }
 
-/** Frames between two that follow each other on the screen. */
+/** From one picture on the screen to the next. */
 const USUAL_FRAME_MS = 1000 / 60
 const WARM_UP_MS = 2_000
 const ARRIVAL_MS = 30_000
@@ -84,7 +83,6 @@ async function countRounds(page: Page, server: ListServer, { perSecond, rounds, 
     rendersPerTransaction: renders / transactions,
     changingShare: shareOf(changing),
     idleShare: shareOf(idle),
-    frameMs: USUAL_FRAME_MS,
     mainThreadMicros: (threadMs / transactions) * 1000,
     framesExpected: Math.round(sum(changing) / USUAL_FRAME_MS),
   }

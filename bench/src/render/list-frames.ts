@@ -1,8 +1,8 @@
 import { parseEntryId, type EntryId, type Frame, type QueryId } from '@zenstack-live/protocol'
 
-// What an edge sends of a list of tasks: all of it, and changes of one row. The last row carries the number of the transaction.
+// What an edge sends of a list of tasks: all of it, and changes of one row.
 
-export const keyOf = (index: number): string => String(index).padStart(6, '0')
+const keyOf = (index: number): string => String(index).padStart(6, '0')
 
 export function listSnapshot(q: QueryId, rows: number): Frame[] {
   const list = Array.from({ length: rows }, (_, index) => {
@@ -20,7 +20,7 @@ export function titleChange(q: QueryId, lsn: number, row: number): Frame {
   return { event: 'change', q, at: at(lsn), ops: [{ op: 'update', key: keyOf(row), set: { title: `title ${lsn}` } }] }
 }
 
-/** The same, which also numbers the last of so many rows. */
+/** The same; the last of so many rows carries the number of the transaction. */
 export function numberedChange(q: QueryId, lsn: number, row: number, rows: number): Frame {
   const last = keyOf(rows - 1)
   return {

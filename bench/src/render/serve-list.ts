@@ -10,7 +10,7 @@ import { listSnapshot, numberedChange } from './list-frames.ts'
 /** An edge that knows one list, and the page that shows it. */
 export interface ListServer {
   readonly url: string
-  /** Transactions at a steady rate, each of which changes one row. @returns how many there were */
+  /** Transactions at a steady rate, each of which changes one row, and the number that the last one carries. @returns how many there were */
   change(perSecond: number, ms: number): Promise<number>
   /** The number of the last transaction. */
   readonly lastLsn: number
