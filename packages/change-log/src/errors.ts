@@ -7,10 +7,14 @@ export type ChangeLogErrorCode = Extract<ErrorCode, `log_${string}` | 'reader_fe
 export class ChangeLogError extends LiveError {
   override readonly name = 'ChangeLogError'
   declare readonly code: ChangeLogErrorCode
+  /** What happened, with the offending value: the message without its cure. */
+  readonly what: string
+  /** What mends it, where that is known here. */
+  readonly cure: string | undefined
 
-  // Narrows the codes: `super` takes every code of the table.
-  // oxlint-disable-next-line no-useless-constructor
-  constructor(code: ChangeLogErrorCode, message: string, options?: ErrorOptions) {
-    super(code, message, options)
+  constructor(code: ChangeLogErrorCode, what: string, options: ErrorOptions & { cure?: string } = {}) {
+    super(code, options.cure === undefined ? what : `${what} ${options.cure}`, options)
+    this.what = what
+    this.cure = options.cure
   }
 }

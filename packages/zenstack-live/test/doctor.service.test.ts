@@ -91,7 +91,9 @@ describe('doctor', () => {
     await database.sql(
       `SELECT pg_drop_replication_slot('zenstack_live'); SELECT pg_create_logical_replication_slot('zenstack_live', 'test_decoding')`,
     )
-    expect(wrong(await doctor())).toMatchObject([{ severity: 'error', message: expect.stringContaining('of plugin test_decoding') as string }])
+    expect(wrong(await doctor())).toMatchObject([
+      { severity: 'error', message: expect.stringContaining('of plugin test_decoding') as string, cure: 'Choose another name for the slot.' },
+    ])
   })
 
   it('names a role that may not replicate', async () => {
@@ -137,6 +139,7 @@ describe('doctor', () => {
     const run = await doctor({ DATABASE_URL: 'postgres://someone:hunter2@127.0.0.1:1/app' })
     expect(run.code).toBe(1)
     expect(wrong(run)[0]?.message).toMatch(/Postgres at 127\.0\.0\.1:1\/app does not accept the connection: .*ECONNREFUSED/)
+    expect(wrong(run)[0]?.cure).toMatch(/database\.url/)
     expect(run.lines.join()).not.toContain('hunter2')
   })
 
@@ -144,7 +147,12 @@ describe('doctor', () => {
     const run = await doctor({ REDIS_URL: 'redis://127.0.0.1:1' })
     expect(run.code).toBe(1)
     expect(wrong(run)).toMatchObject([
-      { severity: 'error', area: 'log', message: expect.stringContaining('The change log cannot be used') as string },
+      {
+        severity: 'error',
+        area: 'log',
+        message: expect.stringMatching(/^The change log cannot be used: .*ECONNREFUSED 127\.0\.0\.1:1\.$/) as string,
+        cure: 'Check that Redis runs, and that `redis.url` (or REDIS_URL) names its host and port.',
+      },
     ])
   })
 
@@ -171,7 +179,11 @@ describe('doctor, on a server that is not set up', () => {
         cure: expect.stringContaining('ALTER SYSTEM SET wal_level = logical') as string,
       })
       expect(found).toContainEqual(
-        expect.objectContaining({ severity: 'warning', message: expect.stringContaining('Nothing bounds the WAL') as string }),
+        expect.objectContaining({
+          severity: 'warning',
+          message: expect.stringContaining('Nothing bounds the WAL') as string,
+          cure: expect.stringContaining('ALTER SYSTEM SET max_slot_wal_keep_size') as string,
+        }),
       )
     } finally {
       await server.stop()
@@ -202,9 +214,12 @@ describe('doctor, with a Redis that is too old', () => {
     })
     await database.close()
     expect(run.code).toBe(1)
-    expect(wrong(run)).toContainEqual(
-      expect.objectContaining({ severity: 'error', message: expect.stringMatching(/Redis 5\.0\.14 is too old.*6\.2/) as string }),
-    )
+    expect(wrong(run)).toContainEqual({
+      severity: 'error',
+      area: 'log',
+      message: 'The change log cannot be used: Redis 5.0.14 is too old: trimming by id needs 6.2.',
+      cure: 'Use Redis 6.2 or newer, or Valkey.',
+    })
   })
 })
 

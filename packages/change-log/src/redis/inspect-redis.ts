@@ -3,6 +3,7 @@ import type { RedisClient } from './redis-connection.ts'
 
 const COMMANDS = ['xadd', 'xread', 'xrange', 'xrevrange', 'xtrim', 'xinfo', 'xlen', 'hset', 'hmget', 'hsetnx', 'hincrby', 'zadd', 'zrange', 'zcount']
 const MORE_COMMANDS = ['sadd', 'smembers', 'evalsha', 'eval', 'time', 'exists', 'hgetall', 'hlen', 'hdel', 'zremrangebyrank']
+const CURE = 'Use Redis 6.2 or newer, or Valkey.'
 
 export interface RedisInspection {
   server: string
@@ -26,10 +27,11 @@ export async function inspectRedis(redis: RedisClient): Promise<RedisInspection>
   const server = isValkey ? 'Valkey' : 'Redis'
   const [major = 0, minor = 0] = (field('redis_version') ?? '7.0').split('.').map(Number)
   if (major < 6 || (major === 6 && minor < 2)) {
-    throw new ChangeLogError('log_unsupported', `${server} ${version} is too old: trimming by id needs 6.2. Use Redis 6.2 or newer, or Valkey.`)
+    throw new ChangeLogError('log_unsupported', `${server} ${version} is too old: trimming by id needs 6.2.`, { cure: CURE })
   }
   const missing = [...COMMANDS, ...MORE_COMMANDS].filter((_, index) => !Array.isArray(commands) || !isKnown(commands[index]))
-  if (missing.length > 0) throw new ChangeLogError('log_unsupported', `${server} ${version} lacks the commands ${missing.join(', ')}.`)
+  if (missing.length > 0)
+    throw new ChangeLogError('log_unsupported', `${server} ${version} lacks the commands ${missing.join(', ')}.`, { cure: CURE })
   return { server, version, warnings: warningsOf(field) }
 }
 

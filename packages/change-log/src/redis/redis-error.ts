@@ -13,6 +13,9 @@ const CURES: readonly [prefix: string, code: 'log_unavailable' | 'log_unsupporte
   ['WRONGPASS', 'log_unsupported', 'The user or the password in `redis.url` is wrong.'],
   ['NOPERM', 'log_unsupported', 'Allow this user the commands and keys of the change log.'],
   ['WRONGTYPE', 'log_unsupported', 'A key of the change log holds something else. Give the log another name.'],
+  ['self-signed certificate', 'log_unavailable', 'Trust the authority that signed its certificate: `redis.connection.tls.ca`.'],
+  ['unable to get local issuer', 'log_unavailable', 'Trust the authority that signed its certificate: `redis.connection.tls.ca`.'],
+  ['unable to verify', 'log_unavailable', 'Trust the authority that signed its certificate: `redis.connection.tls.ca`.'],
   ['ERR unknown command', 'log_unsupported', 'The server is too old or lacks this command. Use Redis 6.2 or newer, or Valkey.'],
 ]
 
@@ -22,6 +25,10 @@ export function redisError(cause: unknown, doing: string): ChangeLogError {
   const text = cause instanceof Error ? cause.message : String(cause)
   // Inside a script, the reply is prefixed in some versions and the code stands behind it.
   const known = CURES.find(([prefix]) => text.startsWith(prefix) || text.includes(`: ${prefix} `) || text.includes(`-${prefix} `))
-  const [, code, cure] = known ?? ['', 'log_unavailable' as const, 'Check that Redis is up and reachable.']
-  return new ChangeLogError(code, `Redis failed while ${doing}: ${text}. ${cure}`, { cause })
+  const [, code, cure] = known ?? [
+    '',
+    'log_unavailable' as const,
+    'Check that Redis runs, and that `redis.url` (or REDIS_URL) names its host and port.',
+  ]
+  return new ChangeLogError(code, `Redis failed while ${doing}: ${text}.`, { cause, cure })
 }

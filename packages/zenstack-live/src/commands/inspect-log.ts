@@ -1,5 +1,4 @@
-import { errorCodeOf } from '@zenstack-live/protocol'
-import { openRedisLog } from '@zenstack-live/change-log'
+import { ChangeLogError, openRedisLog } from '@zenstack-live/change-log'
 import type { LoadedConfig } from '../load-config.ts'
 import { DEFAULT_LOG_DIRECTORY } from '../log-directory.ts'
 import type { Finding } from './doctor.ts'
@@ -28,8 +27,7 @@ export async function inspectLog(config: LoadedConfig): Promise<Finding[]> {
       await log.close()
     }
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
-    const cure = errorCodeOf(error) === 'internal' ? {} : { cure: 'Check `redis.url` (or REDIS_URL) in zenstack-live.config.ts.' }
-    return [{ severity: 'error', area: 'log', message: `The change log cannot be used: ${message}`, ...cure }]
+    const { what, cure } = error instanceof ChangeLogError ? error : { what: error instanceof Error ? error.message : String(error) }
+    return [{ severity: 'error', area: 'log', message: `The change log cannot be used: ${what}`, ...(cure === undefined ? {} : { cure }) }]
   }
 }
