@@ -1,6 +1,7 @@
 export { startCapture, type Capture, type CaptureLag, type CaptureLogger, type CaptureOptions, type CaptureState } from './capture.ts'
 export { DEFAULT_CAPTURE_NAME } from './capture-name.ts'
 export { tableName, type CapturedTable } from './captured-table.ts'
+export { connectionCure } from './database/connection-cure.ts'
 export { CaptureError, type CaptureProblem, type ProblemKind } from './errors.ts'
 export { inspectCapture, type CaptureInspection, type CaptureTarget, type ServerFacts } from './inspect.ts'
 export { CAPTURE_LIMITS, type CaptureLimits } from './limits.ts'

@@ -1,13 +1,12 @@
 import { createServer } from 'node:tls'
 import { connect as connectSocket, type AddressInfo } from 'node:net'
 import { FIRST_ENTRY_ID, type EntryId } from '@zenstack-live/protocol'
-import { freePort, startRedis, type RedisServer } from '@zenstack-live/testing'
+import { freePort, SELF_SIGNED, startRedis, type RedisServer } from '@zenstack-live/testing'
 import { Redis } from 'ioredis'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { openRedisLog, type ChangeLog, type RedisLogOptions } from '../src/index.ts'
 import { connectForBlocking, connectForCommands } from '../src/redis/redis-connection.ts'
 import { parseEntries, parseReadReply } from '../src/redis/redis-entries.ts'
-import { SELF_SIGNED } from './support/self-signed.ts'
 import { ids, rowId, transaction } from './transactions.ts'
 
 const open: { close(): Promise<void> | void }[] = []
@@ -28,7 +27,10 @@ describe('Redis behind TLS', () => {
     await log.append([transaction(10, { rows: 40, padding: 20_000 }), transaction(20)])
     await follower.has(41)
     await expectPacked({ url, connection: { tls: { ca: SELF_SIGNED.cert } } })
-    await expect(openRedisLog({ url })).rejects.toMatchObject({ code: 'log_unavailable' })
+    await expect(openRedisLog({ url })).rejects.toMatchObject({
+      code: 'log_unavailable',
+      cure: expect.stringContaining('redis.connection.tls.ca') as string,
+    })
   })
 })
 

@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { CaptureError } from '../errors.ts'
 import { CAPTURE_LIMITS } from '../limits.ts'
+import { connectionCure } from './connection-cure.ts'
 
 export type Row = Record<string, unknown>
 export type Query = (sql: string, parameters?: readonly unknown[]) => Promise<Row[]>
@@ -16,7 +17,7 @@ export function createDatabase(url: string): Database {
   let opening: Promise<pg.Client> | undefined
   let last: Promise<unknown> = Promise.resolve()
   const open = async (): Promise<pg.Client> => {
-    const client = new pg.Client({
+    const client = createClient(url, {
       // The server gives up first, so that nothing goes on there that nobody waits for.
       ...withSettings(url, ['search_path=pg_catalog', `statement_timeout=${CAPTURE_LIMITS.databaseTimeoutMs}`]),
       application_name: 'zenstack-live',
@@ -62,6 +63,15 @@ export function createDatabase(url: string): Database {
   }
 }
 
+/** A client that is not connected yet. What it cannot make of the connection string, such as a file it names, is told as a failed connection is. */
+export function createClient(url: string, config: pg.ClientConfig): pg.Client {
+  try {
+    return new pg.Client(config)
+  } catch (cause) {
+    throw connectionProblem(url, cause)
+  }
+}
+
 /** The connection string with further settings of the session; its own `options` come first, so that these win. */
 export function withSettings(url: string, settings: readonly string[]): { connectionString: string; options: string } {
   const ours = settings.map((setting) => `-c ${setting}`).join(' ')
@@ -92,7 +102,7 @@ export function connectionProblem(url: string, cause: unknown): CaptureError {
       kind: 'unreachable',
       severity: 'error',
       message: `Postgres at ${hostOf(url)} does not accept the connection: ${message === '' ? code : message}.`,
-      cure: 'Check that it runs, and that `database.url` (or DATABASE_URL) names its host, port, database, user and password.',
+      cure: connectionCure(cause),
     },
     { cause },
   )

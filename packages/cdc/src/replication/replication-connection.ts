@@ -1,6 +1,6 @@
 import type { Lsn } from '@zenstack-live/protocol'
-import pg from 'pg'
-import { connectionProblem, withSettings } from '../database/query.ts'
+import type pg from 'pg'
+import { connectionProblem, createClient, withSettings } from '../database/query.ts'
 import { VALUE_SETTINGS } from '../database/session-settings.ts'
 import { CaptureError } from '../errors.ts'
 import { POSTGRES_EPOCH_US, readLsn, type HandleMessage } from '../pgoutput/messages.ts'
@@ -48,7 +48,7 @@ export class ReplicationConnection {
       connectionTimeoutMillis: options.connectTimeoutMs,
       keepAlive: true,
     }
-    const client = new pg.Client(config)
+    const client = createClient(url, config)
     client.on('error', () => {})
     const opened = new ReplicationConnection(client)
     client.connection.once(client.ssl ? 'sslconnect' : 'connect', () => opened.#readCopyData())

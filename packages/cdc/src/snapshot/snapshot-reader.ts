@@ -1,6 +1,6 @@
-import pg from 'pg'
+import type pg from 'pg'
 import type { TableFacts } from '../database/catalog.ts'
-import { connectionProblem, withSettings } from '../database/query.ts'
+import { connectionProblem, createClient, withSettings } from '../database/query.ts'
 import { VALUE_SETTINGS } from '../database/session-settings.ts'
 import { quoteIdentifier, sqlName } from '../sql-name.ts'
 
@@ -28,7 +28,7 @@ const FIRST_ROWS = 16
 /** Sees the database as it stood when the snapshot was exported, until it is closed. */
 export async function openSnapshotReader(options: SnapshotReaderOptions): Promise<SnapshotReader> {
   const { url, snapshotName, connectTimeoutMs } = options
-  const client = new pg.Client({
+  const client = createClient(url, {
     ...withSettings(url, [...VALUE_SETTINGS, 'idle_in_transaction_session_timeout=0']),
     application_name: 'zenstack-live snapshot',
     connectionTimeoutMillis: connectTimeoutMs,
