@@ -1,6 +1,6 @@
 import { LIMITS, LiveError } from '@zenstack-live/protocol'
-import { errorResponse } from './error-response.ts'
-import { createMetrics } from './metrics.ts'
+import { errorResponse } from './requests/error-response.ts'
+import { createMetrics } from './operations/metrics.ts'
 import { openEdge, type Edge, type EdgeOptions, type OpenEdge } from './open-edge.ts'
 
 /** Migrations come in several steps. */

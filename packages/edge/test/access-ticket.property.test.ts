@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { encodeAccessTicket, ownerOf, parseAccessTicket } from '../src/access-ticket.ts'
+import { encodeAccessTicket, ownerOf, parseAccessTicket } from '../src/identity/access-ticket.ts'
 import { createKeys } from '../src/keys.ts'
 
 const keys = createKeys('a secret that only the tests know')

@@ -1,8 +1,8 @@
 import { LIMITS, LiveError } from '@zenstack-live/protocol'
 import { describe, expect, it, vi } from 'vitest'
-import { ConnectionLife, tickMs, type Living } from '../src/connection-life.ts'
+import { ConnectionLife, tickMs, type Living } from '../src/streams/connection-life.ts'
 import type { EdgeContext } from '../src/edge-context.ts'
-import { createMetrics } from '../src/metrics.ts'
+import { createMetrics } from '../src/operations/metrics.ts'
 
 const LIMIT_MS = { maxStallMs: 1_000, identityMaxAgeMs: 20_000, heartbeatIntervalMs: 5_000, maxConnectionAgeMs: 100_000 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import type { ResultOperation } from '@zenstack-live/protocol'
 import { describe, expect, it } from 'vitest'
-import { diffRows, type AnswerRow } from '../src/diff-rows.ts'
+import { diffRows, type AnswerRow } from '../src/queries/requery/diff-rows.ts'
 
 const rows = fc.uniqueArray(
   fc.record({ key: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'), row: fc.record({ n: fc.nat(2), at: fc.date({ noInvalidDate: true }) }) }),

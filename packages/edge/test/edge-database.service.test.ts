@@ -1,7 +1,7 @@
 import { LIMITS } from '@zenstack-live/protocol'
 import { schema } from '@zenstack-live/testing/workspace'
 import { expect, inject, it } from 'vitest'
-import { createEdgeDatabase } from '../src/edge-database.ts'
+import { createEdgeDatabase } from '../src/database/edge-database.ts'
 import { createWorkspace, seedWorkspace } from './support/workspace.ts'
 
 // How far an edge reads back when it begins: a transaction that somebody forgot would make that the whole log.

@@ -3,9 +3,9 @@ import { createDataModel, presentRow, type Catalog, type CatalogColumn, type Sto
 import { ExpressionUtils as E, type Expression, type SchemaDef } from '@zenstackhq/schema'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { EffectJudge, type Judgement } from '../src/effect-judge.ts'
-import type { IncrementalPlan } from '../src/incremental-plan.ts'
-import { createRowKinds, type LastVerdict } from '../src/row-kinds.ts'
+import { EffectJudge, type Judgement } from '../src/queries/incremental/effect-judge.ts'
+import type { IncrementalPlan } from '../src/queries/incremental/incremental-plan.ts'
+import { createRowKinds, type LastVerdict } from '../src/queries/incremental/row-kinds.ts'
 
 const auth = (member: string): Expression => E.member(E.call('auth'), [member])
 const allow = (name: '@allow' | '@@allow', condition: Expression) => ({

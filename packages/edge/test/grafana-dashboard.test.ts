@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { createMetrics } from '../src/metrics.ts'
-import { prometheusText } from '../src/prometheus-text.ts'
+import { createMetrics } from '../src/operations/metrics.ts'
+import { prometheusText } from '../src/operations/prometheus-text.ts'
 
 const DASHBOARD = join(import.meta.dirname, '../../../apps/edge/grafana-dashboard.json')
 

@@ -1,7 +1,7 @@
 import type { ChangeLog } from '@zenstack-live/change-log'
 import { FIRST_ENTRY_ID, LIMITS, parseLsn } from '@zenstack-live/protocol'
 import { describe, expect, it } from 'vitest'
-import { Hub } from '../src/hub.ts'
+import { Hub } from '../src/log/hub.ts'
 
 describe('the hub', () => {
   it('tells those who wait for a place that it was closed, and leaves no timer behind', async () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { nextConnectionStep, type ConnectionEvent, type ConnectionPhase } from '../src/connection-phase.ts'
-import { FIRST_REQUERY_STATE, nextRequeryStep, type RequeryEvent } from '../src/requery-state.ts'
+import { nextConnectionStep, type ConnectionEvent, type ConnectionPhase } from '../src/streams/connection-phase.ts'
+import { FIRST_REQUERY_STATE, nextRequeryStep, type RequeryEvent } from '../src/queries/requery/requery-state.ts'
 
 const CONNECTION_EVENTS: ConnectionEvent[] = [
   'full',

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parsePgSnapshot, sees } from '../src/pg-snapshot.ts'
-import { createRememberedXids } from '../src/remembered-xids.ts'
+import { parsePgSnapshot, sees } from '../src/database/pg-snapshot.ts'
+import { createRememberedXids } from '../src/log/remembered-xids.ts'
 import { parseEntryId, type Lsn } from '@zenstack-live/protocol'
 
 /** Transactions around any 64-bit id, some of them still running. */

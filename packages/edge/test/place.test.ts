@@ -1,8 +1,8 @@
 import { parseEntryId, type Lsn } from '@zenstack-live/protocol'
 import { describe, expect, it } from 'vitest'
 import { createKeys } from '../src/keys.ts'
-import { encodePlace, encodePosition, parsePosition, type LogName } from '../src/place.ts'
-import { encodeTicket, isTicketGoodAt, parseTicket, type Ticket } from '../src/ticket.ts'
+import { encodePlace, encodePosition, parsePosition, type LogName } from '../src/log/place.ts'
+import { encodeTicket, isTicketGoodAt, parseTicket, type Ticket } from '../src/streams/ticket.ts'
 
 const keys = createKeys('sixteen bytes and more')
 const log: LogName = { identity: 'a log', epoch: 3 }

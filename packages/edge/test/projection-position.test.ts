@@ -1,8 +1,8 @@
 import { LIMITS } from '@zenstack-live/protocol'
 import { describe, expect, it } from 'vitest'
 import { createKeys } from '../src/keys.ts'
-import { encodeProjectionPosition, parseProjectionPosition, type ProjectionScope } from '../src/projection-position.ts'
-import { isProjectionPath, parseProjectionRequest } from '../src/projection-request.ts'
+import { encodeProjectionPosition, parseProjectionPosition, type ProjectionScope } from '../src/projections/projection-position.ts'
+import { isProjectionPath, parseProjectionRequest } from '../src/projections/projection-request.ts'
 
 const keys = createKeys('a secret that only the tests know')
 const scope: ProjectionScope = { log: { identity: 'log', epoch: 2 }, name: 'cart', version: 1, id: 'c1' }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { observe } from '../src/histogram.ts'
-import { createMetrics } from '../src/metrics.ts'
-import { prometheusText } from '../src/prometheus-text.ts'
+import { observe } from '../src/operations/histogram.ts'
+import { createMetrics } from '../src/operations/metrics.ts'
+import { prometheusText } from '../src/operations/prometheus-text.ts'
 
 describe('metrics as text', () => {
   it('count what lies under each bound into all that lie above it', () => {

@@ -1,7 +1,7 @@
 import type { Model, StoredRow } from '@zenstack-live/model'
 import { describe, expect, it } from 'vitest'
-import { replayEffects } from '../src/replay-effects.ts'
-import type { RowEffect } from '../src/transaction.ts'
+import { replayEffects } from '../src/queries/incremental/replay-effects.ts'
+import type { RowEffect } from '../src/log/transaction.ts'
 
 // Only its name is looked at.
 const model = { name: 'Note' } as Model

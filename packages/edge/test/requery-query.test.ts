@@ -1,14 +1,14 @@
 import { LIMITS, LiveError, type EntryId, type Lsn } from '@zenstack-live/protocol'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { ALL_GUARDS } from '../src/guards.ts'
-import type { DatabaseAnswer } from '../src/asker.ts'
+import type { DatabaseAnswer } from '../src/database/asker.ts'
 import type { EdgeContext } from '../src/edge-context.ts'
-import type { Reader } from '../src/live-query.ts'
-import { createMetrics } from '../src/metrics.ts'
-import { parsePgSnapshot } from '../src/pg-snapshot.ts'
-import type { PlannedQuery } from '../src/plan-query.ts'
-import { RequeryQuery } from '../src/requery-query.ts'
-import type { Transaction } from '../src/transaction.ts'
+import type { Reader } from '../src/queries/live-query.ts'
+import { createMetrics } from '../src/operations/metrics.ts'
+import { parsePgSnapshot } from '../src/database/pg-snapshot.ts'
+import type { PlannedQuery } from '../src/queries/plan-query.ts'
+import { RequeryQuery } from '../src/queries/requery/requery-query.ts'
+import type { Transaction } from '../src/log/transaction.ts'
 
 const HEAD = { entry: '1-1' as EntryId, lsn: 1n as Lsn }
 const COUNTED: DatabaseAnswer = { value: 7, snapshot: parsePgSnapshot('10:10:'), horizon: 1n as Lsn }

@@ -1,7 +1,7 @@
 import { deserialize, serialize } from '@zenstackhq/client-helpers/fetch'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { serializeResult } from '../src/serialize-result.ts'
+import { serializeResult } from '../src/requests/serialize-result.ts'
 
 const decimal: unknown = deserialize('1.5', { values: [['custom', 'Decimal']] })
 

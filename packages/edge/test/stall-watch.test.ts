@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { StallWatch } from '../src/stall-watch.ts'
+import { StallWatch } from '../src/streams/stall-watch.ts'
 
 describe('the watch over a reader', () => {
   it('gives a stalled one so long, and no longer', () => {

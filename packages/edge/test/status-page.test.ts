@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { observe } from '../src/histogram.ts'
-import { createMetrics } from '../src/metrics.ts'
-import { statusPage } from '../src/status-page.ts'
+import { observe } from '../src/operations/histogram.ts'
+import { createMetrics } from '../src/operations/metrics.ts'
+import { statusPage } from '../src/operations/status-page.ts'
 
 const READY = { isReady: true, reasons: [] }
 

@@ -1,8 +1,8 @@
 import { ROOT_CONTEXT } from '@opentelemetry/api'
 import { describe, expect, it } from 'vitest'
-import type { PlannedQuery } from '../src/plan-query.ts'
-import { createTracing, type OpenTelemetryApi } from '../src/tracing.ts'
-import type { Transaction } from '../src/transaction.ts'
+import type { PlannedQuery } from '../src/queries/plan-query.ts'
+import { createTracing, type OpenTelemetryApi } from '../src/operations/tracing.ts'
+import type { Transaction } from '../src/log/transaction.ts'
 
 // Only what tracing looks at.
 const transaction = {

@@ -1,0 +1,172 @@
+import { encodeProjectionFrame, ERROR_CODES, type ErrorCode, type ProjectionFrame } from '@zenstack-live/protocol'
+import { ConnectionLife, retryBlock, type Living } from '../streams/connection-life.ts'
+import type { ConnectionEvent } from '../streams/connection-phase.ts'
+import type { EdgeContext } from '../edge-context.ts'
+import { idBytes } from '../streams/frame-chunks.ts'
+import type { SettledIdentity } from '../identity/identity-changes.ts'
+import { countIn } from '../operations/metrics.ts'
+import type { Sink, SinkEvents } from '../streams/sink.ts'
+
+export interface ProjectionStreamOptions {
+  readonly context: EdgeContext
+  readonly sink: Sink
+  readonly settled: SettledIdentity
+  readonly expiresAtMs: number | undefined
+  /** The text of the position that it resumes after, where that is known. */
+  readonly resumedAt: { readonly text: string; readonly position: number } | undefined
+  /** Who asks, asked again; `undefined` when they may not read this any more. @throws {LiveError} when nobody is there any more */
+  authorize(): Promise<SettledIdentity | undefined>
+  /** The frames from a position on; they end when continuity does, or when `signal` aborts. */
+  watch(from: number | undefined, signal: AbortSignal): AsyncIterable<ProjectionFrame>
+  /** Whether a position still means anything: a new epoch ends them all. */
+  isContinued(): boolean
+  /** The frame's block, with its id; made once for all who get it. */
+  blockOf(frame: ProjectionFrame): { readonly id: string; readonly bytes: Buffer }
+  onClosed(stream: ProjectionStream): void
+}
+
+const COMMENT = Buffer.from(':\n\n', 'latin1')
+
+/** One stream of one projection to one client: held while its owner is in doubt or its reader is slow. */
+export class ProjectionStream implements SinkEvents, Living<SettledIdentity | undefined> {
+  readonly #options: ProjectionStreamOptions
+  readonly #abort = new AbortController()
+  readonly #life: ConnectionLife<SettledIdentity | undefined>
+  #settled: SettledIdentity
+  #sentId: string
+  #position: number | undefined
+  #resume: (() => void) | undefined
+
+  constructor(options: ProjectionStreamOptions) {
+    this.#options = options
+    this.#settled = options.settled
+    this.#sentId = options.resumedAt?.text ?? ''
+    this.#position = options.resumedAt?.position
+    this.#life = new ConnectionLife(this)
+  }
+
+  get context(): EdgeContext {
+    return this.#options.context
+  }
+
+  get sink(): Sink {
+    return this.#options.sink
+  }
+
+  get expiresAtMs(): number | undefined {
+    return this.#options.expiresAtMs
+  }
+
+  get settled(): SettledIdentity {
+    return this.#settled
+  }
+
+  /** Follows the projection until one side goes away. */
+  async run(): Promise<void> {
+    this.beat()
+    try {
+      while (!this.#life.isClosed) {
+        for await (const frame of this.#options.watch(this.#position, this.#abort.signal)) {
+          await this.#untilFlowing()
+          if (this.#life.isClosed) return
+          this.#write(frame)
+        }
+        if (!this.#options.isContinued()) this.#position = undefined
+      }
+    } catch (error) {
+      if (this.#life.isClosed) return
+      this.#options.context.logger.error('A projection could not be shown.', { error: error instanceof Error ? error.message : String(error) })
+      this.#life.dispatch(this.#end(Reflect.get(Object(error), 'code') === 'limit_exceeded' ? 'overloaded' : 'internal'))
+    }
+  }
+
+  onRoom(): void {
+    this.#life.dispatch('drained')
+  }
+
+  onGone(): void {
+    this.#life.dispatch('gone')
+  }
+
+  /** Does what is due by time. */
+  onTick(nowMs: number): void {
+    this.#life.tick(nowMs)
+  }
+
+  /** Its owner may be another now. */
+  doubt(): void {
+    this.#life.doubt()
+  }
+
+  /** The process is going away. */
+  leave(): void {
+    this.#life.retire('drain')
+  }
+
+  /** Asked again also when the identity is the same: what `authorize` reads elsewhere may have changed. */
+  identify(): Promise<SettledIdentity | undefined> {
+    return this.#options.authorize()
+  }
+
+  settle(settled: SettledIdentity | undefined): ConnectionEvent {
+    if (settled === undefined) return this.#end('forbidden')
+    this.#settled = settled
+    // The state is the same for everyone who may read it.
+    return 'same-identity'
+  }
+
+  act(action: 'hold' | 'release' | 'reopen'): void {
+    if (action !== 'hold') this.#resume?.()
+  }
+
+  sayLast(blocks: readonly Buffer[]): void {
+    this.#options.sink.write(blocks)
+  }
+
+  /** Tells a reader that came back that its position holds, and keeps proxies from closing a quiet stream. */
+  beat(): void {
+    if (this.#life.isFlowing) this.#send(this.#sentId === '' ? COMMENT : idBytes(this.#sentId))
+  }
+
+  onClosed(): void {
+    this.#abort.abort()
+    this.#resume?.()
+    this.#options.onClosed(this)
+  }
+
+  /** While it waits here, the projection's own queue grows, and becomes a snapshot when it is too long. */
+  async #untilFlowing(): Promise<void> {
+    while (!this.#life.isFlowing && !this.#life.isClosed)
+      await new Promise<void>((resolve) => {
+        this.#resume = resolve
+      })
+    this.#resume = undefined
+  }
+
+  #write(frame: ProjectionFrame): void {
+    const { context, blockOf } = this.#options
+    const { id, bytes } = blockOf(frame)
+    this.#sentId = id
+    this.#position = frame.kind === 'patch' ? frame.to : frame.position
+    context.metrics.framesSent++
+    context.metrics.bytesSent += bytes.length
+    this.#send(bytes)
+  }
+
+  #send(block: Buffer): void {
+    this.#life.wrote()
+    if (!this.#options.sink.write([block])) this.#life.dispatch('full')
+  }
+
+  /** Ends it with an error, where the reader still takes it. */
+  #end(code: ErrorCode): ConnectionEvent {
+    const { sink, context } = this.#options
+    countIn(context.metrics.refusals, code)
+    if (this.#life.isStalled) sink.destroy()
+    else {
+      sink.write([retryBlock(), Buffer.from(encodeProjectionFrame({ event: 'error', code, message: ERROR_CODES[code].sentence }), 'utf8')])
+      sink.end()
+    }
+    return 'gone'
+  }
+}

@@ -1,0 +1,240 @@
+import { encodeProjectionFrame, LiveError, type LiveProjectionReader, type LiveProjectionSource, type ProjectionFrame } from '@zenstack-live/protocol'
+import { tickMs } from '../streams/connection-life.ts'
+import type { EdgeContext } from '../edge-context.ts'
+import type { Identity } from '../identity/identity.ts'
+import type { SettledIdentity } from '../identity/identity-changes.ts'
+import type { ProjectionRequest } from './projection-request.ts'
+import { encodeProjectionPosition, parseProjectionPosition, type ProjectionScope } from './projection-position.ts'
+import { ProjectionStream } from './projection-stream.ts'
+import type { Sink, SinkEvents } from '../streams/sink.ts'
+import { streamResponse, type NodeSide } from '../streams/stream-response.ts'
+import { touches, type Transaction } from '../log/transaction.ts'
+import type { Visitor } from '../identity/visitors.ts'
+
+/** A projection that browsers may watch. */
+export interface LiveProjection {
+  /** From `@zenstack-live/event-sourcing`: `client.live(cartProjection)`. */
+  readonly projection: LiveProjectionSource
+  /**
+   * Whether someone may read the projection of this id; `auth` is the `$auth` of the client that `getClient` gives. Asked before
+   * anything is read, again when the row behind `auth()` changes, and at least every `identityMaxAgeMs`. Without it nobody may; an error counts as no.
+   */
+  authorize?(auth: Readonly<Record<string, unknown>> | null, id: string): boolean | Promise<boolean>
+}
+
+/** By the names that browsers use. */
+export type LiveProjections = Readonly<Record<string, LiveProjection>>
+
+/** One projection, and its reader while someone watches. */
+interface Registered extends LiveProjection {
+  readonly name: string
+  readonly tables: ReadonlySet<string>
+  reader: LiveProjectionReader | undefined
+  watcherCount: number
+}
+
+interface Block {
+  readonly id: string
+  readonly bytes: Buffer
+}
+
+interface Answering {
+  readonly wanted: ProjectionRequest
+  readonly visitor: Visitor
+  readonly node: NodeSide | undefined
+  /** An answer that sends the client away for a while. */
+  readonly turnAway: () => Response
+}
+
+/** The projections of this process, and the streams that show them. */
+export class Projections {
+  readonly #context: EdgeContext
+  readonly #registered: ReadonlyMap<string, Registered>
+  readonly #streams = new Set<ProjectionStream>()
+  readonly #authTable: string | undefined
+  readonly #ticking: NodeJS.Timeout | undefined
+  /** Frames are objects that all watchers of an id share. */
+  readonly #blocks = new WeakMap<ProjectionFrame, Block>()
+  #epoch: number
+  #isClosing = false
+
+  constructor(context: EdgeContext, projections: LiveProjections) {
+    this.#context = context
+    this.#epoch = context.hub.log.epoch
+    this.#registered = new Map(Object.entries(projections).map(([name, given]) => [name, register(name, given)]))
+    const { schema, models } = context.data
+    const authModel = schema.authType === undefined ? undefined : models.get(schema.authType)
+    this.#authTable = authModel === undefined ? undefined : `${authModel.table.schema}.${authModel.table.name}`
+    if (this.#registered.size === 0) return
+    this.#ticking = setInterval(() => this.#tick(), tickMs(context.limits)).unref()
+    context.hub.listen({
+      onTransaction: (transaction) => this.#onTransaction(transaction),
+      onBatchEnd: () => {},
+      onReset: () => this.#onReset(),
+    })
+  }
+
+  /** Answers `GET {base}/$projections/{name}/{id}`. @throws {LiveError} `forbidden`, whatever the reason and whether the id exists */
+  async answer(answering: Answering): Promise<Response> {
+    const { wanted, visitor, node, turnAway } = answering
+    const { limits, metrics, identityChanges } = this.#context
+    const isStream = wanted.kind === 'stream'
+    if (isStream && (this.#isClosing || metrics.connectionsNow >= limits.maxConnections)) return turnAway()
+    const registered = this.#registered.get(wanted.name)
+    const authorize = async (): Promise<SettledIdentity | undefined> => {
+      for (;;) {
+        const settled = await visitor.settle()
+        if (registered === undefined || !(await this.#mayRead(registered, settled.identity, wanted.id))) return undefined
+        if (!identityChanges.isOutdated(settled)) return settled
+      }
+    }
+    const settled = await authorize()
+    if (registered === undefined || settled === undefined)
+      throw new LiveError('forbidden', `The projection "${wanted.name.slice(0, 100)}" is not there, or not for them.`)
+    if (!isStream) {
+      const response = await this.#read(registered, wanted.id)
+      // Else made for whom it no longer is.
+      return identityChanges.isOutdated(settled) ? this.answer(answering) : response
+    }
+    const start = (sink: Sink, listen: (events: SinkEvents) => void): void => {
+      const stream = new ProjectionStream({
+        context: this.#context,
+        sink,
+        settled,
+        expiresAtMs: visitor.expiresAtMs,
+        resumedAt: this.#resumedAt(registered, wanted),
+        authorize,
+        ...this.#following(registered, wanted.id),
+        onClosed: (closed) => this.#forget(closed),
+      })
+      this.#streams.add(stream)
+      metrics.connectionsNow++
+      metrics.connectionsOpened++
+      listen(stream)
+      // The head of a response may be written long after it was decided on.
+      if (this.#isClosing) return stream.leave()
+      void stream.run()
+      if (identityChanges.isOutdated(settled)) stream.doubt()
+    }
+    return streamResponse({ node, chunks: this.#context.chunks, start })
+  }
+
+  refreshIdentity(id: string): void {
+    for (const stream of this.#streams) if (stream.settled.identity.authKey === id) stream.doubt()
+  }
+
+  /** Ends all streams; each comes back elsewhere after a time of its own. */
+  async close(): Promise<void> {
+    this.#isClosing = true
+    clearInterval(this.#ticking)
+    for (const stream of this.#streams) stream.leave()
+    await Promise.all([...this.#registered.values()].map(closeReader))
+  }
+
+  #tick(): void {
+    const nowMs = performance.now()
+    for (const stream of this.#streams) stream.onTick(nowMs)
+  }
+
+  #onTransaction(transaction: Transaction): void {
+    for (const registered of this.#registered.values()) if (touches(transaction, registered.tables)) registered.reader?.wake()
+    if (this.#authTable === undefined || !transaction.tables.has(this.#authTable)) return
+    const { identityChanges } = this.#context
+    for (const stream of this.#streams) if (identityChanges.isOutdated(stream.settled)) stream.doubt()
+  }
+
+  /** In a new epoch the database may be another, or an older one. After a mere gap in the log the events are still there. */
+  #onReset(): void {
+    if (this.#epoch === this.#context.hub.log.epoch) return
+    this.#epoch = this.#context.hub.log.epoch
+    for (const registered of this.#registered.values()) void closeReader(registered)
+  }
+
+  async #mayRead(registered: Registered, identity: Identity, id: string): Promise<boolean> {
+    try {
+      // Only `true` is a yes, also from code that no compiler has seen.
+      return (await registered.authorize?.(identity.auth, id)) === true
+    } catch (error) {
+      // An error may depend on whether the id exists. So may its absence.
+      this.#context.logger.warn('authorize failed, which counts as no.', { projection: registered.name, error: String(error) })
+      return false
+    }
+  }
+
+  #resumedAt(registered: Registered, { id, lastEventId: text }: ProjectionRequest): { text: string; position: number } | undefined {
+    if (text === undefined) return undefined
+    const position = parseProjectionPosition(this.#context.keys, this.#scope(registered, id), text)
+    if (position === undefined) return undefined
+    this.#context.metrics.resumes++
+    return { text, position }
+  }
+
+  #following(registered: Registered, id: string): Pick<ConstructorParameters<typeof ProjectionStream>[0], 'watch' | 'isContinued' | 'blockOf'> {
+    let { epoch } = this.#context.hub.log
+    return {
+      watch: (from, signal) => this.#watch(registered, id, from, signal),
+      isContinued: () => {
+        const before = epoch
+        epoch = this.#context.hub.log.epoch
+        return before === epoch
+      },
+      blockOf: (frame) => this.#blockOf(registered, id, frame),
+    }
+  }
+
+  async *#watch(registered: Registered, id: string, from: number | undefined, signal: AbortSignal): AsyncGenerator<ProjectionFrame, void, undefined> {
+    registered.watcherCount++
+    registered.reader ??= registered.projection.open()
+    try {
+      yield* registered.reader.watch(id, { from, signal })
+    } finally {
+      registered.watcherCount--
+      if (registered.watcherCount === 0) await closeReader(registered)
+    }
+  }
+
+  async #read(registered: Registered, id: string): Promise<Response> {
+    const signal = AbortSignal.timeout(this.#context.limits.databaseTimeoutMs)
+    for await (const frame of this.#watch(registered, id, undefined, signal)) {
+      if (frame.kind !== 'snapshot') continue
+      const position = encodeProjectionPosition(this.#context.keys, this.#scope(registered, id), frame.position)
+      return Response.json({ data: frame.state, position }, { headers: { 'cache-control': 'no-store' } })
+    }
+    throw new LiveError('database_unavailable', `The projection "${registered.name}" was not read within databaseTimeoutMs.`)
+  }
+
+  #blockOf(registered: Registered, id: string, frame: ProjectionFrame): Block {
+    const known = this.#blocks.get(frame)
+    if (known !== undefined) {
+      this.#context.metrics.framesShared++
+      return known
+    }
+    const position = frame.kind === 'patch' ? frame.to : frame.position
+    const text = encodeProjectionPosition(this.#context.keys, this.#scope(registered, id), position)
+    const { kind, ...rest } = frame
+    const wire = encodeProjectionFrame({ event: kind, ...rest } as Parameters<typeof encodeProjectionFrame>[0], text)
+    const block = { id: text, bytes: Buffer.from(wire, 'utf8') }
+    this.#blocks.set(frame, block)
+    return block
+  }
+
+  #scope({ name, projection }: Registered, id: string): ProjectionScope {
+    return { log: this.#context.hub.log, name, version: projection.version, id }
+  }
+
+  #forget(stream: ProjectionStream): void {
+    this.#streams.delete(stream)
+    this.#context.metrics.connectionsNow--
+  }
+}
+
+function register(name: string, { projection, authorize }: LiveProjection): Registered {
+  const tables = new Set(projection.tables.map(({ schema, table }) => `${schema}.${table}`))
+  return { name, projection, ...(authorize === undefined ? {} : { authorize }), tables, reader: undefined, watcherCount: 0 }
+}
+
+async function closeReader(registered: Registered): Promise<void> {
+  const { reader } = registered
+  registered.reader = undefined
+  await reader?.close()
+}

@@ -1,0 +1,257 @@
+import { randomBytes } from 'node:crypto'
+import type { InterestContext, Reach, Verdict } from '@zenstack-live/access'
+import { tableKey, type StoredRow } from '@zenstack-live/model'
+import { compareEntryIds, type LiveError, type Lsn, type ResetReason, type ResultOperation, type SnapshotRow } from '@zenstack-live/protocol'
+import { rowsOfAnswer } from '../answer-rows.ts'
+import type { DatabaseAnswer, Question } from '../../database/asker.ts'
+import type { EdgeContext } from '../../edge-context.ts'
+import { unseenOf } from '../../log/history.ts'
+import type { Identity } from '../../identity/identity.ts'
+import { applyOperations, decideEffects } from './incremental-decide.ts'
+import { incrementalTables, type IncrementalPlan } from './incremental-plan.ts'
+import type { KeySetHolder } from './key-set-holder.ts'
+import type { LiveQuery, Reader } from '../live-query.ts'
+import type { MemoryTies } from '../memory-ties.ts'
+import { countIn } from '../../operations/metrics.ts'
+import { sees, type PgSnapshot } from '../../database/pg-snapshot.ts'
+import type { Place } from '../../log/place.ts'
+import type { PlannedQuery } from '../plan-query.ts'
+import type { LastVerdict } from './row-kinds.ts'
+import { changeFrame, snapshotFrames } from '../snapshot-frames.ts'
+import { replayEffects } from './replay-effects.ts'
+import { isTicketGoodAt, NO_HORIZON, type Ticket } from '../../streams/ticket.ts'
+import { netEffects, type RowEffect, type Transaction } from '../../log/transaction.ts'
+
+export interface IncrementalOptions extends MemoryTies {
+  context: EdgeContext
+  planned: PlannedQuery
+  plan: IncrementalPlan
+  identity: Identity
+}
+
+interface Opened {
+  rows: SnapshotRow[]
+  at: Place
+  /** What the database showed; `undefined` when it was not asked. */
+  snapshot: PgSnapshot | undefined
+  horizon: Lsn
+}
+
+/** `unknown`: the rows have to be read again. */
+type Operations = ResultOperation[] | 'unknown'
+
+const MAX_PAUSE_MS = 500
+const NO_KEY_SETS: ReadonlyMap<string, KeySetHolder> = new Map()
+
+/**
+ * A query that memory decides: it holds no rows, only readers. Each change is judged by the row before it and after it; the
+ * database is asked once per opening, and again only where memory cannot tell.
+ */
+export class IncrementalQuery implements LiveQuery {
+  readonly id = randomBytes(9).toString('base64url')
+  readonly engine = 'incremental'
+  readonly behind = undefined
+  readonly tables: ReadonlySet<string>
+  readonly #options: IncrementalOptions
+  readonly #table: string
+  /** Whom it judges for. No plan that memory decides reads the time. */
+  readonly #decision: InterestContext
+  readonly #last: LastVerdict = { kind: undefined, verdict: false }
+  readonly #readers = new Set<Reader>()
+  readonly #opening = new Set<Reader>()
+  #isAsking = false
+
+  constructor(options: IncrementalOptions) {
+    this.#options = options
+    this.#table = tableKey(options.plan.rows.model.table)
+    const { identity, keySets } = options
+    const keySetsById = keySets.length === 0 ? NO_KEY_SETS : new Map(keySets.map((holder) => [holder.spec.id, holder]))
+    this.#decision = { auth: identity.auth, now: 0, keySets: keySetsById }
+    this.tables = incrementalTables(options.plan)
+  }
+
+  get shape(): LiveQuery['shape'] {
+    return this.#options.planned.shape
+  }
+
+  open(reader: Reader): void {
+    this.#readers.add(reader)
+    this.#opening.add(reader)
+    void this.#ask()
+  }
+
+  resume(reader: Reader, ticket: Ticket, from: Place): void {
+    this.#readers.add(reader)
+    if (!isTicketGoodAt(ticket, from)) return this.#waitForAll([reader], 'position')
+    this.#replaySince(reader, ticket, from).catch((error: unknown) => reader.fail(error as LiveError))
+  }
+
+  catchUp(reader: Reader, from: Place): void {
+    const transactions = this.#options.context.hub.history.after(from.entry)
+    if (transactions === undefined) return this.#waitForAll([reader], 'slow')
+    this.#replay(reader, this.#operationsOf(unseenOf(transactions, reader.seen)))
+  }
+
+  leave(reader: Reader): void {
+    this.#opening.delete(reader)
+    if (this.#readers.delete(reader) && this.#readers.size === 0) this.#options.onDeserted()
+  }
+
+  onTransaction(transaction: Transaction, effects: readonly RowEffect[], isKeySetChanged: boolean): void {
+    const { context, planned, plan } = this.#options
+    const reason = transaction.unknown.get(this.#table)
+    if (reason !== undefined) return this.#waitForAll(this.#flowing(), reason)
+    if (isKeySetChanged) return this.#waitForAll(this.#flowing())
+    context.metrics.rowsDecided += effects.length
+    const frame = context.framesOf(planned, plan, transaction)(effects, this.#decision, this.#last)
+    if (frame === 'ask-database') return this.#waitForAll(this.#flowing())
+    if (frame === undefined) return
+    for (const reader of this.#readers) if (reader.isFlowing && !this.#hasSeen(reader, transaction)) reader.push(frame)
+  }
+
+  onReset(reason: ResetReason): void {
+    this.#waitForAll(this.#readers, reason)
+  }
+
+  #hasSeen(reader: Reader, transaction: Transaction): boolean {
+    return this.#options.context.guards.dropsSeen && reader.seen !== undefined && transaction.xid !== 0 && sees(reader.seen, transaction.xid)
+  }
+
+  #flowing(): Reader[] {
+    return [...this.#readers].filter((reader) => reader.isFlowing)
+  }
+
+  /** What these transactions do to the result, taken together. */
+  #operationsOf(transactions: readonly Transaction[], reduce: (effects: RowEffect[]) => RowEffect[] = netEffects): Operations {
+    const { context, planned, plan, keySets } = this.#options
+    if (transactions.some((one) => one.unknown.has(this.#table)) || keySets.some((holder) => holder.isTouchedBy(transactions))) return 'unknown'
+    const effects = reduce(transactions.flatMap((one) => one.effects.filter(({ model }) => model === plan.rows.model)))
+    context.metrics.rowsDecided += effects.length
+    const operations = decideEffects(context.keys, planned, plan, effects, this.#decision)
+    return operations === 'ask-database' ? 'unknown' : operations
+  }
+
+  /** Readers begin to wait for the whole result. */
+  #waitForAll(readers: Iterable<Reader>, reason?: ResetReason): void {
+    // Perhaps because a key set is another now.
+    this.#last.kind = undefined
+    for (const reader of readers) {
+      if (this.#opening.has(reader)) continue
+      if (reason === undefined) reader.wait()
+      else reader.reset(reason)
+      reader.isFlowing = false
+      this.#opening.add(reader)
+    }
+    void this.#ask()
+  }
+
+  async #ask(): Promise<void> {
+    if (this.#isAsking) return
+    this.#isAsking = true
+    try {
+      for (let attempt = 0; this.#opening.size > 0; attempt++) {
+        if (!(await this.#askOnce())) await new Promise((resolve) => setTimeout(resolve, Math.min(MAX_PAUSE_MS, 2 ** attempt)))
+      }
+    } catch (error) {
+      this.#failed(error as LiveError)
+    } finally {
+      this.#isAsking = false
+    }
+  }
+
+  /**
+   * Joins the result with what the log already holds, and gives it. From the answer on nothing waits: a transaction that came
+   * between the joining and the giving would be lost.
+   *
+   * @returns whether that could be done; if not, something keeps the two from meeting, and the database is asked again
+   */
+  async #askOnce(): Promise<boolean> {
+    const { context, planned, plan, keySets } = this.#options
+    const { hub, guards } = context
+    await Promise.all(keySets.map((holder) => holder.ready()))
+    const { era } = hub
+    const start = hub.history.head
+    if (keySets.some((holder) => !holder.isReady)) return false
+    const reach = plan.reachOf(this.#decision)
+    if (reach.kind === 'none') {
+      // As of the head, and by what it says alone: no snapshot was taken that could show more.
+      this.#give({ rows: [], at: hub.history.head, snapshot: undefined, horizon: NO_HORIZON })
+      return true
+    }
+    const answer = await this.#answerWithin(reach)
+    const result = rowsOfAnswer(context, planned, answer.value, { exactTimes: answer.exactTimes })
+    const from = guards.looksBehind ? earlier(hub.history.firstUnseen(answer.snapshot), start) : hub.history.head
+    const transactions = hub.history.after(from.entry)
+    if (hub.era !== era || transactions === undefined || result.shape === 'value') return false
+    const operations = this.#operationsOf(guards.dropsSeen ? unseenOf(transactions, answer.snapshot) : transactions)
+    if (operations === 'unknown' || !keySets.every((holder) => holder.isReady)) return false
+    this.#give({ rows: applyOperations([...result.rows], operations), at: hub.history.head, snapshot: answer.snapshot, horizon: answer.horizon })
+    return true
+  }
+
+  /** Where one question can show that many queries are empty, it is asked first, once for all of them. */
+  async #answerWithin(reach: Reach): Promise<DatabaseAnswer> {
+    const { context, planned, identity } = this.#options
+    if (reach.kind === 'other-rules') {
+      const question: Question = { model: planned.model.name, operation: 'exists', args: { where: reach.where } }
+      // A client may be sliced to have no such operation: then each is asked what it asked itself.
+      const answer = await context.askShared(identity, question).catch(() => undefined)
+      if (answer?.value === false) return { ...answer, value: [] }
+    }
+    return context.ask(identity.client, planned.question)
+  }
+
+  #give(opened: Opened): void {
+    const { context, planned, plan } = this.#options
+    const shape = planned.shape === 'row' ? 'row' : 'rows'
+    const frames = snapshotFrames(planned.q, opened.at, { shape, rows: opened.rows }, context.limits.snapshotRowsPerFrame)
+    this.#options.onInterest(this, plan.interestOf(this.#decision))
+    for (const reader of this.#opening) {
+      this.#opening.delete(reader)
+      for (const frame of frames) reader.push(frame)
+      countIn(context.metrics.snapshots, 'opening')
+      reader.seen = opened.snapshot
+      reader.isFlowing = true
+      reader.ready(opened.at, opened.horizon, this)
+      context.hub.whenPassed(opened.horizon, () => {
+        if (reader.seen === opened.snapshot) reader.seen = undefined
+      })
+    }
+  }
+
+  #failed(error: LiveError): void {
+    const waiting = [...this.#opening]
+    this.#opening.clear()
+    for (const reader of waiting) reader.fail(error)
+  }
+
+  /**
+   * Gives what happened since; begins anew where memory cannot tell.
+   *
+   * @param onGoingOn - called before anything is given, when it need not begin anew
+   */
+  #replay(reader: Reader, operations: Operations, onGoingOn: () => void = () => {}): void {
+    const { context, planned } = this.#options
+    if (operations === 'unknown') return this.#waitForAll([reader])
+    reader.isFlowing = true
+    onGoingOn()
+    if (operations.length > 0) reader.push(changeFrame(planned.q, context.hub.history.head, operations))
+  }
+
+  async #replaySince(reader: Reader, ticket: Ticket, from: Place): Promise<void> {
+    const { context, keySets, plan } = this.#options
+    await Promise.all([...keySets.map((holder) => holder.ready()), context.hub.passed(ticket.horizon), context.hub.passed(from.lsn)])
+    await context.hub.since(from.entry, (missed) => {
+      if (!this.#readers.has(reader)) return
+      if (missed === undefined) return this.#waitForAll([reader], 'gap')
+      this.#options.onInterest(this, plan.interestOf(this.#decision))
+      const isShown = (row: StoredRow): Verdict => plan.rows.decide(row, this.#decision)
+      const operations = this.#operationsOf(missed, context.guards.replaysAll ? (effects) => replayEffects(effects, isShown) : netEffects)
+      this.#replay(reader, operations, () => reader.ready(from, ticket.horizon, this))
+    })
+  }
+}
+
+function earlier(a: Place | undefined, b: Place): Place {
+  return a === undefined || compareEntryIds(a.entry, b.entry) > 0 ? b : a
+}

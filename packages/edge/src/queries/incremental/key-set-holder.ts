@@ -1,0 +1,129 @@
+import { KeySet, type DecisionContext, type KeySetSpec } from '@zenstack-live/access'
+import { tableKey, type StoredRow } from '@zenstack-live/model'
+import type { EdgeContext } from '../../edge-context.ts'
+import { unseenOf } from '../../log/history.ts'
+import type { Identity } from '../../identity/identity.ts'
+import { netEffects, type RowEffect, type Transaction } from '../../log/transaction.ts'
+
+/** The commit that a snapshot could not show will be visible a moment later. */
+const RELOAD_MS = 20
+
+/**
+ * The keys that one identity reaches by one membership predicate, kept current from the stream. Read once when the first query
+ * needs it; from then on a change of any other table costs no question.
+ */
+export class KeySetHolder {
+  readonly spec: KeySetSpec
+  readonly #context: EdgeContext
+  readonly #identity: Identity
+  readonly #where: object
+  readonly #table: string
+  #set: KeySet | undefined
+  #loading: Promise<void> | undefined
+
+  /** @param where - the rows that can be the identity's */
+  constructor(context: EdgeContext, spec: KeySetSpec, identity: Identity, where: object) {
+    this.#context = context
+    this.#identity = identity
+    this.#where = where
+    this.spec = spec
+    this.#table = tableKey(spec.model.table)
+  }
+
+  get isReady(): boolean {
+    return this.#set !== undefined
+  }
+
+  /** Resolves when the keys are known; asks again when the last try failed. @throws {LiveError} as asking does */
+  ready(): Promise<void> {
+    this.#loading ??= this.#load().catch((error: unknown) => {
+      this.#loading = undefined
+      throw error
+    })
+    return this.#loading
+  }
+
+  has(key: string): boolean {
+    return this.#set?.has(key) ?? false
+  }
+
+  keys(): Iterable<string> {
+    return this.#set?.keys() ?? []
+  }
+
+  /** Takes a transaction in; of its effects, at least those that concern the set. @returns whether the set of keys is another now, or not known any more */
+  take(transaction: Transaction, effects: readonly RowEffect[]): boolean {
+    if (this.#set === undefined || !transaction.tables.has(this.#table) || !this.#context.guards.revokes) return false
+    const result = transaction.unknown.has(this.#table) ? 'unknown' : this.#apply(this.#set, effects)
+    if (result === 'unknown') this.forget()
+    return result !== 'same'
+  }
+
+  /** Whether one of these transactions touches rows that stand for this identity. */
+  isTouchedBy(transactions: readonly Transaction[]): boolean {
+    return transactions.some((one) => {
+      if (!one.tables.has(this.#table)) return false
+      return one.unknown.has(this.#table) || this.#concerning(one.effects).some(({ before, after }) => this.#counts(before) || this.#counts(after))
+    })
+  }
+
+  /** The keys are to be read again. */
+  forget(): void {
+    this.#set = undefined
+    this.#loading = undefined
+  }
+
+  async #load(): Promise<void> {
+    const { hub, asker, database } = this.#context
+    const { spec } = this
+    for (;;) {
+      const { era } = hub
+      const start = hub.history.head
+      const select = Object.fromEntries(spec.selectFields.map((name) => [name, true]))
+      const answer = await asker.ask(database.unprotected(), { model: spec.model.name, operation: 'findMany', args: { where: this.#where, select } })
+      const set = new KeySet(spec, answer.value as Record<string, unknown>[])
+      const from = hub.history.firstUnseen(answer.snapshot) ?? start
+      const transactions = hub.history.after(from.entry)
+      if (hub.era === era && transactions !== undefined && this.#join(set, unseenOf(transactions, answer.snapshot))) {
+        this.#set = set
+        return
+      }
+      await new Promise((resolve) => setTimeout(resolve, RELOAD_MS))
+    }
+  }
+
+  /** Brings a set that was just read up to the head of the log. @returns whether that could be done */
+  #join(set: KeySet, unseen: readonly Transaction[]): boolean {
+    if (unseen.some((one) => one.unknown.has(this.#table))) return false
+    return this.#apply(set, netEffects(unseen.flatMap((one) => one.effects))) !== 'unknown'
+  }
+
+  #apply(set: KeySet, effects: readonly RowEffect[]): 'same' | 'other' | 'unknown' {
+    let result: 'same' | 'other' = 'same'
+    for (const { before, after } of this.#concerning(effects)) {
+      const change = set.apply(before, after, this.#decision())
+      if (change === 'ask-database') return 'unknown'
+      if (change.added !== undefined || change.removed !== undefined) result = 'other'
+    }
+    return result
+  }
+
+  #concerning(effects: readonly RowEffect[]): RowEffect[] {
+    return effects.filter((effect) => effect.model === this.spec.model)
+  }
+
+  /** Rows count as they are: the rule that asks for them is not held to their own policies. What cannot be decided may count. */
+  #counts(row: StoredRow | null): boolean {
+    if (row === null) return false
+    try {
+      const truth = this.spec.condition(row, this.#decision())
+      return truth === true || truth === undefined
+    } catch {
+      return true
+    }
+  }
+
+  #decision(): DecisionContext {
+    return { auth: this.#identity.auth, now: Date.now() }
+  }
+}

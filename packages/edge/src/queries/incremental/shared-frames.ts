@@ -1,0 +1,93 @@
+import type { DecisionContext } from '@zenstack-live/access'
+import type { ResultOperation } from '@zenstack-live/protocol'
+import { wireKey } from '../answer-rows.ts'
+import { EffectJudge } from './effect-judge.ts'
+import type { IncrementalPlan } from './incremental-plan.ts'
+import type { Keys } from '../../keys.ts'
+import type { Metrics } from '../../operations/metrics.ts'
+import type { PlannedQuery } from '../plan-query.ts'
+import { createRowKinds, type LastVerdict } from './row-kinds.ts'
+import { changeFrame } from '../snapshot-frames.ts'
+import type { RowEffect, Transaction } from '../../log/transaction.ts'
+
+/** The frame of a transaction for one plan, as one identity gets it; `undefined` is nothing, `ask-database` that memory cannot tell. */
+export type FrameFor = (effects: readonly RowEffect[], context: DecisionContext, last: LastVerdict) => Buffer | 'ask-database' | undefined
+
+/**
+ * Frames of the newest transaction. Many identities ask the same question, and most see the same of one change: it is judged for
+ * each, but what it looks like is made once for each set of fields that somebody sees. Nothing else can make two frames of one plan
+ * differ, so nobody gets what was made for another's eyes.
+ */
+export function createSharedFrames(
+  keys: Keys,
+  metrics: Metrics,
+): (planned: PlannedQuery, plan: IncrementalPlan, transaction: Transaction) => FrameFor {
+  let newest: Transaction | undefined
+  const kinds = new WeakMap<PlannedQuery, ReturnType<typeof createRowKinds>>()
+  const byPlan = new Map<PlannedQuery, FrameFor>()
+  return (planned, plan, transaction) => {
+    if (transaction !== newest) {
+      byPlan.clear()
+      newest = transaction
+    }
+    const known = byPlan.get(planned)
+    if (known !== undefined) return known
+    const kindOf = kinds.get(planned) ?? createRowKinds(plan.rows)
+    kinds.set(planned, kindOf)
+    const frameFor = framesOf({ keys, metrics, planned, plan, transaction, kindOf })
+    byPlan.set(planned, frameFor)
+    return frameFor
+  }
+}
+
+interface Of {
+  keys: Keys
+  metrics: Metrics
+  planned: PlannedQuery
+  plan: IncrementalPlan
+  transaction: Transaction
+  kindOf: ReturnType<typeof createRowKinds>
+}
+
+function framesOf({ keys, metrics, planned, plan, transaction, kindOf }: Of): FrameFor {
+  const judges = new Map<RowEffect, EffectJudge>()
+  const frames = new Map<ResultOperation | string, Buffer>()
+  /** Equal operations are one object: numbers name them. */
+  const numbers = new Map<ResultOperation, number>()
+
+  const judgeOf = (effect: RowEffect): EffectJudge => {
+    const known = judges.get(effect)
+    if (known !== undefined) return known
+    const judge = new EffectJudge(plan, effect, wireKey(keys, planned, effect.key), kindOf)
+    judges.set(effect, judge)
+    return judge
+  }
+  const numberOf = (operation: ResultOperation): number => {
+    const number = numbers.get(operation) ?? numbers.size
+    numbers.set(operation, number)
+    return number
+  }
+  const frameOf = (operations: readonly ResultOperation[]): Buffer => {
+    const [only] = operations
+    const name = only !== undefined && operations.length === 1 ? only : operations.map(numberOf).join()
+    const known = frames.get(name)
+    if (known !== undefined) {
+      metrics.framesShared++
+      return known
+    }
+    const frame = changeFrame(planned.q, transaction.place, operations)
+    frames.set(name, frame)
+    return frame
+  }
+
+  return (effects, context, last) => {
+    const operations: ResultOperation[] = []
+    for (const effect of effects) {
+      if (effect.model !== plan.rows.model) continue
+      const judgement = judgeOf(effect).judge(context, last)
+      if (judgement === 'ask-database') return judgement
+      if (judgement !== undefined) operations.push(judgement)
+    }
+    return operations.length === 0 ? undefined : frameOf(operations)
+  }
+}

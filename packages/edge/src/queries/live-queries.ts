@@ -1,0 +1,213 @@
+import { createInterestIndex, interestOfQuery, type Interest, type InterestIndex, type KeySetSpec, type Registration } from '@zenstack-live/access'
+import { tableKey, type Model } from '@zenstack-live/model'
+import type { ResetReason } from '@zenstack-live/protocol'
+import type { ChangesPlan } from './changes/changes-plan.ts'
+import { ChangesQuery } from './changes/changes-query.ts'
+import type { EdgeContext } from '../edge-context.ts'
+import type { Identity } from '../identity/identity.ts'
+import type { IncrementalPlan } from './incremental/incremental-plan.ts'
+import { IncrementalQuery } from './incremental/incremental-query.ts'
+import { KeySetHolder } from './incremental/key-set-holder.ts'
+import type { LiveQuery } from './live-query.ts'
+import type { MemoryTies } from './memory-ties.ts'
+import { countIn } from '../operations/metrics.ts'
+import type { PlannedQuery } from './plan-query.ts'
+import { RequeryQuery } from './requery/requery-query.ts'
+import type { RowEffect, Transaction } from '../log/transaction.ts'
+
+interface HeldKeySet {
+  readonly key: string
+  readonly holder: KeySetHolder
+  readonly queries: Set<LiveQuery>
+}
+
+/** All live queries of this process: equal questions of equal identities are one. */
+export class LiveQueries {
+  readonly #context: EdgeContext
+  readonly #byKey = new Map<string, LiveQuery>()
+  readonly #byTable = new Map<string, Set<LiveQuery>>()
+  /** Of those, the ones that every change of the table concerns. */
+  readonly #askedByTable = new Map<string, Set<LiveQuery>>()
+  /** Queries by the values of the rows they can concern: all that memory decides, and of others those whose own table is read in one way only. */
+  readonly #interests = createInterestIndex<LiveQuery>()
+  readonly #registrations = new Map<LiveQuery, Registration<LiveQuery>>()
+  readonly #keySets = new Map<string, Registration<HeldKeySet>>()
+  readonly #keySetsByTable = new Map<string, Set<HeldKeySet>>()
+  /** Key sets by the values of the rows that make them: one person's membership concerns nobody else's set. */
+  readonly #memberships = createInterestIndex<HeldKeySet>()
+
+  constructor(context: EdgeContext) {
+    this.#context = context
+  }
+
+  /** The live query for a question. It is let go when its last reader leaves. */
+  obtain(planned: PlannedQuery, identity: Identity): LiveQuery {
+    return this.#keep(`${identity.key} ${planned.text}`, (onDeserted) => this.#create(planned, identity, onDeserted))
+  }
+
+  /** The same for a stream of changes. */
+  obtainChanges(plan: ChangesPlan, identity: Identity): LiveQuery {
+    return this.#keep(`${identity.key} ${plan.text}`, (onDeserted) => this.#createChanges(plan, identity, onDeserted))
+  }
+
+  #keep(key: string, create: (onDeserted: () => void) => LiveQuery): LiveQuery {
+    const known = this.#byKey.get(key)
+    if (known !== undefined) return known
+    const query = create(() => this.#forget(key, query))
+    this.#byKey.set(key, query)
+    for (const table of query.tables) addTo(this.#byTable, table, query)
+    this.#context.metrics.queriesNow[query.engine]++
+    this.#context.metrics.queriesOpened[query.engine]++
+    return query
+  }
+
+  onTransaction(transaction: Transaction): void {
+    // Dependencies before rows: whom memberships reach is brought up to date before any row is judged.
+    const changed = this.#takeKeySets(transaction)
+    const concerned = this.#concernedBy(transaction)
+    this.#context.metrics.queriesConcerned += concerned.size
+    for (const query of changed) query.onTransaction(transaction, [], true)
+    for (const [query, effects] of concerned) if (!changed.has(query)) query.onTransaction(transaction, effects, false)
+  }
+
+  onReset(reason: ResetReason): void {
+    for (const { item } of this.#keySets.values()) item.holder.forget()
+    for (const query of this.#byKey.values()) query.onReset(reason)
+  }
+
+  #create(planned: PlannedQuery, identity: Identity, onDeserted: () => void): LiveQuery {
+    const { incremental } = planned
+    // Where an identity's values do not fit a membership predicate, only the database knows.
+    const isDecidable = incremental?.rows.keySets.every((spec) => spec.where(identity.auth) !== undefined)
+    if (incremental !== undefined && isDecidable === true) return this.#createIncremental(planned, incremental, identity, onDeserted)
+    for (const reason of planned.reasons) countIn(this.#context.metrics.requeryReasons, reason)
+    return this.#createRequery(planned, identity, onDeserted)
+  }
+
+  #createRequery(planned: PlannedQuery, identity: Identity, onDeserted: () => void): LiveQuery {
+    const { model, ownRows } = planned
+    const own = ownRows === undefined ? undefined : tableKey(model.table)
+    const asked = [...planned.tables].filter((table) => table !== own)
+    const forget = (): void => {
+      this.#setInterest(query, model, undefined)
+      for (const table of asked) removeFrom(this.#askedByTable, table, query)
+      onDeserted()
+    }
+    const query = new RequeryQuery({ context: this.#context, planned, client: identity.client, onDeserted: forget })
+    if (ownRows !== undefined) this.#setInterest(query, model, ownRows(identity.auth))
+    for (const table of asked) addTo(this.#askedByTable, table, query)
+    return query
+  }
+
+  #createIncremental(planned: PlannedQuery, plan: IncrementalPlan, identity: Identity, onDeserted: () => void): LiveQuery {
+    const create = (ties: MemoryTies): LiveQuery => new IncrementalQuery({ context: this.#context, planned, plan, identity, ...ties })
+    return this.#tie(planned.model, plan.rows.keySets, identity, onDeserted, create)
+  }
+
+  #createChanges(plan: ChangesPlan, identity: Identity, onDeserted: () => void): LiveQuery {
+    const isLocal = plan.isLocal && plan.policy.keySets.every((spec) => spec.where(identity.auth) !== undefined)
+    const create = (ties: MemoryTies): LiveQuery => new ChangesQuery({ context: this.#context, plan, identity, isLocal, ...ties })
+    return this.#tie(plan.model, isLocal ? plan.policy.keySets : [], identity, onDeserted, create)
+  }
+
+  /** Holds key sets for a query that memory decides, and its interest, until its last reader leaves. */
+  #tie(model: Model, specs: readonly KeySetSpec[], identity: Identity, onDeserted: () => void, create: (ties: MemoryTies) => LiveQuery): LiveQuery {
+    const keySets = specs.map((spec) => this.#hold(spec, identity))
+    const query = create({
+      keySets: keySets.map(({ holder }) => holder),
+      onInterest: (of, interest) => this.#setInterest(of, model, interest),
+      onDeserted: () => {
+        this.#setInterest(query, model, undefined)
+        for (const held of keySets) this.#release(held, query)
+        onDeserted()
+      },
+    })
+    for (const held of keySets) held.queries.add(query)
+    return query
+  }
+
+  #hold(spec: KeySetSpec, identity: Identity): HeldKeySet {
+    const key = `${identity.key} ${spec.id}`
+    const known = this.#keySets.get(key)
+    if (known !== undefined) return known.item
+    const where = spec.where(identity.auth)
+    // An empty set in its place would let in where a rule denies.
+    if (where === undefined) throw new TypeError(`The memberships "${spec.id}" cannot be read for this identity: the query is one for the database.`)
+    const interest = interestOfQuery(this.#context.data, { model: spec.model.name, where, isPolicyOn: false })
+    const held: HeldKeySet = { key, holder: new KeySetHolder(this.#context, spec, identity, where), queries: new Set() }
+    this.#keySets.set(key, this.#memberships.add(spec.model, interest, held))
+    addTo(this.#keySetsByTable, tableKey(spec.model.table), held)
+    return held
+  }
+
+  #release(held: HeldKeySet, query: LiveQuery): void {
+    held.queries.delete(query)
+    if (held.queries.size > 0) return
+    const registration = this.#keySets.get(held.key)
+    if (registration !== undefined) this.#memberships.remove(registration)
+    this.#keySets.delete(held.key)
+    removeFrom(this.#keySetsByTable, tableKey(held.holder.spec.model.table), held)
+  }
+
+  /** @returns the queries whose key sets are others now */
+  #takeKeySets(transaction: Transaction): ReadonlySet<LiveQuery> {
+    const concerned = new Map<HeldKeySet, RowEffect[]>()
+    for (const table of transaction.unknown.keys()) for (const held of this.#keySetsByTable.get(table) ?? []) concerned.set(held, [])
+    // Each with the rows that can be its own: a thousand memberships that end at once would else be held against a thousand sets each.
+    matchEffects(this.#memberships, transaction, concerned)
+    this.#context.metrics.keySetsConcerned += concerned.size
+    const changed = new Set<LiveQuery>()
+    for (const [{ holder, queries }, effects] of concerned) {
+      if (holder.take(transaction, effects)) for (const query of queries) changed.add(query)
+    }
+    return changed
+  }
+
+  /** The queries that a transaction may concern: found by its tables, or by the values of its rows. */
+  #concernedBy(transaction: Transaction): Map<LiveQuery, RowEffect[]> {
+    const concerned = new Map<LiveQuery, RowEffect[]>()
+    for (const table of transaction.tables) {
+      // Never a look at all that are open: thousands that memory decides are found by their values below.
+      const queries = transaction.unknown.has(table) ? this.#byTable : this.#askedByTable
+      for (const query of queries.get(table) ?? []) concerned.set(query, [])
+    }
+    matchEffects(this.#interests, transaction, concerned)
+    return concerned
+  }
+
+  #setInterest(query: LiveQuery, model: Model, interest: Interest | undefined): void {
+    const old = this.#registrations.get(query)
+    if (old !== undefined) this.#interests.remove(old)
+    if (interest === undefined) this.#registrations.delete(query)
+    else this.#registrations.set(query, this.#interests.add(model, interest, query))
+  }
+
+  #forget(key: string, query: LiveQuery): void {
+    this.#byKey.delete(key)
+    for (const table of query.tables) removeFrom(this.#byTable, table, query)
+    this.#context.metrics.queriesNow[query.engine]--
+  }
+}
+
+/** Adds the items that the rows of a transaction can concern, each with those rows. Rows are decoded only where there are items. */
+function matchEffects<Item extends object>(index: InterestIndex<Item>, transaction: Transaction, concerned: Map<Item, RowEffect[]>): void {
+  if (index.size === 0) return
+  for (const effect of transaction.effects) {
+    index.match(effect.model, effect.before, effect.after, (item) => {
+      const effects = concerned.get(item)
+      if (effects === undefined) concerned.set(item, [effect])
+      else effects.push(effect)
+    })
+  }
+}
+
+function addTo<Item>(sets: Map<string, Set<Item>>, name: string, item: Item): void {
+  const set = sets.get(name)
+  if (set === undefined) sets.set(name, new Set([item]))
+  else set.add(item)
+}
+
+function removeFrom<Item>(sets: Map<string, Set<Item>>, name: string, item: Item): void {
+  const set = sets.get(name)
+  if (set?.delete(item) === true && set.size === 0) sets.delete(name)
+}

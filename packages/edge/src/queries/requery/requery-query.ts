@@ -1,0 +1,275 @@
+import { randomBytes } from 'node:crypto'
+import { compareEntryIds, ERROR_CODES, errorCodeOf, type LiveError, type ResetReason } from '@zenstack-live/protocol'
+import { rowsOfAnswer } from '../answer-rows.ts'
+import { diffRows, type AnswerRow } from './diff-rows.ts'
+import type { EdgeContext } from '../../edge-context.ts'
+import { unseenOf } from '../../log/history.ts'
+import type { EdgeClient } from '../../identity/live-client.ts'
+import type { LiveQuery, Reader } from '../live-query.ts'
+import { countIn } from '../../operations/metrics.ts'
+import { sees, type PgSnapshot } from '../../database/pg-snapshot.ts'
+import type { Place } from '../../log/place.ts'
+import type { PlannedQuery } from '../plan-query.ts'
+import { FIRST_REQUERY_STATE, nextRequeryStep, type RequeryEvent } from './requery-state.ts'
+import { isSameValue } from '../same-value.ts'
+import { changeFrame, snapshotFrames, type Result } from '../snapshot-frames.ts'
+import { NO_HORIZON, type Ticket } from '../../streams/ticket.ts'
+import { touches, type RowEffect, type Transaction } from '../../log/transaction.ts'
+
+interface Version {
+  number: number
+  /** Everything up to here that concerns the query is in it. */
+  at: Place
+  result: Result
+  snapshot: PgSnapshot
+}
+
+export interface RequeryOptions {
+  context: EdgeContext
+  planned: PlannedQuery
+  client: EdgeClient
+  /** Its last reader left. */
+  onDeserted(): void
+}
+
+/** Above this share of the rows, a difference costs more than the whole. */
+const MAX_CHANGED_SHARE = 0.5
+const MIN_CHANGES_FOR_WHOLE = 8
+
+/** A query that the database answers anew when something it depends on changes. Its readers share each answer. */
+export class RequeryQuery implements LiveQuery {
+  readonly id = randomBytes(9).toString('base64url')
+  readonly engine = 'requery'
+  readonly #context: EdgeContext
+  readonly #planned: PlannedQuery
+  readonly #client: EdgeClient
+  readonly #onDeserted: () => void
+  readonly #readers = new Set<Reader>()
+  /** Those who have nothing yet. */
+  readonly #opening = new Set<Reader>()
+  #version: Version | undefined
+  #versions = 0
+  /** Transactions that the present answer has not seen, oldest first. */
+  #causes: Transaction[] = []
+  #state = FIRST_REQUERY_STATE
+  #lastAskedAtMs = Number.NEGATIVE_INFINITY
+  #timer: NodeJS.Timeout | undefined
+  #clock: NodeJS.Timeout | undefined
+
+  constructor(options: RequeryOptions) {
+    this.#context = options.context
+    this.#planned = options.planned
+    this.#client = options.client
+    this.#onDeserted = options.onDeserted
+    // Where the time decides, the answer may change by itself.
+    if (options.planned.readsNow) this.#clock = setInterval(() => this.#step('wanted'), options.context.limits.requeryNowMs)
+  }
+
+  get shape(): LiveQuery['shape'] {
+    return this.#planned.shape
+  }
+
+  get tables(): ReadonlySet<string> {
+    return this.#planned.tables
+  }
+
+  get behind(): Place | undefined {
+    return this.#causes[0]?.before
+  }
+
+  open(reader: Reader): void {
+    this.#readers.add(reader)
+    this.#opening.add(reader)
+    const version = this.#version
+    if (version === undefined || this.#causes.length > 0 || this.#state.phase !== 'idle') return this.#step('wanted')
+    // Nothing that concerns it has happened since.
+    version.at = this.#context.hub.history.head
+    this.#giveAll(reader, version)
+  }
+
+  resume(reader: Reader, ticket: Ticket, from: Place): void {
+    this.#readers.add(reader)
+    const version = this.#version
+    if (ticket.follows !== this.id || version === undefined) {
+      this.#continueUntouched(reader, from).catch((error: unknown) => reader.fail(error as LiveError))
+      return
+    }
+    this.#opening.add(reader)
+    // Ids never pass what was not delivered: a reader at this place has every answer up to it.
+    if (compareEntryIds(version.at.entry, from.entry) > 0) this.#giveAll(reader, version)
+    else this.#give(reader, version, [])
+  }
+
+  catchUp(reader: Reader): void {
+    reader.isFlowing = true
+    if (this.#version !== undefined && reader.version !== this.#version.number) this.#giveAll(reader, this.#version)
+  }
+
+  leave(reader: Reader): void {
+    this.#opening.delete(reader)
+    if (!this.#readers.delete(reader) || this.#readers.size > 0) return
+    clearTimeout(this.#timer)
+    clearInterval(this.#clock)
+    // A question may be on its way still: what becomes of it starts nothing.
+    this.#step('deserted')
+    this.#onDeserted()
+  }
+
+  onTransaction(transaction: Transaction, _effects: readonly RowEffect[], _isKeySetChanged: boolean): void {
+    const isSeen = this.#version !== undefined && transaction.xid !== 0 && sees(this.#version.snapshot, transaction.xid)
+    if (isSeen && this.#context.guards.dropsSeen) return
+    // The database has not answered for so long that what its readers hold is worth little.
+    if (this.#causes.length >= this.#context.limits.maxPendingTransactions) return this.onReset('slow')
+    this.#causes.push(transaction)
+    this.#step('cause')
+  }
+
+  onReset(reason: ResetReason): void {
+    this.#causes = []
+    this.#version = undefined
+    for (const reader of this.#readers) {
+      if (!this.#opening.has(reader)) reader.reset(reason)
+      reader.isFlowing = false
+      this.#opening.add(reader)
+    }
+    this.#step('wanted')
+  }
+
+  #step(event: RequeryEvent): void {
+    const pauses = { trailingMs: this.#context.limits.requeryTrailingMs, sinceAskedMs: performance.now() - this.#lastAskedAtMs }
+    const { state, ask } = nextRequeryStep(this.#state, event, pauses)
+    this.#state = state
+    if (ask === 'now') void this.#ask()
+    else if (ask !== undefined) {
+      clearTimeout(this.#timer)
+      this.#timer = setTimeout(() => this.#step('time'), ask.afterMs)
+    }
+  }
+
+  async #ask(): Promise<void> {
+    const { hub, metrics, tracing } = this.#context
+    const { era } = hub
+    const causesBefore = new Set(this.#causes)
+    const span = tracing?.requery(this.#planned, this.#causes)
+    this.#lastAskedAtMs = performance.now()
+    if (this.#version !== undefined) metrics.requeries++
+    try {
+      const answer = await this.#context.ask(this.#client, this.#planned.question)
+      const result = rowsOfAnswer(this.#context, this.#planned, answer.value)
+      const isStale = hub.era !== era
+      if (isStale) this.#step('answered-stale')
+      else this.#take(result, answer.snapshot, causesBefore)
+      span?.end(isStale ? 'stale' : this.#version?.snapshot === answer.snapshot ? 'delivered' : 'too-early')
+    } catch (error) {
+      span?.fail(error)
+      this.#failed(error as LiveError)
+    }
+  }
+
+  #take(result: Result, snapshot: PgSnapshot, causesBefore: ReadonlySet<Transaction>): void {
+    const { guards, metrics, hub } = this.#context
+    const previous = this.#version
+    if (previous === undefined && guards.looksBehind) {
+      const causes = this.#withMissed(snapshot)
+      if (causes === undefined) return this.#step('too-early')
+      this.#causes = causes
+    }
+    // Marks without a transaction (schema changes) are answered by what was asked after them.
+    const unseen = this.#causes.filter((cause) => (cause.xid === 0 ? !causesBefore.has(cause) : !sees(snapshot, cause.xid)))
+    if (guards.waitsForCause && previous !== undefined && unseen.some((cause) => causesBefore.has(cause))) {
+      metrics.requeriesTooEarly++
+      return this.#step('too-early')
+    }
+    this.#causes = guards.waitsForCause ? unseen : []
+    this.#version = { number: ++this.#versions, at: this.#causes[0]?.before ?? hub.history.head, result, snapshot }
+    this.#deliver(previous, this.#version)
+    this.#step(this.#causes.length === 0 ? 'answered' : 'answered-stale')
+  }
+
+  /**
+   * Causes, with the transactions that were in the log before this query listened, and that its first answer does not show.
+   *
+   * @returns `undefined` when memory does not reach back so far
+   */
+  #withMissed(snapshot: PgSnapshot): Transaction[] | undefined {
+    const { history } = this.#context.hub
+    const from = history.firstUnseen(snapshot)
+    const transactions = from === undefined ? [] : history.after(from.entry)
+    if (transactions === undefined) return undefined
+    const known = new Set(this.#causes)
+    const missed = unseenOf(transactions, snapshot).filter((one) => touches(one, this.#planned.tables) && !known.has(one))
+    return [...missed, ...this.#causes].sort((a, b) => compareEntryIds(a.place.entry, b.place.entry))
+  }
+
+  #failed(error: LiveError): void {
+    const isForNow = ERROR_CODES[errorCodeOf(error)].isRetryable && this.#version !== undefined
+    this.#step(isForNow ? 'failed-for-now' : 'failed-for-good')
+    if (isForNow) return
+    this.#causes = []
+    for (const reader of this.#readers) reader.fail(error)
+  }
+
+  #deliver(previous: Version | undefined, next: Version): void {
+    const change = previous === undefined ? 'whole' : difference(this.#planned, previous, next)
+    let whole: Buffer[] | undefined
+    for (const reader of this.#readers) {
+      const isOpening = this.#opening.has(reader)
+      if (!reader.isFlowing && !isOpening) continue
+      if (isOpening || change === 'whole' || reader.version !== previous?.number) {
+        whole ??= this.#frames(next)
+        this.#give(reader, next, whole)
+        continue
+      }
+      if (change !== undefined) reader.push(change)
+      reader.version = next.number
+    }
+  }
+
+  #giveAll(reader: Reader, version: Version): void {
+    this.#give(reader, version, this.#frames(version))
+  }
+
+  #give(reader: Reader, version: Version, frames: readonly Buffer[]): void {
+    for (const frame of frames) reader.push(frame)
+    reader.version = version.number
+    if (!this.#opening.delete(reader)) return
+    if (frames.length > 0) countIn(this.#context.metrics.snapshots, 'opening')
+    reader.isFlowing = true
+    reader.ready(version.at, NO_HORIZON, this)
+  }
+
+  #frames(version: Version): Buffer[] {
+    return snapshotFrames(this.#planned.q, version.at, version.result, this.#context.limits.snapshotRowsPerFrame)
+  }
+
+  /** From a place elsewhere: goes on when nothing it depends on has changed since, and shows the whole when something has. */
+  async #continueUntouched(reader: Reader, from: Place): Promise<void> {
+    const { hub } = this.#context
+    await hub.passed(from.lsn)
+    await hub.since(from.entry, (missed) => {
+      if (!this.#readers.has(reader)) return
+      if (missed === undefined) reader.reset('gap')
+      const isTouched = missed === undefined || this.#planned.readsNow || missed.some((one) => touches(one, this.#planned.tables))
+      if (isTouched) return this.open(reader)
+      reader.version = undefined
+      reader.isFlowing = true
+      reader.ready(hub.history.head, NO_HORIZON, this)
+    })
+  }
+}
+
+/** The change frame between two answers; `undefined` when they are the same, `whole` when the whole is shorter. */
+function difference(planned: PlannedQuery, previous: Version, next: Version): Buffer | 'whole' | undefined {
+  const [old, now] = [previous.result, next.result]
+  if (old.shape === 'value' || now.shape === 'value') {
+    if (old.shape !== now.shape) return 'whole'
+    const value = now.shape === 'value' ? now.value : undefined
+    const before = old.shape === 'value' ? old.value : undefined
+    return isSameValue(before, value) ? undefined : changeFrame(planned.q, next.at, [{ op: 'value', value }])
+  }
+  // Rows of an answer are records.
+  const operations = diffRows(old.rows as AnswerRow[], now.rows as AnswerRow[])
+  if (operations.length === 0) return undefined
+  const isMost = operations.length > MIN_CHANGES_FOR_WHOLE && operations.length > now.rows.length * MAX_CHANGED_SHARE
+  return isMost ? 'whole' : changeFrame(planned.q, next.at, operations)
+}

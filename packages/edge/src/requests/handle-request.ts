@@ -1,0 +1,90 @@
+import type { DataModel } from '@zenstack-live/model'
+import { errorCodeOf, queryText } from '@zenstack-live/protocol'
+import type { Connections } from '../streams/connections.ts'
+import type { EdgeContext } from '../edge-context.ts'
+import { errorResponse } from './error-response.ts'
+import { answerRead } from './json-read.ts'
+import { countIn } from '../operations/metrics.ts'
+import { parseLiveRequest, type LiveRequest } from './parse-live-request.ts'
+import { isProjectionPath, parseProjectionRequest, projectionText, type ProjectionRequest } from '../projections/projection-request.ts'
+import type { Projections } from '../projections/projections.ts'
+import type { NodeSide } from '../streams/stream-response.ts'
+import type { Credentials, Visitor, Visitors } from '../identity/visitors.ts'
+
+export interface RequestContext extends Credentials {
+  /** The URL's path behind the base: `/task/findMany`, or empty. */
+  path: string
+  /** Lets blocks go to the socket itself. */
+  node?: NodeSide
+}
+
+export interface EdgeParts {
+  context: EdgeContext
+  visitors: Visitors
+  connections: Connections
+  projections: Projections
+}
+
+/** Answers one request: with a stream, with `{ data, meta }`, with a ticket, or with the code of what is wrong. */
+export async function handleRequest(parts: EdgeParts, request: Request, requestContext: RequestContext): Promise<Response> {
+  const { context, connections } = parts
+  const { path } = requestContext
+  let isStream = false
+  try {
+    if (isProjectionPath(path)) {
+      return await answerProjection(parts, parseProjectionRequest(request, path, context.limits), request, requestContext)
+    }
+    const live = await parseLiveRequest(request, path, context.limits, (name) => modelOf(context.data, name))
+    isStream = live.kind === 'stream-one' || live.kind === 'stream-many'
+    if (isStream && !connections.hasRoom) return connections.turnAway()
+    return await answerLive(parts, live, request, requestContext)
+  } catch (error) {
+    // What it needed is being closed: it is better off elsewhere.
+    if (isStream && connections.isDraining) return connections.turnAway()
+    countIn(context.metrics.refusals, errorCodeOf(error))
+    context.logger.warn('A live request was refused.', { path, error: error instanceof Error ? error.message : String(error) })
+    return errorResponse(error)
+  }
+}
+
+async function answerLive(
+  { context, visitors, connections }: EdgeParts,
+  live: LiveRequest,
+  request: Request,
+  requestContext: RequestContext,
+): Promise<Response> {
+  const [only] = live.queries
+  if (live.kind === 'mint' && only !== undefined) return visitors.mint(requestContext, queryText(only))
+  const visitor: Visitor =
+    live.kind === 'stream-one' && only !== undefined
+      ? visitors.ofStream(requestContext, request, queryText(only))
+      : visitors.byCredentials(requestContext)
+  let settled = await visitor.settle()
+  if (live.kind !== 'read') return connections.open({ live, settled, visitor, node: requestContext.node })
+  for (;;) {
+    const response = await answerRead(context, settled.identity, live)
+    if (!context.identityChanges.isOutdated(settled)) return response
+    // Made for whom it no longer is.
+    settled = await visitor.settle()
+  }
+}
+
+function answerProjection(
+  { visitors, connections, projections }: EdgeParts,
+  wanted: ProjectionRequest,
+  request: Request,
+  requestContext: RequestContext,
+): Promise<Response> {
+  const opens = projectionText(wanted)
+  if (wanted.kind === 'mint') return visitors.mint(requestContext, opens)
+  const visitor = wanted.kind === 'stream' ? visitors.ofStream(requestContext, request, opens) : visitors.byCredentials(requestContext)
+  return projections.answer({ wanted, visitor, node: requestContext.node, turnAway: () => connections.turnAway() })
+}
+
+/** The schema's model for a name whose first letter may be in lower case, as in URLs. */
+function modelOf(data: DataModel, name: string): string | undefined {
+  if (data.models.has(name)) return name
+  const upper = name.slice(0, 1).toUpperCase() + name.slice(1)
+  if (data.models.has(upper)) return upper
+  return [...data.models.keys()].find((model) => model.slice(0, 1).toLowerCase() + model.slice(1) === name)
+}

@@ -1,0 +1,170 @@
+import { encodeRetry, ERROR_CODES, errorCodeOf, type ByeFrame, type Limits } from '@zenstack-live/protocol'
+import { nextConnectionStep, type ConnectionAction, type ConnectionEvent, type ConnectionPhase } from './connection-phase.ts'
+import type { EdgeContext } from '../edge-context.ts'
+import { frameBytes } from './frame-chunks.ts'
+import { observe } from '../operations/histogram.ts'
+import type { Sink } from './sink.ts'
+import { StallWatch } from './stall-watch.ts'
+
+/** A stream, as its life sees it. */
+export interface Living<Owner> {
+  readonly context: EdgeContext
+  readonly sink: Sink
+  /** When nobody is there any more, whatever is said of it, in milliseconds since 1970. */
+  readonly expiresAtMs: number | undefined
+  /** Asks whose it is now. @throws {LiveError} when nobody is there any more */
+  identify(): Promise<Owner>
+  /** Takes that in, when nothing newer is known. @returns what it comes to */
+  settle(owner: Owner): ConnectionEvent
+  /** Stops deciding what to send; goes on from there; begins anew for whoever it belongs to now. */
+  act(action: 'hold' | 'release' | 'reopen'): void
+  /** Writes how it ends. */
+  sayLast(blocks: readonly Buffer[]): void
+  /** Writes something: it has been quiet for long. */
+  beat(): void
+  onClosed(): void
+}
+
+/** Clients that are sent away come back spread over this time. */
+const RETRY_MS = { least: 500, spread: 3_000 }
+const LEAST_TICK_MS = 25
+const MOST_TICK_MS = 1_000
+
+/**
+ * The life of one stream, as {@link nextConnectionStep} says it, and what is due by time: its reader is too slow, its owner has to be
+ * asked for, it has been quiet or has lived for long. Thousands are idle at a time, so it has no timers: whoever keeps the streams
+ * calls {@link ConnectionLife.tick}.
+ */
+export class ConnectionLife<Owner> {
+  readonly #of: Living<Owner>
+  readonly #stall = new StallWatch()
+  readonly #retireAtMs: number
+  readonly #expiresAtMs: number
+  #phase: ConnectionPhase = 'flowing'
+  #byeReason: ByeFrame['reason'] = 'drain'
+  #checks = 0
+  #checkedAtMs: number
+  #doubtedAtMs: number | undefined
+  /** Since when nothing was written, to within a tick; `undefined` when something was. */
+  #quietSinceMs: number | undefined
+
+  constructor(of: Living<Owner>) {
+    this.#of = of
+    this.#checkedAtMs = performance.now()
+    this.#retireAtMs = this.#checkedAtMs + of.context.limits.maxConnectionAgeMs * (1 - Math.random() / 10)
+    this.#expiresAtMs = of.expiresAtMs === undefined ? Infinity : this.#checkedAtMs + of.expiresAtMs - Date.now()
+  }
+
+  get isFlowing(): boolean {
+    return this.#phase === 'flowing'
+  }
+
+  get isClosed(): boolean {
+    return this.#phase === 'closed'
+  }
+
+  get isStalled(): boolean {
+    return this.#stall.isStalled
+  }
+
+  dispatch(event: ConnectionEvent): void {
+    const [next, ...actions] = nextConnectionStep(this.#phase, event)
+    const wasClosed = this.#phase === 'closed'
+    if (actions.includes('say-bye')) this.#of.sayLast([retryBlock(), frameBytes({ event: 'bye', reason: this.#byeReason })])
+    if (actions.includes('say-auth-expired')) this.#of.sayLast([retryBlock(), frameBytes({ event: 'auth-expired' })])
+    this.#phase = next
+    for (const action of actions) this.#act(action)
+    this.#watchStall(event)
+    if (next === 'closed' && !wasClosed) this.#of.onClosed()
+  }
+
+  /** It may belong to another: asks, and sends nothing until that is known. */
+  doubt(): void {
+    this.#doubtedAtMs ??= performance.now()
+    this.dispatch('doubt')
+  }
+
+  /** Ends it, and says why. */
+  retire(reason: ByeFrame['reason']): void {
+    this.#byeReason = reason
+    this.dispatch('retire')
+  }
+
+  /** Something was written. */
+  wrote(): void {
+    this.#quietSinceMs = undefined
+  }
+
+  tick(nowMs: number): void {
+    const { context, sink } = this.#of
+    const { limits } = context
+    if (nowMs >= this.#expiresAtMs) return this.dispatch('no-identity')
+    if (this.#stall.isOverdue(nowMs, sink.waitingMark, limits.maxStallMs)) return this.dispatch('overdue')
+    if (nowMs >= this.#retireAtMs) return this.retire('age')
+    if (nowMs - this.#checkedAtMs >= limits.identityMaxAgeMs) void this.#check()
+    this.#quietSinceMs ??= nowMs
+    if (nowMs - this.#quietSinceMs >= limits.heartbeatIntervalMs) this.#of.beat()
+  }
+
+  #act(action: ConnectionAction): void {
+    switch (action) {
+      case 'hold':
+      case 'release':
+      case 'reopen':
+        return this.#of.act(action)
+      case 'check':
+        return void this.#check()
+      case 'end':
+        return this.#of.sink.end()
+      case 'cut':
+        this.#of.context.metrics.slowReadersCut++
+        return this.#of.sink.destroy()
+      case 'say-bye':
+      case 'say-auth-expired':
+        return
+    }
+  }
+
+  async #check(): Promise<void> {
+    const { metrics, logger } = this.#of.context
+    const number = ++this.#checks
+    this.#checkedAtMs = performance.now()
+    metrics.identityChecks++
+    let owner: Owner
+    try {
+      owner = await this.#of.identify()
+    } catch (error) {
+      if (number !== this.#checks || this.isClosed) return
+      logger.warn('A stream ended: getClient does not say who it belongs to.', { error: String(error) })
+      // Nobody knows now: nothing more is sent, and it comes back after a while.
+      return ERROR_CODES[errorCodeOf(error)].isRetryable ? this.retire('overloaded') : this.dispatch('no-identity')
+    }
+    // A later question knows better.
+    if (number !== this.#checks || this.isClosed) return
+    if (this.#doubtedAtMs !== undefined) observe(metrics.revocationSeconds, (performance.now() - this.#doubtedAtMs) / 1000)
+    this.#doubtedAtMs = undefined
+    this.dispatch(this.#of.settle(owner))
+  }
+
+  #watchStall(event: ConnectionEvent): void {
+    const { context, sink } = this.#of
+    if (event === 'full' && !this.#stall.isStalled && !this.isClosed) {
+      this.#stall.begin(performance.now(), sink.waitingMark)
+      context.metrics.connectionsStalledNow++
+    } else if ((event === 'drained' || this.isClosed) && this.#stall.isStalled) {
+      this.#stall.end()
+      context.metrics.connectionsStalledNow--
+    }
+  }
+}
+
+/** Says when to come back. */
+export function retryBlock(): Buffer {
+  return Buffer.from(encodeRetry(RETRY_MS.least + Math.random() * RETRY_MS.spread), 'latin1')
+}
+
+/** How often streams are looked at: often enough for the shortest of the times that count. */
+export function tickMs(limits: Limits): number {
+  const shortest = Math.min(limits.heartbeatIntervalMs, limits.maxStallMs, limits.identityMaxAgeMs, limits.maxConnectionAgeMs)
+  return Math.max(LEAST_TICK_MS, Math.min(MOST_TICK_MS, shortest / 8))
+}

@@ -1,0 +1,257 @@
+import { compareEntryIds, ERROR_CODES, errorCodeOf, type LiveError, type Lsn, type QueryId, type WireQuery } from '@zenstack-live/protocol'
+import { ConnectionLife, type Living } from './connection-life.ts'
+import type { ConnectionEvent } from './connection-phase.ts'
+import type { EdgeContext } from '../edge-context.ts'
+import { idBlockOf, NO_ID, type IdBlock } from './id-block.ts'
+import { queryScope, type Identity } from '../identity/identity.ts'
+import type { LiveQuery } from '../queries/live-query.ts'
+import type { Place } from '../log/place.ts'
+import { QueryReader, type ReaderHost, type Resume } from './reader.ts'
+import type { Sink, SinkEvents } from './sink.ts'
+import type { Visitor } from '../identity/visitors.ts'
+
+/** What all connections of a process share. */
+export interface ConnectionHost {
+  readonly context: EdgeContext
+  /** Finds what keeps a query live for an identity, and opens or resumes it. @throws {LiveError} when it cannot be live */
+  begin(reader: QueryReader, identity: Identity, resume: Resume | undefined): LiveQuery
+  /** Something was pushed, or the id may move: write at the end of this turn. */
+  onDirty(connection: Connection): void
+  onIdentity(connection: Connection, previous: Identity): void
+  onClosed(connection: Connection): void
+}
+
+export interface ConnectionOptions {
+  host: ConnectionHost
+  sink: Sink
+  identity: Identity
+  /** The query that positions are bound to as well: of a connection that has only this one. */
+  onlyQuery: string | undefined
+  /** Where it resumes: the id it repeats until it may send a newer one. */
+  resumedAt: string | undefined
+  visitor: Visitor
+}
+
+/** Never pushed to: most connections have nothing to write most of the time. */
+const NOTHING: Buffer[] = []
+
+/**
+ * One stream to one client, with all its queries. Thousands are idle at a time, so it holds no closures.
+ */
+export class Connection implements ReaderHost, SinkEvents, Living<Identity> {
+  /** Whether its flush is planned: kept by whoever flushes. */
+  isPlanned = false
+  readonly #options: ConnectionOptions
+  readonly #readers: QueryReader[] = []
+  #identity: Identity
+  /** What positions are bound to. Signed once per identity: per write it was over a third of what a delivery costs. */
+  #scope: string
+  #pending: Buffer[] = NOTHING
+  #sentId: IdBlock
+  #sentPlace: Place | undefined
+  #heldFrom: Place | undefined
+  /** No id is sent before the log has passed what the snapshots of this connection show. */
+  #horizon = 0n as Lsn
+  #cancelHorizon: (() => void) | undefined
+  readonly #life: ConnectionLife<Identity>
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options
+    this.#identity = options.identity
+    this.#scope = this.scopeOf(options.onlyQuery)
+    this.#sentId = options.resumedAt === undefined ? NO_ID : idBlockOf(options.resumedAt)
+    this.#life = new ConnectionLife(this)
+  }
+
+  get context(): EdgeContext {
+    return this.#options.host.context
+  }
+
+  get sink(): Sink {
+    return this.#options.sink
+  }
+
+  get identity(): Identity {
+    return this.#identity
+  }
+
+  get queryCount(): number {
+    return this.#readers.length
+  }
+
+  get isHeld(): boolean {
+    return this.#heldFrom !== undefined
+  }
+
+  /** Opens a query, or goes on with it. */
+  add(q: QueryId, wire: WireQuery, resume: Resume | 'worthless' | undefined): void {
+    const reader = new QueryReader(this, q, wire)
+    this.#readers.push(reader)
+    reader.open(resume)
+  }
+
+  begin(reader: QueryReader, resume: Resume | undefined): LiveQuery {
+    return this.#options.host.begin(reader, this.#identity, resume)
+  }
+
+  /** What ids and tickets are bound to: the identity and, where it is one, the only query. */
+  scopeOf(queryText: string | undefined): string {
+    return queryText === undefined ? this.#identity.fingerprint : queryScope(this.context.keys, this.#identity, queryText)
+  }
+
+  push(block: Buffer): void {
+    if (this.#life.isClosed) return
+    if (this.#pending === NOTHING) this.#pending = [block]
+    else this.#pending.push(block)
+    this.#options.host.onDirty(this)
+  }
+
+  onReady(horizon: Lsn): void {
+    const { hub, nudge } = this.context
+    if (horizon > this.#horizon) this.#horizon = horizon
+    if (hub.history.head.lsn >= this.#horizon) return
+    nudge()
+    this.#cancelHorizon?.()
+    this.#cancelHorizon = hub.whenPassed(this.#horizon, () => {
+      this.#cancelHorizon = undefined
+      this.#write(true)
+    })
+  }
+
+  onFailed(error: LiveError): void {
+    // One of several is asked for again by the client, alone; the others go on.
+    if (!ERROR_CODES[errorCodeOf(error)].isRetryable || this.#options.onlyQuery === undefined) return
+    // `EventSource` comes back after a while, and may fare better.
+    setImmediate(() => this.#life.retire('overloaded'))
+  }
+
+  onRoom(): void {
+    this.#life.dispatch('drained')
+  }
+
+  onGone(): void {
+    this.#life.dispatch('gone')
+  }
+
+  /** Does what is due by time. */
+  onTick(nowMs: number): void {
+    this.#life.tick(nowMs)
+  }
+
+  /** The process is going away. */
+  leave(): void {
+    this.#life.retire('drain')
+  }
+
+  /** Holds everything from a point on, until `getClient` has said who this is now. */
+  doubt(from: Place): void {
+    this.#heldFrom ??= from
+    this.#life.doubt()
+  }
+
+  /** Writes what has been pushed, and moves the reader's id as far as it may go. */
+  flush(): void {
+    this.#write(false)
+  }
+
+  /** Writes the id if it has moved. */
+  moveId(): void {
+    const place = this.#reached()
+    if (place !== undefined && place !== this.#sentPlace) this.#write(true)
+  }
+
+  get expiresAtMs(): number | undefined {
+    return this.#options.visitor.expiresAtMs
+  }
+
+  async identify(): Promise<Identity> {
+    const { identity } = await this.#options.visitor.settle()
+    return identity
+  }
+
+  settle(next: Identity): ConnectionEvent {
+    if (next.key === this.#identity.key) return 'same-identity'
+    const previous = this.#identity
+    this.#identity = next
+    this.#scope = this.scopeOf(this.#options.onlyQuery)
+    this.#sentPlace = undefined
+    this.#sentId = NO_ID
+    this.#options.host.onIdentity(this, previous)
+    return 'other-identity'
+  }
+
+  act(action: 'hold' | 'release' | 'reopen'): void {
+    switch (action) {
+      case 'hold':
+        this.#heldFrom ??= this.context.hub.history.head
+        for (const reader of this.#readers) reader.hold()
+        return
+      case 'release':
+        return this.#release()
+      case 'reopen':
+        this.#heldFrom = undefined
+        // What was opened or replayed while it was in doubt was made for the one it no longer is.
+        this.#pending = NOTHING
+        for (const reader of this.#readers) reader.reopen('identity')
+    }
+  }
+
+  sayLast(blocks: readonly Buffer[]): void {
+    // What is held is not written: the position before it is repeated. What is written is not told again to who comes back.
+    const pending = this.#life.isFlowing ? this.#pending : NOTHING
+    this.#pending = NOTHING
+    if (this.#life.isFlowing) this.#moveId()
+    this.#options.sink.write([...pending, ...blocks], this.#sentId)
+  }
+
+  beat(): void {
+    this.#write(true)
+  }
+
+  onClosed(): void {
+    this.#cancelHorizon?.()
+    this.#pending = NOTHING
+    for (const reader of this.#readers.splice(0)) reader.close()
+    this.#options.host.onClosed(this)
+  }
+
+  /** The furthest point all queries have reached; `undefined` while one of them is not there yet. */
+  #reached(): Place | undefined {
+    const { hub, guards } = this.context
+    let place = this.#heldFrom ?? hub.history.head
+    if (guards.holdsIds && place.lsn < this.#horizon) return undefined
+    for (const reader of this.#readers) {
+      if (reader.state === 'opening') return undefined
+      const behind = reader.live?.behind
+      if (behind !== undefined && compareEntryIds(behind.entry, place.entry) < 0) place = behind
+    }
+    return place
+  }
+
+  #write(isIdWanted: boolean): void {
+    if (!this.#life.isFlowing || (this.#pending.length === 0 && !isIdWanted)) return
+    const { metrics } = this.context
+    this.#moveId()
+    // Each write ends in an id, moved or repeated: the client applies what came before it at once.
+    const parts = this.#pending
+    this.#pending = NOTHING
+    this.#life.wrote()
+    metrics.framesSent += parts.length
+    for (const part of parts) metrics.bytesSent += part.length
+    if (!this.#options.sink.write(parts, this.#sentId)) this.#life.dispatch('full')
+  }
+
+  #moveId(): void {
+    const place = this.#reached()
+    if (place === undefined || place === this.#sentPlace) return
+    this.#sentPlace = place
+    this.#sentId = { head: this.context.idHead(place), scope: this.#scope }
+  }
+
+  #release(): void {
+    const from = this.#heldFrom
+    this.#heldFrom = undefined
+    if (from !== undefined) for (const reader of this.#readers) reader.release(from)
+    this.#options.host.onDirty(this)
+  }
+}

@@ -1,0 +1,279 @@
+import { CHANGES_SEGMENT, queryId, queryText, type QueryId, type WireQuery } from '@zenstack-live/protocol'
+import { planChanges } from '../queries/changes/changes-plan.ts'
+import { Connection, type ConnectionHost } from './connection.ts'
+import { tickMs } from './connection-life.ts'
+import type { EdgeContext } from '../edge-context.ts'
+import { observe } from '../operations/histogram.ts'
+import { queryScope, type Identity } from '../identity/identity.ts'
+import type { SettledIdentity } from '../identity/identity-changes.ts'
+import { LiveQueries } from '../queries/live-queries.ts'
+import type { LiveQuery } from '../queries/live-query.ts'
+import { countIn } from '../operations/metrics.ts'
+import type { LiveRequest } from '../requests/parse-live-request.ts'
+import { parsePosition, type Place } from '../log/place.ts'
+import { planQuery } from '../queries/plan-query.ts'
+import type { QueryReader, Resume } from './reader.ts'
+import type { Sink } from './sink.ts'
+import { streamResponse, type NodeSide } from './stream-response.ts'
+import { parseTicket } from './ticket.ts'
+import { wallClock } from '../operations/tracing.ts'
+import type { Transaction } from '../log/transaction.ts'
+import { turnAway } from '../requests/turn-away.ts'
+import type { Visitor } from '../identity/visitors.ts'
+
+export interface OpenRequest {
+  live: LiveRequest
+  settled: SettledIdentity
+  visitor: Visitor
+  node: NodeSide | undefined
+}
+
+const MOVE_IDS_EVERY_MS = 250
+/** Streams that drain end this far apart, where there is time for it. */
+const DRAIN_STEP_MS = 20
+const DRAIN_SHARE = 0.8
+
+/** All streams of this process. */
+export class Connections {
+  readonly #context: EdgeContext
+  readonly #queries: LiveQueries
+  readonly #all = new Set<Connection>()
+  /** By the key of the auth model's row. */
+  readonly #byAuthKey = new Map<string, Set<Connection>>()
+  readonly #host: ConnectionHost
+  #dirty: Connection[] = []
+  /** When the transactions of the present batch were committed. */
+  #batch: number[] = []
+  #isFlushPlanned = false
+  #isDraining = false
+  #movedIdsAtMs = 0
+  #movingIds: NodeJS.Timeout | undefined
+  readonly #ticking: NodeJS.Timeout
+
+  constructor(context: EdgeContext) {
+    this.#context = context
+    this.#queries = new LiveQueries(context)
+    context.hub.listen({
+      onTransaction: (transaction) => {
+        const { metrics, tracing } = context
+        const startedMs = performance.now()
+        const concernedBefore = metrics.queriesConcerned
+        metrics.transactions++
+        tracing?.begin(transaction, performance.timeOrigin + startedMs)
+        this.#doubtIdentities(transaction)
+        this.#queries.onTransaction(transaction)
+        observe(metrics.decideSeconds, (performance.now() - startedMs) / 1000)
+        tracing?.decided(transaction, performance.timeOrigin + startedMs, metrics.queriesConcerned - concernedBefore)
+        if (transaction.committedAtMs > 0) this.#batch.push(transaction.committedAtMs)
+      },
+      onBatchEnd: () => {
+        const startedMs = wallClock()
+        this.#flushAll()
+        context.tracing?.written(startedMs)
+        const nowMs = Date.now()
+        // Clocks of two machines may differ.
+        for (const committedAtMs of this.#batch) observe(context.metrics.commitToSocketSeconds, Math.max(0, nowMs - committedAtMs) / 1000)
+        this.#batch = []
+      },
+      onReset: (reason) => this.#queries.onReset(reason),
+    })
+    this.#host = {
+      context,
+      begin: (reader, identity, resume) => this.#begin(reader, identity, resume),
+      onDirty: (connection) => this.#planFlush(connection),
+      onIdentity: (connection, previous) => {
+        this.#unfile(connection, previous.authKey)
+        this.#file(connection, connection.identity.authKey)
+      },
+      onClosed: (connection) => this.#forget(connection),
+    }
+    this.#ticking = setInterval(() => this.#tick(), tickMs(context.limits)).unref()
+  }
+
+  get hasRoom(): boolean {
+    return !this.#isDraining && this.#all.size < this.#context.limits.maxConnections
+  }
+
+  get isDraining(): boolean {
+    return this.#isDraining
+  }
+
+  turnAway(): Response {
+    return turnAway(this.#isDraining ? 'drain' : 'overloaded')
+  }
+
+  /** @throws {LiveError} when the one query of a `GET` cannot be live: there a status says it */
+  open(request: OpenRequest): Response {
+    // Who asks was being found out, and meanwhile others came, or the end.
+    if (!this.hasRoom) return this.turnAway()
+    if (!this.#hasRoomFor(request)) {
+      countIn(this.#context.metrics.refusals, 'overloaded')
+      this.#context.logger.warn('Somebody has as many streams or queries open as one may; another was sent away.', {
+        identity: request.settled.identity.authKey,
+      })
+      return this.turnAway()
+    }
+    const [only] = request.live.queries
+    if (request.live.kind === 'stream-one' && only !== undefined) this.#obtainable(request.settled.identity, only)
+    return streamResponse({ node: request.node, chunks: this.#context.chunks, start: (sink, listen) => listen(this.#start(request, sink)) })
+  }
+
+  refreshIdentity(id: string): void {
+    for (const connection of this.#byAuthKey.get(id) ?? []) connection.doubt(this.#context.hub.history.head)
+  }
+
+  /** Lets quiet streams know how far the log has come: someone waits for a write of theirs. */
+  moveIdsSoon(): void {
+    if (this.#movingIds !== undefined) return
+    const pause = Math.max(0, this.#movedIdsAtMs + MOVE_IDS_EVERY_MS - performance.now())
+    this.#movingIds = setTimeout(() => {
+      this.#movingIds = undefined
+      this.#movedIdsAtMs = performance.now()
+      for (const connection of this.#all) connection.moveId()
+    }, pause)
+  }
+
+  /** Ends all streams, spread over time so that they do not come back at once. */
+  async drain(): Promise<void> {
+    this.#isDraining = true
+    const leaving = [...this.#all]
+    const step = Math.min(DRAIN_STEP_MS, (this.#context.limits.drainDeadlineMs * DRAIN_SHARE) / Math.max(1, leaving.length))
+    for (const connection of leaving) {
+      connection.leave()
+      if (this.#all.size > 0) await new Promise((resolve) => setTimeout(resolve, step))
+    }
+  }
+
+  close(): void {
+    this.#isDraining = true
+    clearTimeout(this.#movingIds)
+    clearInterval(this.#ticking)
+    for (const connection of this.#all) connection.leave()
+  }
+
+  /** Where nobody in particular asks, only the limits for all hold: strangers would lock each other out. */
+  #hasRoomFor({ live, settled }: OpenRequest): boolean {
+    const { authKey } = settled.identity
+    const theirs = authKey === undefined ? undefined : this.#byAuthKey.get(authKey)
+    if (theirs === undefined) return true
+    const { maxConnectionsPerIdentity, maxQueriesPerIdentity } = this.#context.limits
+    if (theirs.size >= maxConnectionsPerIdentity) return false
+    let queries = live.queries.length
+    for (const connection of theirs) queries += connection.queryCount
+    return queries <= maxQueriesPerIdentity
+  }
+
+  #start(request: OpenRequest, sink: Sink): Connection {
+    const { live } = request
+    const { identity } = request.settled
+    const { keys, hub, metrics, identityChanges } = this.#context
+    const wires = new Map<QueryId, WireQuery>(live.queries.map((wire) => [queryId(wire), wire]))
+    const [only] = live.kind === 'stream-one' ? live.queries : []
+    // A connection's ids are bound to the identity; those of a JSON read, and of a connection with one query, to the query as well.
+    const scopes = [...(only === undefined ? [identity.fingerprint] : []), ...live.queries.map((wire) => queryScope(keys, identity, queryText(wire)))]
+    const place = live.lastEventId === undefined ? undefined : parsePosition(keys, hub.log, scopes, live.lastEventId)
+    const connection = new Connection({
+      host: this.#host,
+      sink,
+      identity,
+      onlyQuery: only === undefined ? undefined : queryText(only),
+      resumedAt: place === undefined ? undefined : live.lastEventId,
+      visitor: request.visitor,
+    })
+    this.#all.add(connection)
+    this.#file(connection, identity.authKey)
+    metrics.connectionsNow++
+    metrics.connectionsOpened++
+    for (const [q, wire] of wires) connection.add(q, wire, this.#resumeOf(request, wire, place))
+    if (wires.size === 0) this.#planFlush(connection)
+    // Between the answer of `getClient` and now.
+    if (identityChanges.isOutdated(request.settled)) connection.doubt(hub.history.head)
+    return connection
+  }
+
+  /** @throws {LiveError} when it cannot be live */
+  #obtainable(identity: Identity, wire: WireQuery): () => LiveQuery {
+    if (wire.operation === CHANGES_SEGMENT) {
+      const plan = planChanges(this.#context, identity, wire)
+      return () => this.#queries.obtainChanges(plan, identity)
+    }
+    const planned = planQuery(this.#context, identity, wire)
+    return () => this.#queries.obtain(planned, identity)
+  }
+
+  #begin(reader: QueryReader, identity: Identity, resume: Resume | undefined): LiveQuery {
+    const live = this.#obtainable(identity, reader.wire)()
+    if (resume === undefined) live.open(reader)
+    else {
+      this.#context.metrics.resumes++
+      live.resume(reader, resume.ticket, resume.from)
+    }
+    return live
+  }
+
+  /** What a query goes on from; `worthless` is what it came with. */
+  #resumeOf({ live, settled }: OpenRequest, wire: WireQuery, place: Place | undefined): Resume | 'worthless' | undefined {
+    if (live.lastEventId === undefined) return undefined
+    const scope = queryScope(this.#context.keys, settled.identity, queryText(wire))
+    // On GET the position itself is bound to the query; its ids only ever left behind the horizon.
+    const ofPosition = place === undefined ? undefined : { scope, entry: place.entry, horizon: place.lsn, follows: '' }
+    const ofTicket = wire.ticket === undefined ? undefined : parseTicket(this.#context.keys, scope, wire.ticket)
+    const ticket = live.kind === 'stream-one' ? ofPosition : ofTicket
+    if (place !== undefined && ticket !== undefined) return { ticket, from: place }
+    return live.kind === 'stream-one' || wire.ticket !== undefined ? 'worthless' : undefined
+  }
+
+  /** Whoever the transaction may have made another is held before anything of it is given to them. */
+  #doubtIdentities(transaction: Transaction): void {
+    const keys = this.#context.identityChanges.note(transaction)
+    if (keys === 'all') for (const connection of this.#all) connection.doubt(transaction.before)
+    else for (const key of keys) for (const connection of this.#byAuthKey.get(key) ?? []) connection.doubt(transaction.before)
+  }
+
+  #planFlush(connection: Connection): void {
+    if (connection.isPlanned) return
+    connection.isPlanned = true
+    this.#dirty.push(connection)
+    if (this.#isFlushPlanned) return
+    this.#isFlushPlanned = true
+    setImmediate(() => this.#flushAll())
+  }
+
+  #flushAll(): void {
+    this.#isFlushPlanned = false
+    // Writing may make others dirty; they are written in the same turn.
+    for (let index = 0; index < this.#dirty.length; index++) {
+      const connection = this.#dirty[index]
+      if (connection === undefined) continue
+      connection.isPlanned = false
+      connection.flush()
+    }
+    this.#dirty = []
+    this.#context.chunks.forget()
+  }
+
+  #tick(): void {
+    const nowMs = performance.now()
+    for (const connection of this.#all) connection.onTick(nowMs)
+    this.#context.chunks.forget()
+  }
+
+  #forget(connection: Connection): void {
+    this.#all.delete(connection)
+    this.#unfile(connection, connection.identity.authKey)
+    this.#context.metrics.connectionsNow--
+  }
+
+  #file(connection: Connection, key: string | undefined): void {
+    if (key === undefined) return
+    const connections = this.#byAuthKey.get(key)
+    if (connections === undefined) this.#byAuthKey.set(key, new Set([connection]))
+    else connections.add(connection)
+  }
+
+  #unfile(connection: Connection, key: string | undefined): void {
+    const connections = key === undefined ? undefined : this.#byAuthKey.get(key)
+    connections?.delete(connection)
+    if (key !== undefined && connections?.size === 0) this.#byAuthKey.delete(key)
+  }
+}

@@ -1,0 +1,159 @@
+import { ERROR_CODES, errorCodeOf, LiveError, queryText, type Lsn, type QueryId, type ResetReason, type WireQuery } from '@zenstack-live/protocol'
+import type { EdgeContext } from '../edge-context.ts'
+import { frameBytes } from './frame-chunks.ts'
+import type { LiveQuery, Reader } from '../queries/live-query.ts'
+import { countIn } from '../operations/metrics.ts'
+import type { PgSnapshot } from '../database/pg-snapshot.ts'
+import type { Place } from '../log/place.ts'
+import { encodeTicket, type Ticket } from './ticket.ts'
+
+/** Where a query that was open before goes on. */
+export interface Resume {
+  ticket: Ticket
+  from: Place
+}
+
+/** The connection, as its queries see it. */
+export interface ReaderHost {
+  readonly context: EdgeContext
+  /** Whether the connection takes no frames now. */
+  readonly isHeld: boolean
+  push(block: Buffer): void
+  /** Finds the live query for the present identity, and opens or resumes it. @throws {LiveError} when it cannot be live */
+  begin(reader: QueryReader, resume: Resume | undefined): LiveQuery
+  onReady(horizon: Lsn): void
+  onFailed(error: LiveError): void
+  /** Fingerprint of a query for the present identity. */
+  scopeOf(queryText: string): string
+}
+
+/** One query of one connection, with what the connection does to it. */
+export class QueryReader implements Reader {
+  readonly q: QueryId
+  isFlowing = false
+  seen: PgSnapshot | undefined
+  version: number | undefined
+  readonly wire: WireQuery
+  readonly #host: ReaderHost
+  #state: 'opening' | 'live' | 'failed' | 'closed' = 'opening'
+  #live: LiveQuery | undefined
+  #isHeld = false
+  /** When it became ready only after the connection was held. */
+  #heldFrom: Place | undefined
+  /** What its tickets are bound to; a keyed hash, made once per identity. */
+  #scope: string | undefined
+
+  constructor(host: ReaderHost, q: QueryId, wire: WireQuery) {
+    this.q = q
+    this.wire = wire
+    this.#host = host
+  }
+
+  get state(): 'opening' | 'live' | 'failed' | 'closed' {
+    return this.#state
+  }
+
+  get live(): LiveQuery | undefined {
+    return this.#live
+  }
+
+  /** @param resume - what it came with; what is worth nothing here is answered with a reset */
+  open(resume: Resume | 'worthless' | undefined): void {
+    if (resume === 'worthless') this.reset('position')
+    this.#begin(resume === 'worthless' ? undefined : resume)
+  }
+
+  push(block: Buffer): void {
+    this.#host.push(block)
+  }
+
+  ready(at: Place, horizon: Lsn, query: LiveQuery): void {
+    const host = this.#host
+    this.#state = 'live'
+    this.#live = query
+    const scope = (this.#scope ??= host.scopeOf(queryText(this.wire)))
+    const ticket = encodeTicket(host.context.keys, { scope, entry: at.entry, horizon, follows: query.id })
+    host.push(frameBytes({ event: 'ready', q: this.q, at: at.entry, engine: query.engine, shape: query.shape, ticket }))
+    host.onReady(horizon)
+    if (!host.isHeld) return
+    this.#isHeld = true
+    this.#heldFrom = at
+    this.isFlowing = false
+  }
+
+  wait(): void {
+    this.#state = 'opening'
+  }
+
+  reset(reason: ResetReason): void {
+    const { context } = this.#host
+    this.#state = 'opening'
+    countIn(context.metrics.resets, reason)
+    this.#host.push(frameBytes({ event: 'reset', q: this.q, at: context.hub.history.head.entry, reason }))
+  }
+
+  fail(error: LiveError): void {
+    // Nobody is there to be told what became of a question that was still on its way.
+    if (this.#state === 'closed') return
+    const { context } = this.#host
+    this.#leave()
+    this.#state = 'failed'
+    const code = errorCodeOf(error)
+    countIn(context.metrics.refusals, code)
+    context.logger.warn('A query ended with an error.', { q: this.q, code, error: error.message })
+    this.#host.push(frameBytes({ event: 'error', q: this.q, code, message: ERROR_CODES[code].sentence }))
+    this.#host.onFailed(error)
+  }
+
+  /** Stops taking frames. */
+  hold(): void {
+    if (!this.isFlowing) return
+    this.#isHeld = true
+    this.isFlowing = false
+  }
+
+  /** Goes on from where it was held: from `from`, unless it became ready only later. */
+  release(from: Place): void {
+    if (!this.#isHeld) return
+    this.#isHeld = false
+    const place = this.#heldFrom ?? from
+    this.#heldFrom = undefined
+    this.#live?.catchUp(this, place)
+  }
+
+  /** Begins anew, for whoever the connection belongs to now. */
+  reopen(reason: ResetReason): void {
+    if (this.#state === 'closed') return
+    this.#leave()
+    this.reset(reason)
+    this.#begin(undefined)
+  }
+
+  close(): void {
+    this.#leave()
+    this.#state = 'closed'
+  }
+
+  #begin(resume: Resume | undefined): void {
+    this.#state = 'opening'
+    this.#isHeld = false
+    this.#heldFrom = undefined
+    this.#scope = undefined
+    try {
+      this.#live = this.#host.begin(this, resume)
+    } catch (error) {
+      const code = errorCodeOf(error)
+      this.fail(
+        code === 'internal' ? new LiveError('internal', `A query could not be opened: ${String(error)}`, { cause: error }) : (error as LiveError),
+      )
+    }
+  }
+
+  #leave(): void {
+    this.#live?.leave(this)
+    this.#live = undefined
+    this.isFlowing = false
+    this.seen = undefined
+    this.version = undefined
+  }
+}
