@@ -1,7 +1,7 @@
 import { createSseDecoder, decodeFrame, type Frame } from '@zenstack-live/protocol'
 import { progress } from '../command.ts'
-import type { LiveWorld } from './live-world.ts'
-import { USERS, type UserId } from './studio.ts'
+import { EVERYBODY, type DatabaseState, type ObservedCommits } from './observed-commits.ts'
+import type { UserId } from './studio.ts'
 
 /*
  * What was sent is held against what each person could read, state by state. Every text and number that somebody may be kept from
@@ -11,44 +11,53 @@ import { USERS, type UserId } from './studio.ts'
  */
 
 const TOKEN = /tok\d{6}x|(?<!\d)7\d{7}(?!\d)/g
-const EVERYBODY: readonly UserId[] = [...USERS, 'nobody']
 /** 52 bits below the epoch. */
 const LSN_MASK = (1n << 52n) - 1n
 
 export interface LeakOracle {
-  /** Notes what everybody may read now. Called after each write, before the next. */
-  observe(): Promise<void>
+  /** Notes states, of which nobody may miss one. */
+  note(states: readonly DatabaseState[]): void
+  /**
+   * Asks the policy-bound client itself what everybody may read now. Called while nobody writes.
+   *
+   * @throws {Error} when that is not what the last state says.
+   */
+  check(): Promise<void>
   /** The bytes of one answer, all of them, and for whom they were. */
   countLeaks(user: UserId, bytes: string, hiddenKeyQueries: ReadonlySet<string>): number
 }
 
-export function createLeakOracle(world: LiveWorld): LeakOracle {
-  /** Where the log stood when each state was noted. */
-  const states: bigint[] = []
+export function createLeakOracle({ askAnew }: Pick<ObservedCommits, 'askAnew'>): LeakOracle {
+  /** Where the log ended in each state. */
+  const ends: bigint[] = []
   /** The last state in which a person could read a token. */
   const readable = new Map<UserId, Map<string, number>>(EVERYBODY.map((user) => [user, new Map()]))
+
+  let last: DatabaseState['readable'] = new Map()
 
   /** The state after an entry. A mark (0 behind the dash) may lie before the commit that made the next state. */
   const stateOf = (entry: string): number => {
     const [major = '', minor] = entry.split('-')
     const lsn = BigInt(major) & LSN_MASK
-    const next = states.findIndex((end) => end >= lsn)
-    const state = next < 0 ? states.length - 1 : next
-    return minor === '0' && states[state] !== lsn ? state - 1 : state
+    const next = ends.findIndex((end) => end >= lsn)
+    const state = next < 0 ? ends.length - 1 : next
+    return minor === '0' && ends[state] !== lsn ? state - 1 : state
   }
   const isAllowed = (user: UserId, token: string, from: number): boolean => (readable.get(user)?.get(token) ?? -1) >= from
 
   return {
-    async observe() {
-      const [row] = await world.sql('SELECT (pg_current_wal_insert_lsn() - $1::pg_lsn)::text AS lsn', ['0/0'])
-      states.push(BigInt(String(row?.['lsn'])))
-      const state = states.length - 1
-      await Promise.all(
-        EVERYBODY.map(async (user) => {
-          const text = JSON.stringify(await everythingOf(world, user), (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))
-          for (const token of text.match(TOKEN) ?? []) readable.get(user)?.set(token, state)
-        }),
-      )
+    note(noted) {
+      for (const state of noted) {
+        ends.push(state.end)
+        for (const [user, text] of state.readable) for (const token of tokensOf(text)) readable.get(user)?.set(token, ends.length - 1)
+        last = state.readable
+      }
+    },
+    async check() {
+      for (const [user, text] of await askAnew()) {
+        const [noted, asked] = [last.get(user) ?? '', text].map((one) => tokensOf(one).toSorted().join(' '))
+        if (noted !== asked) throw new Error(`${user} may read ${asked}, but what was noted is ${noted}.`)
+      }
     },
     countLeaks(user, bytes, hiddenKeyQueries) {
       let leaks = 0
@@ -69,21 +78,9 @@ export function createLeakOracle(world: LiveWorld): LeakOracle {
   }
 }
 
-function everythingOf(world: LiveWorld, user: UserId): Promise<unknown> {
-  return world
-    .clientOf(user)
-    .then((client) =>
-      Promise.all([
-        client.user.findMany(),
-        client.space.findMany(),
-        client.task.findMany(),
-        client.comment.findMany(),
-        client.note.findMany(),
-        client.tag.findMany(),
-        client.picture.findMany(),
-        client.memo.findMany(),
-      ]),
-    )
+/** As often as each was read. */
+function tokensOf(text: string): string[] {
+  return text.match(TOKEN) ?? []
 }
 
 /** Ids of notes are numbers; a keyed hash is 22 characters. */

@@ -8,11 +8,12 @@ import { startPostgres, startRedis } from '@zenstack-live/testing'
 import pg from 'pg'
 import { logSink } from '../log-sink.ts'
 import { edgeInProcess, edgeOfItsOwn, type FuzzedEdge } from './edges.ts'
+import { openObservedCommits, type ObservedCommits } from './observed-commits.ts'
 import { createStudio, JOIN_TABLE, TABLES, type Studio } from './studio.ts'
 
 /** Postgres, capture, log, and two edges on one log: everything on the way but the browser. */
 export interface LiveWorld extends Studio {
-  sql(text: string, parameters?: unknown[]): Promise<Record<string, unknown>[]>
+  readonly commits: ObservedCommits
   readonly edges: readonly FuzzedEdge[]
   /** Where there is a Redis: ends it without a word, and starts it again. */
   readonly restartRedis: (() => Promise<void>) | undefined
@@ -42,9 +43,10 @@ export async function openLiveWorld({ hasProcesses = false, edgeOptions = {} }: 
   await capture.caughtUp()
   const open = (): Promise<FuzzedEdge> => (redis === undefined ? edgeInProcess(log, url, studio, edgeOptions) : edgeOfItsOwn(url, redis.url))
   const edges = [await open(), await open()]
+  const commits = await openObservedCommits(url)
   return {
     ...studio,
-    sql: async (text, parameters = []) => (await pool.query<Record<string, unknown>>(text, parameters)).rows,
+    commits,
     edges,
     restartRedis:
       redis === undefined
@@ -59,6 +61,7 @@ export async function openLiveWorld({ hasProcesses = false, edgeOptions = {} }: 
       await capture.close()
       await log.close()
       await redis?.stop()
+      await commits.close()
       await pool.end()
       await postgres.stop()
       rmSync(directory, { recursive: true, force: true })

@@ -1,6 +1,6 @@
+import pg from 'pg'
 import type { Random } from '../random.ts'
-import type { LiveWorld } from './live-world.ts'
-import { USERS } from './studio.ts'
+import { ROLES, USERS } from './studio.ts'
 
 const SPACES = ['garden', 'roof', 'cellar']
 const TASKS = ['t1', 't2', 't3', 't4', 't5', 't6']
@@ -24,126 +24,151 @@ export function createTokens(): Tokens {
   }
 }
 
-type Db = Pick<LiveWorld['db'], 'user' | 'space' | 'member' | 'task' | 'comment' | 'note' | 'tag' | 'asset' | 'picture' | 'memo'>
-
-export async function fill(world: LiveWorld, tokens: Tokens): Promise<void> {
-  await world.sql('TRUNCATE "Comment", "Task", "Member", "Space", "Note", "User", "Tag", "_tagged", "Asset", "Picture", "Memo" CASCADE')
-  const { db } = world
-  await db.user.createMany({
-    data: USERS.map((id) => ({ id, name: tokens.next(), role: id === 'ann' ? ('MANAGER' as const) : ('MEMBER' as const) })),
-  })
-  await db.space.createMany({ data: SPACES.map((id) => ({ id, name: tokens.next() })) })
-  await db.member.createMany({
-    data: [
-      { spaceId: 'garden', userId: 'ann' },
-      { spaceId: 'garden', userId: 'bob' },
-      { spaceId: 'roof', userId: 'cay' },
-    ],
-  })
+/** What is there at the beginning, in the place of all that was. */
+export function fill(tokens: Tokens): string {
+  const members: readonly Row[] = [
+    { spaceId: 'garden', userId: 'ann' },
+    { spaceId: 'garden', userId: 'bob' },
+    { spaceId: 'roof', userId: 'cay' },
+  ]
+  return [
+    'TRUNCATE "Comment", "Task", "Member", "Space", "Note", "User", "Tag", "_tagged", "Asset", "Picture", "Memo" CASCADE',
+    ...USERS.map((id) => insert('User', { id, name: tokens.next(), role: id === 'ann' ? 'MANAGER' : 'MEMBER' })),
+    ...SPACES.map((id) => insert('Space', { id, name: tokens.next() })),
+    ...members.map((member) => insert('Member', member)),
+  ].join(';')
 }
 
-/** One commit: one to three changes of any table. */
-export async function writeOnce(world: LiveWorld, random: Random, tokens: Tokens): Promise<void> {
-  if (random.chance(0.02)) return void (await world.sql(`TRUNCATE ${random.pick(TRUNCATED)}`))
+/** One transaction: one to three changes of any table. */
+export function randomWrite(random: Random, tokens: Tokens): string {
+  if (random.chance(0.02)) return `TRUNCATE ${random.pick(TRUNCATED)}`
   const changes = 1 + random.whole(3)
-  await world.db.$transaction(async (tx) => {
-    for (let index = 0; index < changes; index++) await random.pick(WRITES)(tx, random, tokens)
-  })
+  return Array.from({ length: changes }, () => random.pick(WRITES)(random, tokens)).join(';')
 }
 
-type Write = (db: Db, random: Random, tokens: Tokens) => Promise<unknown>
+type Row = Readonly<Record<string, string | number | boolean | null>>
 
-const changeNote: Write = (db, random, tokens) => {
+/** In SQL, since who writes is not the application: what a change finds, the statement itself looks up. */
+type Write = (random: Random, tokens: Tokens) => string
+
+const changeNote: Write = (random, tokens) => {
   const id = random.pick(NOTES)
-  const data = {
+  if (random.chance(0.2)) return `DELETE FROM "Note" WHERE id = ${id}`
+  return upsert('Note', {
+    id,
     ownerId: random.pick(USERS),
     body: tokens.next(),
     secret: tokens.next(),
     isPublic: random.chance(0.4),
     rank: random.whole(5),
-    size: BigInt(random.whole(3)),
+    size: random.whole(3),
     score: random.chance(0.3) ? null : `${random.whole(3)}.${random.whole(10)}0`,
-    data: { n: random.whole(4) },
-    tags: random.chance(0.5) ? ['x'] : [],
-  }
-  return random.chance(0.2) ? db.note.deleteMany({ where: { id } }) : db.note.upsert({ where: { id }, create: { id, ...data }, update: data })
+    data: JSON.stringify({ n: random.whole(4) }),
+    tags: random.chance(0.5) ? '{x}' : '{}',
+  })
 }
 
-const touchNote: Write = (db, random, tokens) =>
-  db.note.updateMany({ where: { id: random.pick(NOTES) }, data: random.chance(0.5) ? { secret: tokens.next() } : { rank: random.whole(5) } })
+const touchNote: Write = (random, tokens) =>
+  update('Note', random.pick(NOTES), random.chance(0.5) ? { secret: tokens.next() } : { rank: random.whole(5) })
 
-const changeTask: Write = (db, random, tokens) => {
+const changeTask: Write = (random, tokens) => {
   const id = random.pick(TASKS)
-  const data = {
+  if (random.chance(0.15)) return `DELETE FROM "Task" WHERE id = '${id}'`
+  return upsert('Task', {
+    id,
     spaceId: random.pick(SPACES),
     title: tokens.next(),
     ownerId: random.pick(USERS),
     assigneeId: random.chance(0.3) ? null : random.pick(USERS),
     isPrivate: random.chance(0.3),
     priority: random.whole(4),
-    status: random.pick(['OPEN', 'DOING', 'DONE'] as const),
+    status: random.pick(['OPEN', 'DOING', 'DONE']),
     budget: tokens.nextNumber(),
-    dueAt: random.chance(0.4) ? null : new Date(Date.UTC(2026, 0, 1 + random.whole(5))),
-  }
-  return random.chance(0.15) ? db.task.deleteMany({ where: { id } }) : db.task.upsert({ where: { id }, create: { id, ...data }, update: data })
+    dueAt: random.chance(0.4) ? null : `2026-01-0${1 + random.whole(5)}`,
+  })
 }
 
-const touchTask: Write = (db, random, tokens) =>
-  db.task.updateMany({
-    where: { id: random.pick(TASKS) },
-    data: random.pick([
+const touchTask: Write = (random, tokens) =>
+  update(
+    'Task',
+    random.pick(TASKS),
+    random.pick<Row>([
       { budget: tokens.nextNumber() },
       { title: tokens.next() },
       { isPrivate: random.chance(0.5) },
       { spaceId: random.pick(SPACES) },
     ]),
-  })
+  )
 
-const renameTask: Write = async (db, random) => {
+const renameTask: Write = (random) => {
   const [from, to] = [random.pick(TASKS), random.pick(TASKS)]
-  if ((await db.task.count({ where: { id: to } })) === 0) await db.task.updateMany({ where: { id: from }, data: { id: to } })
+  return `UPDATE "Task" SET id = '${to}' WHERE id = '${from}' AND NOT EXISTS (SELECT FROM "Task" WHERE id = '${to}')`
 }
 
-const changeComment: Write = async (db, random, tokens) => {
+const changeComment: Write = (random, tokens) => {
   const id = random.pick(COMMENTS)
-  const task = await db.task.findFirst({ where: { id: random.pick(TASKS) } })
-  if (task === null || random.chance(0.2)) return db.comment.deleteMany({ where: { id } })
-  const data = { taskId: task.id, authorId: random.pick(USERS), body: tokens.next() }
-  return db.comment.upsert({ where: { id }, create: { id, ...data }, update: data })
+  if (random.chance(0.2)) return `DELETE FROM "Comment" WHERE id = '${id}'`
+  return `INSERT INTO "Comment" (id, "taskId", "authorId", body)
+    SELECT '${id}', id, '${random.pick(USERS)}', '${tokens.next()}' FROM "Task" WHERE id = '${random.pick(TASKS)}'
+    ON CONFLICT (id) DO UPDATE SET "taskId" = EXCLUDED."taskId", "authorId" = EXCLUDED."authorId", body = EXCLUDED.body`
 }
 
-const changeMember: Write = async (db, random) => {
-  const key = { spaceId: random.pick(SPACES), userId: random.pick(USERS) }
-  const isThere = (await db.member.count({ where: key })) > 0
-  return isThere ? db.member.deleteMany({ where: key }) : db.member.create({ data: key })
+/** Whoever is in leaves, whoever is not comes. */
+const changeMember: Write = (random) => {
+  const [space, user] = [random.pick(SPACES), random.pick(USERS)]
+  return `WITH gone AS (DELETE FROM "Member" WHERE "spaceId" = '${space}' AND "userId" = '${user}' RETURNING 1)
+    INSERT INTO "Member" ("spaceId", "userId") SELECT '${space}', '${user}' WHERE NOT EXISTS (SELECT FROM gone)`
 }
 
-const changeRole: Write = (db, random) =>
-  db.user.update({ where: { id: random.pick(USERS) }, data: { role: random.pick(['MEMBER', 'MANAGER'] as const) } })
-const renameUser: Write = (db, random, tokens) => db.user.update({ where: { id: random.pick(USERS) }, data: { name: tokens.next() } })
+const changeRole: Write = (random) => update('User', random.pick(USERS), { role: random.pick(ROLES) })
+const renameUser: Write = (random, tokens) => update('User', random.pick(USERS), { name: tokens.next() })
 
-const changeTag: Write = async (db, random, tokens) => {
+const changeTag: Write = (random, tokens) => {
   const id = random.pick(TAGS)
-  if (random.chance(0.15)) return db.tag.deleteMany({ where: { id } })
-  return db.tag.upsert({ where: { id }, create: { id, name: tokens.next() }, update: { name: tokens.next() } })
+  return random.chance(0.15) ? `DELETE FROM "Tag" WHERE id = '${id}'` : upsert('Tag', { id, name: tokens.next() })
 }
 
-const tagTask: Write = async (db, random) => {
+const tagTask: Write = (random) => {
   const [task, tag] = [random.pick(TASKS), random.pick(TAGS)]
-  if ((await db.task.count({ where: { id: task } })) === 0 || (await db.tag.count({ where: { id: tag } })) === 0) return undefined
-  const tags = random.chance(0.6) ? { connect: { id: tag } } : { disconnect: { id: tag } }
-  return db.task.update({ where: { id: task }, data: { tags } })
+  return random.chance(0.6)
+    ? `INSERT INTO "_tagged" ("A", "B") SELECT "Tag".id, "Task".id FROM "Tag", "Task" WHERE "Tag".id = '${tag}' AND "Task".id = '${task}'
+      ON CONFLICT DO NOTHING`
+    : `DELETE FROM "_tagged" WHERE "A" = '${tag}' AND "B" = '${task}'`
 }
 
-const changeAsset: Write = async (db, random, tokens) => {
+/** Of either kind: what is there is changed or goes, what is not there comes. */
+const changeAsset: Write = (random, tokens) => {
   const id = random.pick(ASSETS)
-  const known = await db.asset.findUnique({ where: { id } })
+  if (random.chance(0.25)) return `DELETE FROM "Asset" WHERE id = '${id}'`
   const shared = { ownerId: random.pick(USERS), label: tokens.next() }
-  if (known !== null && random.chance(0.25)) return db.asset.delete({ where: { id } })
-  if (known?.kind === 'Memo') return db.memo.update({ where: { id }, data: random.chance(0.5) ? shared : { text: tokens.next() } })
-  if (known !== null) return db.picture.update({ where: { id }, data: random.chance(0.5) ? shared : { source: tokens.next() } })
-  if (random.chance(0.4)) return db.memo.create({ data: { id, ...shared, text: tokens.next() } })
-  return db.picture.create({ data: { id, ...shared, caption: tokens.next(), source: tokens.next() } })
+  const changes = random.chance(0.5)
+    ? [update('Asset', id, shared)]
+    : [update('Memo', id, { text: tokens.next() }), update('Picture', id, { source: tokens.next() })]
+  const [kind, own]: [string, Row] = random.chance(0.4)
+    ? ['Memo', { text: tokens.next() }]
+    : ['Picture', { caption: tokens.next(), source: tokens.next() }]
+  const columns = Object.keys(own).map(pg.escapeIdentifier).join(', ')
+  const creation = `WITH new AS (${insert('Asset', { id, kind, ...shared })} ON CONFLICT DO NOTHING RETURNING id)
+    INSERT INTO "${kind}" (id, ${columns}) SELECT id, ${Object.values(own).map(literalOf).join(', ')} FROM new`
+  return [...changes, creation].join(';')
+}
+
+function insert(table: string, row: Row): string {
+  return `INSERT INTO "${table}" (${Object.keys(row).map(pg.escapeIdentifier).join(', ')}) VALUES (${Object.values(row).map(literalOf).join(', ')})`
+}
+
+function upsert(table: string, row: Row): string {
+  const columns = Object.keys(row).map(pg.escapeIdentifier)
+  return `${insert(table, row)} ON CONFLICT (id) DO UPDATE SET ${columns.map((column) => `${column} = EXCLUDED.${column}`).join(', ')}`
+}
+
+function update(table: string, id: string | number, row: Row): string {
+  const changes = Object.entries(row).map(([name, value]) => `${pg.escapeIdentifier(name)} = ${literalOf(value)}`)
+  return `UPDATE "${table}" SET ${changes.join(', ')} WHERE id = ${literalOf(id)}`
+}
+
+function literalOf(value: Row[string]): string {
+  return value === null ? 'NULL' : pg.escapeLiteral(String(value))
 }
 
 const WRITES: readonly Write[] = [

@@ -4,7 +4,7 @@ import type { Random } from '../random.ts'
 import { createLeakOracle } from './leak-oracle.ts'
 import type { LiveWorld } from './live-world.ts'
 import type { FuzzQuery } from './random-queries.ts'
-import { createTokens, fill, writeOnce } from './random-writes.ts'
+import { createTokens, fill, randomWrite } from './random-writes.ts'
 import { USERS } from './studio.ts'
 import { createWatcher, type WatchedQuery, type Watcher } from './watcher.ts'
 
@@ -26,6 +26,7 @@ export interface LiveOutcome {
 export const WHOLE_RUN: LiveRun = { writes: 200, queriesPerUser: 20, faults: 5 }
 
 const QUIET_POINTS = 5
+const MAX_RUSH = 8
 const QUIET_MS = 20_000
 const LOOK_EVERY_MS = 20
 
@@ -39,19 +40,22 @@ export async function runLive(
   { writes, queriesPerUser, faults, isCompared = true }: LiveRun,
 ): Promise<LiveOutcome> {
   const tokens = createTokens()
-  const oracle = createLeakOracle(world)
-  await fill(world, tokens)
-  await oracle.observe()
+  const oracle = createLeakOracle(world.commits)
+  oracle.note(await world.commits.commit([fill(tokens)]))
   const watchers = USERS.map((user) => createWatcher(world, user, random, queriesPerUser))
   const outcome: LiveOutcome = { cases: 0, mismatches: 0, leaks: 0 }
   const faultAt = new Set(Array.from({ length: faults }, () => random.whole(writes)))
   const pause = Math.ceil(writes / QUIET_POINTS)
   try {
-    for (let write = 1; write <= writes; write++) {
-      await writeOnce(world, random, tokens)
-      await oracle.observe()
-      if (faultAt.has(write)) await breakSomething(world, watchers, random)
-      if (write % pause !== 0) continue
+    for (let written = 0; written < writes;) {
+      const rush = randomRush(random, written, (write) => faultAt.has(write) || write % pause === 0)
+      oracle.note(await world.commits.commit(Array.from({ length: rush }, () => randomWrite(random, tokens))))
+      written += rush
+      if (faultAt.has(written)) await breakSomething(world, watchers, random)
+      // Sometimes the next changes come when the edges know of these, sometimes before.
+      if (random.chance(0.25)) await world.caughtUp()
+      if (written % pause !== 0) continue
+      await oracle.check()
       if (!isCompared) {
         await world.caughtUp()
         continue
@@ -67,6 +71,13 @@ export async function runLive(
     for (const watcher of watchers) watcher.close()
   }
   return outcome
+}
+
+/** How many writes come at once: sometimes one, sometimes more than the edges can follow one by one. */
+function randomRush(random: Random, written: number, isStop: (write: number) => boolean): number {
+  let rush = 1
+  for (const most = 1 + random.whole(MAX_RUSH); rush < most && !isStop(written + rush); rush++);
+  return rush
 }
 
 async function breakSomething(world: LiveWorld, watchers: readonly Watcher[], random: Random): Promise<void> {

@@ -8,6 +8,10 @@ export const USERS = ['ann', 'bob', 'cay'] as const
 /** Whoever is not signed in has no name. */
 export type UserId = (typeof USERS)[number] | 'nobody'
 
+export const ROLES = ['MEMBER', 'MANAGER'] as const
+type Role = (typeof ROLES)[number]
+export type Auth = { readonly id: string; readonly role: Role } | undefined
+
 export const SECRET = 'the secret of the fuzzer, shared by its edges'
 
 export const TABLES = ['User', 'Space', 'Member', 'Task', 'Comment', 'Note', 'Tag', '_tagged', 'Asset', 'Picture', 'Memo'].map((name) => ({
@@ -21,27 +25,45 @@ export const JOIN_TABLE = `CREATE TABLE "_tagged" (
   "B" text NOT NULL REFERENCES "Task" (id) ON DELETE CASCADE ON UPDATE CASCADE,
   PRIMARY KEY ("A", "B"))`
 
+export type BoundClient = ReturnType<typeof boundClient>
+
 export interface Studio {
   readonly db: ReturnType<typeof plainClient>
+  clientAs(auth: Auth): BoundClient
   /** The client as the application's `getClient` would give it now: the role is the database's. */
-  clientOf(user: UserId): Promise<ReturnType<typeof boundClient>>
+  clientOf(user: UserId): Promise<BoundClient>
 }
 
-export function createStudio(pool: pg.Pool): Studio {
-  const db = plainClient(pool)
+/** One statement as ZenStack gave it to the driver. */
+export interface SentQuery {
+  readonly sql: string
+  readonly parameters: readonly unknown[]
+}
+
+export function createStudio(pool: pg.Pool, onSent?: (query: SentQuery) => void): Studio {
+  const db = plainClient(pool, onSent)
   const bound = boundClient(db)
+  const clientAs: Studio['clientAs'] = (auth) => bound.$setAuth(auth)
   return {
     db,
+    clientAs,
     async clientOf(user) {
-      if (user === 'nobody') return bound.$setAuth(undefined)
-      const row = await db.user.findUnique({ where: { id: user } })
-      return bound.$setAuth({ id: user, role: row?.role ?? 'MEMBER' })
+      const row = user === 'nobody' ? null : await db.user.findUnique({ where: { id: user } })
+      return clientAs(authOf(user, row?.role))
     },
   }
 }
 
-function plainClient(pool: pg.Pool) {
-  return new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) })
+/** @param role - the database's, where it has that user */
+export function authOf(user: UserId, role: string | undefined): Auth {
+  return user === 'nobody' ? undefined : { id: user, role: role === 'MANAGER' ? 'MANAGER' : 'MEMBER' }
+}
+
+function plainClient(pool: pg.Pool, onSent?: (query: SentQuery) => void) {
+  return new ZenStackClient(schema, {
+    dialect: new PostgresDialect({ pool }),
+    ...(onSent === undefined ? {} : { log: ({ query }: { query: SentQuery }) => onSent(query) }),
+  })
 }
 
 function boundClient(db: ReturnType<typeof plainClient>) {
