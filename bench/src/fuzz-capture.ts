@@ -7,7 +7,8 @@ import { startPostgres, startRedis, type PostgresServer, type RedisServer } from
 import pg from 'pg'
 import { foldLog, type FoldedLog, type Reading } from './capture-fuzz/fold-log.ts'
 import { MUTATIONS } from './capture-fuzz/mutations.ts'
-import { FUZZ_DDL, FUZZ_ROWS, FUZZ_TABLES, randomTransaction } from './capture-fuzz/statements.ts'
+import { runCopyIn, type CopyIn } from './capture-fuzz/copy-in.ts'
+import { FUZZ_DDL, FUZZ_ROWS, FUZZ_TABLES, randomTransaction, type Statement } from './capture-fuzz/statements.ts'
 import { readTestDecoding } from './capture-fuzz/test-decoding.ts'
 import { progress, type CommandOptions, type CommandResult } from './command.ts'
 import { createRandom, type Random } from './random.ts'
@@ -24,15 +25,18 @@ const MIN_MUTATION_ROUNDS = 8
 const MUTATION_TRIES = 4
 /** A log that forgets has to be filled from the slot, so nothing may be confirmed. */
 const NEVER_MS = 100_000_000
+/** The code of whatever comes behind an error in a transaction. */
+const ALREADY_FAILED = '25P02'
 const CHILD = join(import.meta.dirname, 'capture-fuzz/capture-child.ts')
 
 /** `runs`: rounds, each a few transactions and perhaps a kill. With `mutate`, each broken capture gets its share of them. */
 export async function run({ seed = 1, runs = 200, mutate = false }: CommandOptions): Promise<CommandResult & { failed: boolean }> {
   const random = createRandom(seed)
   const kills = { capture: 0, redis: 0, postgres: 0 }
+  const copies = { kept: 0, intoPartitions: 0, takenBack: 0 }
   const postgres = await startPostgres({ settings: { wal_writer_delay: '10ms' } })
   try {
-    return mutate ? await fuzzMutations({ random, postgres, kills }, runs) : await fuzzCapture({ random, postgres, kills }, runs)
+    return mutate ? await fuzzMutations({ random, postgres, kills, copies }, runs) : await fuzzCapture({ random, postgres, kills, copies }, runs)
   } finally {
     await postgres.stop()
   }
@@ -51,10 +55,19 @@ async function fuzzCapture(world: FuzzWorld, runs: number): Promise<CommandResul
     progress(`${Math.min(round + ROUNDS_PER_STRETCH, runs)} rounds, ${cases} transactions, ${mismatches.length} mismatches`)
   }
   for (const mismatch of mismatches.slice(0, 20)) progress(mismatch.slice(0, 400))
-  const { kills } = world
+  const { kills, copies } = world
   return {
     name: 'fuzz-capture',
-    metrics: { cases, mismatches: mismatches.length, captureKills: kills.capture, redisKills: kills.redis, postgresKills: kills.postgres },
+    metrics: {
+      cases,
+      mismatches: mismatches.length,
+      captureKills: kills.capture,
+      redisKills: kills.redis,
+      postgresKills: kills.postgres,
+      copies: copies.kept,
+      copiesIntoPartitions: copies.intoPartitions,
+      copiesTakenBack: copies.takenBack,
+    },
     failed: mismatches.length > 0,
   }
 }
@@ -105,6 +118,14 @@ interface FuzzWorld {
   random: Random
   postgres: PostgresServer
   kills: Record<'capture' | 'redis' | 'postgres', number>
+  copies: Copies
+}
+
+/** What COPY did: went well, went well into a partitioned table, failed in the middle. */
+interface Copies {
+  kept: number
+  intoPartitions: number
+  takenBack: number
 }
 
 interface StretchOptions extends FuzzWorld {
@@ -116,10 +137,10 @@ interface StretchOptions extends FuzzWorld {
 }
 
 async function runStretch(options: StretchOptions): Promise<{ transactions: number; mismatches: string[] }> {
-  const { random, postgres, redis, kills } = options
+  const { random, postgres, redis, kills, copies } = options
   const url = await postgres.createDatabase()
   const slot = `fuzz_${new URL(url).pathname.slice(1)}`
-  const database = createReconnecting(url)
+  const database = createReconnecting(url, copies)
   await database.run(FUZZ_DDL)
   await setUpCapture({ url, slot, tables: FUZZ_TABLES })
   await database.run(`SELECT pg_create_logical_replication_slot('${slot}_td', 'test_decoding')`)
@@ -216,12 +237,12 @@ interface Reconnecting {
   client(): Promise<pg.Client>
   run(sql: string): Promise<Record<string, unknown>[]>
   /** Statements one by one; one that fails ends the transaction. */
-  transaction(statements: readonly string[]): Promise<void>
+  transaction(statements: readonly Statement[]): Promise<void>
   close(): Promise<void>
 }
 
 /** A connection that survives kills of the server. */
-function createReconnecting(url: string): Reconnecting {
+function createReconnecting(url: string, copies: Copies): Reconnecting {
   let open: pg.Client | undefined
   const client = async (): Promise<pg.Client> => {
     if (open !== undefined) return open
@@ -231,13 +252,24 @@ function createReconnecting(url: string): Reconnecting {
     await opened.connect()
     return (open = opened)
   }
+  // One that fails leaves a transaction that only goes on behind a savepoint.
+  const copy = async (current: pg.Client, statement: CopyIn): Promise<void> => {
+    try {
+      await runCopyIn(current, statement)
+      copies.kept++
+      if (statement.copy.includes('delta')) copies.intoPartitions++
+    } catch (error) {
+      if (!(error instanceof pg.DatabaseError)) throw error
+      if (error.code !== ALREADY_FAILED) copies.takenBack++
+    }
+  }
   return {
     client,
     run: async (sql) => (await (await client()).query<Record<string, unknown>>(sql)).rows,
     async transaction(statements) {
       try {
         const current = await client()
-        for (const statement of statements) await current.query(statement)
+        for (const statement of statements) await (typeof statement === 'string' ? current.query(statement) : copy(current, statement))
       } catch {
         await open?.query('ROLLBACK').catch(() => undefined)
       }

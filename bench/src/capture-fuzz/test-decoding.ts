@@ -18,8 +18,10 @@ function readingsOf(data: string): Reading[] {
   if (truncated !== undefined) return truncated.split(', ').map((name) => ['t', name.slice(name.indexOf('.') + 1), ''])
   const change = /^table public\.(\w+): (INSERT|UPDATE|DELETE): (.*)$/s.exec(data)
   if (change === null) return []
-  const [, table = '', operation, values = ''] = change
-  if (!['alpha', 'beta', 'gamma'].includes(table)) return []
+  const [, name = '', operation, values = ''] = change
+  // It names partitions; the capture names their root.
+  const table = name.startsWith('delta_') ? 'delta' : name
+  if (!['alpha', 'beta', 'gamma', 'delta'].includes(table)) return []
   if (operation === 'INSERT') return [['c', table, keyOf(table, values)]]
   if (operation === 'DELETE') return [['d', table, keyOf(table, values)]]
   const split = values.indexOf(' new-tuple: ')
