@@ -30,6 +30,10 @@ export const CHANGE_LOG_LIMITS = {
   maxSamples: 100_000,
   /** How long a transaction of Debezium stays open when nothing follows it and, without transaction metadata, no end is announced. */
   debeziumIdleMs: 50,
+  /** How long END may take behind the newest change of Debezium before it is said to be missing. */
+  debeziumEndMs: 10_000,
+  /** Entries before a place that are read there, so that a resend of Debezium behind it is known for one. */
+  debeziumLookBack: 1_000,
   /** Recent transactions of Debezium by which repeats are recognised. */
   debeziumTransactions: 10_000,
   /** Longest pause between two attempts to reach Redis again. */

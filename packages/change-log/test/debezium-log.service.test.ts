@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { FIRST_ENTRY_ID, parseEntryId, type EntryId, type LogEntry } from '@zenstack-live/protocol'
 import { Redis } from 'ioredis'
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
-import { openRedisLog, type ChangeLog } from '../src/index.ts'
+import { openRedisLog, type ChangeLog, type ReadOptions } from '../src/index.ts'
 import { epochMark } from './transactions.ts'
 
 let redis: Redis
@@ -41,6 +41,18 @@ const places = (entries: readonly LogEntry[]): string[] =>
     entry.kind === 'change' ? [`${(JSON.parse(entry.value) as { after: { id: number } }).after.id}${entry.isLastOfTransaction ? '!' : ''}`] : [],
   )
 
+/** All pages, as who reads on until there are no more gets them. */
+async function readAll(options: ReadOptions): Promise<string[][]> {
+  const pages: string[][] = []
+  for (let after: EntryId = FIRST_ENTRY_ID; ;) {
+    const page = await log.read(after, options)
+    const last = page.at(-1)
+    if (last === undefined) return pages
+    pages.push(places(page))
+    after = last.id
+  }
+}
+
 /** Resolves when the log was read several times more: by then silence would have ended a transaction without metadata. */
 async function createSilence(): Promise<() => Promise<void>> {
   const monitor = await redis.monitor()
@@ -70,8 +82,29 @@ describe('a transaction that Debezium is in the middle of', () => {
     const second = await change(2)
     await write({ ts_ms: 1 })
     await end()
-    expect(places(await log.read(FIRST_ENTRY_ID, { until: first }))).toEqual(['1'])
-    expect(places(await log.read(FIRST_ENTRY_ID, { until: second }))).toEqual(['1', '2!'])
+    expect(await readAll({ until: first })).toEqual([['1']])
+    expect(await readAll({ until: second })).toEqual([['1'], ['2!']])
+  })
+
+  it('is read in pages no longer than others, and with its end once that is there', async () => {
+    for (let order = 1; order <= 7; order++) await change(order)
+    expect(await readAll({ count: 3 })).toEqual([
+      ['1', '2'],
+      ['3', '4'],
+      ['5', '6'],
+    ])
+    await end()
+    expect((await readAll({ count: 3 })).flat()).toEqual(['1', '2', '3', '4', '5', '6', '7!'])
+  })
+
+  it('is read once where Debezium sent it again, whatever page that falls into', async () => {
+    const sent = async (last: number): Promise<void> => {
+      for (let order = 1; order <= last; order++) await change(order)
+    }
+    await sent(4)
+    await sent(6)
+    await end()
+    for (const count of [1, 2, 3, 4, 5, 20]) expect((await readAll({ count })).flat()).toEqual(['1', '2', '3', '4', '5', '6!'])
   })
 
   it('is followed as one, also from its middle and from its end', async () => {
@@ -102,5 +135,38 @@ describe('a transaction that Debezium is in the middle of', () => {
       ['change', false],
       ['epoch', false],
     ])
+  })
+})
+
+describe('a log that lacks the ends of Debezium', () => {
+  /** What opening it warns of. */
+  async function warnings(limits: { debeziumEndMs?: number } = {}): Promise<string[]> {
+    const told: string[] = []
+    const opened = await openRedisLog({ url: inject('redisUrl'), name, limits, onWarning: (message) => told.push(message) })
+    await opened.close()
+    return told.filter((message) => message.includes('Debezium'))
+  }
+
+  it('says so where the end of the newest transaction is overdue, also behind many heartbeats', async () => {
+    const id = await change(1)
+    expect(await warnings()).toEqual([])
+    for (let beats = 0; beats < 150; beats++) await write({ ts_ms: beats })
+    expect(await warnings({ debeziumEndMs: 0 })).toEqual([expect.stringMatching(new RegExp(`${id}.*overdue.*route "<topic.prefix>.transaction"`))])
+    await end()
+    await write({ ts_ms: 1 })
+    expect(await warnings({ debeziumEndMs: 0 })).toEqual([])
+  })
+
+  it('says so where Debezium was not told to write them', async () => {
+    await write({ op: 'c', after: { id: 1 }, source: { schema: 'public', table: 'User', txId: 1, lsn: 101 }, transaction: null })
+    expect(await warnings()).toEqual([expect.stringContaining('provide.transaction.metadata=true')])
+  })
+
+  it('says nothing of rows from a snapshot, or where our capture writes now', async () => {
+    await write({ op: 'r', after: { id: 1 }, source: { schema: 'public', table: 'User', txId: 1, lsn: 101 }, transaction: null })
+    expect(await warnings()).toEqual([])
+    await change(1)
+    await log.append([epochMark(10, 1)])
+    expect(await warnings({ debeziumEndMs: 0 })).toEqual([])
   })
 })

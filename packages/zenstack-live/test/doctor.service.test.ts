@@ -1,4 +1,6 @@
-import { createServer, type AddressInfo, type Server } from 'node:net'
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo, type Server } from 'node:net'
 import { startPostgres, type PostgresServer } from '@zenstack-live/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
 import { runCommand, type CommandRun } from './support/run-command.ts'
@@ -156,6 +158,20 @@ describe('doctor', () => {
     ])
   })
 
+  it('names a stream of Debezium that lacks the ends of transactions', async () => {
+    const name = `doctor:${randomUUID()}`
+    const change = { op: 'c', after: {}, source: { schema: 'public', table: 'Task', txId: 1, lsn: 1 }, transaction: { total_order: 1 } }
+    await askRedis('XADD', name, '1-0', 'key', '{"id":1}', 'value', JSON.stringify(change))
+    const config = `${CONFIG}, capture: false, redis: { url: '${inject('redisUrl')}', name: '${name}' }`
+    const found = async (): Promise<unknown[]> => wrong(await doctor({}, config)).filter(({ message }) => message.includes('Debezium'))
+    expect(await found()).toMatchObject([
+      { severity: 'warning', area: 'log', message: expect.stringMatching(/overdue.*<topic\.prefix>\.transaction/) as string },
+    ])
+    await askRedis('XADD', name, '2-0', 'key', '{"id":"1:2"}', 'value', '{"status":"END","id":"1:2"}')
+    expect(await found()).toEqual([])
+    await askRedis('DEL', name)
+  })
+
   it('says what is missing where no database or no configuration is named', async () => {
     expect(await runCommand(['doctor'])).toMatchObject({ code: 1, notes: [expect.stringContaining('Set DATABASE_URL')] })
     expect(await runCommand(['doctor', '--config', 'nowhere.ts'])).toMatchObject({ code: 1, notes: [expect.stringContaining('nowhere.ts')] })
@@ -222,6 +238,15 @@ describe('doctor, with a Redis that is too old', () => {
     })
   })
 })
+
+async function askRedis(...words: string[]): Promise<void> {
+  const { hostname, port } = new URL(inject('redisUrl'))
+  const socket = connect(Number(port), hostname)
+  socket.write(`*${words.length}\r\n${words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')}`)
+  const [reply] = (await once(socket, 'data')) as [Buffer]
+  socket.destroy()
+  expect(reply.toString()).not.toMatch(/^-/)
+}
 
 function commandsIn(text: string): string[] {
   const parts = text.split('\r\n')

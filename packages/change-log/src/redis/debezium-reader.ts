@@ -73,6 +73,14 @@ export function createDebeziumReader(maxTransactions: number): DebeziumReader {
   }
 }
 
+/** What an entry says of the end of its transaction: `announced` where END is to come, `unannounced` where none will; `undefined` says nothing. */
+export function endingOf({ id, fields }: RawEntry): 'end' | 'announced' | 'unannounced' | undefined {
+  const message = parseMessage(id, fields)
+  if (message.kind === 'end') return 'end'
+  if (message.kind !== 'change' || message.op === 'r') return undefined
+  return message.hasEnd ? 'announced' : 'unannounced'
+}
+
 interface ChangeMessage {
   kind: 'change'
   key: string | null

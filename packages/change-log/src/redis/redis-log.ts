@@ -14,6 +14,7 @@ import { createAppendSender, type AppendSender } from './append-command.ts'
 import { SAMPLE, TRIM } from './append-script.ts'
 import { createDebeziumReader, type DebeziumReader } from './debezium-reader.ts'
 import { fitPage, parseLargest } from './fit-page.ts'
+import { inspectDebezium } from './inspect-debezium.ts'
 import { inspectRedis } from './inspect-redis.ts'
 import { connectForBlocking, connectForCommands, runScript, type RedisClient } from './redis-connection.ts'
 import { parseEntries, parsePairs, type RawEntry } from './redis-entries.ts'
@@ -40,7 +41,10 @@ export async function openRedisLog(options: RedisLogOptions): Promise<ChangeLog>
     const { warnings } = await inspectRedis(redis)
     for (const warning of warnings) options.onWarning?.(warning)
     const keys = logKeys(options.name ?? DEFAULT_LOG_NAME)
-    return shareTail(new RedisLog(redis, keys, options, await agreeOnIdentity(redis, keys)), { ...CHANGE_LOG_LIMITS, ...options.limits })
+    const limits = { ...CHANGE_LOG_LIMITS, ...options.limits }
+    const missing = await inspectDebezium(redis, keys.stream, limits)
+    if (missing !== undefined) options.onWarning?.(missing)
+    return shareTail(new RedisLog(redis, keys, options, await agreeOnIdentity(redis, keys)), limits)
   } catch (cause) {
     redis.disconnect()
     // A command that was never sent only says that it waited for long enough.
@@ -48,6 +52,9 @@ export async function openRedisLog(options: RedisLogOptions): Promise<ChangeLog>
     throw redisError(isUnsent ? (connectionError ?? cause) : cause, 'opening the change log')
   }
 }
+
+/** Entries at a time, so that large ones are not read by the hundred. */
+const PRIME_STEP = 100
 
 interface LogEnds {
   oldest: EntryId | undefined
@@ -96,6 +103,7 @@ class RedisLog implements ChangeLog {
       const entries: LogEntry[] = []
       const { stream, meta } = this.#keys
       let cursor = after
+      await this.#prime(debezium, after)
       for (;;) {
         const largest = parseLargest(await this.#redis.hget(meta, 'largest'))
         const fitting = await fitPage(this.#redis, stream, { after: cursor, until, count, bytes: this.#limits.readBytes, largest })
@@ -104,8 +112,8 @@ class RedisLog implements ChangeLog {
         if (last === undefined) return [...entries, ...(await this.#readHeld(debezium, cursor))]
         cursor = last.id
         entries.push(...decodeEntries(raw, debezium))
-        // A page must not end before it is known whether its last change ends a transaction.
-        if (entries.length > 0 && !debezium.isHolding) return entries
+        // Whether its last change ends a transaction may not be known yet: then the next page begins with that.
+        if (entries.length > 0) return entries
       }
     })
   }
@@ -307,7 +315,16 @@ class RedisLog implements ChangeLog {
   /** Shows the reader what came just before, so that a resend that begins there is known for one. */
   async #prime(debezium: DebeziumReader, after: EntryId): Promise<void> {
     if (after === FIRST_ENTRY_ID || epochOfEntryId(after) > 0) return
-    const before = parseEntries(await this.#asking('reading', () => this.#redis.xrevrangeBuffer(this.#keys.stream, after, '-', 'COUNT', 1000)))
+    const { debeziumLookBack, readBytes } = this.#limits
+    const before: RawEntry[] = []
+    let [from, chars, isMore] = [after as string, 0, true]
+    while (isMore && before.length < debeziumLookBack && chars < readBytes) {
+      const page = parseEntries(await this.#asking('reading', () => this.#redis.xrevrangeBuffer(this.#keys.stream, from, '-', 'COUNT', PRIME_STEP)))
+      for (const { fields } of page) for (const field of fields) chars += field.length
+      before.push(...page)
+      isMore = page.length === PRIME_STEP
+      from = `(${page.at(-1)?.id ?? ''}`
+    }
     decodeEntries(before.toReversed(), debezium)
     debezium.release()
   }
