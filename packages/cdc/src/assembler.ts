@@ -25,7 +25,7 @@ import { createTuple, readTuple, type Tuple } from './pgoutput/tuple.ts'
  * and a `bulk` mark stands for it.
  */
 
-/** JSON of as many bytes fits into one string: an escape is 6 times as long as its byte, names and the envelope come on top. */
+/** Turned into JSON for a look at its length: an escape is 6 times as long as its byte, and what did not change is written twice. */
 const MAX_ROW_BYTES = Math.floor(constants.MAX_STRING_LENGTH / 8)
 
 /** Messages with this prefix are ours: they move the log to their LSN at once and carry nothing. */
@@ -69,6 +69,7 @@ export class Assembler {
   /** Tables that changed, and from which LSN on readers may be told. */
   #changedTables: { name: string; notBefore: Lsn }[] = []
   readonly #maxRowBytes: number
+  readonly #maxJsonBytes: number
   #previousCommitLsn: number | null
   #isInTransaction = false
   /** Whether the open transaction holds a message of ours: somebody waits for its end. */
@@ -84,6 +85,7 @@ export class Assembler {
     this.#options = options
     this.#envelope = createEnvelopeWriter(options.names, null)
     this.#maxRowBytes = Math.min(options.maxTransactionBytes, MAX_ROW_BYTES)
+    this.#maxJsonBytes = Math.min(options.maxTransactionBytes, constants.MAX_STRING_LENGTH)
     this.#previousCommitLsn = options.previousCommitLsn === null ? null : Number(options.previousCommitLsn)
   }
 
@@ -271,10 +273,7 @@ export class Assembler {
     if (!isTransactional) this.#commit(lsn as Lsn)
   }
 
-  /**
-   * A row of a transaction that is too large only counts by its table. One that is too large by itself is not turned into JSON to see
-   * it: that may be longer than any string can be.
-   */
+  /** A row of a transaction that is too large only counts by its table. One that is too large by itself is not turned into JSON to see it. */
   #isLeftOut(encoder: TableEncoder, bytes: number): boolean {
     if (bytes > this.#maxRowBytes) this.#dropRows()
     if (this.#isTooLarge) this.#tables.add(encoder.tableName)
@@ -285,7 +284,10 @@ export class Assembler {
   #change(encoder: TableEncoder, operation: 'c' | 'u' | 'd' | 't', key: string | null, lsn: number, excluded?: string): void {
     this.#tables.add(encoder.tableName)
     this.#envelope.end(this.#out, operation, encoder.sourceText, lsn, excluded)
-    this.#push(key, this.#out.take())
+    if (this.#out.length > this.#maxJsonBytes) {
+      this.#out.forget()
+      this.#dropRows()
+    } else this.#push(key, this.#out.take())
   }
 
   #push(key: string | null, value: string): void {

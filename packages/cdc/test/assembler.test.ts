@@ -1,6 +1,7 @@
 import { parseLsn, type LogEntry } from '@zenstack-live/protocol'
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Assembler } from '../src/assembler.ts'
+import { JsonWriter } from '../src/encode/json-writer.ts'
 import { createTableEncoder } from '../src/encode/table-encoder.ts'
 
 const TEXT = { oid: 25, name: 'text', kind: 'b', baseOid: 0, baseTypmod: -1, elementOid: 0 }
@@ -46,6 +47,8 @@ function assemble(messages: readonly Buffer[], maxTransactionBytes: number): { e
 }
 
 describe('a transaction', () => {
+  afterEach(() => vi.restoreAllMocks())
+
   it('that one row makes too large is a mark, and the row is never turned into JSON', () => {
     const large = 'x'.repeat(2_000)
     for (const row of [inserted(large), updated(large, 'x'), updated('x', large), deleted(large)]) {
@@ -54,6 +57,14 @@ describe('a transaction', () => {
       expect(written).toBe(0)
     }
     expect(assemble([inserted('x'), inserted(large), inserted('x')], 2_000)).toMatchObject({ entries: [{ kind: 'bulk' }], written: 1 })
+  })
+
+  it('whose row is too large as JSON only never becomes a string, which might be longer than one can be', () => {
+    const take = vi.spyOn(JsonWriter.prototype, 'take')
+    // Before and after are both written out, and an escape is longer than what it stands for.
+    expect(assemble([updated('\u0001'.repeat(400), '\u0001'.repeat(400))], 2_000)).toMatchObject({ entries: [{ kind: 'bulk' }], written: 2 })
+    expect(take).not.toHaveBeenCalled()
+    expect(assemble([inserted('x')], 2_000).entries).toMatchObject([{ kind: 'change', value: expect.stringMatching(/^\{"before":null/) as string }])
   })
 
   it('is whole as long as its JSON fits', () => {

@@ -99,9 +99,14 @@ export class JsonWriter {
   /** What was written since the last call. */
   take(): string {
     const text = this.#bytes.toString('utf8', 0, this.#end)
+    this.forget()
+    return text
+  }
+
+  /** Begins anew, without what was written since the last `take`. */
+  forget(): void {
     this.#end = 0
     if (this.#bytes.length > MAX_IDLE_BYTES) this.#use(Buffer.allocUnsafeSlow(FIRST_BYTES))
-    return text
   }
 
   #reserve(bytes: number): void {

@@ -37,5 +37,5 @@ function overdue(id: EntryId): string {
 /** Debezium's ids are the clock of Redis. */
 async function ageMs(redis: RedisClient, id: EntryId): Promise<number> {
   const [seconds = 0, microseconds = 0] = await redis.time()
-  return Number(seconds) * 1000 + Number(microseconds) / 1000 - Number(id.split('-')[0])
+  return seconds * 1000 + microseconds / 1000 - Number(id.split('-')[0])
 }
