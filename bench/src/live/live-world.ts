@@ -28,7 +28,7 @@ export interface LiveWorldOptions {
 }
 
 export async function openLiveWorld({ hasProcesses = false, edgeOptions = {} }: LiveWorldOptions = {}): Promise<LiveWorld> {
-  const postgres = await startPostgres()
+  const postgres = await startPostgres({ settings: { deadlock_timeout: '100ms' } })
   const url = await postgres.createDatabase()
   const pool = new pg.Pool({ connectionString: url, max: 20 })
   pool.on('error', () => {})
