@@ -47,7 +47,7 @@ interface ModelIndex<Item> {
   readonly keyGroups: Map<string, KeyGroup<Item>>
   readonly rangeGroups: Map<string, RangeGroup<Item>>
   /** Items that every row may concern. */
-  readonly rest: Set<Item>
+  readonly rest: Crowd<Item>
 }
 
 export function createInterestIndex<Item extends object>(): InterestIndex<Item> {
@@ -80,31 +80,43 @@ export function createInterestIndex<Item extends object>(): InterestIndex<Item> 
       const index = models.get(model.name)
       lastProbes = 0
       if (index === undefined) return
-      const visitOnce = once(visit)
-      for (const item of index.rest) visitOnce(item)
-      for (const group of index.keyGroups.values()) lastProbes += matchKeys(group, before, after, visitOnce)
-      for (const group of index.rangeGroups.values()) lastProbes += matchRange(group, before, after, visitOnce)
+      const find = once(visit)
+      if (index.rest.size > 0) find(index.rest)
+      for (const group of index.keyGroups.values()) lastProbes += matchKeys(group, before, after, find)
+      for (const group of index.rangeGroups.values()) lastProbes += matchRange(group, before, after, find)
     },
   }
 }
 
-/** Most changes find one query: no set is made for it. */
-function once<Item>(visit: (item: Item) => void): (item: Item) => void {
-  let first: Item | undefined
+/** Takes what was found: a bucket, or one item. */
+type Find<Item> = (bucket: Bucket<Item>) => void
+
+/** More buckets than that are not looked through for each item. */
+const MAX_BUCKETS = 4
+
+/** Visits each item once. A bucket holds it once, and most changes find one bucket or two: no set is made for those. */
+function once<Item>(visit: (item: Item) => void): Find<Item> {
+  const buckets: Bucket<Item>[] = []
   let seen: Set<Item> | undefined
-  return (item) => {
-    if (first === undefined) first = item
-    else {
-      if (first === item || seen?.has(item) === true) return
-      ;(seen ??= new Set()).add(item)
+  const visitNew = (item: Item): void => {
+    if (seen === undefined) {
+      for (const bucket of buckets) if (bucket instanceof Crowd ? bucket.has(item) : bucket === item) return
+    } else {
+      if (seen.has(item)) return
+      seen.add(item)
     }
     visit(item)
+  }
+  return (bucket) => {
+    if (bucket instanceof Crowd) for (const item of bucket) visitNew(item)
+    else visitNew(bucket)
+    if (seen === undefined && buckets.push(bucket) > MAX_BUCKETS) seen = new Set(buckets.flatMap((one) => (one instanceof Crowd ? [...one] : [one])))
   }
 }
 
 function indexOf<Item>(models: Map<string, ModelIndex<Item>>, model: Model): ModelIndex<Item> {
   let index = models.get(model.name)
-  if (index === undefined) models.set(model.name, (index = { keyGroups: new Map(), rangeGroups: new Map(), rest: new Set() }))
+  if (index === undefined) models.set(model.name, (index = { keyGroups: new Map(), rangeGroups: new Map(), rest: new Crowd() }))
   return index
 }
 
@@ -153,31 +165,31 @@ function removeKey<Item>(group: KeyGroup<Item>, key: InterestKey, item: Item): v
   else if (bucket instanceof Crowd && bucket.delete(item) && bucket.size === 0) group.buckets.delete(key)
 }
 
-function matchKeys<Item>(group: KeyGroup<Item>, before: StoredRow | null, after: StoredRow | null, visit: (item: Item) => void): number {
+function matchKeys<Item>(group: KeyGroup<Item>, before: StoredRow | null, after: StoredRow | null, find: Find<Item>): number {
   const [only] = group.fields
-  if (only !== undefined && group.fields.length === 1 && !group.isList) return matchKey(group, only, before, after, visit)
+  if (only !== undefined && group.fields.length === 1 && !group.isList) return matchKey(group, only, before, after, find)
   let probes = 0
   for (const row of [before, after]) {
     if (row === null) continue
     const keys = keysOfRow(group.fields, group.isList, row)
     if (keys === undefined) {
-      for (const bucket of group.buckets.values()) visitBucket(bucket, visit)
+      for (const bucket of group.buckets.values()) find(bucket)
       return group.buckets.size
     }
     for (const key of keys) {
       probes++
       const bucket = group.buckets.get(key)
-      if (bucket !== undefined) visitBucket(bucket, visit)
+      if (bucket !== undefined) find(bucket)
     }
   }
   return probes
 }
 
 /** The commonest kind: one field, one value. An update that leaves it alone looks once. */
-function matchKey<Item>(group: KeyGroup<Item>, field: Field, before: StoredRow | null, after: StoredRow | null, visit: (item: Item) => void): number {
+function matchKey<Item>(group: KeyGroup<Item>, field: Field, before: StoredRow | null, after: StoredRow | null, find: Find<Item>): number {
   const [old, now] = [before?.[field.name], after?.[field.name]]
   if ((before !== null && old === undefined) || (after !== null && now === undefined)) {
-    for (const bucket of group.buckets.values()) visitBucket(bucket, visit)
+    for (const bucket of group.buckets.values()) find(bucket)
     return group.buckets.size
   }
   let probes = 0
@@ -190,25 +202,20 @@ function matchKey<Item>(group: KeyGroup<Item>, field: Field, before: StoredRow |
     if (key === undefined) continue
     probes++
     const bucket = group.buckets.get(key)
-    if (bucket !== undefined) visitBucket(bucket, visit)
+    if (bucket !== undefined) find(bucket)
   }
   return probes
 }
 
-function visitBucket<Item>(bucket: Bucket<Item>, visit: (item: Item) => void): void {
-  if (bucket instanceof Crowd) for (const item of bucket) visit(item)
-  else visit(bucket)
-}
-
-function matchRange<Item>(group: RangeGroup<Item>, before: StoredRow | null, after: StoredRow | null, visit: (item: Item) => void): number {
+function matchRange<Item>(group: RangeGroup<Item>, before: StoredRow | null, after: StoredRow | null, find: Find<Item>): number {
   let probes = 0
   for (const row of [before, after]) {
     const value = row?.[group.field.name]
     // NULL lies in no range.
     if (row === null || value === null) continue
     const place = value === undefined ? undefined : placeOf(group.field, value)
-    if (place === undefined) group.tree.visitAll(visit)
-    else probes += group.tree.visitAt(place, visit)
+    if (place === undefined) group.tree.visitAll(find)
+    else probes += group.tree.visitAt(place, find)
   }
   return probes
 }

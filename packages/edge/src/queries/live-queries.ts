@@ -21,6 +21,12 @@ interface HeldKeySet {
   readonly queries: Set<LiveQuery>
 }
 
+/** Queries that a transaction may concern, each once, and by which of its effects. */
+interface Concerned {
+  readonly queries: readonly LiveQuery[]
+  effectsOf(query: LiveQuery): readonly RowEffect[]
+}
+
 /** All live queries of this process: equal questions of equal identities are one. */
 export class LiveQueries {
   readonly #context: EdgeContext
@@ -64,10 +70,10 @@ export class LiveQueries {
   onTransaction(transaction: Transaction): void {
     // Dependencies before rows: whom memberships reach is brought up to date before any row is judged.
     const changed = this.#takeKeySets(transaction)
-    const concerned = this.#concernedBy(transaction)
-    this.#context.metrics.queriesConcerned += concerned.size
+    const { queries, effectsOf } = this.#concernedBy(transaction)
+    this.#context.metrics.queriesConcerned += queries.length
     for (const query of changed) query.onTransaction(transaction, [], true)
-    for (const [query, effects] of concerned) if (!changed.has(query)) query.onTransaction(transaction, effects, false)
+    for (const query of queries) if (!changed.has(query)) query.onTransaction(transaction, effectsOf(query), false)
   }
 
   onReset(reason: ResetReason): void {
@@ -164,15 +170,26 @@ export class LiveQueries {
   }
 
   /** The queries that a transaction may concern: found by its tables, or by the values of its rows. */
-  #concernedBy(transaction: Transaction): Map<LiveQuery, RowEffect[]> {
+  #concernedBy(transaction: Transaction): Concerned {
     const concerned = new Map<LiveQuery, RowEffect[]>()
     for (const table of transaction.tables) {
       // Never a look at all that are open: thousands that memory decides are found by their values below.
       const queries = transaction.unknown.has(table) ? this.#byTable : this.#askedByTable
       for (const query of queries.get(table) ?? []) concerned.set(query, [])
     }
+    const ofOneRow = concerned.size === 0 ? this.#concernedByOneRow(transaction) : undefined
+    if (ofOneRow !== undefined) return ofOneRow
     matchEffects(this.#interests, transaction, concerned)
-    return concerned
+    return { queries: [...concerned.keys()], effectsOf: (query) => concerned.get(query) ?? [] }
+  }
+
+  /** Most transactions change one row: whomever they concern, it is that one. */
+  #concernedByOneRow({ effects }: Transaction): Concerned | undefined {
+    const [only] = this.#interests.size === 0 ? [] : effects
+    if (only === undefined || effects.length > 1) return undefined
+    const queries: LiveQuery[] = []
+    this.#interests.match(only.model, only.before, only.after, (query) => queries.push(query))
+    return { queries, effectsOf: () => effects }
   }
 
   #setInterest(query: LiveQuery, model: Model, interest: Interest | undefined): void {
