@@ -1,9 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ChangeLog } from '@zenstack-live/change-log'
 import { createEdge, type EdgeOptions } from '@zenstack-live/edge'
-import { freePort } from '@zenstack-live/testing'
+import { cacheDirectory, freePort } from '@zenstack-live/testing'
 import { schema } from '@zenstack-live/testing/studio'
 import type { EdgeJob } from './edge-process.ts'
 import { portOf, serveEdge } from './serve-edge.ts'
@@ -60,7 +61,10 @@ export async function edgeOfItsOwn(databaseUrl: string, redisUrl: string): Promi
 
 async function startProcess(job: EdgeJob): Promise<ChildProcess> {
   const file = fileURLToPath(new URL('edge-process.ts', import.meta.url))
-  const child = spawn(process.execPath, ['--conditions=@zenstack-live/source', file, JSON.stringify(job)], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, ['--conditions=@zenstack-live/source', file, JSON.stringify(job)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, NODE_COMPILE_CACHE: join(cacheDirectory(), 'node') },
+  })
   const isUp = once(child.stdout, 'data')
   const isGone = once(child, 'exit').then(() => Promise.reject(new Error('An edge of its own ended before it was up.')))
   await Promise.race([isUp, isGone])
