@@ -20,6 +20,37 @@ describe('peeking into a change', () => {
     )
   })
 
+  it('says the same whatever change it saw before', () => {
+    const part = fc.constantFrom('public', 'Note', 'Task', 'c', 'd', '}', '{', '"', '')
+    const struct = fc.dictionary(fc.constantFrom('source', 'schema', 'table', 'op', 'x'), part)
+    const row = fc.option(fc.dictionary(fc.constantFrom('source', 'schema', 'table', 'op', 'a"source', 'after'), fc.oneof(part, struct)))
+    const source = fc.record({ ts_ms: fc.nat(), schema: fc.constant('public'), table: fc.constantFrom('Note', 'Task', 'a}b'), txId: fc.nat() })
+    const transaction = fc.constantFrom(null, { id: '5:7', total_order: 1 })
+    const change = fc
+      .record({ before: row, after: row, source, transaction, op: fc.constantFrom('c', 'u', 'd'), ts_ms: fc.nat() })
+      .chain((envelope) => fc.constantFrom(envelope, { schema: {}, payload: envelope }))
+    fc.assert(
+      fc.property(fc.array(change, { minLength: 2, maxLength: 6 }), (changes) => {
+        for (const each of changes) {
+          const { source: about, op } = 'payload' in each ? each.payload : each
+          expect(peekChange(JSON.stringify(each))).toMatchObject({ table: `public.${about.table}`, op })
+        }
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  it('does not take a column that stands where the source of the last change stood for the source', () => {
+    const named = (table: string): string => `"source":{"schema":"public","table":"${table}"}`
+    const rest = `},${named('Task')},"op":"c"}`
+    // As long as the rest, so that all stands as far from the end.
+    const before = `{"before":null,"after":null,${named('Note')},"op":"d","x":"${'x'.repeat(rest.length - 8)}"}`
+    const change = `{"before":null,"after":{${named('Note')},"op":"d"${rest}`
+    expect(change.length - change.indexOf('"source"')).toBe(before.length - before.indexOf('"source"'))
+    expect(peekChange(before)).toMatchObject({ table: 'public.Note', op: 'd' })
+    expect(peekChange(change)).toMatchObject({ table: 'public.Task', op: 'c', sourceAt: change.lastIndexOf('"source"') })
+  })
+
   it('gives up on names that JSON escapes, and on other shapes', () => {
     expect(peekChange(JSON.stringify({ source: { schema: 'public', table: 'a"b' }, op: 'c' }))).toBeUndefined()
     expect(peekChange('{"op":"c","source":{"schema":"public","table":"a"}}')).toBeUndefined()
