@@ -7,6 +7,7 @@ import { createRowExists, type StreamClient } from './filter/stream-client.ts'
 import { STREAM_LIMITS, type StreamLimits } from './limits.ts'
 import { createLiveStream, type LiveStream } from './live-stream.ts'
 import { createMatcher } from './matcher.ts'
+import { createStreamPages, type StreamPages } from './page/stream-pages.ts'
 import type { Deliver, ReaderConfig, RetryPolicy } from './reader/reader-config.ts'
 import { runReaderGroup } from './reader/reader-group.ts'
 import type { EventKind, StreamEvent, StreamRow } from './stream-event.ts'
@@ -67,11 +68,12 @@ export function createStreams<Schema extends SchemaDef>(deps: StreamsDeps): Stre
   const { log } = deps
   const exists = createRowExists(deps.client)
   const dataModel = shareDataModel(deps.dataModel)
+  const pages = createStreamPages(limits.sharedPages)
   const closed = new AbortController()
   const running = new Set<Promise<void>>()
 
   const run = async (options: AnyOptions, part: RunPart): Promise<void> => {
-    const config = createConfig({ deps, limits, exists, dataModel }, options, part, closed.signal)
+    const config = createConfig({ deps, limits, exists, dataModel, pages }, options, part, closed.signal)
     const ended = runReaderGroup(config)
     const settled = ended.catch(() => undefined)
     running.add(settled)
@@ -125,9 +127,10 @@ interface Shared {
   limits: StreamLimits
   exists: ReturnType<typeof createRowExists>
   dataModel: () => Promise<DataModel>
+  pages: StreamPages
 }
 
-function createConfig({ deps, limits, exists, dataModel }: Shared, options: AnyOptions, part: RunPart, closed: AbortSignal): ReaderConfig {
+function createConfig({ deps, limits, exists, dataModel, pages }: Shared, options: AnyOptions, part: RunPart, closed: AbortSignal): ReaderConfig {
   const signals = [part.signal, closed, ...(options.signal === undefined ? [] : [options.signal])]
   return {
     id: options.id,
@@ -136,6 +139,7 @@ function createConfig({ deps, limits, exists, dataModel }: Shared, options: AnyO
     start: options.start ?? 'now',
     leaseMs: options.leaseMs ?? limits.leaseMs,
     log: deps.log,
+    pages,
     limits,
     createMatcher: async () => createMatcher({ data: await dataModel(), client: deps.client, exists }, options.model, options),
     deliver: part.deliver,

@@ -8,6 +8,8 @@ export const STREAM_LIMITS = {
   acknowledgeDelayMs: 20,
   /** A stream that skips everything notes how far it has come this often. */
   skipSaveIntervalMs: 1_000,
+  /** Newest pages of the log, sorted by table, that are kept for the other streams of this process. */
+  sharedPages: 4,
   /** Events matched, running or finished above the low-water mark of one partition; the bound of its cursor record. */
   maxAhead: 1_000,
   /** Most deliveries counted before a handler is free: what quick handlers finish during a save. After a crash each is delivered alone. */

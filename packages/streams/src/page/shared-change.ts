@@ -4,15 +4,22 @@ import { lazyRowsOf } from './lazy-row.ts'
 import { peekChange } from './peek-change.ts'
 
 const BEFORE = '{"before":'
+const CREATED = '{"before":null,"after":'
 const AFTER = ',"after":'
 const COMMITTED_AT = '"ts_ms":'
 const [ZERO, NINE, OPEN_OBJECT] = [48, 57, 123]
 
-/** Both images of a row; what there was or is none of is `null`. */
-export interface ChangeRows {
-  model: Model
-  before: StoredRow | null
-  after: StoredRow | null
+/** Both images of a row; what there was or is none of is `null`. A class for the reason that entries restored from the log have one. */
+export class ChangeRows {
+  readonly model: Model
+  readonly before: StoredRow | null
+  readonly after: StoredRow | null
+
+  constructor(model: Model, before: StoredRow | null, after: StoredRow | null) {
+    this.model = model
+    this.before = before
+    this.after = after
+  }
 }
 
 export type Side = 'before' | 'after'
@@ -94,16 +101,17 @@ export class SharedChange {
     const afterAt = this.#afterAt()
     const hasBefore = afterAt === undefined ? this.images().before !== null : isObject(text, BEFORE.length)
     const hasAfter = afterAt === undefined ? this.images().after !== null : isObject(text, afterAt)
-    return {
+    return new ChangeRows(
       model,
-      before: hasBefore ? rowOf(this, 'before', afterAt === undefined ? undefined : BEFORE.length) : null,
-      after: hasAfter ? rowOf(this, 'after', afterAt) : null,
-    }
+      hasBefore ? rowOf(this, 'before', afterAt === undefined ? undefined : BEFORE.length) : null,
+      hasAfter ? rowOf(this, 'after', afterAt) : null,
+    )
   }
 
   /** Where the second image begins in the text; `undefined` where only parsing tells: a column has the name as well. */
   #afterAt(): number | undefined {
     const text = this.entry.value
+    if (text.startsWith(CREATED)) return CREATED.length
     if (this.#sourceAt === undefined || !text.startsWith(BEFORE)) return undefined
     // Quotes inside strings are escaped: this is the name of a member, here or in a row.
     const at = text.indexOf(AFTER, BEFORE.length)

@@ -3,7 +3,7 @@ import { ChangeLogError, type ReaderLease, type ReaderRecord } from '@zenstack-l
 import { compareEntryIds, errorCodeOf, FIRST_ENTRY_ID, type EntryId } from '@zenstack-live/protocol'
 import { writeDeadLetter } from '../dead-letter.ts'
 import type { SharedChange } from '../page/shared-change.ts'
-import { streamPageOf, type PageMark, type StreamPage } from '../page/stream-page.ts'
+import type { PageMark, StreamPage } from '../page/stream-pages.ts'
 import type { Match, Matcher } from '../matcher.ts'
 import { StreamGapError, type GapReason, type StreamGap } from '../stream-error.ts'
 import { wait, within } from '../wait.ts'
@@ -143,11 +143,11 @@ export class PartitionReader {
   }
 
   async #feed(): Promise<void> {
-    const { log, limits } = this.#config
+    const { log, limits, pages } = this.#config
     while (!this.#isStopping) {
       try {
         for await (const entries of log.tail(this.#progress.scanned, { signal: this.#signal })) {
-          await this.#takePage(streamPageOf(entries, this.#progress.scanned))
+          await this.#takePage(pages.of(entries, this.#progress.scanned))
           if (this.#isStopping) return
         }
       } catch (error) {

@@ -1,6 +1,7 @@
 import type { ChangeLog } from '@zenstack-live/change-log'
 import type { StreamLimits } from '../limits.ts'
 import type { Matcher } from '../matcher.ts'
+import type { StreamPages } from '../page/stream-pages.ts'
 import type { StreamGap } from '../stream-error.ts'
 import type { StreamEvent } from '../stream-event.ts'
 import type { DeliveryContext, DeliveryFailure, StreamStart } from '../stream-options.ts'
@@ -19,6 +20,8 @@ export interface ReaderConfig {
   start: StreamStart
   leaseMs: number
   log: ChangeLog
+  /** Shared by all streams of this process. */
+  pages: StreamPages
   limits: StreamLimits
   /** Made anew when the schema of the database changes. */
   createMatcher: () => Promise<Matcher>
