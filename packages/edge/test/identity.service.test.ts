@@ -1,5 +1,5 @@
 import type { LiveClient } from '@zenstack-live/edge'
-import { LiveError } from '@zenstack-live/protocol'
+import { CHANGES_SEGMENT, LiveError, type Limits } from '@zenstack-live/protocol'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
 import { openStream, wire, type TestStream } from './support/read-stream.ts'
 import { startEdge, type RunningEdge } from './support/start-edge.ts'
@@ -45,10 +45,10 @@ describe('a stream whose user changes', () => {
     return workspace.as({ id: user.id, role: sessionRole ?? user.role })
   }
 
-  const opened = async (): Promise<TestStream> => {
-    const stream = await openStream({ base: running.base, queries: [TASKS, WINDOW] })
+  const opened = async (queries = [TASKS, WINDOW]): Promise<TestStream> => {
+    const stream = await openStream({ base: running.base, queries })
     streams.push(stream)
-    await stream.until(() => stream.query(TASKS.q).isReady && stream.query(WINDOW.q).isReady, 'ready')
+    await stream.until(() => queries.every(({ q }) => stream.query(q).isReady), 'ready')
     return stream
   }
   const setRole = (role: 'MEMBER' | 'MANAGER'): Promise<unknown> => workspace.db.user.update({ where: { id: 'bob' }, data: { role } })
@@ -159,6 +159,49 @@ describe('a stream whose user changes', () => {
     sessionRole = undefined
     await young.until(() => budgets(young).join() === 'null,null', 'the budgets to go')
     await running.restart()
+  })
+
+  describe('while it is held for longer than memory reaches back', () => {
+    const CHANGES = wire('Task', CHANGES_SEGMENT)
+    const titles = (stream: TestStream): unknown[] =>
+      stream.frames.flatMap((frame) =>
+        frame.event === 'changes' ? (frame.changes as { updated: { after: { title: string } } }[]).map(({ updated }) => updated.after.title) : [],
+      )
+
+    /** Nobody says who it is until five changes were made. */
+    const heldWhileFiveChange = async (limits: Partial<Limits>): Promise<{ stream: TestStream; questions: number }> => {
+      await running.caughtUp()
+      await running.restart({ limits: { identityMaxAgeMs: 60_000, ringEntries: 2, logReadCount: 2, ...limits } })
+      const stream = await opened([TASKS, CHANGES])
+      // No snapshot is remembered any more.
+      await workspace.db.task.update({ where: { id: 't1' }, data: { title: 'Dig 0' } })
+      await stream.until(() => titles(stream).length === 1, 'the first change')
+      const { databaseQueries } = running.edge.metrics()
+      const { promise, resolve } = Promise.withResolvers<void>()
+      onceIdentified = () => promise
+      running.edge.refreshIdentity('bob')
+      for (let number = 1; number <= 5; number++) await workspace.db.task.update({ where: { id: 't1' }, data: { title: `Dig ${number}` } })
+      await running.caughtUp()
+      await expect.poll(() => running.edge.metrics().transactions, { timeout: 30_000 }).toBeGreaterThanOrEqual(6)
+      resolve()
+      await stream.until(() => stream.query(TASKS.q).rows[0]?.row['title'] === 'Dig 5', 'the last title')
+      return { stream, questions: running.edge.metrics().databaseQueries - databaseQueries }
+    }
+
+    it('is given the rest from the log, and asks for nothing', async () => {
+      const { stream, questions } = await heldWhileFiveChange({})
+      await stream.until(() => titles(stream).includes('Dig 5'), 'the change')
+      expect(stream.frames.filter(({ event }) => event === 'reset')).toEqual([])
+      expect(questions).toBe(0)
+    })
+
+    it('begins anew where the log is too long to be read, and says so', async () => {
+      const { stream } = await heldWhileFiveChange({ maxReplayEntries: 2 })
+      expect(stream.frames.flatMap((frame) => (frame.event === 'reset' ? [frame.reason] : []))).toEqual(['slow', 'slow'])
+      await workspace.db.task.update({ where: { id: 't1' }, data: { title: 'Dig' } })
+      await stream.until(() => titles(stream).includes('Dig'), 'what follows')
+      await running.restart({ limits: {} })
+    })
   })
 
   it('ends with auth-expired when nobody is there any more', async () => {

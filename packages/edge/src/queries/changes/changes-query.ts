@@ -76,7 +76,7 @@ export class ChangesQuery implements LiveQuery {
 
   resume(reader: Reader, _ticket: Ticket, from: Place): void {
     this.#readers.add(reader)
-    this.#replaySince(reader, from).catch((error: unknown) => reader.fail(error as LiveError))
+    this.#replaySince(reader, from, 'gap').catch((error: unknown) => reader.fail(error as LiveError))
   }
 
   catchUp(reader: Reader, held: Place): void {
@@ -86,8 +86,9 @@ export class ChangesQuery implements LiveQuery {
     )
     this.#forget(reader)
     const missed = this.#options.context.hub.history.after(from.entry)
-    if (missed === undefined) return this.#restart([reader], 'slow')
-    this.#replay(reader, missed, from)
+    if (missed !== undefined) return this.#replay(reader, missed, from)
+    reader.wait()
+    this.#replaySince(reader, from, 'slow').catch((error: unknown) => reader.fail(error as LiveError))
   }
 
   leave(reader: Reader): void {
@@ -225,12 +226,13 @@ export class ChangesQuery implements LiveQuery {
     reader.ready(context.hub.history.head, NO_HORIZON, this)
   }
 
-  async #replaySince(reader: Reader, from: Place): Promise<void> {
+  /** @param otherwise - why it begins anew where neither memory nor the log reaches back so far */
+  async #replaySince(reader: Reader, from: Place, otherwise: ResetReason): Promise<void> {
     const { context, keySets } = this.#options
     await Promise.all([...keySets.map((holder) => holder.ready()), context.hub.passed(from.lsn)])
     await context.hub.since(from.entry, (missed) => {
       if (!this.#readers.has(reader)) return
-      if (missed === undefined) return this.#restart([reader], 'gap')
+      if (missed === undefined) return this.#restart([reader], otherwise)
       this.#replay(reader, missed, from, () => reader.ready(from, NO_HORIZON, this))
     })
   }

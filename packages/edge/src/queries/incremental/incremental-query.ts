@@ -83,13 +83,16 @@ export class IncrementalQuery implements LiveQuery {
   resume(reader: Reader, ticket: Ticket, from: Place): void {
     this.#readers.add(reader)
     if (!isTicketGoodAt(ticket, from)) return this.#waitForAll([reader], 'position')
-    this.#replaySince(reader, ticket, from).catch((error: unknown) => reader.fail(error as LiveError))
+    this.#replaySince(reader, from, ticket.horizon, 'gap').catch((error: unknown) => reader.fail(error as LiveError))
   }
 
   catchUp(reader: Reader, from: Place): void {
     const transactions = this.#options.context.hub.history.after(from.entry)
-    if (transactions === undefined) return this.#waitForAll([reader], 'slow')
-    this.#replay(reader, this.#operationsOf(unseenOf(transactions, reader.seen)))
+    if (transactions !== undefined) return this.#replay(reader, this.#operationsOf(unseenOf(transactions, reader.seen)))
+    // The log knows all that was committed, not what the snapshot showed of it.
+    if (reader.seen !== undefined) return this.#waitForAll([reader], 'slow')
+    reader.wait()
+    this.#replaySince(reader, from, NO_HORIZON, 'slow').catch((error: unknown) => reader.fail(error as LiveError))
   }
 
   leave(reader: Reader): void {
@@ -238,16 +241,17 @@ export class IncrementalQuery implements LiveQuery {
     if (operations.length > 0) reader.push(changeFrame(planned.q, context.hub.history.head, operations))
   }
 
-  async #replaySince(reader: Reader, ticket: Ticket, from: Place): Promise<void> {
+  /** @param otherwise - why it begins anew where neither memory nor the log reaches back so far */
+  async #replaySince(reader: Reader, from: Place, horizon: Lsn, otherwise: ResetReason): Promise<void> {
     const { context, keySets, plan } = this.#options
-    await Promise.all([...keySets.map((holder) => holder.ready()), context.hub.passed(ticket.horizon), context.hub.passed(from.lsn)])
+    await Promise.all([...keySets.map((holder) => holder.ready()), context.hub.passed(horizon), context.hub.passed(from.lsn)])
     await context.hub.since(from.entry, (missed) => {
       if (!this.#readers.has(reader)) return
-      if (missed === undefined) return this.#waitForAll([reader], 'gap')
+      if (missed === undefined) return this.#waitForAll([reader], otherwise)
       this.#options.onInterest(this, plan.interestOf(this.#decision))
       const isShown = (row: StoredRow): Verdict => plan.rows.decide(row, this.#decision)
       const operations = this.#operationsOf(missed, context.guards.replaysAll ? (effects) => replayEffects(effects, isShown) : netEffects)
-      this.#replay(reader, operations, () => reader.ready(from, ticket.horizon, this))
+      this.#replay(reader, operations, () => reader.ready(from, horizon, this))
     })
   }
 }
