@@ -88,6 +88,74 @@ describe('the socket of a stream', () => {
     await running.restart()
   })
 
+  describe('when many come at once', () => {
+    /** Comes back with the position and the ticket that another stream had. */
+    const comeBack = async (from: TestStream): Promise<TestStream> => {
+      const held = new Map([[NOTES.q, from.query(NOTES.q)]])
+      const queries = [{ ...NOTES, ticket: from.query(NOTES.q).ticket ?? '' }]
+      const stream = await openStream({ base: running.base, user: 'bob', queries, lastEventId: from.lastEventId ?? '', held })
+      streams.push(stream)
+      return stream
+    }
+    const come = async (lastEventId?: string): Promise<TestStream> => {
+      const stream = await openStream({ base: running.base, user: 'cay', queries: [NOTES], ...(lastEventId === undefined ? {} : { lastEventId }) })
+      streams.push(stream)
+      return stream
+    }
+    const expectTurnedAway = async (stream: TestStream): Promise<void> => {
+      await stream.until(() => stream.isEnded, 'the end')
+      expect(stream.frames).toEqual([{ event: 'bye', reason: 'overloaded' }])
+    }
+    const expectReady = (stream: TestStream): Promise<void> => stream.until(() => stream.frames.some(({ event }) => event === 'ready'), 'ready')
+    const withId = async (): Promise<TestStream> => {
+      const stream = await opened()
+      await stream.until(() => (stream.lastEventId ?? '') !== '', 'an id')
+      return stream
+    }
+
+    it('keeps a place in twenty for who goes on from a position', async () => {
+      await running.restart({ limits: { maxConnections: 20 } })
+      const first = await withId()
+      for (let count = 2; count <= 19; count++) await expectReady(await come())
+      await expectTurnedAway(await come())
+      // What somebody made up is no position.
+      await expectTurnedAway(await come('made up'))
+      await expectReady(await comeBack(first))
+      await expectTurnedAway(await comeBack(first))
+      await running.restart()
+    })
+
+    it('lets in who goes on from a position while newcomers wait for the database, and no more of those', async () => {
+      await running.restart({ limits: { maxWaitingQuestions: 1, maxConcurrentRequeries: 1 } })
+      const first = await withId()
+      const [locked, free] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+      const locking = workspace.db.$transaction(async (tx) => {
+        await tx.$executeRawUnsafe('LOCK TABLE "Note"')
+        locked.resolve()
+        await free.promise
+      })
+      await locked.promise
+      // One is being asked; one waits, which is as many as may when somebody comes; then two do.
+      const waiting = [await come()]
+      const expectWaiting = (count: number): Promise<void> =>
+        expect.poll(() => running.edge.metrics().questionsWaitingNow, { timeout: 30_000 }).toBe(count)
+      await expect.poll(() => running.edge.metrics().databaseTransactions, { timeout: 30_000 }).toBe(2)
+      for (const count of [1, 2]) {
+        const newcomer = await openStream({ base: running.base, user: `newcomer ${count}`, queries: [NOTES] })
+        streams.push(newcomer)
+        waiting.push(newcomer)
+        await expectWaiting(count)
+      }
+      await expectTurnedAway(await come())
+      await expectReady(await comeBack(first))
+      free.resolve()
+      await locking
+      for (const stream of waiting) await expectReady(stream)
+      await expectReady(await come())
+      await running.restart()
+    })
+  })
+
   it('sends one person away who has as many streams or queries as one may, and nobody else', async () => {
     await running.restart({ limits: { maxConnectionsPerIdentity: 2, maxQueriesPerIdentity: 3 } })
     const open = async (user: string | undefined, count: number): Promise<TestStream> => {

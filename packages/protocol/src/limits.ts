@@ -12,8 +12,13 @@ export const LIMITS = {
   maxStringChars: 16 * 1024,
   /** Queries on one connection. */
   maxQueriesPerConnection: 200,
-  /** Connections of one process. */
+  /** Connections of one process. The last twentieth is for who goes on from a position: newcomers do not lock out who was there a moment ago. */
   maxConnections: 20_000,
+  /**
+   * Questions waiting for the database beyond which newcomers are sent away for a while: seconds of waiting, where it answers a thousand a second.
+   * Who goes on from a position is let in: mostly that asks nothing.
+   */
+  maxWaitingQuestions: 5_000,
   /**
    * Connections of one person (a row of the auth model) to one process: a twentieth of all, so that an account gone wild leaves room for
    * the others. A person with many tabs and devices has tens, for a moment two for one. Visitors without an account count together only.

@@ -36,7 +36,7 @@ export async function handleRequest(parts: EdgeParts, request: Request, requestC
     }
     const live = await parseLiveRequest(request, path, context.limits, (name) => modelOf(context.data, name))
     isStream = live.kind === 'stream-one' || live.kind === 'stream-many'
-    if (isStream && !connections.hasRoom) return connections.turnAway()
+    if (isStream && !connections.hasRoom(live.lastEventId !== undefined)) return connections.turnAway()
     return await answerLive(parts, live, request, requestContext)
   } catch (error) {
     // What it needed is being closed: it is better off elsewhere.

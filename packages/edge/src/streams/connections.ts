@@ -32,6 +32,8 @@ const MOVE_IDS_EVERY_MS = 250
 /** Streams that drain end this far apart, where there is time for it. */
 const DRAIN_STEP_MS = 20
 const DRAIN_SHARE = 0.8
+/** Of all connections, those that only who goes on from a position is given. */
+const SHARE_FOR_RETURNING = 1 / 20
 
 /** All streams of this process. */
 export class Connections {
@@ -90,8 +92,13 @@ export class Connections {
     this.#ticking = setInterval(() => this.#tick(), tickMs(context.limits)).unref()
   }
 
-  get hasRoom(): boolean {
-    return !this.#isDraining && this.#all.size < this.#context.limits.maxConnections
+  /** @param isReturning - it goes on from a position: that asks the database for little, and waits for nobody's first answer */
+  hasRoom(isReturning: boolean): boolean {
+    const { limits, metrics } = this.#context
+    const { maxConnections, maxWaitingQuestions } = limits
+    if (this.#isDraining) return false
+    if (isReturning) return this.#all.size < maxConnections
+    return this.#all.size < maxConnections - Math.floor(maxConnections * SHARE_FOR_RETURNING) && metrics.questionsWaitingNow <= maxWaitingQuestions
   }
 
   get isDraining(): boolean {
@@ -104,8 +111,9 @@ export class Connections {
 
   /** @throws {LiveError} when the one query of a `GET` cannot be live: there a status says it */
   open(request: OpenRequest): Response {
+    const place = this.#placeOf(request)
     // Who asks was being found out, and meanwhile others came, or the end.
-    if (!this.hasRoom) return this.turnAway()
+    if (!this.hasRoom(place !== undefined)) return this.turnAway()
     if (!this.#hasRoomFor(request)) {
       countIn(this.#context.metrics.refusals, 'overloaded')
       this.#context.logger.warn('Somebody has as many streams or queries open as one may; another was sent away.', {
@@ -115,7 +123,7 @@ export class Connections {
     }
     const [only] = request.live.queries
     if (request.live.kind === 'stream-one' && only !== undefined) this.#obtainable(request.settled.identity, only)
-    return streamResponse({ node: request.node, chunks: this.#context.chunks, start: (sink, listen) => listen(this.#start(request, sink)) })
+    return streamResponse({ node: request.node, chunks: this.#context.chunks, start: (sink, listen) => listen(this.#start(request, place, sink)) })
   }
 
   refreshIdentity(id: string): void {
@@ -163,15 +171,22 @@ export class Connections {
     return queries <= maxQueriesPerIdentity
   }
 
-  #start(request: OpenRequest, sink: Sink): Connection {
+  /** Where it goes on from; `undefined` where what it came with is nothing, or worth nothing here. */
+  #placeOf({ live, settled }: OpenRequest): Place | undefined {
+    if (live.lastEventId === undefined) return undefined
+    const { keys, hub } = this.#context
+    const { identity } = settled
+    // A connection's ids are bound to the identity; those of a JSON read, and of a connection with one query, to the query as well.
+    const ofQueries = live.queries.map((wire) => queryScope(keys, identity, queryText(wire)))
+    return parsePosition(keys, hub.log, live.kind === 'stream-one' ? ofQueries : [identity.fingerprint, ...ofQueries], live.lastEventId)
+  }
+
+  #start(request: OpenRequest, place: Place | undefined, sink: Sink): Connection {
     const { live } = request
     const { identity } = request.settled
-    const { keys, hub, metrics, identityChanges } = this.#context
+    const { hub, metrics, identityChanges } = this.#context
     const wires = new Map<QueryId, WireQuery>(live.queries.map((wire) => [queryId(wire), wire]))
     const [only] = live.kind === 'stream-one' ? live.queries : []
-    // A connection's ids are bound to the identity; those of a JSON read, and of a connection with one query, to the query as well.
-    const scopes = [...(only === undefined ? [identity.fingerprint] : []), ...live.queries.map((wire) => queryScope(keys, identity, queryText(wire)))]
-    const place = live.lastEventId === undefined ? undefined : parsePosition(keys, hub.log, scopes, live.lastEventId)
     const connection = new Connection({
       host: this.#host,
       sink,
