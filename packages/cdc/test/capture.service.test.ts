@@ -2,6 +2,7 @@ import { compareEntryIds, epochOfEntryId } from '@zenstack-live/protocol'
 import { afterEach, describe, expect, inject, it } from 'vitest'
 import { captureFixture, type CaptureFixture } from './support/capture-fixture.ts'
 import { changes, events } from './support/events.ts'
+import { eventually } from './support/eventually.ts'
 
 const DDL = 'CREATE TABLE task (id int PRIMARY KEY, title text NOT NULL, done bool DEFAULT false)'
 
@@ -10,6 +11,9 @@ afterEach(async () => {
   await fixture?.close()
   fixture = undefined
 })
+
+/** For long enough to show, with enough WAL. */
+const isHeld = ([ms = 0, bytes = 0]: (number | undefined)[]): boolean => ms > 50 && bytes > 1_000_000
 
 describe('startCapture', () => {
   it('hands over each commit as one batch with rising ids, the last entry marked', async () => {
@@ -49,5 +53,22 @@ describe('startCapture', () => {
     await sink.until((entries) => events(entries).length === 3)
     expect(events(sink.entries).map(({ key }) => key)).toEqual([{ id: 1 }, { id: 2 }, { id: 3 }])
     expect(sink.repeats).toBeGreaterThan(0)
+  })
+
+  it('says how far the log is behind, in bytes of WAL and in time', async () => {
+    const { sql, sink, start } = (fixture = await captureFixture(inject('postgresUrl'), DDL, ['task']))
+    const capture = start()
+    await capture.caughtUp()
+    const { promise: released, resolve: release } = Promise.withResolvers<void>()
+    sink.beforeWrite = () => released
+    await sql(`INSERT INTO task SELECT i, repeat(md5(i::text), 100) FROM generate_series(1, 10_000) i`)
+    const committedAt = performance.now()
+    await eventually(() => expect([performance.now() - committedAt, capture.lag.bytes]).toSatisfy(isHeld))
+    const heldMs = performance.now() - committedAt
+    release()
+    await capture.caughtUp()
+    await eventually(() => expect(capture.lag.bytes).toBeLessThan(1_000_000))
+    // The commit's time is that of its start, so before it was answered; clocks of one machine, in whole milliseconds.
+    expect(capture.lag.ms).toBeGreaterThanOrEqual(Math.floor(heldMs) - 1)
   })
 })
