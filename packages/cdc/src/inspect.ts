@@ -83,7 +83,7 @@ async function inspect(query: Query, target: CaptureTarget): Promise<CaptureInsp
   return { server, slot, publication, tables, problems }
 }
 
-async function readServer(query: Query): Promise<ServerFacts> {
+export async function readServer(query: Query): Promise<ServerFacts> {
   const [row = {}] = await query(
     `SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS number,
        current_setting('wal_level') AS wal_level, current_user AS username, current_database() AS database,
@@ -108,7 +108,7 @@ async function readServer(query: Query): Promise<ServerFacts> {
   }
 }
 
-function serverProblems(server: ServerFacts, slot: SlotFacts | undefined): CaptureProblem[] {
+export function serverProblems(server: ServerFacts, slot: SlotFacts | undefined): CaptureProblem[] {
   const problems: CaptureProblem[] = []
   const error = (kind: CaptureProblem['kind'], message: string, cure: string): void => void problems.push({ kind, severity: 'error', message, cure })
   if (server.versionNumber < MIN_VERSION)

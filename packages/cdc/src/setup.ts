@@ -3,7 +3,9 @@ import { missingTables, readPublication, readTables, type TableFacts } from './d
 import { createDatabase, type Query } from './database/query.ts'
 import { checkSlotName, createSlot, dropSlot, isSlotLost, readSlot } from './database/slot.ts'
 import { DEFAULT_CAPTURE_NAME } from './capture-name.ts'
+import { CaptureError } from './errors.ts'
 import { isPublishable } from './inspect.ts'
+import { requireSlot } from './require-slot.ts'
 import { quoteIdentifier, sqlName } from './sql-name.ts'
 
 export interface SetupOptions {
@@ -32,8 +34,7 @@ export interface SetupReport {
  * `ALTER TABLE … REPLICA IDENTITY` needs an ACCESS EXCLUSIVE lock for a moment. With FULL every update and delete writes the whole old row
  * to the WAL.
  *
- * @throws {CaptureError} when the server cannot be reached
- * @throws {Error} Postgres's own, where the role may not
+ * @throws {CaptureError} when the server cannot be reached, cannot stream changes, or the role may not
  */
 export async function setUpCapture(options: SetupOptions): Promise<SetupReport> {
   const publication = options.publication ?? DEFAULT_CAPTURE_NAME
@@ -45,13 +46,36 @@ export async function setUpCapture(options: SetupOptions): Promise<SetupReport> 
       ...tables.filter(isPublishable).flatMap(identityStatements),
       ...(await publicationStatements(database.query, publication, tables.filter(isPublishable))),
     ]
-    if (options.isDryRun !== true) for (const statement of statements) await database.query(statement)
+    if (options.isDryRun !== true) {
+      // Nothing is half done for want of what the slot, which comes last, needs.
+      if (slot !== undefined) await requireSlot(database.query, slot)
+      for (const statement of statements) await run(database.query, statement)
+    }
     if (slot !== undefined) statements.push(...(await prepareSlot(database.query, slot, options.isDryRun === true)))
     return { statements, skipped: skippedTables(options.tables, tables) }
   } finally {
     await database.close()
   }
 }
+
+async function run(query: Query, statement: string): Promise<void> {
+  await query(statement).catch((cause: unknown) => {
+    if (!(cause instanceof Error && 'code' in cause && cause.code === INSUFFICIENT_PRIVILEGE)) throw cause
+    throw CaptureError.of(
+      {
+        kind: 'privilege',
+        severity: 'error',
+        message: `The role may not run \`${statement}\`: ${cause.message}.`,
+        cure:
+          'Run `zenstack-live setup` with the `database.url` of a superuser, or of the owner of the tables who also has `GRANT CREATE ON DATABASE`; ' +
+          'or let one run what `zenstack-live setup --dry-run` prints.',
+      },
+      { cause },
+    )
+  })
+}
+
+const INSUFFICIENT_PRIVILEGE = '42501'
 
 function identityStatements(table: TableFacts): string[] {
   const statements = table.replicaIdentity === 'f' ? [] : [`ALTER TABLE ${sqlName(table)} REPLICA IDENTITY FULL`]

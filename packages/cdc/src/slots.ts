@@ -2,6 +2,7 @@ import { DEFAULT_CAPTURE_NAME } from './capture-name.ts'
 import { createDatabase, type Query } from './database/query.ts'
 import { checkSlotName, createSlot, dropSlot, isSlotLost, readSlot, type SlotFacts } from './database/slot.ts'
 import { CaptureError } from './errors.ts'
+import { requireSlot } from './require-slot.ts'
 
 export interface SlotTarget {
   url: string
@@ -23,6 +24,7 @@ export function makeSlot(target: SlotTarget): Promise<boolean> {
   return withDatabase(target, async (query, name) => {
     const slot = await readSlot(query, name)
     if (slot !== undefined && !isSlotLost(slot)) return false
+    await requireSlot(query, name)
     if (slot !== undefined) await dropSlot(query, name)
     await createSlot(query, name)
     return true

@@ -109,6 +109,12 @@ describe('doctor', () => {
       message: 'The role "plain" may not replicate.',
       cure: expect.stringContaining('ALTER ROLE "plain" REPLICATION') as string,
     })
+    await database.sql(`SELECT pg_drop_replication_slot('zenstack_live')`)
+    const refused = await runCommand(['setup'], { config: CONFIG, env: { DATABASE_URL: url } })
+    expect(refused).toMatchObject({ code: 1, notes: [expect.stringContaining('ALTER ROLE "plain" REPLICATION')] })
+    await database.sql(`ALTER ROLE plain REPLICATION; ALTER TABLE "Task" REPLICA IDENTITY DEFAULT`)
+    const another = await runCommand(['setup'], { config: CONFIG, env: { DATABASE_URL: url } })
+    expect(another).toMatchObject({ code: 1, notes: [expect.stringMatching(/must be owner of table Task.*superuser, or of the owner/)] })
   })
 
   it('names secrets that would go to the log, and is content when they do not', async () => {
@@ -181,11 +187,18 @@ describe('doctor', () => {
 })
 
 describe('doctor, on a server that is not set up', () => {
-  it('names a wal_level that is not logical, and WAL that nothing bounds', async () => {
-    const server = await startPostgres({ settings: { wal_level: 'replica' } })
+  it('names a wal_level that is not logical, slots that are all taken, and WAL that nothing bounds', async () => {
+    const server = await startPostgres({ settings: { wal_level: 'replica', max_replication_slots: '1' } })
     try {
       const database = await workspaceDatabase(server.url)
+      await database.sql(`SELECT pg_create_physical_replication_slot('another')`)
       const run = await runCommand(['doctor', '--json'], { config: CONFIG, env: { DATABASE_URL: database.url } })
+      // Nothing is prepared that could not be finished.
+      for (const command of [['setup'], ['slot', 'create']]) {
+        const refused = await runCommand(command, { config: CONFIG, env: { DATABASE_URL: database.url } })
+        expect(refused).toMatchObject({ code: 1, lines: [], notes: [expect.stringMatching(/"replica".*ALTER SYSTEM SET wal_level = logical/)] })
+      }
+      expect(await database.sql('SELECT pubname FROM pg_publication')).toEqual([])
       await database.close()
       expect(run.code).toBe(1)
       const found = wrong(run)
@@ -194,6 +207,13 @@ describe('doctor, on a server that is not set up', () => {
         message: expect.stringContaining('wal_level is "replica"') as string,
         cure: expect.stringContaining('ALTER SYSTEM SET wal_level = logical') as string,
       })
+      expect(found).toContainEqual(
+        expect.objectContaining({
+          severity: 'error',
+          message: 'All 1 replication slots are taken.',
+          cure: expect.stringContaining('max_replication_slots') as string,
+        }),
+      )
       expect(found).toContainEqual(
         expect.objectContaining({
           severity: 'warning',
