@@ -174,6 +174,11 @@ describe('opening a Redis log', () => {
     })
   })
 
+  it('goes by the version of Redis that Valkey stands for, and calls it by its own', async () => {
+    const { url } = await startScriptedRedis('server_name:valkey\r\nredis_version:7.2.4\r\nvalkey_version:8.1.1')
+    await expect(openRedisLog({ url })).rejects.toMatchObject({ message: expect.stringMatching(/^Valkey 8\.1\.1 lacks the commands/) })
+  })
+
   it('names the key that holds something else', async () => {
     const { server, log } = await start()
     const admin = connect(server)

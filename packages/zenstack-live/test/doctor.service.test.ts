@@ -151,6 +151,12 @@ describe('doctor', () => {
     expect(run.lines.join()).not.toContain('hunter2')
   })
 
+  it('says what to do where TLS is wanted and not there, as every command does', async () => {
+    const env = { DATABASE_URL: `${database.url}?sslmode=verify-full` }
+    expect(wrong(await doctor(env))[0]).toMatchObject({ severity: 'error', cure: expect.stringContaining('sslmode=disable') as string })
+    expect(await runCommand(['setup'], { config: CONFIG, env })).toMatchObject({ code: 1, notes: [expect.stringContaining('sslmode=disable')] })
+  })
+
   it('names a Redis that does not answer', { timeout: 60_000 }, async () => {
     const run = await doctor({ REDIS_URL: 'redis://127.0.0.1:1' })
     expect(run.code).toBe(1)
