@@ -26,5 +26,5 @@ export function LiveProvider({ client, children }: LiveProviderProps): ReactElem
   const scope = bridge.enterScope()
   const value = useMemo(() => ({ bridge, scope }), [bridge, scope])
   // Not as JSX: sources also run unbuilt, and Node reads no .tsx.
-  return createElement(LiveContext, { value }, children)
+  return createElement(LiveContext.Provider, { value }, children)
 }
