@@ -1,4 +1,4 @@
-import { ProtocolError } from './errors.ts'
+import { decodeData } from './decode-data.ts'
 import type { Frame } from './frame.ts'
 
 const EVENTS: Record<Frame['event'], true> = {
@@ -19,13 +19,6 @@ const EVENTS: Record<Frame['event'], true> = {
  */
 export function decodeFrame(event: string, data: string): Frame | undefined {
   if (!Object.hasOwn(EVENTS, event)) return undefined
-  let value: unknown
-  try {
-    value = JSON.parse(data)
-  } catch (cause) {
-    throw new ProtocolError('bad_json', `A "${event}" frame is not JSON: ${data.slice(0, 80)}`, { cause })
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new ProtocolError('bad_json', `A "${event}" frame is not an object.`)
   // Version 1 of the wire: the server that made it follows frame.ts.
-  return { event, ...value } as Frame
+  return { event, ...decodeData(event, data) } as Frame
 }

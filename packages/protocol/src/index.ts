@@ -27,7 +27,7 @@ export type { JsonAnswer, JsonResume } from './json-answer.ts'
 export { LIMITS, type Limits } from './limits.ts'
 export type { JsonPatchOperation, LiveProjectionReader, LiveProjectionSource, ProjectionFrame, StopSignal } from './live-projection.ts'
 export type { BulkEntry, ChangeEntry, EpochEntry, LogBatch, LogEntry, ProgressEntry } from './log-entry.ts'
-export { formatLsn, parseLsn, type Lsn } from './lsn.ts'
+export { formatLsn, parseLsn, readLsn, type Lsn } from './lsn.ts'
 export { positionLsn } from './position-lsn.ts'
 export {
   decodeProjectionFrame,

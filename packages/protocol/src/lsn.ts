@@ -16,10 +16,16 @@ const U64_MAX = (1n << 64n) - 1n
  * @throws {ProtocolError} `bad_position` when it is neither.
  */
 export function parseLsn(text: string): Lsn {
+  const lsn = readLsn(text)
+  if (lsn === undefined) throw new ProtocolError('bad_position', `"${text.slice(0, 64)}" is not an LSN such as "16/B374D848".`)
+  return lsn
+}
+
+/** As {@link parseLsn}, for those who can do without: `undefined` when the text is neither. */
+export function readLsn(text: string): Lsn | undefined {
   const hex = /^([0-9A-Fa-f]{1,8})\/([0-9A-Fa-f]{1,8})$/.exec(text)
   if (hex !== null) return ((BigInt(`0x${hex[1]}`) << 32n) | BigInt(`0x${hex[2]}`)) as Lsn
-  if (/^\d{1,20}$/.test(text) && BigInt(text) <= U64_MAX) return BigInt(text) as Lsn
-  throw new ProtocolError('bad_position', `"${text.slice(0, 64)}" is not an LSN such as "16/B374D848".`)
+  return /^\d{1,20}$/.test(text) && BigInt(text) <= U64_MAX ? (BigInt(text) as Lsn) : undefined
 }
 
 /** The LSN as Postgres prints it, such as `16/B374D848`. */

@@ -1,4 +1,4 @@
-import { ProtocolError } from './errors.ts'
+import { decodeData } from './decode-data.ts'
 import type { AuthExpiredFrame, ByeFrame, ErrorFrame } from './frame.ts'
 import type { JsonPatchOperation } from './live-projection.ts'
 
@@ -42,13 +42,6 @@ export function encodeProjectionFrame(frame: ProjectionStreamFrame, position?: s
  */
 export function decodeProjectionFrame(event: string, data: string): ProjectionStreamFrame | undefined {
   if (!Object.hasOwn(EVENTS, event)) return undefined
-  let value: unknown
-  try {
-    value = JSON.parse(data)
-  } catch (cause) {
-    throw new ProtocolError('bad_json', `A "${event}" frame is not JSON: ${data.slice(0, 80)}`, { cause })
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new ProtocolError('bad_json', `A "${event}" frame is not an object.`)
   // Version 1 of the wire: the server that made it follows the types above.
-  return { event, ...value } as ProjectionStreamFrame
+  return { event, ...decodeData(event, data) } as ProjectionStreamFrame
 }

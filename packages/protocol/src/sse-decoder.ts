@@ -11,7 +11,7 @@ export interface SseBlock {
 }
 
 export interface SseDecoder {
-  /** Takes the next piece of text, cut anywhere, and gives the blocks it completes. */
+  /** Takes the next piece of text, as `TextDecoder` gives it (without a byte order mark), cut anywhere, and gives the blocks it completes. */
   feed(text: string): SseBlock[]
 }
 
@@ -26,7 +26,6 @@ export interface SseDecoder {
 export function createSseDecoder(options: { lastEventId?: string; maxBlockChars?: number } = {}): SseDecoder {
   const { maxBlockChars = 64 * 1024 * 1024 } = options
   let { lastEventId } = options
-  let isFirst = true
   let [rest, event] = ['', '']
   let data: string | undefined
   let retryMs: number | undefined
@@ -51,8 +50,7 @@ export function createSseDecoder(options: { lastEventId?: string; maxBlockChars?
 
   return {
     feed(text) {
-      const lines = linesOf(rest + (isFirst ? text.replace(/^\uFEFF/, '') : text))
-      isFirst &&= text === ''
+      const lines = linesOf(rest + text)
       rest = lines.pop() ?? ''
       const blocks: SseBlock[] = []
       for (const line of lines) {

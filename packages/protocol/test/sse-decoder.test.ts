@@ -57,7 +57,9 @@ const dispatchedOf = (blocks: readonly SseBlock[]): FormatCase['dispatched'] =>
 
 function expectCase(given: FormatCase, pieces: readonly string[]): void {
   const decoder = createSseDecoder()
-  const blocks = pieces.flatMap((piece) => decoder.feed(piece))
+  const bytes = new TextEncoder()
+  const text = new TextDecoder()
+  const blocks = pieces.flatMap((piece) => decoder.feed(text.decode(bytes.encode(piece), { stream: true })))
   expect(dispatchedOf(blocks)).toEqual(given.dispatched)
   if (given.lastEventId !== undefined) expect(blocks.at(-1)?.lastEventId).toBe(given.lastEventId)
   if (given.retryMs !== undefined) expect(blocks.findLast(({ retryMs }) => retryMs !== undefined)?.retryMs).toBe(given.retryMs)
