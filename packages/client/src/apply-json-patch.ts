@@ -19,27 +19,16 @@ function stepsOf(pointer: string): string[] {
 }
 
 function applyAt(target: unknown, [step, ...rest]: readonly string[], operation: JsonPatchOperation): unknown {
-  if (step === undefined) {
-    if (operation.op === 'remove') throw new TypeError('A patch cannot remove the whole value.')
-    return operation.value
-  }
-  const isAdded = rest.length === 0 && operation.op === 'add'
-  const isRemoved = rest.length === 0 && operation.op === 'remove'
-  if (Array.isArray(target)) {
-    const index = step === '-' && isAdded ? target.length : Number(step)
-    if (!Number.isInteger(index) || index < 0 || index > (isAdded ? target.length : target.length - 1))
-      throw new TypeError(`The patch names "${operation.path}", beyond the end of the list.`)
-    const before = target.slice(0, index) as unknown[]
-    if (isRemoved) return [...before, ...target.slice(index + 1)]
-    return [...before, applyAt(target[index], rest, operation), ...target.slice(isAdded ? index : index + 1)]
-  }
-  if (typeof target !== 'object' || target === null) throw new TypeError(`The patch leads into "${operation.path}", where the value holds no object.`)
-  if (!isAdded && !Object.hasOwn(target, step)) throw new TypeError(`The patch changes "${operation.path}", which is not there.`)
-  const members = Object.entries(target)
-  if (isRemoved) return Object.fromEntries(members.filter(([name]) => name !== step))
-  const next = applyAt(Reflect.get(target, step), rest, operation)
+  if (step === undefined && operation.op !== 'remove') return operation.value
+  const op = rest.length === 0 ? operation.op : 'replace'
+  if (step === undefined || typeof target !== 'object' || target === null) throw new TypeError(`The patch does not fit at "${operation.path}".`)
+  const at = !Array.isArray(target) ? step : step === '-' ? target.length : Number(step)
+  const isNew = op === 'add' && (Array.isArray(target) ? at === target.length : !Object.hasOwn(target, at))
+  if (!isNew && !Object.hasOwn(target, at)) throw new TypeError(`The patch finds nothing at "${operation.path}".`)
+  const next: unknown = op === 'remove' ? undefined : applyAt(Reflect.get(target, at), rest, operation)
+  if (Array.isArray(target)) return target.toSpliced(Number(at), op === 'add' ? 0 : 1, ...(op === 'remove' ? [] : [next]))
   // Not by assignment: a member may be called `__proto__`.
-  return Object.fromEntries(
-    isAdded && !Object.hasOwn(target, step) ? [...members, [step, next]] : members.map(([name, old]) => [name, name === step ? next : old]),
-  )
+  const members = Object.entries(target).filter(([name]) => op !== 'remove' || name !== step)
+  if (isNew) members.push([step, next])
+  return Object.fromEntries(members.map(([name, value]) => [name, name === step ? next : value]))
 }

@@ -1,5 +1,4 @@
 import type { Lsn } from '@zenstack-live/protocol'
-import { withResolvers } from './with-resolvers.ts'
 
 /** Those who wait until what is shown holds a commit. */
 export class CommitWaiters {
@@ -13,15 +12,17 @@ export class CommitWaiters {
   }
 
   /** Resolves `true` when the commit is shown, `false` when that takes longer than the wait, or nobody will see it any more. */
-  async whenPassed(lsn: Lsn): Promise<boolean> {
-    if (this.#hasPassed(lsn)) return true
-    const { promise, resolve } = withResolvers<boolean>()
-    const waiter = { lsn, resolve }
-    this.#waiting.add(waiter)
-    const timer = setTimeout(() => resolve(false), this.#waitMs)
-    return promise.finally(() => {
-      clearTimeout(timer)
-      this.#waiting.delete(waiter)
+  whenPassed(lsn: Lsn): Promise<boolean> {
+    return new Promise((done) => {
+      const resolve = (hasPassed: boolean): void => {
+        clearTimeout(timer)
+        this.#waiting.delete(waiter)
+        done(hasPassed)
+      }
+      const waiter = { lsn, resolve }
+      const timer = setTimeout(() => resolve(false), this.#waitMs)
+      this.#waiting.add(waiter)
+      this.review()
     })
   }
 

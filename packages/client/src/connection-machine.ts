@@ -75,8 +75,9 @@ export type ConnectionEvent =
 export type EventKind = ConnectionEvent['kind']
 
 /** What is done to the streams, and with whom; named as the one who does it names it. */
-export type Deed = 'openCurrent' | 'openNext' | 'closeCurrent' | 'closeNext' | 'promote' | 'refresh' | 'poll'
+export type Deed = 'openCurrent' | 'openNext' | 'closeNext' | 'closeAll' | 'promote' | 'refresh' | 'poll'
 
+/** Every effect ends the timer that ran before it. */
 export type Effect = Deed | 'clearTimer' | { readonly timerMs: number }
 
 /** What deciding needs from outside. */
@@ -105,8 +106,6 @@ export function transition(state: ConnectionState, event: ConnectionEvent, circu
 type Handler<E> = (state: ConnectionState, event: E, circumstances: Circumstances) => Step
 type Row = { readonly [K in EventKind]: Handler<Extract<ConnectionEvent, { kind: K }>> }
 
-const CLOSE_BOTH = ['closeCurrent', 'closeNext', 'clearTimer'] as const satisfies Effect[]
-
 const stay: Handler<unknown> = (state) => ({ state, effects: [] })
 
 const go = (state: ConnectionState, kind: StateKind, ...effects: Effect[]): Step => ({ state: { ...state, kind }, effects })
@@ -114,8 +113,7 @@ const go = (state: ConnectionState, kind: StateKind, ...effects: Effect[]): Step
 const open: Handler<unknown> = (state, _event, now) => (now.isOnline ? go(state, 'connecting', 'openCurrent') : go(state, 'offline', 'clearTimer'))
 
 /** Opens at once if anyone is waiting for data, forgetting earlier failures. */
-const openAnew: Handler<unknown> = (_state, event, now) =>
-  now.hasDemand ? open(INITIAL_STATE, event, now) : { state: INITIAL_STATE, effects: ['clearTimer'] }
+const openAnew: Handler<unknown> = (_state, event, now) => (now.hasDemand ? open(INITIAL_STATE, event, now) : go(INITIAL_STATE, 'idle', 'clearTimer'))
 
 /** Full jitter: anywhere between nothing and the step, so that a crowd that was cut at one moment does not come back at one moment. */
 const backoff = (state: ConnectionState, now: Circumstances, retryMs = 0): Effect => {
@@ -126,30 +124,38 @@ const backoff = (state: ConnectionState, now: Circumstances, retryMs = 0): Effec
 const lose: Handler<{ retryMs?: number | undefined; isSilent?: boolean; isStreamless?: boolean }> = (state, event, now) => {
   const silences = event.isStreamless === true ? now.limits.silencesBeforePolling : event.isSilent === true ? state.silences + 1 : 0
   const failed = { ...state, silences, failures: state.failures + 1 }
-  if (silences >= now.limits.silencesBeforePolling) return go({ ...failed, polls: 0 }, 'polling', ...CLOSE_BOTH, 'poll')
-  if (!now.isOnline) return go(failed, 'offline', ...CLOSE_BOTH)
-  return go(failed, 'waiting', ...CLOSE_BOTH, backoff(state, now, event.retryMs))
+  if (silences >= now.limits.silencesBeforePolling) return go({ ...failed, polls: 0 }, 'polling', 'closeAll', 'poll')
+  if (!now.isOnline) return go(failed, 'offline', 'closeAll')
+  return go(failed, 'waiting', 'closeAll', backoff(state, now, event.retryMs))
 }
 
-const refuse: Handler<{ code: ErrorCode }> = (state, event) => ({ state: { ...state, kind: 'stopped', code: event.code }, effects: [...CLOSE_BOTH] })
+const stop = (state: ConnectionState, code: ErrorCode): Step => go({ ...state, code }, 'stopped', 'closeAll')
+
+const refuse: Handler<{ code: ErrorCode }> = (state, { code }) => stop(state, code)
 
 const refresh: Handler<unknown> = (state) =>
-  state.isRefreshed
-    ? { state: { ...state, kind: 'stopped', code: 'unauthenticated' }, effects: [...CLOSE_BOTH] }
-    : go({ ...state, isRefreshed: true }, 'refreshing', ...CLOSE_BOTH, 'refresh')
+  state.isRefreshed ? stop(state, 'unauthenticated') : go({ ...state, isRefreshed: true }, 'refreshing', 'closeAll', 'refresh')
 
-const settle: Handler<unknown> = (state) => ({ state: { ...INITIAL_STATE, kind: 'live', polls: state.polls }, effects: ['clearTimer'] })
+const settle =
+  (effect: Effect): Handler<unknown> =>
+  ({ polls }) =>
+    go({ ...INITIAL_STATE, polls }, 'live', effect)
 
-const rest: Handler<unknown> = () => ({ state: INITIAL_STATE, effects: [...CLOSE_BOTH] })
+const rest: Handler<unknown> = () => go(INITIAL_STATE, 'idle', 'closeAll')
 
-const closeAnd =
-  (kind: StateKind): Handler<unknown> =>
+const to =
+  (kind: StateKind, deed: Deed = 'closeAll'): Handler<unknown> =>
   (state) =>
-    go(state, kind, ...CLOSE_BOTH)
+    go(state, kind, deed)
+
+const waitFor =
+  (kind: StateKind, limit: keyof ClientLimits): Handler<unknown> =>
+  (state, _event, { limits }) =>
+    go(state, kind, { timerMs: limits[limit] })
 
 const restart: Handler<unknown> = (state, event, now) => {
   const step = openAnew(state, event, now)
-  return { state: step.state, effects: [...CLOSE_BOTH, ...step.effects] }
+  return { state: step.state, effects: ['closeAll', ...step.effects] }
 }
 
 /** What holds unless a state says otherwise: events of streams and timers that it does not have are late, and mean nothing. */
@@ -169,26 +175,26 @@ const BASE: Row = {
   online: stay,
   offline: stay,
   wake: stay,
-  hide: closeAnd('frozen'),
+  hide: to('frozen'),
   retry: restart,
   'scope-changed': restart,
-  'signed-out': closeAnd('signed-out'),
-  close: closeAnd('closed'),
+  'signed-out': to('signed-out'),
+  close: to('closed'),
 }
 
 const isDead = (event: { quietMs: number }, now: Circumstances): boolean => event.quietMs > now.limits.silenceMs
 
-const CONNECTING: Row = { ...BASE, 'caught-up': settle, lost: lose, refused: refuse, 'auth-expired': refresh, offline: closeAnd('offline') }
+const CONNECTING: Row = { ...BASE, 'caught-up': settle('clearTimer'), lost: lose, refused: refuse, 'auth-expired': refresh, offline: to('offline') }
 
 const LIVE: Row = {
   ...BASE,
-  demand: (state, _event, now) => go(state, 'live', { timerMs: now.limits.changeDelayMs }),
-  due: (state) => go(state, 'changing', 'openNext'),
+  demand: waitFor('live', 'changeDelayMs'),
+  due: to('changing', 'openNext'),
   lost: lose,
   'auth-expired': refresh,
   refused: refuse,
   // The network was away: what looks open may be dead. A successor finds out without taking anything off the screen.
-  online: (state) => go(state, 'changing', 'clearTimer', 'openNext'),
+  online: to('changing', 'openNext'),
   wake: (state, event, now) => (isDead(event, now) ? restart(state, event, now) : stay(state, event, now)),
 }
 
@@ -196,13 +202,10 @@ const CHANGING: Row = {
   ...LIVE,
   demand: stay,
   due: stay,
-  'next-caught-up': (state) => ({
-    state: { ...INITIAL_STATE, kind: 'live', polls: state.polls },
-    effects: ['promote', 'clearTimer'],
-  }),
+  'next-caught-up': settle('promote'),
   'next-lost': (state, event, now) => go({ ...state, failures: state.failures + 1 }, 'live', 'closeNext', backoff(state, now, event.retryMs)),
   // The successor goes on alone.
-  lost: (state) => go(state, 'connecting', 'promote'),
+  lost: to('connecting', 'promote'),
   online: stay,
 }
 
@@ -211,12 +214,12 @@ const WAITING: Row = {
   due: open,
   online: open,
   wake: open,
-  offline: closeAnd('offline'),
+  offline: to('offline'),
 }
 
 const POLLING: Row = {
   ...BASE,
-  demand: (state) => go(state, 'polling', 'poll'),
+  demand: to('polling', 'poll'),
   due: (state, event, now) =>
     state.polls >= now.limits.pollsBeforeStreaming
       ? open({ ...state, silences: now.limits.silencesBeforePolling - 1 }, event, now)
@@ -225,14 +228,14 @@ const POLLING: Row = {
     go({ ...state, polls: state.polls + 1 }, 'polling', { timerMs: Math.round(now.limits.pollIntervalMs * (0.75 + now.random() / 2)) }),
   'auth-expired': refresh,
   refused: refuse,
-  online: (state) => go(state, 'polling', 'poll'),
-  wake: (state) => go(state, 'polling', 'poll'),
+  online: to('polling', 'poll'),
+  wake: to('polling', 'poll'),
 }
 
 const CLOSED: Row = { ...BASE, 'no-demand': stay, hide: stay, retry: stay, 'scope-changed': stay, 'signed-out': stay, close: stay }
 
 const TABLE: { readonly [K in StateKind]: Row } = {
-  idle: { ...BASE, demand: (state, _event, now) => go(state, 'gathering', { timerMs: now.limits.gatherMs }) },
+  idle: { ...BASE, demand: waitFor('gathering', 'gatherMs') },
   gathering: { ...BASE, due: open },
   connecting: CONNECTING,
   live: LIVE,
@@ -242,12 +245,12 @@ const TABLE: { readonly [K in StateKind]: Row } = {
   refreshing: {
     ...BASE,
     refreshed: open,
-    'refresh-failed': (state) => ({ state: { ...state, kind: 'stopped', code: 'unauthenticated' }, effects: [] }),
+    'refresh-failed': (state) => stop(state, 'unauthenticated'),
   },
   polling: POLLING,
   frozen: { ...BASE, wake: openAnew, 'no-demand': stay, hide: stay },
   // A new query is a reason to ask again; the refused ones are not asked for until someone does.
-  stopped: { ...BASE, demand: (state, _event, now) => go(state, 'gathering', { timerMs: now.limits.changeDelayMs }), wake: openAnew },
+  stopped: { ...BASE, demand: waitFor('gathering', 'changeDelayMs'), wake: openAnew },
   'signed-out': { ...BASE, 'no-demand': stay, hide: stay, 'signed-out': stay },
   closed: CLOSED,
 }

@@ -1,18 +1,10 @@
-import {
-  compareEntryIds,
-  positionLsn,
-  type EntryId,
-  type ErrorCode,
-  type Lsn,
-  type QueryId,
-  type RowChange,
-  type WireQuery,
-} from '@zenstack-live/protocol'
-import type { ConnectionEvent, ConnectionState } from './connection-machine.ts'
-import { EMPTY_QUERY_VIEW, type ConnectionView, type Delivery, type QueryView } from './connection-view.ts'
+import { positionLsn, type EntryId, type ErrorCode, type QueryId, type RowChange, type WireQuery } from '@zenstack-live/protocol'
+import type { ConnectionLife } from './connection-life.ts'
+import type { ConnectionEvent, EventKind, StateKind } from './connection-machine.ts'
+import { EMPTY_QUERY_VIEW, type ChangeEvent, type ConnectionView, type QueryView } from './connection-view.ts'
 import type { StreamOptions } from './event-stream.ts'
+import type { LaterCode } from './load-later.ts'
 import { LiveStream, type LiveStreamOwner } from './live-stream.ts'
-import { MachineRunner, type MachineOptions } from './machine-runner.ts'
 import type { StreamEnd } from './stream-end.ts'
 
 /** What the connection needs from the one who keeps the queries. */
@@ -25,245 +17,229 @@ export interface ConnectionHost {
   refused(query: QueryId, code: ErrorCode): void
   /** The state moved on: what is derived from it may differ. */
   moved(): void
+  /** Resolves when the code is there that `begin` was given. */
+  whenLater(): Promise<LaterCode>
   refresh(): Promise<ConnectionEvent>
   poll(): Promise<ConnectionEvent>
 }
 
-export interface ConnectionOptions extends StreamOptions, MachineOptions {}
+export interface ConnectionOptions extends StreamOptions {
+  readonly random: () => number
+}
 
 const EMPTY_VIEW: ConnectionView = { queries: new Map(), position: undefined }
 
+/** What ends the first stream before its life is there, and the state it leaves. */
+const QUITS: Partial<Record<EventKind, StateKind>> = {
+  'no-demand': 'idle',
+  'scope-changed': 'idle',
+  retry: 'idle',
+  'signed-out': 'signed-out',
+  close: 'closed',
+}
+
 /**
- * One connection for all queries: drives the state machine, and decides which stream's results are shown.
+ * One connection for all queries: opens streams, and shows the results of one.
  * A stream leads when its first batch is whole and it has every query that its predecessor follows, not behind it; until then the
  * predecessor's results stay. A query that is still opening, or new, holds nobody up.
+ *
+ * What is here is what the first stream needs. All that may come after it is decided by its life, whose code is loaded meanwhile.
  */
 export class Connection implements LiveStreamOwner {
-  readonly #options: ConnectionOptions
-  readonly #host: ConnectionHost
-  readonly #machine: MachineRunner
-  #shown: ConnectionView = EMPTY_VIEW
+  readonly options: ConnectionOptions
+  readonly host: ConnectionHost
+  /** Loaded beside the first results. */
+  later: LaterCode | undefined
+  /** What its life works with, too: the stream in use, its successor while that opens, and the one whose results are shown. */
+  current: LiveStream | undefined
+  next: LiveStream | undefined
+  leader: LiveStream | undefined
+  shown: ConnectionView = EMPTY_VIEW
+  /** The last change of each `$changes` query that was told, and by whom. */
+  readonly told = new Map<QueryId, { at: EntryId; stream: LiveStream }>()
   /** The queries that the position shown speaks for. What another stream brought may be older, and begins anew. */
   #continuable: ReadonlySet<QueryId> = new Set()
-  #current: LiveStream | undefined
-  #next: LiveStream | undefined
-  #leader: LiveStream | undefined
-  #catchUpTimer: ReturnType<typeof setTimeout> | undefined
-  /** The last change of each `$changes` query that was told, and by whom. */
-  readonly #told = new Map<QueryId, { at: EntryId; stream: LiveStream }>()
+  #life: ConnectionLife | undefined
+  #kind: StateKind = 'idle'
+  /** How the first stream ended, until its life is there to say what follows. */
+  #end: StreamEnd | undefined
+  #gathering: ReturnType<typeof setTimeout> | undefined
 
   constructor(options: ConnectionOptions, host: ConnectionHost) {
-    this.#options = options
-    this.#host = host
-    this.#machine = new MachineRunner(options, {
-      hasDemand: () => host.wanted().size > 0,
-      openCurrent: () => {
-        this.#current = this.#open()
-      },
-      openNext: () => {
-        this.#next = this.#open()
-      },
-      closeCurrent: () => this.#replaceCurrent(undefined),
-      closeNext: () => {
-        clearTimeout(this.#catchUpTimer)
-        this.#next?.close()
-        this.#next = undefined
-      },
-      promote: () => {
-        this.#replaceCurrent(this.#next)
-        this.#next = undefined
-      },
-      refresh: () => host.refresh(),
-      poll: () => host.poll(),
-      stepped: (before, event) => this.#stepped(before, event),
-    })
+    this.options = options
+    this.host = host
   }
 
-  get state(): ConnectionState {
-    return this.#machine.state
+  /** The code is there: from here on its life decides. */
+  begin(later: LaterCode): void {
+    clearTimeout(this.#gathering)
+    this.later = later
+    this.#life = new later.ConnectionLife(this, this.#kind === 'gathering' ? 'idle' : this.#kind)
+    if (this.#end !== undefined) this.#life.dispatch(this.#end)
+    this.review()
+  }
+
+  /** Since its stream brought something. */
+  quietMs(): number {
+    return this.#life?.quietMs() ?? 0
+  }
+
+  get kind(): StateKind {
+    return this.#life?.state.kind ?? this.#kind
+  }
+
+  /** Why it is stopped. */
+  get code(): ErrorCode | undefined {
+    return this.#life?.state.code
   }
 
   /** Whether a stream brings what is shown. */
   get isLed(): boolean {
-    return this.#leader !== undefined
+    return this.leader !== undefined
   }
 
   get position(): string | undefined {
-    return this.#leader === undefined ? undefined : this.#shown.position
+    return this.leader === undefined ? undefined : this.shown.position
   }
 
   view(id: QueryId): QueryView {
-    return this.#shown.queries.get(id) ?? EMPTY_QUERY_VIEW
+    return this.shown.queries.get(id) ?? EMPTY_QUERY_VIEW
   }
 
   /** Whether a stream follows this query, and what is shown is what it said. */
   isFollowed(id: QueryId): boolean {
-    const isShown = this.#leader?.ids.has(id) === true || this.#current?.grafted.has(id) === true || this.#next?.grafted.has(id) === true
+    const isShown = this.leader?.ids.has(id) === true || this.current?.grafted.has(id) === true || this.next?.grafted.has(id) === true
     return isShown && this.view(id).isReady
-  }
-
-  quietMs(): number {
-    return this.#current === undefined ? 0 : Date.now() - this.#current.lastByteAt
   }
 
   /** Puts a result in place as if a stream had brought it. */
   seed(id: QueryId, view: QueryView): void {
-    this.#shown = { ...this.#shown, queries: new Map(this.#shown.queries).set(id, view) }
+    this.shown = { ...this.shown, queries: new Map(this.shown.queries).set(id, view) }
   }
 
   /** Takes over a result read elsewhere. Before the first opening the stream goes on from it; of several places, from the earliest. */
   adopt(id: QueryId, view: QueryView, position: string): void {
-    const known = this.#shown.position
-    const isFirst = this.state.kind === 'idle' || this.state.kind === 'gathering'
+    const known = this.shown.position
+    const isFirst = this.kind === 'idle' || this.kind === 'gathering'
     this.seed(id, isFirst ? view : { ...view, ticket: undefined, at: undefined })
     if (isFirst) this.#continuable = new Set([...this.#continuable, id])
-    const [lsn, knownLsn] = [positionLsn(position), lsnOf(known)]
-    if (isFirst && (known === undefined || (lsn !== undefined && knownLsn !== undefined && lsn < knownLsn)))
-      this.#shown = { ...this.#shown, position }
+    const [lsn, knownLsn] = [positionLsn(position), positionLsn(known)]
+    if (isFirst && (known === undefined || (lsn !== undefined && knownLsn !== undefined && lsn < knownLsn))) this.shown = { ...this.shown, position }
   }
 
   drop(ids: Iterable<QueryId>): void {
-    const queries = new Map(this.#shown.queries)
+    const queries = new Map(this.shown.queries)
     for (const id of ids) {
       queries.delete(id)
-      this.#told.delete(id)
+      this.told.delete(id)
     }
-    this.#shown = { ...this.#shown, queries }
+    this.shown = { ...this.shown, queries }
   }
 
   /** The set of wanted queries may have changed. */
   review(): void {
-    const wanted = this.#host.wanted()
-    if (wanted.size === 0) return this.dispatch({ kind: 'no-demand' })
-    const open = this.#next ?? this.#current
-    const served = open === undefined ? [] : [...open.ids].filter((id) => !open.failed.has(id))
-    if (served.length !== wanted.size || served.some((id) => !wanted.has(id))) this.dispatch({ kind: 'demand' })
+    if (this.host.wanted().size === 0) this.dispatch({ kind: 'no-demand' })
+    else if (this.#life === undefined || !this.#life.isServed()) this.dispatch({ kind: 'demand' })
   }
 
   forgetAll(): void {
-    this.#shown = EMPTY_VIEW
+    this.shown = EMPTY_VIEW
     this.#continuable = new Set()
-    this.#told.clear()
-    this.#leader = undefined
+    this.told.clear()
+    this.leader = undefined
   }
 
   dispatch(event: ConnectionEvent): void {
-    this.#machine.dispatch(event)
+    if (this.#life === undefined) this.#dispatchFirst(event)
+    else this.#life.dispatch(event)
   }
 
-  #stepped(before: ConnectionState, event: ConnectionEvent): void {
-    const { kind } = this.state
-    if (kind !== before.kind) this.#host.moved()
-    if (kind === 'live' && before.kind !== 'live' && event.kind !== 'next-lost') this.review()
+  /** The machine's steps as far as the first stream goes. What else happens to it waits for its life. */
+  #dispatchFirst(event: ConnectionEvent): void {
+    const quit = QUITS[event.kind]
+    if (quit !== undefined) this.#quit(event.kind, quit)
+    else if (event.kind === 'demand' && this.#kind === 'idle') {
+      this.#gathering = setTimeout(() => {
+        this.current = this.open()
+        this.#become('connecting')
+      }, this.options.limits.gatherMs)
+      this.#become('gathering')
+    } else if (event.kind === 'caught-up') this.#become('live')
   }
 
-  #replaceCurrent(stream: LiveStream | undefined): void {
-    if (this.#leader === this.#current) this.#leader = undefined
-    this.#current?.close()
-    this.#current = stream
+  #quit(event: EventKind, kind: StateKind): void {
+    if (this.#kind === 'closed' || (this.#kind === 'signed-out' && event === 'no-demand')) return
+    clearTimeout(this.#gathering)
+    this.current?.close()
+    this.current = this.leader = this.#end = undefined
+    this.#become(kind)
+    if (event !== 'no-demand' && kind === 'idle') this.review()
   }
 
-  #open(): LiveStream {
-    const wanted = this.#host.wanted()
-    const known = [...wanted.keys()].filter((id) => this.#shown.queries.has(id))
-    // Not one of them is followed by this stream before it says so.
-    const queries = new Map(known.map((id) => [id, { ...this.view(id), isReady: false }]))
-    const inherited: ConnectionView = { queries, position: this.#shown.position }
-    const stream = new LiveStream(this.#options, this, new Set(wanted.keys()), inherited)
-    const lastEventId = inherited.position
+  #become(kind: StateKind): void {
+    const isNew = kind !== this.#kind
+    this.#kind = kind
+    if (isNew) this.host.moved()
+  }
+
+  open(): LiveStream {
+    const wanted = this.host.wanted()
+    const { queries: shown, position } = this.shown
+    const queries = new Map<QueryId, QueryView>()
     const asked = [...wanted].map(([id, query]) => {
-      const ticket = lastEventId === undefined || !this.#continuable.has(id) ? undefined : inherited.queries.get(id)?.ticket
+      const view = shown.get(id)
+      // Not one of them is followed by this stream before it says so.
+      if (view !== undefined) queries.set(id, { ...view, isReady: false })
+      const ticket = position === undefined || !this.#continuable.has(id) ? undefined : view?.ticket
       return ticket === undefined ? query : { ...query, ticket }
     })
-    stream.open(this.#options.endpoint, { ...(lastEventId === undefined ? {} : { lastEventId }), queries: asked })
+    const stream = new LiveStream(this.options, this, new Set(wanted.keys()), { queries, position })
+    stream.open(this.options.endpoint, { ...(position === undefined ? {} : { lastEventId: position }), queries: asked })
     return stream
   }
 
-  delivered(stream: LiveStream, delivery: Delivery, isBatchEnd: boolean): void {
-    for (const { query, at, changes } of delivery.events) {
-      // Two streams may bring the same while one takes over from the other.
-      const told = this.#told.get(query)
-      if (told?.stream !== stream && told !== undefined && compareEntryIds(at, told.at) <= 0) continue
-      this.#told.set(query, { at, stream })
-      this.#host.happened(query, changes)
-    }
-    if (stream === this.#leader) {
-      this.#show(stream)
-      this.#host.shown(delivery.changed, isBatchEnd)
-    } else if (isBatchEnd && this.#mayLead(stream)) this.#lead(stream)
-    else this.#graft(stream, delivery, isBatchEnd)
-  }
-
-  queryRefused(_stream: LiveStream, query: QueryId, code: ErrorCode): void {
-    this.#host.refused(query, code)
+  delivered(stream: LiveStream, events?: readonly ChangeEvent[]): void {
+    if (events !== undefined) this.#life?.tell(stream, events)
+    if (events !== undefined && stream !== this.leader && this.#mayLead(stream)) this.lead(stream)
+    else this.host.shown(this.#show(stream), events !== undefined)
   }
 
   ended(stream: LiveStream, end: StreamEnd): void {
-    if (stream !== this.#next || end.kind === 'auth-expired') return this.dispatch(end)
-    if (end.kind === 'refused') {
-      // What is open goes on; what was to be added is what the server does not want.
-      for (const id of stream.ids) if (this.#current?.ids.has(id) !== true) this.#host.refused(id, end.code)
-    }
-    this.dispatch({ ...end, kind: 'next-lost' })
+    if (this.#life !== undefined) return this.#life.ended(stream, end)
+    this.#end = end
+    this.current = this.leader = undefined
+    this.host.moved()
   }
 
-  /** Not while it lacks, or is behind in, what the present leader shows; unless that lasts. */
   #mayLead(stream: LiveStream): boolean {
-    if (stream.firstBatchAt === undefined) return false
-    if (this.#leader === undefined) return true
-    // No id passes what its stream has not delivered: one that is as far as ours has everything.
-    const [reached, shownTo] = [lsnOf(stream.view.position), lsnOf(this.#shown.position)]
-    if (reached !== undefined && shownTo !== undefined && reached >= shownTo) return true
-    const isPatient = Date.now() - stream.firstBatchAt < this.#options.limits.catchUpMs
-    for (const id of stream.ids) {
-      const shown = this.view(id)
-      if (!this.#leader.ids.has(id) || !shown.isReady || stream.failed.has(id)) continue
-      const own = stream.view.queries.get(id)
-      if (own?.isReady !== true) return false
-      const hasMoved = shown.at !== undefined && shown.at !== stream.inherited.queries.get(id)?.at
-      if (isPatient && hasMoved && (own.at === undefined || compareEntryIds(own.at, shown.at) < 0)) return this.#lookAgain(stream)
-    }
-    return true
+    return stream.firstBatchAt !== undefined && (this.leader === undefined || this.#life?.maySucceed(stream) === true)
   }
 
-  /** A quiet stream brings no further batch for a while. */
-  #lookAgain(stream: LiveStream): false {
-    clearTimeout(this.#catchUpTimer)
-    this.#catchUpTimer = setTimeout(() => {
-      const isOurs = stream === this.#next || stream === this.#current
-      if (isOurs && stream !== this.#leader && this.#mayLead(stream)) this.#lead(stream)
-    }, this.#options.limits.catchUpMs)
-    return false
+  lead(stream: LiveStream): void {
+    this.later?.shareView(stream, this.shown)
+    this.leader = stream
+    const changed = this.#show(stream)
+    this.dispatch({ kind: stream === this.next ? 'next-caught-up' : 'caught-up' })
+    this.host.shown(changed, true)
   }
 
-  #lead(stream: LiveStream): void {
-    stream.share(this.#shown)
+  /** Shows what the stream brought: all of it if it leads, else what nobody shows yet. */
+  #show(stream: LiveStream): ReadonlySet<QueryId> {
+    const { leader, shown } = this
+    const queries = new Map(shown.queries)
     const changed = new Set<QueryId>()
-    for (const [id, view] of stream.view.queries) if (view !== this.#shown.queries.get(id)) changed.add(id)
-    this.#leader = stream
-    this.#show(stream)
-    this.dispatch({ kind: stream === this.#next ? 'next-caught-up' : 'caught-up' })
-    this.#host.shown(changed, true)
+    for (const [id, view] of stream.view.queries) {
+      const before = queries.get(id)
+      if (view === before) continue
+      if (stream !== leader) {
+        if (leader?.ids.has(id) === true || (before?.result !== undefined && !stream.grafted.has(id))) continue
+        stream.grafted.add(id)
+      }
+      queries.set(id, view)
+      changed.add(id)
+    }
+    this.shown = { queries, position: stream === leader ? stream.view.position : shown.position }
+    if (stream === leader) this.#continuable = stream.ids
+    return changed
   }
-
-  #show({ view, ids }: LiveStream): void {
-    this.#shown = { queries: new Map([...this.#shown.queries, ...view.queries]), position: view.position }
-    this.#continuable = ids
-  }
-
-  #graft(stream: LiveStream, delivery: Delivery, isBatchEnd: boolean): void {
-    const changed = [...delivery.changed].filter((id) => {
-      const isNew = this.#leader?.ids.has(id) !== true && (stream.grafted.has(id) || this.view(id).result === undefined)
-      const view = stream.view.queries.get(id)
-      if (!isNew || view === undefined) return false
-      stream.grafted.add(id)
-      this.seed(id, view)
-      return true
-    })
-    if (changed.length > 0) this.#host.shown(new Set(changed), isBatchEnd)
-  }
-}
-
-function lsnOf(position: string | undefined): Lsn | undefined {
-  return position === undefined ? undefined : positionLsn(position)
 }

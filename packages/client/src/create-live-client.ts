@@ -1,4 +1,4 @@
-import { COMMIT_POSITION_HEADER, parseLsn, type Lsn } from '@zenstack-live/protocol'
+import { COMMIT_POSITION_HEADER, readLsn, type Lsn } from '@zenstack-live/protocol'
 import type { InferSchema } from '@zenstackhq/client-helpers'
 import type { SchemaDef } from '@zenstackhq/schema'
 import { createDescriptors, type AnyClient, type LiveChanges, type LiveModels, type LiveQuery } from './descriptor.ts'
@@ -7,6 +7,8 @@ import type { LiveFetch } from './live-fetch.ts'
 import type { LiveProjection, ProjectionView } from './live-projection.ts'
 import type { LiveState, LiveStatus } from './live-state.ts'
 import { LiveStore, type LiveStoreOptions } from './live-store.ts'
+import { loadLater } from './load-later.ts'
+import { listen } from './listen.ts'
 import { CLIENT_LIMITS, type ClientLimits } from './limits.ts'
 
 export interface LiveClientOptions {
@@ -112,6 +114,7 @@ export function createLiveClient<SchemaOrClient extends SchemaDef | AnyClient>(
     limits: { ...CLIENT_LIMITS, ...options.limits },
     random: Math.random,
     sharesSignOut: options.sharesSignOut ?? true,
+    loadLater,
   }
   const store = new LiveStore(storeOptions)
   const projections = new LazyProjections(async () => {
@@ -127,7 +130,7 @@ export function createLiveClient<SchemaOrClient extends SchemaDef | AnyClient>(
       store.scope()
       const response = await send(url, init)
       if (init?.method !== undefined && init.method !== 'GET' && response.ok) {
-        const lsn = commitLsn(response)
+        const lsn = readLsn(response.headers.get(COMMIT_POSITION_HEADER) ?? '')
         for (const listener of writeListeners) listener({ url, body: typeof init.body === 'string' ? init.body : undefined, lsn })
         if (lsn !== undefined && store.isFollowing) await store.whenPassed(lsn)
       }
@@ -148,10 +151,7 @@ export function createLiveClient<SchemaOrClient extends SchemaDef | AnyClient>(
       store,
       projections,
       schema,
-      onWrite(listener) {
-        writeListeners.add(listener)
-        return () => writeListeners.delete(listener)
-      },
+      onWrite: (listener) => listen(writeListeners, listener),
     },
   }
   // Descriptors come from the schema at run time and from its type for the compiler; the two say the same.
@@ -187,14 +187,4 @@ function subscribe<Descriptor>(store: Watchable<Descriptor>, descriptor: Descrip
   const release = store.watch(descriptor, () => tell(store.read(descriptor)))
   tell(store.read(descriptor))
   return release
-}
-
-function commitLsn(response: Response): Lsn | undefined {
-  const text = response.headers.get(COMMIT_POSITION_HEADER)
-  if (text === null) return undefined
-  try {
-    return parseLsn(text)
-  } catch {
-    return undefined
-  }
 }

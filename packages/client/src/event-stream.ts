@@ -1,7 +1,7 @@
 import { createSseDecoder, type SseBlock } from '@zenstack-live/protocol'
 import type { LiveFetch } from './live-fetch.ts'
 import type { ClientLimits } from './limits.ts'
-import { endOf, isBusy, isRetryable, refusalIn, type StreamEnd } from './stream-end.ts'
+import type { StreamEnd } from './stream-end.ts'
 
 export interface StreamOptions {
   readonly endpoint: string
@@ -16,17 +16,10 @@ export interface StreamRequest {
   readonly body?: string
 }
 
-export interface StreamHandlers {
-  onBlock(block: SseBlock): void
-  /** Called once, unless the stream is closed before. */
-  onEnd(end: StreamEnd): void
-}
-
 /** One request and what it brings. Watches over its own silence. Every way to end is an answer: nothing is thrown. */
-export class EventStream {
+export abstract class EventStream {
   lastByteAt = Date.now()
   readonly #options: StreamOptions
-  readonly #handlers: StreamHandlers
   readonly #controller = new AbortController()
   #watchdog: ReturnType<typeof setTimeout> | undefined
   #retryMs: number | undefined
@@ -34,12 +27,33 @@ export class EventStream {
   #isSilent = false
   #isFollowing = false
 
-  constructor(options: StreamOptions, handlers: StreamHandlers) {
+  constructor(options: StreamOptions) {
     this.#options = options
-    this.#handlers = handlers
   }
 
-  async open(url: string, request: StreamRequest = {}): Promise<void> {
+  /** @returns a promise where it cannot be taken yet: it is given again when that resolves, and nothing more is read until then. */
+  protected abstract onBlock(block: SseBlock): Promise<unknown> | undefined
+  /** Says what an answer means that is not a stream. */
+  protected abstract onAnswer(response: Response): Promise<StreamEnd>
+  /** Called once, unless the stream is closed before. */
+  protected abstract onEnd(end: StreamEnd): void
+
+  get limits(): ClientLimits {
+    return this.#options.limits
+  }
+
+  end(end: StreamEnd = { kind: 'lost', retryMs: this.#retryMs }): void {
+    if (this.#controller.signal.aborted) return
+    this.close()
+    this.onEnd(end)
+  }
+
+  close(): void {
+    clearTimeout(this.#watchdog)
+    this.#controller.abort()
+  }
+
+  protected async request(url: string, request: StreamRequest): Promise<void> {
     this.#watch()
     const { signal } = this.#controller
     const headers = { ...request.headers, accept: 'text/event-stream' }
@@ -49,24 +63,13 @@ export class EventStream {
   }
 
   /** It has begun: from here on the server writes often. */
-  follow(): void {
+  protected follow(): void {
     this.#isFollowing = true
     this.#watch()
   }
 
-  end(end: StreamEnd = { kind: 'lost', retryMs: this.#retryMs }): void {
-    if (this.#controller.signal.aborted) return
-    this.close()
-    this.#handlers.onEnd(end)
-  }
-
-  close(): void {
-    clearTimeout(this.#watchdog)
-    this.#controller.abort()
-  }
-
   #watch(): void {
-    const { openTimeoutMs, silenceMs } = this.#options.limits
+    const { openTimeoutMs, silenceMs } = this.limits
     clearTimeout(this.#watchdog)
     this.#watchdog = setTimeout(
       () => this.end(this.#isSilent ? { kind: 'lost', isSilent: true } : undefined),
@@ -75,15 +78,8 @@ export class EventStream {
   }
 
   async #read(response: Response): Promise<StreamEnd | undefined> {
-    const { status, headers, body } = response
-    if (status === 204) return endOf('forbidden')
-    if (!response.ok) {
-      const code = await refusalIn(response)
-      const mayHelpLater = isRetryable(code) || (isBusy(status) && !FINAL_CODES.has(code))
-      return endOf(code, mayHelpLater, (Number(headers.get('retry-after')) || 0) * 1000)
-    }
-    if (body === null) return { kind: 'lost', isStreamless: true }
-    if (headers.get('content-type')?.startsWith('text/event-stream') === false) return endOf('bad_request')
+    const { ok, headers, body } = response
+    if (!ok || body === null || headers.get('content-type')?.startsWith('text/event-stream') === false) return this.onAnswer(response)
     this.#isSilent = true
     const decoder = createSseDecoder()
     const text = new TextDecoder()
@@ -96,12 +92,14 @@ export class EventStream {
       this.#watch()
       for (const block of decoder.feed(text.decode(value, { stream: true }))) {
         this.#retryMs = block.retryMs ?? this.#retryMs
-        this.#handlers.onBlock(block)
-        if (this.#controller.signal.aborted) return undefined
+        const { signal } = this.#controller
+        let wait = this.onBlock(block)
+        while (wait !== undefined) {
+          await wait
+          wait = signal.aborted ? undefined : this.onBlock(block)
+        }
+        if (signal.aborted) return undefined
       }
     }
   }
 }
-
-/** Wrong set-up of the server: it answers 500, but no time will mend it. */
-const FINAL_CODES: ReadonlySet<string> = new Set(['unprotected_client', 'foreign_database'])

@@ -3,5 +3,5 @@ export { internals, type LiveClientInternals, type Write } from './create-live-c
 export { createDescriptors } from './descriptor.ts'
 export { readJson, type JsonRead, type ResumePoint } from './json-read.ts'
 export { LiveStore } from './live-store.ts'
-export { shareStructure } from './share-structure.ts'
+export { loadLater } from './load-later.ts'
 export { wireOf, type AnyDescriptor } from './wire-of.ts'

@@ -1,6 +1,7 @@
-import type { ProjectionStore } from './projection-store.ts'
+import { LazyCode } from './lazy-code.ts'
 import { projectionPath, type LiveProjection } from './live-projection.ts'
 import { IDLE_STATE, liveStateOf, type LiveState } from './live-state.ts'
+import type { ProjectionStore } from './projection-store.ts'
 
 type AnyProjection = LiveProjection<unknown>
 
@@ -15,11 +16,8 @@ const CONNECTING_STATE: LiveState<unknown> = liveStateOf(undefined, 'connecting'
 
 /** The store of projections, whose code is loaded with the first one that is watched: most pages show none. */
 export class LazyProjections {
-  readonly #load: () => Promise<ProjectionStore>
-  readonly #retryMs: number
+  readonly #code: LazyCode<ProjectionStore>
   #store: ProjectionStore | undefined
-  #isLoading = false
-  #retry: ReturnType<typeof setTimeout> | undefined
   readonly #waiting = new Set<Waiting>()
   #isClosed = false
 
@@ -27,8 +25,16 @@ export class LazyProjections {
    * @param load - its failure is tried again while somebody waits
    */
   constructor(load: () => Promise<ProjectionStore>, retryMs: number) {
-    this.#load = load
-    this.#retryMs = retryMs
+    this.#code = new LazyCode(
+      load,
+      retryMs,
+      () => this.#waiting.size > 0,
+      (store) => {
+        this.#store = store
+        for (const waiting of this.#waiting) waiting.release = store.watch(waiting.projection, waiting.listener)
+        this.#waiting.clear()
+      },
+    )
   }
 
   /** As {@link ProjectionStore.watch}. */
@@ -37,10 +43,9 @@ export class LazyProjections {
     if (this.#store !== undefined) return this.#store.watch(projection, listener)
     const waiting: Waiting = { projection, listener, release: undefined }
     this.#waiting.add(waiting)
-    if (this.#waiting.size === 1 && !this.#isLoading) void this.#begin()
+    this.#code.ask()
     return () => {
       this.#waiting.delete(waiting)
-      if (this.#waiting.size === 0) clearTimeout(this.#retry)
       waiting.release?.()
     }
   }
@@ -57,23 +62,8 @@ export class LazyProjections {
   }
 
   close(): void {
-    clearTimeout(this.#retry)
     this.#isClosed = true
     this.#waiting.clear()
     this.#store?.close()
-  }
-
-  async #begin(): Promise<void> {
-    clearTimeout(this.#retry)
-    this.#isLoading = true
-    const store = await this.#load().catch(() => undefined)
-    this.#isLoading = false
-    this.#store = store
-    if (store === undefined) {
-      if (this.#waiting.size > 0) this.#retry = setTimeout(() => void this.#begin(), this.#retryMs)
-      return
-    }
-    for (const waiting of this.#waiting) waiting.release = store.watch(waiting.projection, waiting.listener)
-    this.#waiting.clear()
   }
 }

@@ -21,16 +21,6 @@ export type LiveState<T> = { readonly isLive: boolean; readonly liveStatus: Live
   | { readonly status: 'error'; readonly data: T | undefined; readonly error: LiveError }
 )
 
-/** Of what nobody watches. */
-export const IDLE_STATE: LiveState<unknown> = {
-  isLive: false,
-  liveStatus: 'idle',
-  lastSyncedAt: undefined,
-  status: 'pending',
-  data: undefined,
-  error: null,
-}
-
 /** The state of something that is watched. */
 export function liveStateOf(
   result: { readonly data: unknown } | undefined,
@@ -44,6 +34,9 @@ export function liveStateOf(
     ? { ...base, status: 'pending', data: undefined, error: null }
     : { ...base, status: 'success', data: result.data, error: null }
 }
+
+/** Of what nobody watches. */
+export const IDLE_STATE: LiveState<unknown> = liveStateOf(undefined, 'idle', undefined, undefined)
 
 /** Whether a subscriber has nothing new to be told. When the result was last confirmed is no news. */
 export function isSameState(a: LiveState<unknown>, b: LiveState<unknown>): boolean {

@@ -1,22 +1,23 @@
-import { LiveError, positionLsn, queryId, type ErrorCode, type Lsn, type QueryId, type RowChange, type WireQuery } from '@zenstack-live/protocol'
+import { positionLsn, queryId, type ErrorCode, type LiveError, type Lsn, type QueryId, type RowChange, type WireQuery } from '@zenstack-live/protocol'
 import { callListener } from './call-listener.ts'
 import { CommitWaiters } from './commit-waiters.ts'
 import { Connection, type ConnectionHost } from './connection.ts'
 import type { ConnectionEvent } from './connection-machine.ts'
 import { EMPTY_QUERY_VIEW } from './connection-view.ts'
 import type { LiveChanges, LiveQuery } from './descriptor.ts'
+import { hold } from './hold.ts'
 import type { JsonRead, ResumePoint } from './json-read.ts'
 import type { LiveFetch } from './live-fetch.ts'
+import { listen } from './listen.ts'
 import { IDLE_STATE, isSameState, liveStateOf, liveStatusOf, type LiveState, type LiveStatus } from './live-state.ts'
 import type { ClientLimits } from './limits.ts'
-import { isOnline } from './page-events.ts'
-import { PageLife } from './page-life.ts'
+import { LazyCode } from './lazy-code.ts'
+import type { LaterCode } from './load-later.ts'
 import { dataOf, valueResult } from './query-result.ts'
 import { refusedError } from './refused-error.ts'
-import { endOf } from './stream-end.ts'
+import { openTabChannel, type TabChannel } from './tab-channel.ts'
 import { WatchedQuery } from './watched-query.ts'
 import { wireOf, type AnyDescriptor } from './wire-of.ts'
-import { withResolvers } from './with-resolvers.ts'
 
 export interface LiveStoreOptions {
   readonly endpoint: string
@@ -27,6 +28,8 @@ export interface LiveStoreOptions {
   readonly limits: ClientLimits
   readonly random: () => number
   readonly sharesSignOut: boolean
+  /** Loads what first results do not need. */
+  readonly loadLater: () => Promise<LaterCode>
 }
 
 /** Keeps every watched query's result right, over one connection. The framework-free heart of the client. */
@@ -38,7 +41,9 @@ export class LiveStore implements ConnectionHost {
   readonly #statusListeners = new Set<() => void>()
   readonly #scopeListeners = new Set<() => void>()
   readonly #commits: CommitWaiters
-  readonly #page: PageLife
+  readonly #later: LazyCode<LaterCode>
+  #tabs: TabChannel | undefined
+  #leavePage: (() => void) | undefined
   #scope: string | null
   #syncedAt: number | undefined
   /** Another one when the person leaves: what was asked during their stay is for nobody else. */
@@ -48,9 +53,17 @@ export class LiveStore implements ConnectionHost {
 
   constructor(options: LiveStoreOptions) {
     this.#options = options
-    this.#connection = new Connection({ ...options, isOnline }, this)
+    this.#connection = new Connection(options, this)
     this.#commits = new CommitWaiters(options.limits.ownWriteMs, (lsn) => this.hasPassed(lsn))
-    this.#page = new PageLife(options, { scope: () => this.scope(), connections: () => [this.#connection] })
+    this.#later = new LazyCode(
+      options.loadLater,
+      options.limits.queryRetryMs,
+      () => this.#isWatched(),
+      (later) => {
+        this.#connection.begin(later)
+        if (this.#isWatched()) this.#leavePage = later.followPage(this)
+      },
+    )
     this.#scope = options.identity()
   }
 
@@ -64,7 +77,7 @@ export class LiveStore implements ConnectionHost {
     if (identity !== this.#scope) {
       const left = this.#scope
       this.#scope = identity
-      this.#page.announce({ left, entered: identity })
+      this.#tabs?.announce({ left, entered: identity })
       this.#clear()
       this.#connection.dispatch({ kind: 'scope-changed' })
     }
@@ -72,20 +85,17 @@ export class LiveStore implements ConnectionHost {
   }
 
   onScopeChange(listener: () => void): () => void {
-    this.#scopeListeners.add(listener)
-    return () => this.#scopeListeners.delete(listener)
+    return listen(this.#scopeListeners, listener)
   }
 
   /** Called when the connection's status may differ. */
   onStatus(listener: () => void): () => void {
-    this.#statusListeners.add(listener)
-    return () => this.#statusListeners.delete(listener)
+    return listen(this.#statusListeners, listener)
   }
 
   /** Called once for each batch with the queries whose state changed or which were forgotten, before their own listeners. */
   onBatch(listener: (changed: ReadonlySet<QueryId>) => void): () => void {
-    this.#batchListeners.add(listener)
-    return () => this.#batchListeners.delete(listener)
+    return listen(this.#batchListeners, listener)
   }
 
   idOf(query: AnyDescriptor): QueryId {
@@ -97,25 +107,21 @@ export class LiveStore implements ConnectionHost {
   }
 
   /** Keeps the query open until released, and for a while longer, in case someone comes back to it. */
-  watch(query: AnyDescriptor, listener?: () => void): () => void {
+  watch(query: AnyDescriptor, listener: () => void = () => {}): () => void {
     this.scope()
     const watched = this.#watched(query)
     watched.state ??= this.#stateOf(watched)
-    const release = watched.hold(
-      () => listener?.(),
-      this.#options.limits.lingerMs,
-      () => this.#forget(watched),
-    )
+    const release = hold(watched, listener, this.#options.limits.lingerMs, () => this.#forget(watched))
+    this.#later.ask()
     this.#connection.review()
     return release
   }
 
   watchChanges(query: LiveChanges<unknown>, listener: (change: RowChange) => void): () => void {
     const release = this.watch(query)
-    const { changeListeners } = this.#watched(query)
-    changeListeners.add(listener)
+    const leave = listen(this.#watched(query).changeListeners, listener)
     return () => {
-      changeListeners.delete(listener)
+      leave()
       release()
     }
   }
@@ -140,7 +146,7 @@ export class LiveStore implements ConnectionHost {
     const rows = resume.shape === 'rows' ? (data as unknown[]) : data === null ? [] : [data]
     const { at, ticket, shape, sorts = [], keys = [] } = resume
     const result = shape === 'value' ? valueResult(data) : { shape, rows, keys, sorts: rows.map((_, index) => sorts[index]) }
-    this.#connection.adopt(id, { result, at, ticket, engine: undefined, isReady: false }, resume.lastEventId)
+    this.#connection.adopt(id, { result, at, ticket, isReady: false }, resume.lastEventId)
   }
 
   /** Resolves with the query's first result, or with the next one after an error was retried; rejects with its error. */
@@ -148,27 +154,28 @@ export class LiveStore implements ConnectionHost {
     const watched = this.#watched(query)
     if (watched.error !== undefined) this.#askAgain(watched)
     if (this.#stopped !== undefined) this.reconnect()
-    const settled = withResolvers<unknown>()
-    const check = (): void => {
-      const state = this.read(query)
-      if (state.status === 'success') settled.resolve(state.data)
-      else if (state.status === 'error' && state.data === undefined) settled.reject(state.error)
-    }
-    const release = this.watch(query, check)
-    const onAbort = (): void => settled.reject(signal?.reason)
-    signal?.addEventListener('abort', onAbort)
-    check()
-    return settled.promise.finally(() => {
-      signal?.removeEventListener('abort', onAbort)
-      release()
-    })
+    const ended = new AbortController()
+    return new Promise((resolve, reject) => {
+      const check = (): void => {
+        const state = this.read(query)
+        if (state.status === 'success') resolve(state.data)
+        else if (state.status === 'error' && state.data === undefined) reject(state.error)
+      }
+      ended.signal.addEventListener('abort', this.watch(query, check))
+      signal?.addEventListener('abort', () => reject(signal.reason), { signal: ended.signal })
+      check()
+    }).finally(() => ended.abort())
   }
 
   /** One HTTP read of the query, past the stream. */
   async readOnce(query: LiveQuery<unknown>, signal?: AbortSignal): Promise<JsonRead> {
-    // Loaded when it is needed: on a server, where streams do not get through, or when one is late.
-    const { readJson } = await import('./json-read.ts')
+    const { readJson } = await this.#options.loadLater()
     return readJson(query, { ...this.#options, signal })
+  }
+
+  /** The next result, in which everything that equals the previous one is the previous one. */
+  share(previous: unknown, next: unknown): unknown {
+    return this.#connection.later?.shareStructure(previous, next) ?? next
   }
 
   status(): LiveStatus {
@@ -184,8 +191,7 @@ export class LiveStore implements ConnectionHost {
 
   /** Whether what is shown holds everything up to this place in the write-ahead log. */
   hasPassed(lsn: Lsn): boolean {
-    const position = this.#connection.position
-    const passed = position === undefined ? undefined : positionLsn(position)
+    const passed = positionLsn(this.#connection.position)
     return passed !== undefined && passed >= lsn
   }
 
@@ -203,7 +209,11 @@ export class LiveStore implements ConnectionHost {
     this.#connection.dispatch({ kind: 'close' })
     for (const watched of this.#queries.values()) watched.end()
     this.#commits.giveUp()
-    this.#page.stop()
+    this.#stop()
+  }
+
+  connections(): readonly Connection[] {
+    return [this.#connection]
   }
 
   // What the connection asks and tells.
@@ -222,7 +232,7 @@ export class LiveStore implements ConnectionHost {
       const watched = this.#queries.get(id)
       if (watched === undefined) continue
       watched.syncedAt = Date.now()
-      watched.recover()
+      if (this.#connection.view(id).isReady) watched.recover()
     }
     this.#notify(changed)
     this.#commits.review()
@@ -242,11 +252,15 @@ export class LiveStore implements ConnectionHost {
   }
 
   moved(): void {
-    const { kind, code } = this.#connection.state
+    const { kind, code } = this.#connection
     this.#stopped = kind === 'stopped' && code !== undefined ? refusedError(code, 'the connection') : undefined
     if (kind === 'signed-out') this.#clear()
     this.#notify(new Set(this.#queries.keys()))
     for (const listener of this.#statusListeners) listener()
+  }
+
+  whenLater(): Promise<LaterCode> {
+    return this.#later.arrival
   }
 
   async refresh(): Promise<ConnectionEvent> {
@@ -259,30 +273,40 @@ export class LiveStore implements ConnectionHost {
   }
 
   async poll(): Promise<ConnectionEvent> {
+    const later = await this.whenLater()
     const asked = this.#asked().filter(({ query }) => query.operation !== '$changes')
-    const ends = await Promise.all(asked.map((watched) => this.#poll(watched)))
+    const stay = this.#stay
+    const event = await later.pollQueries(asked, {
+      read: async ({ query }) => (await this.readOnce(query as LiveQuery<unknown>)).data,
+      isCurrent: (watched) => {
+        // Perhaps nobody noticed yet that they left.
+        this.scope()
+        return stay === this.#stay && this.#queries.get(watched.id) === watched
+      },
+      answered: (watched, data) => {
+        const { result } = this.#connection.view(watched.id)
+        this.#connection.seed(watched.id, { ...EMPTY_QUERY_VIEW, result: valueResult(result ? this.share(dataOf(result), data) : data) })
+        watched.syncedAt = Date.now()
+      },
+      refused: (watched, code) => this.#fail(watched, code),
+    })
     this.#notify(new Set(asked.map(({ id }) => id)))
-    return ends.find((end) => end?.kind === 'auth-expired') ?? { kind: 'polled' }
+    return event
   }
 
-  async #poll(watched: WatchedQuery): Promise<ConnectionEvent | undefined> {
-    const { id, query } = watched
-    const stay = this.#stay
-    try {
-      const { data } = await this.readOnce(query as LiveQuery<unknown>)
-      // Perhaps nobody noticed yet that they left.
-      this.scope()
-      if (stay !== this.#stay || this.#queries.get(id) !== watched) return undefined
-      const { result } = this.#connection.view(id)
-      // Rows that did not change keep their identity.
-      this.#connection.seed(id, { ...EMPTY_QUERY_VIEW, result: valueResult(data, result && valueResult(dataOf(result))) })
-      watched.syncedAt = Date.now()
-    } catch (error) {
-      const end = error instanceof LiveError && stay === this.#stay ? endOf(error.code) : undefined
-      if (end?.kind === 'refused') this.#fail(watched, end.code)
-      return end
-    }
-    return undefined
+  #isWatched(): boolean {
+    return this.#queries.size > 0 && this.#connection.kind !== 'closed'
+  }
+
+  #start(): void {
+    this.#tabs = openTabChannel(this.#options, this)
+    this.#leavePage = this.#connection.later?.followPage(this)
+  }
+
+  #stop(): void {
+    this.#tabs?.close()
+    this.#tabs = undefined
+    this.#leavePage?.()
   }
 
   #asked(): WatchedQuery[] {
@@ -293,7 +317,7 @@ export class LiveStore implements ConnectionHost {
     const id = this.idOf(query)
     let watched = this.#queries.get(id)
     if (watched === undefined) {
-      if (this.#queries.size === 0) this.#page.start()
+      if (this.#queries.size === 0) this.#start()
       watched = new WatchedQuery(query)
       const hasRoom = this.#asked().length < this.#options.limits.maxQueries
       this.#queries.set(id, watched)
@@ -308,11 +332,13 @@ export class LiveStore implements ConnectionHost {
     this.#connection.drop([watched.id])
     this.#connection.review()
     for (const listener of this.#batchListeners) listener(new Set([watched.id]))
-    if (this.#queries.size === 0) this.#page.stop()
+    if (this.#queries.size === 0) this.#stop()
   }
 
   #fail(watched: WatchedQuery, code: ErrorCode): void {
-    watched.fail(code, this.#options.limits.queryRetryMs, () => this.#askAgain(watched))
+    // The first to be refused are those beyond the limit.
+    const mayHelpLater = this.#connection.later?.isRetryable(code) ?? true
+    watched.fail(code, mayHelpLater ? this.#options.limits.queryRetryMs : undefined, () => this.#askAgain(watched))
   }
 
   #askAgain(watched: WatchedQuery): void {
@@ -331,7 +357,7 @@ export class LiveStore implements ConnectionHost {
   }
 
   #statusFor(isFollowed: boolean, hasResult: boolean): LiveStatus {
-    return liveStatusOf(this.#connection.state.kind, isFollowed, hasResult)
+    return liveStatusOf(this.#connection.kind, isFollowed, hasResult)
   }
 
   /** One notification for a batch; a query whose state is what it was is left alone. */

@@ -1,16 +1,29 @@
 import { decodeFrame, type ErrorCode, type LiveRequestBody, type QueryId, type SseBlock } from '@zenstack-live/protocol'
-import { ConnectionInbox, type ConnectionView, type Delivery } from './connection-view.ts'
+import type { ChangeEvent, ConnectionView } from './connection-view.ts'
 import { EventStream, type StreamOptions } from './event-stream.ts'
-import { endOf, type StreamEnd } from './stream-end.ts'
+import { commitBatch, takePart, takeReady, type Inbox } from './inbox.ts'
+import type { LaterCode } from './load-later.ts'
+import type { StreamEnd } from './stream-end.ts'
 
 export interface LiveStreamOwner {
-  delivered(stream: LiveStream, delivery: Delivery, isBatchEnd: boolean): void
-  queryRefused(stream: LiveStream, query: QueryId, code: ErrorCode): void
+  /** Loaded beside the first results. */
+  readonly later: LaterCode | undefined
+  /** The stream's view differs, or its batch is whole. */
+  delivered(stream: LiveStream, events?: readonly ChangeEvent[]): void
   ended(stream: LiveStream, end: StreamEnd): void
+  readonly host: {
+    /** Resolves when the later code is there. */
+    whenLater(): Promise<LaterCode>
+    refused(query: QueryId, code: ErrorCode): void
+  }
 }
 
 /** One stream of many queries, with a view of its own. */
-export class LiveStream {
+export class LiveStream extends EventStream implements Inbox {
+  view: ConnectionView
+  buffer: Inbox['buffer'] = []
+  readonly parts: Inbox['parts'] = new Map()
+  readonly readyAt: Inbox['readyAt'] = new Map()
   /** The queries it was opened with. */
   readonly ids: ReadonlySet<QueryId>
   /** What was shown of each query when it was opened: what it has to pass if that moves on meanwhile. */
@@ -22,67 +35,68 @@ export class LiveStream {
   /** When its first batch was whole. Some of its queries may still be opening. */
   firstBatchAt: number | undefined
 
-  readonly #inbox: ConnectionInbox
-  readonly #events: EventStream
   readonly #owner: LiveStreamOwner
-  readonly #maxBufferedFrames: number
   #position: string | undefined
 
   constructor(options: StreamOptions, owner: LiveStreamOwner, ids: ReadonlySet<QueryId>, inherited: ConnectionView) {
+    super(options)
     this.#owner = owner
-    this.#maxBufferedFrames = options.limits.maxBufferedFrames
     this.ids = ids
-    this.inherited = inherited
-    this.#inbox = new ConnectionInbox(inherited)
-    this.#events = new EventStream(options, { onBlock: (block) => this.#onBlock(block), onEnd: (end) => owner.ended(this, end) })
-  }
-
-  get view(): ConnectionView {
-    return this.#inbox.view
-  }
-
-  get lastByteAt(): number {
-    return this.#events.lastByteAt
-  }
-
-  /** Takes over from another stream: see {@link ConnectionInbox.share}. */
-  share(shown: ConnectionView): void {
-    this.#inbox.share(shown)
+    this.inherited = this.view = inherited
   }
 
   open(endpoint: string, body: LiveRequestBody): void {
-    void this.#events.open(endpoint, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+    void this.request(endpoint, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
   }
 
-  close(): void {
-    this.#events.close()
+  /**
+   * Its view differs now.
+   *
+   * @param events - at the end of a batch, what happened in it
+   */
+  delivered(events?: readonly ChangeEvent[]): void {
+    this.#owner.delivered(this, events)
   }
 
-  #onBlock({ event, data, lastEventId, retryMs }: SseBlock): void {
-    if (data !== undefined) return this.#onFrame(event, data)
+  /** The server ended one of its queries. */
+  refused(query: QueryId, code: ErrorCode): void {
+    this.failed.add(query)
+    this.#owner.host.refused(query, code)
+  }
+
+  protected override onBlock(block: SseBlock): Promise<unknown> | undefined {
+    const { later } = this.#owner
+    const frame = block.data === undefined ? undefined : decodeFrame(block.event, block.data)
+    if (block.data === undefined) this.#onBatchEnd(block)
+    else if (frame?.event === 'ready') {
+      takeReady(this, frame, later)
+      this.delivered()
+    } else if (frame?.event === 'snapshot' && (later !== undefined || this.view.queries.get(frame.q)?.result === undefined)) takePart(this, frame)
+    // More than first results. Newer events say nothing to this version.
+    else if (frame !== undefined) {
+      if (later === undefined) return this.#owner.host.whenLater()
+      later.takeLater(this, frame)
+    }
+    return undefined
+  }
+
+  protected override async onAnswer(response: Response): Promise<StreamEnd> {
+    return (await this.#owner.host.whenLater()).endOfAnswer(response)
+  }
+
+  protected override onEnd(end: StreamEnd): void {
+    this.#owner.ended(this, end)
+  }
+
+  #onBatchEnd({ lastEventId, retryMs }: SseBlock): void {
     // A block that only says when to come back repeats the id of the one before.
     if (lastEventId === undefined || (retryMs !== undefined && lastEventId === this.#position)) return
     this.#position = lastEventId
-    const delivery = this.#inbox.commit(lastEventId)
+    const events = commitBatch(this, lastEventId, this.#owner.later)
     if (this.firstBatchAt === undefined) {
       this.firstBatchAt = Date.now()
-      this.#events.follow()
+      this.follow()
     }
-    this.#owner.delivered(this, delivery, true)
-  }
-
-  #onFrame(event: string, data: string): void {
-    const frame = decodeFrame(event, data)
-    if (frame?.event === 'auth-expired') return this.#events.end({ kind: 'auth-expired' })
-    if (frame?.event === 'error') {
-      if (frame.q === undefined) return this.#events.end(endOf(frame.code))
-      this.#inbox.forget(frame.q)
-      this.failed.add(frame.q)
-      return this.#owner.queryRefused(this, frame.q, frame.code)
-    }
-    // Newer events say nothing to this version; of `bye`, the stream's end and its `retry` say all.
-    const delivery = frame && this.#inbox.take(frame)
-    if (this.#inbox.bufferedFrames > this.#maxBufferedFrames) return this.#events.end()
-    if (delivery !== undefined && delivery.changed.size > 0) this.#owner.delivered(this, delivery, false)
+    this.delivered(events)
   }
 }

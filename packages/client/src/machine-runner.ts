@@ -1,38 +1,70 @@
-import { INITIAL_STATE, transition, type ConnectionEvent, type ConnectionState, type Deed, type Effect } from './connection-machine.ts'
+import {
+  INITIAL_STATE,
+  transition,
+  type ConnectionEvent,
+  type ConnectionState,
+  type Deed,
+  type Effect,
+  type StateKind,
+} from './connection-machine.ts'
 import type { ClientLimits } from './limits.ts'
-
-/** Who does what the machine decides. What takes time says with an event how it went. */
-export interface MachineHooks extends Readonly<Record<Exclude<Deed, 'refresh' | 'poll'>, () => void>> {
-  refresh(): Promise<ConnectionEvent>
-  poll(): Promise<ConnectionEvent>
-  hasDemand(): boolean
-  /** The event was dealt with, effects included. */
-  stepped(before: ConnectionState, event: ConnectionEvent): void
-}
+import { isOnline } from './page-events.ts'
 
 export interface MachineOptions {
   readonly limits: ClientLimits
   readonly random: () => number
-  readonly isOnline: () => boolean
+}
+
+/** The streams of a connection: the one in use, and its successor while that opens. */
+export interface StreamPair<Stream> {
+  current: Stream | undefined
+  next: Stream | undefined
+}
+
+interface AnyStream {
+  readonly lastByteAt: number
+  close(): void
 }
 
 /** Runs the connection machine: one event after the other, one timer; an answer that comes after the next effect is not heard. */
-export class MachineRunner {
+export abstract class MachineRunner<Stream extends AnyStream> {
+  protected readonly streams: StreamPair<Stream>
   readonly #options: MachineOptions
-  readonly #hooks: MachineHooks
-  #state: ConnectionState = INITIAL_STATE
+  #state: ConnectionState
   #timer: ReturnType<typeof setTimeout> | undefined
   #queue: ConnectionEvent[] = []
   #isDispatching = false
   #work = 0
 
-  constructor(options: MachineOptions, hooks: MachineHooks) {
+  constructor(options: MachineOptions, streams: StreamPair<Stream>, state: ConnectionState = INITIAL_STATE) {
     this.#options = options
-    this.#hooks = hooks
+    this.streams = streams
+    this.#state = state
   }
+
+  protected abstract hasDemand(): boolean
+  protected abstract open(): Stream
+  /** The stream in use gives way to another one, or to none. */
+  protected abstract onReplace(by: Stream | undefined): void
+  /** Says with an event how it went. */
+  protected abstract refresh(): Promise<ConnectionEvent>
+  /** Says with an event how it went. */
+  protected abstract poll(): Promise<ConnectionEvent>
+  /** The event was dealt with, effects included. */
+  protected abstract onStep(before: ConnectionState, event: ConnectionEvent): void
 
   get state(): ConnectionState {
     return this.#state
+  }
+
+  get kind(): StateKind {
+    return this.#state.kind
+  }
+
+  /** Since the stream in use brought something. */
+  quietMs(): number {
+    const { current } = this.streams
+    return current === undefined ? 0 : Date.now() - current.lastByteAt
   }
 
   dispatch(event: ConnectionEvent): void {
@@ -47,12 +79,11 @@ export class MachineRunner {
   }
 
   #step(event: ConnectionEvent): void {
-    const { random, limits, isOnline } = this.#options
     const before = this.#state
-    const step = transition(before, event, { hasDemand: this.#hooks.hasDemand(), isOnline: isOnline(), random, limits })
+    const step = transition(before, event, { ...this.#options, hasDemand: this.hasDemand(), isOnline: isOnline() })
     this.#state = step.state
     for (const effect of step.effects) this.#run(effect)
-    this.#hooks.stepped(before, event)
+    this.onStep(before, event)
   }
 
   #run(effect: Effect): void {
@@ -63,6 +94,26 @@ export class MachineRunner {
       return
     }
     const work = ++this.#work
-    void this.#hooks[effect]()?.then((event) => work === this.#work && this.dispatch(event))
+    void this.#do(effect)?.then((event) => work === this.#work && this.dispatch(event))
+  }
+
+  #do(deed: Deed): Promise<ConnectionEvent> | undefined {
+    const { streams } = this
+    if (deed === 'refresh') return this.refresh()
+    if (deed === 'poll') return this.poll()
+    if (deed === 'openCurrent') streams.current = this.open()
+    else if (deed === 'openNext') streams.next = this.open()
+    else {
+      if (deed !== 'closeNext') this.#replaceCurrent(deed === 'promote' ? streams.next : undefined)
+      if (deed !== 'promote') streams.next?.close()
+      streams.next = undefined
+    }
+    return undefined
+  }
+
+  #replaceCurrent(stream: Stream | undefined): void {
+    this.onReplace(stream)
+    this.streams.current?.close()
+    this.streams.current = stream
   }
 }

@@ -1,66 +1,47 @@
 import { LiveError } from '@zenstack-live/protocol'
-import type { ConnectionEvent, ConnectionState } from './connection-machine.ts'
+import type { ConnectionEvent } from './connection-machine.ts'
 import type { StreamOptions } from './event-stream.ts'
-import { MachineRunner, type MachineOptions } from './machine-runner.ts'
-import { shareStructure } from './share-structure.ts'
-import { endOf, type StreamEnd } from './stream-end.ts'
+import type { Held } from './hold.ts'
+import { IDLE_STATE, type LiveState } from './live-state.ts'
+import { endOf, MachineRunner, shareStructure } from './later.ts'
+import type { MachineOptions } from './machine-runner.ts'
+import type { StreamEnd } from './stream-end.ts'
 import { ProjectionStream, type ProjectionState, type ProjectionStreamOwner } from './projection-stream.ts'
 
 /** What a projection's connection needs from the one who keeps it. */
 export interface ProjectionHost {
-  isWanted(): boolean
+  isWanted(projection: ProjectionConnection): boolean
   /** What is shown, or how current it is, may differ now. */
-  moved(): void
+  moved(projection: ProjectionConnection): void
   refresh(): Promise<ConnectionEvent>
   /** The state, asked for once without a stream. @throws {LiveError} when it is refused */
-  read(): Promise<unknown>
+  readOnce(projection: ProjectionConnection): Promise<unknown>
 }
 
 const UNKNOWN_POSITION = -1
 
-/** Drives the connection machine for one projection: the same states, timers and rules as for queries, on a stream of its own. */
-export class ProjectionConnection implements ProjectionStreamOwner {
+/** A projection that somebody watches, or watched a moment ago. Drives the connection machine for it: the same states, timers and rules as for queries, on a stream of its own. */
+export class ProjectionConnection extends MachineRunner<ProjectionStream> implements ProjectionStreamOwner, Held {
+  /** Who watches it, and what they were told last. */
+  readonly listeners = new Set<() => void>()
+  told: LiveState<unknown> = IDLE_STATE
+  syncedAt: number | undefined
+  lingering: ReturnType<typeof setTimeout> | undefined
+  /** Where it is read. */
+  readonly url: string
   readonly #options: StreamOptions & MachineOptions
   readonly #host: ProjectionHost
-  readonly #machine: MachineRunner
-  readonly #url: string
   #shown: ProjectionState | undefined
   #lastEventId: string | undefined
-  #current: ProjectionStream | undefined
-  #next: ProjectionStream | undefined
   #isFollowed = false
   /** Another one when all is forgotten: what was asked before is not shown. */
   #memory = {}
 
   constructor(options: StreamOptions & MachineOptions, url: string, host: ProjectionHost) {
+    super(options, { current: undefined, next: undefined })
     this.#options = options
     this.#host = host
-    this.#url = url
-    this.#machine = new MachineRunner(options, {
-      hasDemand: () => host.isWanted(),
-      openCurrent: () => {
-        this.#current = this.#open()
-      },
-      openNext: () => {
-        this.#next = this.#open()
-      },
-      closeCurrent: () => this.#replaceCurrent(undefined),
-      closeNext: () => {
-        this.#next?.close()
-        this.#next = undefined
-      },
-      promote: () => {
-        this.#replaceCurrent(this.#next)
-        this.#next = undefined
-      },
-      refresh: () => host.refresh(),
-      poll: () => this.#poll(),
-      stepped: () => host.moved(),
-    })
-  }
-
-  get state(): ConnectionState {
-    return this.#machine.state
+    this.url = url
   }
 
   get shown(): ProjectionState | undefined {
@@ -70,14 +51,6 @@ export class ProjectionConnection implements ProjectionStreamOwner {
   /** Whether a stream brings what is shown. */
   get isFollowed(): boolean {
     return this.#isFollowed
-  }
-
-  quietMs(): number {
-    return this.#current === undefined ? 0 : Date.now() - this.#current.lastByteAt
-  }
-
-  dispatch(event: ConnectionEvent): void {
-    this.#machine.dispatch(event)
   }
 
   forget(): void {
@@ -92,16 +65,16 @@ export class ProjectionConnection implements ProjectionStreamOwner {
     this.#shown = stream.held
     this.#lastEventId = stream.lastEventId
     this.#isFollowed = true
-    if (stream === this.#next) this.dispatch({ kind: 'next-caught-up' })
-    else if (this.state.kind === 'connecting') this.dispatch({ kind: 'caught-up' })
-    else this.#host.moved()
+    if (stream === this.streams.next) this.dispatch({ kind: 'next-caught-up' })
+    else if (this.kind === 'connecting') this.dispatch({ kind: 'caught-up' })
+    else this.#host.moved(this)
   }
 
   ended(stream: ProjectionStream, end: StreamEnd): void {
     if (stream.lastEventId === undefined) this.#lastEventId = undefined
     // What it showed is no longer theirs to see.
     if (end.kind === 'refused' && end.code === 'forbidden') this.forget()
-    this.dispatch(stream === this.#next && end.kind === 'lost' ? { ...end, kind: 'next-lost' } : end)
+    this.dispatch(stream === this.streams.next && end.kind === 'lost' ? { ...end, kind: 'next-lost' } : end)
   }
 
   /** A successor began with what was shown then; nobody is taken back to it. */
@@ -109,22 +82,32 @@ export class ProjectionConnection implements ProjectionStreamOwner {
     return held !== undefined && (hasSnapshot || this.#shown === undefined || held.position >= this.#shown.position)
   }
 
-  #open(): ProjectionStream {
+  protected override open(): ProjectionStream {
     const stream = new ProjectionStream(this.#options, this, { held: this.#shown, lastEventId: this.#lastEventId })
-    stream.open(this.#url)
+    stream.open(this.url)
     return stream
   }
 
-  #replaceCurrent(stream: ProjectionStream | undefined): void {
-    this.#current?.close()
-    this.#current = stream
-    this.#isFollowed = stream !== undefined && stream.held !== undefined && stream.held === this.#shown
+  protected override hasDemand(): boolean {
+    return this.#host.isWanted(this)
   }
 
-  async #poll(): Promise<ConnectionEvent> {
+  protected override onReplace(by: ProjectionStream | undefined): void {
+    this.#isFollowed = by?.held !== undefined && by.held === this.#shown
+  }
+
+  protected override onStep(): void {
+    this.#host.moved(this)
+  }
+
+  protected override refresh(): Promise<ConnectionEvent> {
+    return this.#host.refresh()
+  }
+
+  protected override async poll(): Promise<ConnectionEvent> {
     const memory = this.#memory
     try {
-      const read = await this.#host.read()
+      const read = await this.#host.readOnce(this)
       if (memory !== this.#memory) return { kind: 'polled' }
       const state = shareStructure(this.#shown?.state, read)
       // Streams know nothing of where an answer stands: the next one begins with a snapshot.
@@ -136,7 +119,7 @@ export class ProjectionConnection implements ProjectionStreamOwner {
       if (end.kind === 'refused' && end.code === 'forbidden') this.forget()
       return end
     }
-    this.#host.moved()
+    this.#host.moved(this)
     return { kind: 'polled' }
   }
 }

@@ -1,134 +1,136 @@
 import { PROJECTIONS_SEGMENT, type ProjectionAnswer } from '@zenstack-live/protocol'
-import { callListener } from './call-listener.ts'
+import type { ConnectionEvent } from './connection-machine.ts'
+import { hold } from './hold.ts'
 import { projectionPath, type LiveProjection } from './live-projection.ts'
 import { IDLE_STATE, isSameState, liveStateOf, liveStatusOf, type LiveState } from './live-state.ts'
 import type { LiveStore, LiveStoreOptions } from './live-store.ts'
-import { isOnline } from './page-events.ts'
-import { PageLife } from './page-life.ts'
-import { ProjectionConnection } from './projection-connection.ts'
+import { followPage, refusalIn } from './later.ts'
+import { ProjectionConnection, type ProjectionHost } from './projection-connection.ts'
 import { refusedError } from './refused-error.ts'
-import { refusalIn } from './stream-end.ts'
+import { openTabChannel, type TabChannel } from './tab-channel.ts'
 
 type AnyProjection = LiveProjection<unknown>
 
-interface Watched {
-  readonly connection: ProjectionConnection
-  readonly listeners: Set<() => void>
-  lingering: ReturnType<typeof setTimeout> | undefined
-  syncedAt: number | undefined
-  state: LiveState<unknown>
-}
-
 /** Keeps every watched projection current, each over a stream of its own. What the store of queries knows of the person holds here too. */
-export class ProjectionStore {
+export class ProjectionStore implements ProjectionHost {
   readonly #options: LiveStoreOptions
   readonly #store: LiveStore
-  readonly #watched = new Map<string, Watched>()
-  readonly #page: PageLife
+  readonly #watched = new Map<string, ProjectionConnection>()
+  #tabs: TabChannel | undefined
+  #leavePage: (() => void) | undefined
   #scope: string | null
 
   constructor(options: LiveStoreOptions, store: LiveStore) {
     this.#options = options
     this.#store = store
-    this.#page = new PageLife(options, { scope: () => store.scope(), connections: () => this.#connections() })
     this.#scope = store.scope()
     store.onScopeChange(() => this.#onScopeChange())
   }
 
   /** Keeps it open until released, and for a while longer, in case someone comes back to it. */
   watch(projection: AnyProjection, listener: () => void): () => void {
-    this.#store.scope()
+    this.scope()
     const key = projectionPath(projection)
     const watched = this.#watched.get(key) ?? this.#open(key)
-    const run = (): void => callListener(listener, undefined)
-    watched.listeners.add(run)
-    clearTimeout(watched.lingering)
-    const { kind } = watched.connection.state
-    if (kind === 'idle' || kind === 'stopped') watched.connection.dispatch({ kind: 'demand' })
-    return () => {
-      if (!watched.listeners.delete(run) || watched.listeners.size > 0) return
-      watched.lingering = setTimeout(() => this.#forget(key, watched), this.#options.limits.lingerMs)
-    }
+    const release = hold(watched, listener, this.#options.limits.lingerMs, () => this.#forget(key, watched))
+    if (watched.kind === 'idle' || watched.kind === 'stopped') watched.dispatch({ kind: 'demand' })
+    return release
   }
 
   /** The same object until something of it changes. */
   read(projection: AnyProjection): LiveState<unknown> {
-    return this.#watched.get(projectionPath(projection))?.state ?? IDLE_STATE
+    return this.#watched.get(projectionPath(projection))?.told ?? IDLE_STATE
   }
 
   reconnect(): void {
-    for (const connection of this.#connections()) connection.dispatch({ kind: 'retry' })
+    for (const watched of this.connections()) watched.dispatch({ kind: 'retry' })
   }
 
   close(): void {
-    for (const { connection, lingering } of this.#watched.values()) {
-      clearTimeout(lingering)
-      connection.dispatch({ kind: 'close' })
+    for (const watched of this.connections()) {
+      clearTimeout(watched.lingering)
+      watched.dispatch({ kind: 'close' })
     }
-    this.#page.stop()
+    this.#stop()
   }
 
-  #open(key: string): Watched {
-    if (this.#watched.size === 0) this.#page.start()
-    const { endpoint } = this.#options
-    const url = `${endpoint}/${PROJECTIONS_SEGMENT}/${key}`
-    const connection = new ProjectionConnection({ ...this.#options, isOnline }, url, {
-      // Asked before every step: nothing is opened for one person with what another one had.
-      isWanted: () => (this.#store.scope(), watched.listeners.size > 0),
-      moved: () => this.#moved(key, watched),
-      refresh: () => this.#store.refresh(),
-      read: () => this.#readOnce(url),
-    })
-    const watched: Watched = { connection, listeners: new Set(), lingering: undefined, syncedAt: undefined, state: IDLE_STATE }
-    watched.state = this.#stateOf(key, watched)
-    this.#watched.set(key, watched)
-    return watched
+  scope(): string | null {
+    return this.#store.scope()
   }
 
-  #forget(key: string, watched: Watched): void {
-    this.#watched.delete(key)
-    watched.connection.dispatch({ kind: 'no-demand' })
-    if (this.#watched.size === 0) this.#page.stop()
+  connections(): Iterable<ProjectionConnection> {
+    return this.#watched.values()
   }
 
-  async #readOnce(url: string): Promise<unknown> {
+  // What the connections ask and tell.
+
+  isWanted({ listeners }: ProjectionConnection): boolean {
+    // Asked before every step: nothing is opened for one person with what another one had.
+    this.scope()
+    return listeners.size > 0
+  }
+
+  refresh(): Promise<ConnectionEvent> {
+    return this.#store.refresh()
+  }
+
+  async readOnce({ url }: ProjectionConnection): Promise<unknown> {
     const response = await this.#options.fetch(url, { headers: { accept: 'application/json' }, cache: 'no-store' })
     if (!response.ok) throw refusedError(await refusalIn(response), 'the projection')
     // From here on the body is what protocol/projection-frame.ts says.
     return ((await response.json()) as ProjectionAnswer).data
   }
 
-  #moved(key: string, watched: Watched): void {
+  moved(watched: ProjectionConnection): void {
     // What arrives now was asked for by someone else.
-    if (this.#scope !== this.#store.scope()) return
-    if (watched.connection.isFollowed || watched.connection.state.kind === 'polling') watched.syncedAt = Date.now()
-    if (watched.connection.state.kind === 'signed-out') watched.connection.forget()
-    const after = this.#stateOf(key, watched)
-    if (isSameState(watched.state, after)) return
-    watched.state = after
+    if (this.#scope !== this.scope()) return
+    if (watched.isFollowed || watched.kind === 'polling') watched.syncedAt = Date.now()
+    if (watched.kind === 'signed-out') watched.forget()
+    const after = stateOf(watched)
+    if (isSameState(watched.told, after)) return
+    watched.told = after
     for (const listener of watched.listeners) listener()
   }
 
-  #stateOf(key: string, { connection, syncedAt }: Watched): LiveState<unknown> {
-    const { shown, state, isFollowed } = connection
-    const error = state.kind === 'stopped' && state.code !== undefined ? refusedError(state.code, `the projection ${key}`) : undefined
-    const liveStatus = liveStatusOf(state.kind, isFollowed, shown !== undefined)
-    return liveStateOf(shown && { data: shown.state }, liveStatus, syncedAt, error)
+  #open(key: string): ProjectionConnection {
+    const { endpoint } = this.#options
+    if (this.#watched.size === 0) {
+      this.#leavePage = followPage(this)
+      this.#tabs = openTabChannel(this.#options, this)
+    }
+    const watched = new ProjectionConnection(this.#options, `${endpoint}/${PROJECTIONS_SEGMENT}/${key}`, this)
+    watched.told = stateOf(watched)
+    this.#watched.set(key, watched)
+    return watched
+  }
+
+  #forget(key: string, watched: ProjectionConnection): void {
+    this.#watched.delete(key)
+    watched.dispatch({ kind: 'no-demand' })
+    if (this.#watched.size === 0) this.#stop()
+  }
+
+  #stop(): void {
+    this.#leavePage?.()
+    this.#tabs?.close()
+    this.#tabs = undefined
   }
 
   #onScopeChange(): void {
     const left = this.#scope
-    this.#scope = this.#store.scope()
-    this.#page.announce({ left, entered: this.#scope })
-    for (const [key, watched] of this.#watched) {
-      watched.connection.forget()
+    this.#scope = this.scope()
+    this.#tabs?.announce({ left, entered: this.#scope })
+    for (const watched of this.connections()) {
+      watched.forget()
       watched.syncedAt = undefined
-      this.#moved(key, watched)
-      watched.connection.dispatch({ kind: 'scope-changed' })
+      this.moved(watched)
+      watched.dispatch({ kind: 'scope-changed' })
     }
   }
+}
 
-  #connections(): ProjectionConnection[] {
-    return [...this.#watched.values()].map(({ connection }) => connection)
-  }
+function stateOf({ shown, state, isFollowed, syncedAt, url }: ProjectionConnection): LiveState<unknown> {
+  const error = state.kind === 'stopped' && state.code !== undefined ? refusedError(state.code, `the projection at ${url}`) : undefined
+  const liveStatus = liveStatusOf(state.kind, isFollowed, shown !== undefined)
+  return liveStateOf(shown && { data: shown.state }, liveStatus, syncedAt, error)
 }

@@ -1,8 +1,8 @@
 import { decodeProjectionFrame, type ProjectionStreamFrame, type SseBlock } from '@zenstack-live/protocol'
 import { applyJsonPatch } from './apply-json-patch.ts'
 import { EventStream, type StreamOptions } from './event-stream.ts'
-import { shareStructure } from './share-structure.ts'
-import { endOf, type StreamEnd } from './stream-end.ts'
+import { endOf, endOfAnswer, shareStructure } from './later.ts'
+import type { StreamEnd } from './stream-end.ts'
 
 /** A projection's state, and where it stands. */
 export interface ProjectionState {
@@ -17,10 +17,9 @@ export interface ProjectionStreamOwner {
 }
 
 /** One `GET` of one projection. Like every stream it has a state of its own, to which its frames are applied. */
-export class ProjectionStream {
+export class ProjectionStream extends EventStream {
   /** Whether a snapshot of its own made good whatever it began with. */
   hasSnapshot = false
-  readonly #events: EventStream
   readonly #owner: ProjectionStreamOwner
   #held: ProjectionState | undefined
   #lastEventId: string | undefined
@@ -30,10 +29,10 @@ export class ProjectionStream {
     owner: ProjectionStreamOwner,
     inherited: { held: ProjectionState | undefined; lastEventId: string | undefined },
   ) {
+    super(options)
     this.#owner = owner
     this.#held = inherited.held
     this.#lastEventId = inherited.lastEventId
-    this.#events = new EventStream(options, { onBlock: (block) => this.#onBlock(block), onEnd: (end) => owner.ended(this, end) })
   }
 
   get held(): ProjectionState | undefined {
@@ -45,26 +44,26 @@ export class ProjectionStream {
     return this.#lastEventId
   }
 
-  get lastByteAt(): number {
-    return this.#events.lastByteAt
-  }
-
   open(url: string): void {
-    void this.#events.open(url, this.#lastEventId === undefined ? {} : { headers: { 'last-event-id': this.#lastEventId } })
+    void this.request(url, this.#lastEventId === undefined ? {} : { headers: { 'last-event-id': this.#lastEventId } })
   }
 
-  close(): void {
-    this.#events.close()
-  }
-
-  #onBlock({ event, data, lastEventId }: SseBlock): void {
+  protected override onBlock({ event, data, lastEventId }: SseBlock): undefined {
     const frame = data === undefined ? undefined : decodeProjectionFrame(event, data)
     if (frame !== undefined && !this.#take(frame)) return
     if (lastEventId !== undefined) this.#lastEventId = lastEventId
     // A newer server's events move the position on, but say nothing.
     if (this.#held === undefined || lastEventId === undefined) return
-    this.#events.follow()
+    this.follow()
     this.#owner.delivered(this)
+  }
+
+  protected override onAnswer(response: Response): Promise<StreamEnd> {
+    return endOfAnswer(response)
+  }
+
+  protected override onEnd(end: StreamEnd): void {
+    this.#owner.ended(this, end)
   }
 
   /** @returns whether the state is now that of the frame's position */
@@ -76,8 +75,8 @@ export class ProjectionStream {
       return true
     }
     // After `bye` the server is about to end the stream; its `retry` came before.
-    if (frame.event === 'error') this.#events.end(endOf(frame.code))
-    else if (frame.event === 'auth-expired') this.#events.end({ kind: 'auth-expired' })
+    if (frame.event === 'error') this.end(endOf(frame.code))
+    else if (frame.event === 'auth-expired') this.end({ kind: 'auth-expired' })
     return false
   }
 
@@ -93,7 +92,7 @@ export class ProjectionStream {
     }
     // Neither of the two should ever be; a snapshot mends both.
     this.#lastEventId = undefined
-    this.#events.end({ kind: 'lost' })
+    this.end({ kind: 'lost' })
     return false
   }
 }

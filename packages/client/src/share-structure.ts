@@ -41,13 +41,7 @@ function isPlain(value: object): value is Record<string, unknown> {
 
 /** Dates, decimals and bytes: equal when they say the same. Other objects count as different. */
 function isSameScalar(previous: object, next: object): boolean {
-  if (ArrayBuffer.isView(previous) && ArrayBuffer.isView(next)) {
-    const [a, b] = [bytesOf(previous), bytesOf(next)]
-    return a.length === b.length && a.every((byte, index) => byte === b[index])
-  }
+  if (previous instanceof Uint8Array && next instanceof Uint8Array)
+    return previous.length === next.length && previous.every((byte, index) => byte === next[index])
   return 'toJSON' in previous && typeof previous.toJSON === 'function' && JSON.stringify(previous) === JSON.stringify(next)
-}
-
-function bytesOf(view: ArrayBufferView): Uint8Array {
-  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
 }

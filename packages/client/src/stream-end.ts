@@ -4,21 +4,21 @@ import type { ConnectionEvent } from './connection-machine.ts'
 /** How a stream came to its end: what the connection's machine is told of it. A network error is a loss like any other. */
 export type StreamEnd = Extract<ConnectionEvent, { kind: 'lost' | 'refused' | 'auth-expired' }>
 
-const RETRYABLE_CODES: Partial<Record<ErrorCode, true>> = {
-  too_many_queries: true,
-  overloaded: true,
-  database_unavailable: true,
-  log_unavailable: true,
-  capture_unavailable: true,
-  log_recreated: true,
-  log_lost_tail: true,
-  reader_fenced: true,
-  internal: true,
-}
+const RETRYABLE_CODES: ReadonlySet<ErrorCode> = new Set([
+  'too_many_queries',
+  'overloaded',
+  'database_unavailable',
+  'log_unavailable',
+  'capture_unavailable',
+  'log_recreated',
+  'log_lost_tail',
+  'reader_fenced',
+  'internal',
+])
 
 /** Whether asking again later may help: the table of codes in short, without its sentences. */
 export function isRetryable(code: ErrorCode): boolean {
-  return RETRYABLE_CODES[code] === true
+  return RETRYABLE_CODES.has(code)
 }
 
 /** What a code means for the one who asked. */
@@ -43,3 +43,16 @@ export async function refusalIn(response: Response): Promise<ErrorCode> {
 export function isBusy(status: number): boolean {
   return status >= 500 || status === 429 || status === 408
 }
+
+/** What an answer means that should have been a stream. */
+export async function endOfAnswer(response: Response): Promise<StreamEnd> {
+  const { ok, status, headers, body } = response
+  if (status === 204) return endOf('forbidden')
+  if (ok) return body === null ? { kind: 'lost', isStreamless: true } : endOf('bad_request')
+  const code = await refusalIn(response)
+  const mayHelpLater = isRetryable(code) || (isBusy(status) && !FINAL_CODES.has(code))
+  return endOf(code, mayHelpLater, (Number(headers.get('retry-after')) || 0) * 1000)
+}
+
+/** Wrong set-up of the server: it answers 500, but no time will mend it. */
+const FINAL_CODES: ReadonlySet<ErrorCode> = new Set(['unprotected_client', 'foreign_database'])

@@ -1,12 +1,11 @@
 import { queryId, type ErrorCode, type LiveError, type QueryId, type RowChange, type WireQuery } from '@zenstack-live/protocol'
-import { callListener } from './call-listener.ts'
+import type { Held } from './hold.ts'
 import type { LiveState } from './live-state.ts'
 import { refusedError } from './refused-error.ts'
-import { isRetryable } from './stream-end.ts'
 import { wireOf, type AnyDescriptor } from './wire-of.ts'
 
 /** A query that somebody watches, or watched a moment ago, and what is known of it beside its result. */
-export class WatchedQuery {
+export class WatchedQuery implements Held {
   readonly id: QueryId
   readonly wire: WireQuery
   readonly query: AnyDescriptor
@@ -15,8 +14,8 @@ export class WatchedQuery {
   /** What its listeners were told last. */
   state: LiveState<unknown> | undefined
   syncedAt: number | undefined
+  lingering: ReturnType<typeof setTimeout> | undefined
   #error: LiveError | undefined
-  #lingering: ReturnType<typeof setTimeout> | undefined
   #retrying: ReturnType<typeof setTimeout> | undefined
 
   constructor(query: AnyDescriptor) {
@@ -30,24 +29,12 @@ export class WatchedQuery {
     return this.#error
   }
 
-  /** Somebody listens until released; some time after the last one, `onLeft` is called. */
-  hold(listener: () => void, lingerMs: number, onLeft: () => void): () => void {
-    // A function of its own, so that the same listener may watch twice.
-    const run = (): void => callListener(listener, undefined)
-    this.listeners.add(run)
-    clearTimeout(this.#lingering)
-    return () => {
-      if (!this.listeners.delete(run) || this.listeners.size > 0) return
-      this.#lingering = setTimeout(onLeft, lingerMs)
-    }
-  }
-
   /** It was refused; where asking again may help, `retry` is called after a while. */
-  fail(code: ErrorCode, retryMs: number, retry: () => void): void {
+  fail(code: ErrorCode, retryMs: number | undefined, retry: () => void): void {
     const { model, operation } = this.query
     this.#error = refusedError(code, `${model}.${operation}`)
     clearTimeout(this.#retrying)
-    if (isRetryable(code)) this.#retrying = setTimeout(retry, retryMs)
+    if (retryMs !== undefined) this.#retrying = setTimeout(retry, retryMs)
   }
 
   recover(): void {
@@ -56,7 +43,7 @@ export class WatchedQuery {
 
   /** Nobody is told anything any more. */
   end(): void {
-    clearTimeout(this.#lingering)
+    clearTimeout(this.lingering)
     clearTimeout(this.#retrying)
   }
 }

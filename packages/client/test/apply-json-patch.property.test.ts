@@ -38,6 +38,9 @@ describe('applyJsonPatch', () => {
     [{ op: 'remove', path: '/missing' } as const],
     [{ op: 'replace', path: '/list/2', value: 1 } as const],
     [{ op: 'add', path: '/list/x', value: 1 } as const],
+    [{ op: 'add', path: '/list/3', value: 1 } as const],
+    [{ op: 'replace', path: '/list/length', value: 1 } as const],
+    [{ op: 'remove', path: '/list/-' } as const],
     [{ op: 'replace', path: '/list/0/deep', value: 1 } as const],
   ])('refuses a patch that does not fit: %o', (operation) => {
     expect(() => applyJsonPatch({ list: [1, 2] }, [operation])).toThrow(TypeError)

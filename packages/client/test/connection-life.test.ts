@@ -15,8 +15,8 @@ function snapshot(q: QueryId, lsn: number, rows: { id: string }[]): Frame[] {
 }
 
 let edge: FakeEdge
-// The client loads it when it is needed; faked time does not wait for files.
-beforeAll(() => import('../src/json-read.ts'))
+// The client loads it beside the first results; faked time does not wait for files.
+beforeAll(() => import('../src/later.ts'))
 beforeEach(() => {
   vi.useFakeTimers()
   edge = createFakeEdge()

@@ -1,13 +1,15 @@
-import { createLiveClient, type LiveQuery, type LiveState } from '@zenstack-live/client'
+import { CLIENT_LIMITS, type LiveQuery, type LiveState } from '@zenstack-live/client'
+import { LiveStore } from '@zenstack-live/client/internal'
 import type { WireQuery } from '@zenstack-live/protocol'
 import { createFakeEdge, type FakeConnection, type FakeEdge } from '@zenstack-live/testing/fake-edge'
-import { schema } from '@zenstack-live/testing/workspace'
 import fc from 'fast-check'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import type { LaterCode } from '../src/load-later.ts'
 import { ModelServer, type Edit } from './support/model-server.ts'
 
 /*
- * The real client against a server that does everything a server and a network can do, in any order. After each step:
+ * The real client against a server that does everything a server and a network can do, in any order; its own later code arrives at any time,
+ * perhaps only at the end. After each step:
  *   I1  what a query shows is what it answers at some version, for the present person, never an earlier one than it showed before
  *   I2  there are never more than two streams; no stream without a watcher, some seconds after the last one left
  *   I3  a request never carries a position or a ticket of another person
@@ -34,6 +36,7 @@ type Step =
   | { do: 'pass'; ms: number }
   | { do: 'person'; name: string }
   | { do: 'offline' | 'online' | 'hide' | 'show' | 'epoch' }
+  | { do: 'code'; isThere: boolean }
 
 const small = fc.nat({ max: 3 })
 const edit: fc.Arbitrary<Edit> = fc.record({
@@ -56,6 +59,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 3,
     arbitrary: fc.record({ do: fc.constantFrom('offline' as const, 'online' as const, 'hide' as const, 'show' as const, 'epoch' as const) }),
   },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('code' as const), isThere: fc.boolean() }) },
 )
 
 interface Watcher {
@@ -71,12 +75,16 @@ class World {
   readonly edge: FakeEdge = createFakeEdge()
   readonly server = new ModelServer(this.edge)
   readonly watchers = new Map<number, Watcher>()
-  readonly #live: ReturnType<typeof createLiveClient<typeof schema>>
+  readonly #store: LiveStore
+  #loads: PromiseWithResolvers<LaterCode>[] = []
   readonly #failures: unknown[] = []
   isOnline = true
   lastLeftAtMs = 0
 
-  constructor() {
+  /**
+   * @param isPrompt - the client's later code is there before anything else happens
+   */
+  constructor(isPrompt: boolean) {
     const page = Object.assign(this.page, { visibilityState: 'visible' })
     vi.stubGlobal('window', page)
     vi.stubGlobal('document', page)
@@ -87,12 +95,26 @@ class World {
       },
     })
     vi.stubGlobal('BroadcastChannel', undefined)
-    this.#live = createLiveClient(schema, { endpoint: 'http://edge/live', fetch: this.edge.fetch, identity: () => this.server.identity })
+    this.#store = new LiveStore({
+      endpoint: 'http://edge/live',
+      fetch: this.edge.fetch,
+      identity: () => this.server.identity,
+      onAuthExpired: undefined,
+      limits: CLIENT_LIMITS,
+      random: Math.random,
+      sharesSignOut: true,
+      loadLater: () => {
+        const load = Promise.withResolvers<LaterCode>()
+        if (isPrompt) load.resolve(later)
+        else this.#loads.push(load)
+        return load.promise
+      },
+    })
   }
 
   close(): void {
     for (const { stop } of this.watchers.values()) stop()
-    this.#live.$close()
+    this.#store.close()
   }
 
   connection(which: number): FakeConnection | undefined {
@@ -164,8 +186,17 @@ class World {
         this.server.epoch++
         for (const connection of this.server.open()) connection.end()
         return undefined
+      case 'code':
+        return this.#load(given.isThere)
       case 'pass':
         return undefined
+    }
+  }
+
+  #load(isThere: boolean): void {
+    for (const load of this.#loads.splice(0)) {
+      if (isThere) load.resolve(later)
+      else load.reject(new TypeError('Failed to fetch dynamically imported module'))
     }
   }
 
@@ -179,17 +210,19 @@ class World {
 
   #watch(index: number): void {
     const query = QUERIES[index]
-    if (query === undefined || this.watchers.has(index)) return void this.#live.$status
+    if (query === undefined || this.watchers.has(index)) return void this.#store.status()
     const watcher: Watcher = { query, stop: () => {}, last: undefined, version: 0 }
     this.watchers.set(index, watcher)
-    watcher.stop = this.#live.subscribe(query as LiveQuery<unknown>, (state) => {
+    const tell = (): void => {
       try {
-        this.#told(watcher, state)
+        this.#told(watcher, this.#store.read(query as LiveQuery<unknown>))
       } catch (error) {
         // What a listener throws is not the test's to see; the next check throws it.
         this.#failures.push(error)
       }
-    })
+    }
+    watcher.stop = this.#store.watch(query as LiveQuery<unknown>, tell)
+    tell()
   }
 
   #told(watcher: Watcher, state: LiveState<unknown>): void {
@@ -235,6 +268,7 @@ class World {
     this.page.dispatchEvent(new Event('online'))
     this.page.dispatchEvent(new Event('pageshow'))
     for (let round = 0; round < 80 && !this.#isSettled(); round++) {
+      this.#load(true)
       for (const connection of this.server.open()) {
         this.server.answerStream(connection, 0, false)
         this.server.deliver(connection, Number.MAX_SAFE_INTEGER, false)
@@ -274,6 +308,8 @@ const COMES_BACK_DURING_A_CHANGE: Step[] = [
 const RUNS = Number(process.env['FAST_CHECK_RUNS'] ?? 150)
 const SEED = process.env['FAST_CHECK_SEED']
 
+const later = await import('../src/later.ts')
+
 describe('the client, whatever the server and the network do', () => {
   afterEach(() => {
     vi.unstubAllGlobals()
@@ -282,9 +318,9 @@ describe('the client, whatever the server and the network do', () => {
 
   it('never shows anything but what was true, never goes back, and ends at the truth', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 80, size: 'max' }), async (steps) => {
+      fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 80, size: 'max' }), fc.boolean(), async (steps, isPrompt) => {
         vi.useFakeTimers()
-        const world = new World()
+        const world = new World(isPrompt)
         try {
           await world.run({ do: 'commit', edits: [{ id: 'a', set: { spaceId: 's1', title: 'x', priority: 1 } }] })
           await world.run({ do: 'watch', query: 0 })
@@ -296,7 +332,7 @@ describe('the client, whatever the server and the network do', () => {
           vi.useRealTimers()
         }
       }),
-      { numRuns: RUNS, examples: [[COMES_BACK_DURING_A_CHANGE]], ...(SEED === undefined ? {} : { seed: Number(SEED) }) },
+      { numRuns: RUNS, examples: [[COMES_BACK_DURING_A_CHANGE, true]], ...(SEED === undefined ? {} : { seed: Number(SEED) }) },
     )
   })
 })

@@ -2,7 +2,7 @@ import { createLiveClient, type LiveState } from '@zenstack-live/client'
 import { COMMIT_POSITION_HEADER, parseEntryId, type EntryId, type Frame, type QueryId } from '@zenstack-live/protocol'
 import { createFakeEdge, type FakeConnection, type FakeEdge } from '@zenstack-live/testing/fake-edge'
 import { schema } from '@zenstack-live/testing/workspace'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 
 const at = (lsn: number, index = 0): EntryId => parseEntryId(`${lsn}-${index}`)
 const tick = async (ms = 0): Promise<void> => {
@@ -17,6 +17,8 @@ function snapshot(q: QueryId, lsn: number, rows: { id: string; [field: string]: 
 }
 
 let edge: FakeEdge
+// The client loads it beside the first results; faked time does not wait for files.
+beforeAll(() => import('../src/later.ts'))
 beforeEach(() => {
   vi.useFakeTimers()
   edge = createFakeEdge()

@@ -1,7 +1,9 @@
 import type { ResultOperation } from '@zenstack-live/protocol'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { applyOperations, dataOf, rowsResult, shareResult, type RowsResult } from '../src/query-result.ts'
+import { applyOperations } from '../src/apply-operations.ts'
+import { dataOf, rowsResult, type RowsResult } from '../src/query-result.ts'
+import { shareResult } from '../src/share-result.ts'
 import { shareStructure } from '../src/share-structure.ts'
 
 interface Row {

@@ -1,6 +1,6 @@
 import type { Mutation } from '@tanstack/react-query'
 import type { LiveQuery } from '@zenstack-live/client'
-import { shareStructure, type LiveClientInternals, type Write } from '@zenstack-live/client/internal'
+import type { LiveClientInternals, Write } from '@zenstack-live/client/internal'
 import { marshal, serialize } from '@zenstackhq/client-helpers/fetch'
 import {
   applyPatch,
@@ -125,7 +125,7 @@ export class OwnWrites {
       const read = await this.#live.store.readOnce(this.#query).catch(() => undefined)
       if (read === undefined) continue
       // What the stream brought meanwhile is newer.
-      if (over === this.#base) this.#read = { over, data: shareStructure(over, read.data) }
+      if (over === this.#base) this.#read = { over, data: this.#live.store.share(over, read.data) }
       return
     }
   }

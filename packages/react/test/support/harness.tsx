@@ -1,5 +1,6 @@
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { act, render, type RenderResult } from '@testing-library/react'
+import { loadLater } from '@zenstack-live/client/internal'
 import { parseEntryId, type EntryId, type Frame, type QueryId } from '@zenstack-live/protocol'
 import { createLiveClient, LiveProvider, type LiveClientOptions } from '@zenstack-live/react'
 import { createFakeEdge, type FakeConnection, type FakeEdge, type FakeRead } from '@zenstack-live/testing/fake-edge'
@@ -8,7 +9,8 @@ import { QuerySettingsProvider } from '@zenstackhq/tanstack-query/react'
 import type { ReactElement, ReactNode } from 'react'
 import { vi } from 'vitest'
 
-// The bridge loads it beside the first results; faked time does not wait for files.
+// Both are loaded beside the first results; faked time does not wait for files.
+await loadLater()
 await import('../../src/own-writes.ts')
 
 export interface FakeRow {
