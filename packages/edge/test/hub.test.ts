@@ -1,7 +1,17 @@
 import type { ChangeLog } from '@zenstack-live/change-log'
-import { FIRST_ENTRY_ID, LIMITS, parseLsn } from '@zenstack-live/protocol'
+import {
+  compareEntryIds,
+  FIRST_ENTRY_ID,
+  LIMITS,
+  LiveError,
+  makeEntryId,
+  parseLsn,
+  type EntryId,
+  type LogEntry,
+  type Lsn,
+} from '@zenstack-live/protocol'
 import { describe, expect, it } from 'vitest'
-import { Hub } from '../src/log/hub.ts'
+import { Hub, type HubListener } from '../src/log/hub.ts'
 
 describe('the hub', () => {
   it('tells those who wait for a place that it was closed, and leaves no timer behind', async () => {
@@ -16,22 +26,137 @@ describe('the hub', () => {
   })
 })
 
+describe('the hub, when the log has let go of where it was', () => {
+  it('begins anew behind its end, as at the start: what was committed may not be visible yet', async () => {
+    const log = new FakeLog([change(1, 1), change(2, 1)])
+    const told: string[] = []
+    const hub = await openHub(log)
+    hub.listen(listenerOf(told))
+    log.entries = [change(5, 1), change(6, 1)]
+    log.loseReader()
+    await log.isFollowed()
+    expect([told, hub.era, hub.history.after(FIRST_ENTRY_ID)?.map(({ xid }) => xid)]).toEqual([['reset: gap'], 2, [5, 6]])
+    log.append(change(7, 1))
+    await log.isFollowed()
+    expect(told).toEqual(['reset: gap', '7'])
+    await hub.close()
+  })
+
+  it('resets everybody again behind a transaction whose beginning it never read', async () => {
+    const log = new FakeLog([change(1, 1)])
+    const told: string[] = []
+    const hub = await openHub(log)
+    hub.listen(listenerOf(told))
+    log.isWhole = false
+    log.entries = [change(5, 2)]
+    log.loseReader()
+    await log.isFollowed()
+    log.append(change(5, 3, true))
+    log.append(change(6, 1))
+    await log.isFollowed()
+    expect(told).toEqual(['reset: gap', 'reset: gap', '6'])
+    await hub.close()
+  })
+})
+
+const lsnOf = (number: number): Lsn => BigInt(number) as Lsn
+
+/** A change of a table of no model, as our capture writes it: entries of a transaction carry its LSN and their place in it. */
+function change(xid: number, order: number, isLastOfTransaction = order === 1): LogEntry {
+  const value = JSON.stringify({
+    op: 'c',
+    after: { id: xid },
+    source: { schema: 'public', table: 'other', ts_ms: 1, txId: xid, lsn: xid },
+    transaction: { id: String(xid), total_order: order, data_collection_order: order },
+  })
+  return { kind: 'change', id: makeEntryId(1, lsnOf(xid), order), lsn: lsnOf(xid), xid, isLastOfTransaction, key: '{}', value }
+}
+
+function listenerOf(told: string[]): HubListener {
+  return {
+    onTransaction: ({ xid }) => void told.push(String(xid)),
+    onBatchEnd: () => {},
+    onReset: (reason) => void told.push(`reset: ${reason}`),
+  }
+}
+
+/** A log in memory, whose reader can lose its place. */
+class FakeLog implements TestLog {
+  readonly identity = 'log'
+  entries: LogEntry[]
+  /** Whether its first entry begins a transaction. */
+  isWhole = true
+  #wake = (): void => {}
+  #isLost = false
+  #waiting: (() => void)[] = []
+
+  constructor(entries: LogEntry[]) {
+    this.entries = entries
+  }
+
+  append(entry: LogEntry): void {
+    this.entries.push(entry)
+    this.#wake()
+  }
+
+  loseReader(): void {
+    this.#isLost = true
+    this.#wake()
+  }
+
+  /** Resolves when the reader waits for more. */
+  isFollowed(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+
+  async state() {
+    return {
+      epoch: 1,
+      beginning: FIRST_ENTRY_ID,
+      oldest: FIRST_ENTRY_ID,
+      newest: undefined,
+      newestLsn: undefined,
+      entries: this.entries.length,
+      bytes: 0,
+    }
+  }
+
+  async positionAt(): Promise<EntryId> {
+    return this.isWhole ? FIRST_ENTRY_ID : makeEntryId(1, lsnOf(1), 0)
+  }
+
+  async continuity() {
+    return 'ok' as const
+  }
+
+  async read(after: EntryId): Promise<LogEntry[]> {
+    return this.entries.filter(({ id }) => compareEntryIds(id, after) > 0)
+  }
+
+  async *tail(after: EntryId, { signal }: { signal: AbortSignal }): AsyncGenerator<LogEntry[]> {
+    signal.addEventListener('abort', () => this.#wake())
+    for (let cursor = after; !signal.aborted;) {
+      const page = await this.read(cursor)
+      cursor = page.at(-1)?.id ?? cursor
+      if (page.length > 0) yield page
+      else {
+        for (const tell of this.#waiting.splice(0)) tell()
+        await new Promise<void>((resolve) => (this.#wake = resolve))
+      }
+      if (!this.#isLost) continue
+      this.#isLost = false
+      throw new LiveError('log_gap', 'It has let go of where the reader was.')
+    }
+  }
+}
+
 function countTimers(): number {
   return process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length
 }
 
-/** A hub on a log that stays empty. */
-function openHub(): Promise<Hub> {
-  const log: Pick<ChangeLog, 'identity' | 'state' | 'positionAt' | 'continuity' | 'read' | 'tail'> = {
-    identity: 'log',
-    state: async () => ({ epoch: 1, oldest: undefined, newest: undefined, newestLsn: undefined, length: 0 }) as never,
-    positionAt: async () => FIRST_ENTRY_ID,
-    continuity: async () => 'ok',
-    read: async () => [],
-    async *tail(_after, { signal }) {
-      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))
-      yield []
-    },
-  }
-  return Hub.open({ log: log as ChangeLog, data: {} as never, limits: LIMITS, lookBackMs: 0, nudge: () => {}, onError: () => {} })
+type TestLog = Pick<ChangeLog, 'identity' | 'state' | 'positionAt' | 'continuity' | 'read' | 'tail'>
+
+function openHub(log: TestLog = new FakeLog([])): Promise<Hub> {
+  const data = { table: () => undefined } as never
+  return Hub.open({ log: log as ChangeLog, data, limits: LIMITS, lookBackMs: 0, nudge: () => {}, onError: () => {} })
 }

@@ -145,24 +145,25 @@ export class Hub {
     await this.#following?.catch(() => {})
   }
 
-  #take(entry: LogEntry): void {
+  #take(entry: LogEntry, listeners: readonly HubListener[]): void {
     if (entry.kind === 'epoch') {
       this.#epoch = entry.epoch
-      return this.#restart({ entry: entry.id, lsn: entry.lsn }, 'epoch')
+      return this.#restart({ entry: entry.id, lsn: entry.lsn }, 'epoch', listeners)
     }
     const taken = this.#assembler.take(entry, this.history.head)
-    if (taken === 'skipped') this.history.restart(placeAfter(this.history.head, entry))
-    else if (taken !== undefined) {
+    // What snapshots show of it cannot be told from what is missing.
+    if (taken === 'skipped') return this.#restart(placeAfter(this.history.head, entry), 'gap', listeners)
+    if (taken !== undefined) {
       this.history.add(taken)
-      for (const listener of this.#listeners) listener.onTransaction(taken)
+      for (const listener of listeners) listener.onTransaction(taken)
     } else if (entry.kind === 'progress') this.history.moveHead(placeAfter(this.history.head, entry))
   }
 
-  #restart(place: Place, reason: ResetReason): void {
+  #restart(place: Place, reason: ResetReason, listeners: readonly HubListener[], isMidway = false): void {
     this.#era++
     this.history.restart(place)
-    this.#assembler = new Assembler(this.#options.data, false)
-    for (const listener of this.#listeners) listener.onReset(reason)
+    this.#assembler = new Assembler(this.#options.data, isMidway)
+    for (const listener of listeners) listener.onReset(reason)
   }
 
   #endBatch(): void {
@@ -182,7 +183,7 @@ export class Hub {
         // An unfinished transaction is read again from its beginning.
         this.#assembler.forget()
         for await (const entries of log.tail(this.history.head.entry, { signal, count: limits.logReadCount })) {
-          for (const entry of entries) this.#take(entry)
+          for (const entry of entries) this.#take(entry, this.#listeners)
           this.#endBatch()
         }
       } catch (error) {
@@ -193,22 +194,30 @@ export class Hub {
     }
   }
 
-  /** A log that lost its place is begun again at its end; one that did not answer is asked again. */
+  /** A log that lost its place is begun anew, as at the start; one that did not answer is asked again. */
   async #recover(error: unknown): Promise<void> {
     const code = errorCodeOf(error)
     if (!code.startsWith('log_') || code === 'log_unavailable') return new Promise((resolve) => setTimeout(resolve, RETRY_MS))
-    const { epoch, newest, newestLsn } = await this.#options.log.state()
-    this.#epoch = epoch
-    this.#restart({ entry: newest ?? FIRST_ENTRY_ID, lsn: newestLsn ?? ZERO }, 'gap')
-    this.#endBatch()
+    const { log, lookBackMs } = this.#options
+    this.#epoch = (await log.state()).epoch
+    const { place, isMidway } = await startingPlace(log, lookBackMs)
+    this.#restart(place, 'gap', [], isMidway)
+    try {
+      await this.#readAhead()
+    } finally {
+      // From here on everything is told, whether all was read or not.
+      this.#era++
+      for (const listener of this.#listeners) listener.onReset('gap')
+      this.#endBatch()
+    }
   }
 
-  /** Reads what is there already, so that the first question is not asked with an empty memory. */
+  /** Reads what is there already, so that the first question is not asked with an empty memory. Nobody is told: who listens is reset after it. */
   async #readAhead(): Promise<void> {
     const { log, limits } = this.#options
     for (let from = this.history.head.entry; ;) {
       const entries = await log.read(from, { count: limits.logReadCount })
-      for (const entry of entries) this.#take(entry)
+      for (const entry of entries) this.#take(entry, [])
       const last = entries.at(-1)
       // A page of large entries is short: only an empty one is the end.
       if (last === undefined) return
