@@ -49,21 +49,24 @@ export class ConnectionLife extends MachineRunner<LiveStream> {
     this.dispatch({ ...end, kind: 'next-lost' })
   }
 
-  /** Whether a stream whose first batch is whole may take over: not while it lacks, or is behind in, what the present leader shows; unless that lasts. */
+  /**
+   * Whether a stream whose first batch is whole may take over: not while it lacks what the present leader shows, nor while it is behind what is
+   * shown, by whomever; unless that lasts.
+   */
   maySucceed(stream: LiveStream): boolean {
     const { leader, shown, options } = this.#connection
-    if (leader === undefined) return true
     // No id passes what its stream has not delivered: one that is as far as ours has everything.
     const [reached, shownTo] = [positionLsn(stream.view.position), positionLsn(shown.position)]
     if (reached !== undefined && shownTo !== undefined && reached >= shownTo) return true
     const isPatient = Date.now() - (stream.firstBatchAt ?? 0) < options.limits.catchUpMs
     for (const id of stream.ids) {
       const view = this.#connection.view(id)
-      if (!leader.ids.has(id) || !view.isReady || stream.failed.has(id)) continue
       const own = stream.view.queries.get(id)
-      if (own?.isReady !== true) return false
+      if (!view.isReady || stream.failed.has(id)) continue
+      if (leader?.ids.has(id) === true && own?.isReady !== true) return false
       const hasMoved = view.at !== undefined && view.at !== stream.inherited.queries.get(id)?.at
-      if (isPatient && hasMoved && (own.at === undefined || compareEntryIds(own.at, view.at) < 0)) return this.#lookAgain(stream)
+      if (isPatient && hasMoved && (own?.isReady !== true || own.at === undefined || compareEntryIds(own.at, view.at) < 0))
+        return this.#lookAgain(stream)
     }
     return true
   }

@@ -212,7 +212,7 @@ export class Connection implements LiveStreamOwner {
   }
 
   #mayLead(stream: LiveStream): boolean {
-    return stream.firstBatchAt !== undefined && (this.leader === undefined || this.#life?.maySucceed(stream) === true)
+    return stream.firstBatchAt !== undefined && (this.#life === undefined || this.#life.maySucceed(stream))
   }
 
   lead(stream: LiveStream): void {

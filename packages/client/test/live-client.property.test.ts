@@ -305,6 +305,19 @@ const COMES_BACK_DURING_A_CHANGE: Step[] = [
   { do: 'offline' },
 ]
 
+/** A stream is cut while its successor is behind it. */
+const CUT_BEFORE_ITS_SUCCESSOR_CAUGHT_UP: Step[] = [
+  { do: 'pass', ms: 50 },
+  { do: 'answer', which: 0, behind: 0, isStubborn: false },
+  { do: 'online' },
+  { do: 'commit', edits: [{ id: 'a', set: undefined }] },
+  { do: 'deliver', which: 0, count: 1, hasDuplicates: false },
+  { do: 'flow', behind: 1, count: 0 },
+  { do: 'cut', which: 0 },
+  { do: 'flow', behind: 0, count: 0 },
+  { do: 'flow', behind: 0, count: 0 },
+]
+
 const RUNS = Number(process.env['FAST_CHECK_RUNS'] ?? 150)
 const SEED = process.env['FAST_CHECK_SEED']
 
@@ -332,7 +345,14 @@ describe('the client, whatever the server and the network do', () => {
           vi.useRealTimers()
         }
       }),
-      { numRuns: RUNS, examples: [[COMES_BACK_DURING_A_CHANGE, true]], ...(SEED === undefined ? {} : { seed: Number(SEED) }) },
+      {
+        numRuns: RUNS,
+        examples: [
+          [COMES_BACK_DURING_A_CHANGE, true],
+          [CUT_BEFORE_ITS_SUCCESSOR_CAUGHT_UP, true],
+        ],
+        ...(SEED === undefined ? {} : { seed: Number(SEED) }),
+      },
     )
   })
 })
