@@ -1,5 +1,6 @@
 import { MutationCache, QueryClient, type QueryKey } from '@tanstack/react-query'
 import { createLiveClient } from '@zenstack-live/client'
+import { loadLater } from '@zenstack-live/client/internal'
 import { parseEntryId, type QueryId } from '@zenstack-live/protocol'
 import { createFakeEdge, type FakeEdge, type FakeRead } from '@zenstack-live/testing/fake-edge'
 import { schema } from '@zenstack-live/testing/workspace'
@@ -10,7 +11,8 @@ import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import { bridgeOf, type QueryCacheBridge } from '../src/query-cache-bridge.ts'
 
-// The bridge loads it beside the first results; faked time does not wait for files.
+// Both are loaded beside the first results; faked time does not wait for files.
+await loadLater()
 await import('../src/own-writes.ts')
 
 /*

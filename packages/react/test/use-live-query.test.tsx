@@ -1,11 +1,15 @@
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { act, render, screen } from '@testing-library/react'
+import { loadLater } from '@zenstack-live/client/internal'
 import { parseEntryId, type EntryId, type Frame, type QueryId } from '@zenstack-live/protocol'
 import { createLiveClient, LiveProvider, useLiveQuery } from '@zenstack-live/react'
 import { createFakeEdge, type FakeConnection, type FakeEdge } from '@zenstack-live/testing/fake-edge'
 import { schema } from '@zenstack-live/testing/workspace'
 import { StrictMode, type ReactElement } from 'react'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+
+// The client loads it beside the first results; faked time does not wait for files.
+await loadLater()
 
 const at = (lsn: number, index = 0): EntryId => parseEntryId(`${lsn}-${index}`)
 
