@@ -161,6 +161,34 @@ describe('a stream whose user changes', () => {
     await running.restart()
   })
 
+  it('is rid of what its snapshot showed and what went while it was held', async () => {
+    // As where policies read no more of auth() than who it is: answers need not wait for the log.
+    await running.restart({ guards: { holdsAnswers: false } })
+    let letLogGo = (): void => {}
+    isLogFree = new Promise((resolve) => (letLogGo = resolve))
+    await workspace.db.task.create({ data: { id: 't2', spaceId: 'garden', title: 'Weed', ownerId: 'ann' } })
+    await workspace.db.task.update({ where: { id: 't1' }, data: { title: 'Dig once' } })
+    const stream = await opened([TASKS])
+    expect(stream.query(TASKS.q).rows.map(({ row }) => row['title'])).toEqual(['Dig once', 'Weed'])
+    const { promise, resolve } = Promise.withResolvers<void>()
+    onceIdentified = () => promise
+    running.edge.refreshIdentity('bob')
+    await workspace.db.task.delete({ where: { id: 't2' } })
+    await workspace.db.task.update({ where: { id: 't1' }, data: { title: 'Dig' } })
+    const { transactions } = running.edge.metrics()
+    letLogGo()
+    await expect.poll(() => running.edge.metrics().transactions, { timeout: 30_000 }).toBe(transactions + 4)
+    resolve()
+    await stream.until(
+      () =>
+        stream
+          .query(TASKS.q)
+          .rows.map(({ row }) => row['title'])
+          .join() === 'Dig',
+      'what is left',
+    )
+  })
+
   describe('while it is held for longer than memory reaches back', () => {
     const CHANGES = wire('Task', CHANGES_SEGMENT)
     const titles = (stream: TestStream): unknown[] =>

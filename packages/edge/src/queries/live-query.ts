@@ -36,8 +36,8 @@ export interface Reader {
   readonly q: QueryId
   /** False while nothing may be written to it: opening, stalled, identity in doubt. */
   isFlowing: boolean
-  /** Transactions that its snapshot showed are not told again, until the log has passed the horizon. */
-  seen: PgSnapshot | undefined
+  /** Transactions that its snapshot showed are not told again, until the log has passed the horizon, and it was given what followed. */
+  seen: { readonly snapshot: PgSnapshot; readonly horizon: Lsn } | undefined
   /** Of the shared answer it holds; `undefined` when not known. */
   version: number | undefined
   /** Adds a block to the connection's next write. */

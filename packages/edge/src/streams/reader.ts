@@ -3,7 +3,6 @@ import type { EdgeContext } from '../edge-context.ts'
 import { frameBytes } from './frame-chunks.ts'
 import type { LiveQuery, Reader } from '../queries/live-query.ts'
 import { countIn } from '../operations/metrics.ts'
-import type { PgSnapshot } from '../database/pg-snapshot.ts'
 import type { Place } from '../log/place.ts'
 import { encodeTicket, type Ticket } from './ticket.ts'
 
@@ -31,7 +30,7 @@ export interface ReaderHost {
 export class QueryReader implements Reader {
   readonly q: QueryId
   isFlowing = false
-  seen: PgSnapshot | undefined
+  seen: Reader['seen']
   version: number | undefined
   readonly wire: WireQuery
   readonly #host: ReaderHost

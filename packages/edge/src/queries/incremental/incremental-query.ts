@@ -88,11 +88,12 @@ export class IncrementalQuery implements LiveQuery {
 
   catchUp(reader: Reader, from: Place): void {
     const transactions = this.#options.context.hub.history.after(from.entry)
-    if (transactions !== undefined) return this.#replay(reader, this.#operationsOf(unseenOf(transactions, reader.seen)))
-    // The log knows all that was committed, not what the snapshot showed of it.
-    if (reader.seen !== undefined) return this.#waitForAll([reader], 'slow')
+    if (transactions !== undefined) {
+      this.#replay(reader, this.#operationsOf(unseenOf(transactions, reader.seen?.snapshot)))
+      return this.#forgetSeen(reader)
+    }
     reader.wait()
-    this.#replaySince(reader, from, NO_HORIZON, 'slow').catch((error: unknown) => reader.fail(error as LiveError))
+    this.#replaySince(reader, from, reader.seen?.horizon ?? NO_HORIZON, 'slow').catch((error: unknown) => reader.fail(error as LiveError))
   }
 
   leave(reader: Reader): void {
@@ -117,7 +118,12 @@ export class IncrementalQuery implements LiveQuery {
   }
 
   #hasSeen(reader: Reader, transaction: Transaction): boolean {
-    return this.#options.context.guards.dropsSeen && reader.seen !== undefined && transaction.xid !== 0 && sees(reader.seen, transaction.xid)
+    return this.#options.context.guards.dropsSeen && reader.seen !== undefined && transaction.xid !== 0 && sees(reader.seen.snapshot, transaction.xid)
+  }
+
+  /** Not while it is held: what it misses begins before the horizon, and it was shown a part of that. */
+  #forgetSeen(reader: Reader): void {
+    if (reader.isFlowing && reader.seen !== undefined && this.#options.context.hub.history.head.lsn >= reader.seen.horizon) reader.seen = undefined
   }
 
   #flowing(): Reader[] {
@@ -213,12 +219,10 @@ export class IncrementalQuery implements LiveQuery {
       this.#opening.delete(reader)
       for (const frame of frames) reader.push(frame)
       countIn(context.metrics.snapshots, 'opening')
-      reader.seen = opened.snapshot
+      reader.seen = opened.snapshot === undefined ? undefined : { snapshot: opened.snapshot, horizon: opened.horizon }
       reader.isFlowing = true
       reader.ready(opened.at, opened.horizon, this)
-      context.hub.whenPassed(opened.horizon, () => {
-        if (reader.seen === opened.snapshot) reader.seen = undefined
-      })
+      context.hub.whenPassed(opened.horizon, () => this.#forgetSeen(reader))
     }
   }
 
@@ -251,6 +255,7 @@ export class IncrementalQuery implements LiveQuery {
       this.#options.onInterest(this, plan.interestOf(this.#decision))
       const isShown = (row: StoredRow): Verdict => plan.rows.decide(row, this.#decision)
       const operations = this.#operationsOf(missed, context.guards.replaysAll ? (effects) => replayEffects(effects, isShown) : netEffects)
+      reader.seen = undefined
       this.#replay(reader, operations, () => reader.ready(from, horizon, this))
     })
   }
