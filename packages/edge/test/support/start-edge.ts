@@ -32,11 +32,11 @@ export interface RunningEdge {
 
 export const SECRET = 'a secret that only the tests know'
 
-const TABLES = ['User', 'Space', 'Member', 'Task', 'Comment', 'Note'].map((name) => ({ schema: 'public', name }))
+const TABLES = ['User', 'Space', 'Member', 'Task', 'Comment', 'Note']
 
 /** Real capture, real log, a real server: everything but the browser. */
 export async function startEdge(
-  workspace: Workspace,
+  workspace: Pick<Workspace, 'url' | 'sql' | 'as'>,
   options: Partial<EdgeOptions> & {
     redisUrl?: string
     /** The edge sees a page of the log only when this has resolved. */
@@ -44,9 +44,11 @@ export async function startEdge(
     getClient?: HonoLiveHandlerOptions['getClient']
     accessTickets?: HonoAccessTickets
     mount?: (app: Hono) => void
+    tables?: readonly string[]
   } = {},
 ): Promise<RunningEdge> {
-  const { redisUrl, getClient, accessTickets, mount, holdLog, ...edgeOptions } = options
+  const { redisUrl, getClient, accessTickets, mount, holdLog, tables: names = TABLES, ...edgeOptions } = options
+  const tables = names.map((table) => ({ schema: 'public', name: table }))
   const directory = mkdtempSync(join(tmpdir(), 'zenstack-live-edge-'))
   const name = `test:${directory.slice(-6)}`
   const log = redisUrl === undefined ? await openEmbeddedLog({ directory }) : await openRedisLog({ url: redisUrl, name })
@@ -54,8 +56,8 @@ export async function startEdge(
     .slice(-6)
     .toLowerCase()
     .replaceAll(/[^a-z0-9]/g, '_')}`
-  await setUpCapture({ url: workspace.url, tables: TABLES, slot, publication: slot })
-  const capture = startCapture({ url: workspace.url, tables: TABLES, slot, publication: slot, sink: sinkOf(log) })
+  await setUpCapture({ url: workspace.url, tables, slot, publication: slot })
+  const capture = startCapture({ url: workspace.url, tables, slot, publication: slot, sink: sinkOf(log) })
   await capture.caughtUp()
 
   const make = (extra: Partial<EdgeOptions>) =>
@@ -110,7 +112,7 @@ export async function startEdge(
 }
 
 /** `ann:MANAGER`, `bob`, or nobody. */
-export function clientOfHeader(workspace: Workspace, header: string | undefined): ReturnType<Workspace['as']> {
+export function clientOfHeader(workspace: Pick<Workspace, 'as'>, header: string | undefined): ReturnType<Workspace['as']> {
   if (header === undefined) return workspace.as(undefined)
   const [id = '', role] = header.split(':')
   return workspace.as({ id, ...(role === 'MANAGER' ? { role } : {}) })

@@ -90,7 +90,8 @@ export class RequeryQuery implements LiveQuery {
   resume(reader: Reader, ticket: Ticket, from: Place): void {
     this.#readers.add(reader)
     const version = this.#version
-    if (ticket.follows !== this.id || version === undefined) {
+    // An id may have been sent before time changed the answer.
+    if (ticket.follows !== this.id || version === undefined || this.#planned.readsNow) {
       this.#continueUntouched(reader, from).catch((error: unknown) => reader.fail(error as LiveError))
       return
     }
@@ -167,7 +168,7 @@ export class RequeryQuery implements LiveQuery {
   }
 
   #take(result: Result, snapshot: PgSnapshot, causesBefore: ReadonlySet<Transaction>): void {
-    const { guards, metrics, hub } = this.#context
+    const { guards, metrics, hub, nudge } = this.#context
     const previous = this.#version
     if (previous === undefined && guards.looksBehind) {
       const causes = this.#withMissed(snapshot)
@@ -180,9 +181,18 @@ export class RequeryQuery implements LiveQuery {
       metrics.requeriesTooEarly++
       return this.#step('too-early')
     }
-    this.#causes = guards.waitsForCause ? unseen : []
-    this.#version = { number: ++this.#versions, at: this.#causes[0]?.before ?? hub.history.head, result, snapshot }
-    this.#deliver(previous, this.#version)
+    const causes = guards.waitsForCause ? unseen : []
+    const next: Version = { number: this.#versions + 1, at: causes[0]?.before ?? hub.history.head, result, snapshot }
+    const change = previous === undefined ? 'whole' : difference(this.#planned, previous, next)
+    if (previous !== undefined && change !== undefined && compareEntryIds(next.at.entry, previous.at.entry) <= 0) {
+      // Time alone changed it, or a commit that the log does not hold yet: readers ignore what is not ahead of what they hold.
+      nudge()
+      return this.#step('too-early')
+    }
+    this.#causes = causes
+    this.#versions++
+    this.#version = next
+    this.#deliver(previous, next, change)
     this.#step(this.#causes.length === 0 ? 'answered' : 'answered-stale')
   }
 
@@ -209,8 +219,7 @@ export class RequeryQuery implements LiveQuery {
     for (const reader of this.#readers) reader.fail(error)
   }
 
-  #deliver(previous: Version | undefined, next: Version): void {
-    const change = previous === undefined ? 'whole' : difference(this.#planned, previous, next)
+  #deliver(previous: Version | undefined, next: Version, change: Buffer | 'whole' | undefined): void {
     let whole: Buffer[] | undefined
     for (const reader of this.#readers) {
       const isOpening = this.#opening.has(reader)
