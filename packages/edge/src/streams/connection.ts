@@ -189,7 +189,8 @@ export class Connection implements ReaderHost, SinkEvents, Living<Identity> {
       case 'release':
         return this.#release()
       case 'reopen':
-        this.#heldFrom = undefined
+        // While its socket takes nothing, what it begins with is kept, and what follows is not.
+        this.#heldFrom = this.#life.isFlowing ? undefined : this.context.hub.history.head
         // What was opened or replayed while it was in doubt was made for the one it no longer is.
         this.#pending = NOTHING
         for (const reader of this.#readers) reader.reopen('identity')
