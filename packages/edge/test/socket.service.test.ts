@@ -147,11 +147,15 @@ describe('the socket of a stream', () => {
         await expectWaiting(count)
       }
       await expectTurnedAway(await come())
+      const read = (): Promise<Response> => fetch(`${running.base}/note/findMany`, { headers: { accept: 'application/json', 'x-user': 'cay' } })
+      const refused = await read()
+      expect([refused.status, await refused.json()]).toMatchObject([503, { error: { code: 'overloaded' } }])
       await expectReady(await comeBack(first))
       free.resolve()
       await locking
       for (const stream of waiting) await expectReady(stream)
       await expectReady(await come())
+      expect((await read()).status).toBe(200)
       await running.restart()
     })
   })

@@ -15,7 +15,7 @@ export const LIMITS = {
   /** Connections of one process. The last twentieth is for who goes on from a position: newcomers do not lock out who was there a moment ago. */
   maxConnections: 20_000,
   /**
-   * Questions waiting for the database beyond which newcomers are sent away for a while: seconds of waiting, where it answers a thousand a second.
+   * Questions waiting for the database beyond which newcomers, and reads, are sent away for a while: seconds of waiting, where it answers a thousand a second.
    * Who goes on from a position is let in: mostly that asks nothing.
    */
   maxWaitingQuestions: 5_000,

@@ -1,5 +1,5 @@
 import type { DataModel } from '@zenstack-live/model'
-import { errorCodeOf, queryText } from '@zenstack-live/protocol'
+import { errorCodeOf, LiveError, queryText } from '@zenstack-live/protocol'
 import type { Connections } from '../streams/connections.ts'
 import type { EdgeContext } from '../edge-context.ts'
 import { errorResponse } from './error-response.ts'
@@ -37,6 +37,8 @@ export async function handleRequest(parts: EdgeParts, request: Request, requestC
     const live = await parseLiveRequest(request, path, context.limits, (name) => modelOf(context.data, name))
     isStream = live.kind === 'stream-one' || live.kind === 'stream-many'
     if (isStream && !connections.hasRoom(live.lastEventId !== undefined)) return connections.turnAway()
+    if (live.kind === 'read' && !connections.hasRoomForQuestions)
+      throw new LiveError('overloaded', `More than maxWaitingQuestions (${context.limits.maxWaitingQuestions}) wait for the database.`)
     return await answerLive(parts, live, request, requestContext)
   } catch (error) {
     // What it needed is being closed: it is better off elsewhere.

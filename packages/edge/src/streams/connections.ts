@@ -94,11 +94,16 @@ export class Connections {
 
   /** @param isReturning - it goes on from a position: that asks the database for little, and waits for nobody's first answer */
   hasRoom(isReturning: boolean): boolean {
-    const { limits, metrics } = this.#context
-    const { maxConnections, maxWaitingQuestions } = limits
+    const { maxConnections } = this.#context.limits
     if (this.#isDraining) return false
     if (isReturning) return this.#all.size < maxConnections
-    return this.#all.size < maxConnections - Math.floor(maxConnections * SHARE_FOR_RETURNING) && metrics.questionsWaitingNow <= maxWaitingQuestions
+    return this.#all.size < maxConnections - Math.floor(maxConnections * SHARE_FOR_RETURNING) && this.hasRoomForQuestions
+  }
+
+  /** Whether one more may ask the database, who has not been answered yet. */
+  get hasRoomForQuestions(): boolean {
+    const { limits, metrics } = this.#context
+    return metrics.questionsWaitingNow <= limits.maxWaitingQuestions
   }
 
   get isDraining(): boolean {
