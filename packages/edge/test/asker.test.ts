@@ -1,0 +1,101 @@
+import { LIMITS, type Limits } from '@zenstack-live/protocol'
+import { describe, expect, it, vi } from 'vitest'
+import { createAsker, type Question } from '../src/database/asker.ts'
+import { shareQuestions } from '../src/database/share-questions.ts'
+import type { Identity } from '../src/identity/identity.ts'
+import type { EdgeClient, EdgeTransaction } from '../src/identity/live-client.ts'
+import { createMetrics } from '../src/operations/metrics.ts'
+
+/** A database that answers with what it was asked, when it is let go. */
+function setUp(limits: Partial<Limits> = {}) {
+  const began: string[] = []
+  const held: (() => void)[] = []
+  const metrics = createMetrics()
+  const asker = createAsker({ limits: { ...LIMITS, ...limits }, metrics })
+  const answered = (args: { n: number }): { n: number } => {
+    if (args.n < 0) throw Object.assign(new Error('no such field'), { reason: 'invalid-input' })
+    return args
+  }
+  const clientOf = (name: string): EdgeClient => {
+    const $qb = { selectNoFrom: () => ({ execute: async () => [{ snapshot: '10:10:', lsn: '0/1' }] }) }
+    const client = {
+      async $transaction<Result>(run: (transaction: EdgeTransaction) => Promise<Result>): Promise<Result> {
+        began.push(name)
+        await new Promise<void>((resolve) => held.push(resolve))
+        return run({ $qb, Note: { findMany: async (args: { n: number }) => answered(args) } } as never)
+      },
+    }
+    return client as unknown as EdgeClient
+  }
+  const question = (n: number): Question => ({ model: 'Note', operation: 'findMany', args: { n } })
+  const nextBegins = (count: number): Promise<void> => vi.waitFor(() => expect(began).toHaveLength(count))
+  return { asker, metrics, began, held, clientOf, question, nextBegins, letGo: () => held.shift()?.() }
+}
+
+describe('asking the database', () => {
+  it('takes each identity in turn: who asks for much does not keep the others waiting', async () => {
+    const { asker, began, clientOf, question, nextBegins, letGo } = setUp({ maxConcurrentRequeries: 1 })
+    const [greedy, modest] = [clientOf('greedy'), clientOf('modest')]
+    const answers = Array.from({ length: 40 }, (_, n) => asker.ask(greedy, question(n)))
+    answers.push(asker.ask(modest, question(7)))
+    for (let count = 1; count <= 4; count++) {
+      await nextBegins(count)
+      letGo()
+    }
+    expect((await Promise.all(answers)).map(({ value }) => Reflect.get(value as object, 'n'))).toEqual([...Array.from({ length: 40 }).keys(), 7])
+    expect(began).toEqual(['greedy', 'modest', 'greedy', 'greedy'])
+  })
+
+  it('runs maxConcurrentRequeries transactions at once, and no more', async () => {
+    const { asker, metrics, began, clientOf, question, nextBegins, letGo } = setUp({ maxConcurrentRequeries: 2 })
+    const answers = ['a', 'b', 'c'].map((name) => asker.ask(clientOf(name), question(1)))
+    await nextBegins(2)
+    expect(metrics.questionsWaitingNow).toBe(1)
+    letGo()
+    await nextBegins(3)
+    expect(began).toEqual(['a', 'b', 'c'])
+    letGo()
+    letGo()
+    await Promise.all(answers)
+    expect([metrics.questionsWaitingNow, metrics.databaseTransactions]).toEqual([0, 3])
+  })
+
+  it('answers the others when one question of several fails', async () => {
+    const { asker, clientOf, question, nextBegins, letGo } = setUp()
+    const client = clientOf('ann')
+    const asked = Promise.allSettled([1, -1, 2].map((n) => asker.ask(client, question(n))))
+    for (let count = 1; count <= 4; count++) {
+      await nextBegins(count)
+      letGo()
+    }
+    expect((await asked).map((one) => (one.status === 'fulfilled' ? one.value.value : Reflect.get(Object(one.reason), 'code')))).toEqual([
+      { n: 1 },
+      'bad_arguments',
+      { n: 2 },
+    ])
+  })
+})
+
+describe('equal questions', () => {
+  const identity = (key: string, client: EdgeClient): Identity => ({ key, client }) as Identity
+
+  it('of one identity that wait at the same time are asked once; those of others, and after an end of continuity, are not', async () => {
+    const { asker, metrics, clientOf, question, nextBegins, letGo } = setUp()
+    const hub = { era: 1 }
+    const ask = shareQuestions((client, one) => asker.ask(client, one), hub)
+    const [ann, bob] = [identity('ann', clientOf('ann')), identity('bob', clientOf('bob'))]
+    const asked = [ask(ann, question(1)), ask(ann, question(1)), ask(bob, question(1))]
+    await nextBegins(2)
+    hub.era = 2
+    asked.push(ask(ann, question(1)))
+    await nextBegins(3)
+    for (let count = 0; count < 3; count++) letGo()
+    await Promise.all(asked)
+    expect(metrics.databaseQueries).toBe(3)
+    asked.push(ask(ann, question(1)))
+    await nextBegins(4)
+    letGo()
+    await Promise.all(asked)
+    expect(metrics.databaseQueries).toBe(4)
+  })
+})
