@@ -14,6 +14,7 @@ import { parsePosition, type Place } from '../log/place.ts'
 import { planQuery } from '../queries/plan-query.ts'
 import type { QueryReader, Resume } from './reader.ts'
 import type { Sink } from './sink.ts'
+import { spreadOver } from './spread-over.ts'
 import { streamResponse, type NodeSide } from './stream-response.ts'
 import { parseTicket } from './ticket.ts'
 import { wallClock } from '../operations/tracing.ts'
@@ -150,11 +151,13 @@ export class Connections {
   async drain(): Promise<void> {
     this.#isDraining = true
     const leaving = [...this.#all]
-    const step = Math.min(DRAIN_STEP_MS, (this.#context.limits.drainDeadlineMs * DRAIN_SHARE) / Math.max(1, leaving.length))
-    for (const connection of leaving) {
-      connection.leave()
-      if (this.#all.size > 0) await new Promise((resolve) => setTimeout(resolve, step))
-    }
+    const spanMs = Math.min(DRAIN_STEP_MS * leaving.length, this.#context.limits.drainDeadlineMs * DRAIN_SHARE)
+    await spreadOver(
+      leaving,
+      spanMs,
+      (connection) => connection.leave(),
+      (connection) => this.#all.has(connection),
+    )
   }
 
   close(): void {
