@@ -22,13 +22,15 @@ describe('what cannot be live', () => {
   let workspace: Workspace
   let running: RunningEdge
   let client: () => LiveClient
+  let logged: string[] = []
+  const note = (...entry: unknown[]): void => void logged.push(JSON.stringify(entry))
 
   beforeAll(async () => {
     workspace = await createWorkspace(inject('postgresUrl'))
     await seedWorkspace(workspace)
     await workspace.db.note.create({ data: { ownerId: 'cay', body: 'a secret of cay', secret: 'hush' } })
     client = () => workspace.as({ id: 'bob' })
-    running = await startEdge(workspace, { getClient: () => client() })
+    running = await startEdge(workspace, { getClient: () => client(), logger: { warn: note, error: note } })
   })
   afterAll(async () => {
     await running.close()
@@ -110,6 +112,30 @@ describe('what cannot be live', () => {
     await expectRefusal('foreign_database', '/note/findMany')
     await pool.end()
     client = own
+  })
+
+  it('is in the log, with what was asked and why it was refused, and with nothing that lets anybody in', async () => {
+    logged = []
+    const secrets = { authorization: 'Bearer of-a-token', cookie: 'session=of-a-cookie', 'last-event-id': 'of-a-position' }
+    await expectRefusal('unknown_model', '/nothing/findMany?access=of-a-ticket&lastEventId=of-a-position', { headers: secrets })
+    const own = client
+    client = () => {
+      throw new HTTPException(401, { message: 'the session has ended' })
+    }
+    await expectRefusal('unauthenticated', '/note/findMany', { headers: secrets })
+    client = own
+    expect(logged).toEqual([
+      expect.stringMatching(/refused.*"path":"\/nothing\/findMany".*no model \\"nothing/),
+      expect.stringMatching(/refused.*"path":"\/note\/findMany".*getClient failed.*the session has ended/),
+    ])
+    expect(logged.join()).not.toMatch(/of-a-/)
+    logged = []
+    const [bad, good] = [wire('Note', 'findMany', { where: { nothing: 1 } }), wire('Note', 'findMany')]
+    const stream = await openStream({ base: running.base, queries: [{ ...bad, ticket: 'of-a-ticket' }, good], lastEventId: 'of-a-position' })
+    await stream.until(() => stream.query(bad.q).errors.length > 0 && stream.query(good.q).isReady, 'both')
+    expect(logged).toEqual([expect.stringMatching(new RegExp(`"q":"${bad.q}","code":"bad_arguments","error":".*nothing`))])
+    expect(logged.join()).not.toMatch(/of-a-/)
+    stream.close()
   })
 
   it('is not what a client without policies may read when that is allowed', async () => {
