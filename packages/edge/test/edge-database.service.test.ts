@@ -1,5 +1,6 @@
 import { LIMITS } from '@zenstack-live/protocol'
 import { schema } from '@zenstack-live/testing/workspace'
+import { createDatabase } from '@zenstack-live/testing'
 import { expect, inject, it } from 'vitest'
 import { createEdgeDatabase } from '../src/database/edge-database.ts'
 import { createWorkspace, seedWorkspace } from './support/workspace.ts'
@@ -15,4 +16,20 @@ it('finds no stalled commit in a transaction that stands open', async () => {
   })
   await database.close()
   await workspace.close()
+})
+
+it('has maxDatabaseConnections, and uses all of them', async () => {
+  const url = await createDatabase(inject('postgresUrl'))
+  const database = createEdgeDatabase({ url, schema, limits: { ...LIMITS, maxDatabaseConnections: 2 } })
+  const backends = await Promise.all(Array.from({ length: 6 }, () => database.query('SELECT pg_backend_pid() AS pid FROM pg_sleep(0.2)')))
+  expect(new Set(backends.map(([row]) => row?.['pid'])).size).toBe(2)
+  await database.close()
+})
+
+it('waits for an answer for databaseTimeoutMs, and no longer', async () => {
+  const url = await createDatabase(inject('postgresUrl'))
+  const database = createEdgeDatabase({ url, schema, limits: { ...LIMITS, databaseTimeoutMs: 2_000 } })
+  await expect(database.query('SELECT pg_sleep(0.1)')).resolves.toHaveLength(1)
+  await expect(database.query('SELECT pg_sleep(600)')).rejects.toMatchObject({ code: 'database_unavailable' })
+  await database.close()
 })

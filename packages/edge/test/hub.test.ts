@@ -10,7 +10,7 @@ import {
   type LogEntry,
   type Lsn,
 } from '@zenstack-live/protocol'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { Hub, type HubListener } from '../src/log/hub.ts'
 
 describe('the hub', () => {
@@ -23,6 +23,19 @@ describe('the hub', () => {
     waiting.push(hub.passed(parseLsn('0/30')).catch((error: unknown) => error))
     for (const error of await Promise.all(waiting)) expect(error).toMatchObject({ code: 'log_unavailable' })
     expect(countTimers()).toBe(timers)
+  })
+
+  it('tells them so, too, when the log does not come there within databaseTimeoutMs', async () => {
+    const hub = await openHub()
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    let outcome: unknown = 'waits'
+    void hub.passed(parseLsn('0/10')).catch((error: unknown) => (outcome = error))
+    await vi.advanceTimersByTimeAsync(LIMITS.databaseTimeoutMs - 1)
+    expect(outcome).toBe('waits')
+    await vi.advanceTimersByTimeAsync(1)
+    expect(outcome).toMatchObject({ code: 'log_unavailable' })
+    vi.useRealTimers()
+    await hub.close()
   })
 })
 
