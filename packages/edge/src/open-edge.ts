@@ -151,7 +151,7 @@ async function openContext(options: EdgeOptions, { metrics, onOtherTables }: Ope
     const withheld = withheldFields(data, options.exclude ?? [])
     const asker = createAsker({ limits, metrics })
     const guards = { ...ALL_GUARDS, ...options.guards }
-    const identityChanges = new IdentityChanges(data, database, guards.revokes)
+    const identityChanges = new IdentityChanges(data, { database, hub, guards })
     const ask: EdgeContext['ask'] = async (client, question) => {
       const answer = await asker.ask(client, question)
       if (guards.holdsAnswers && identityChanges.decidesAnswers) await hub.passed(answer.horizon)

@@ -1,5 +1,6 @@
 import type { LiveClient } from '@zenstack-live/edge'
 import { CHANGES_SEGMENT, LiveError, type Limits } from '@zenstack-live/protocol'
+import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
 import { openStream, wire, type TestStream } from './support/read-stream.ts'
 import { startEdge, type RunningEdge } from './support/start-edge.ts'
@@ -18,6 +19,8 @@ describe('a stream whose user changes', () => {
   let sessionRole: 'MEMBER' | 'MANAGER' | undefined
   let isLogFree: Promise<void> = Promise.resolve()
   let onceIdentified: (() => Promise<unknown>) | undefined
+  let isStoreFree: Promise<void> = Promise.resolve()
+  let asked = 0
   const streams: TestStream[] = []
 
   beforeAll(async () => {
@@ -38,6 +41,8 @@ describe('a stream whose user changes', () => {
   async function getClient(): Promise<LiveClient> {
     if (!isSignedIn) throw new LiveError('unauthenticated', 'the session has ended')
     if (!isStoreUp) throw new Error('the session store does not answer')
+    asked++
+    await isStoreFree
     const user = await workspace.db.user.findUniqueOrThrow({ where: { id: 'bob' } })
     const runOnce = onceIdentified
     onceIdentified = undefined
@@ -50,6 +55,10 @@ describe('a stream whose user changes', () => {
     streams.push(stream)
     await stream.until(() => queries.every(({ q }) => stream.query(q).isReady), 'ready')
     return stream
+  }
+  /** Time enough for what must not happen: nothing tells that it does not. */
+  const aMoment = async (): Promise<void> => {
+    for (let turn = 0; turn < 300; turn++) await workspace.sql('SELECT 1')
   }
   const setRole = (role: 'MEMBER' | 'MANAGER'): Promise<unknown> => workspace.db.user.update({ where: { id: 'bob' }, data: { role } })
 
@@ -98,6 +107,72 @@ describe('a stream whose user changes', () => {
     await workspace.db.task.update({ where: { id: 't1' }, data: { budget: 4713 } })
   })
 
+  describe('who is another for a while', () => {
+    /** A manager is demoted; who it is now is asked, and not answered yet. */
+    const demoted = async (): Promise<{ stream: TestStream; answer(): void }> => {
+      await setRole('MANAGER')
+      await workspace.db.task.update({ where: { id: 't1' }, data: { budget: 100 } })
+      await running.caughtUp()
+      const stream = await opened()
+      await stream.until(() => budgets(stream).join() === '100,100', 'the budgets')
+      const gate = Promise.withResolvers<void>()
+      isStoreFree = gate.promise
+      const before = asked
+      await setRole('MEMBER')
+      await expect.poll(() => asked, { timeout: 30_000 }).toBeGreaterThan(before)
+      return { stream, answer: gate.resolve }
+    }
+    const promotion = (budget: number): string =>
+      `WITH paid AS (UPDATE "Task" SET budget = ${budget} WHERE id = 't1') UPDATE "User" SET role = 'MANAGER' WHERE id = 'bob'`
+
+    /** From then on nobody can read tasks. @returns what lets them again */
+    const promoteAndLock = async (budget: number): Promise<() => Promise<void>> => {
+      const [writer, locker] = [new pg.Client(workspace.url), new pg.Client(workspace.url)]
+      await Promise.all([writer.connect(), locker.connect()])
+      await writer.query('BEGIN')
+      await writer.query(promotion(budget))
+      await locker.query('BEGIN')
+      const isLocked = locker.query('LOCK TABLE "Task" IN ACCESS EXCLUSIVE MODE')
+      const waiting = `SELECT FROM pg_locks WHERE relation = '"Task"'::regclass AND NOT granted`
+      await expect.poll(() => workspace.sql(waiting), { timeout: 30_000 }).toHaveLength(1)
+      await writer.query('COMMIT')
+      await isLocked
+      return async () => {
+        await Promise.all([writer.end(), locker.end()])
+      }
+    }
+
+    it('is not shown what the log tells of that while only after it is known who they are', async () => {
+      const { stream, answer } = await demoted()
+      const gate = Promise.withResolvers<void>()
+      isLogFree = gate.promise
+      await workspace.db.task.update({ where: { id: 't1' }, data: { budget: 7001 } })
+      await workspace.sql(promotion(7002))
+      answer()
+      await aMoment()
+      gate.resolve()
+      await stream.until(() => budgets(stream).join() === '7002,7002', 'the newest budget')
+      expect(stream.text).not.toContain('7001')
+    })
+
+    it('is not shown what the database answered in that while', async () => {
+      const { stream, answer } = await demoted()
+      const { requeries } = running.edge.metrics()
+      await workspace.db.task.update({ where: { id: 't1' }, data: { budget: 7101 } })
+      await expect.poll(() => running.edge.metrics().requeries, { timeout: 30_000 }).toBeGreaterThan(requeries)
+      await running.caughtUp()
+      const unlock = await promoteAndLock(7102)
+      answer()
+      await aMoment()
+      await unlock()
+      await stream.until(() => budgets(stream).join() === '7102,7102', 'the newest budget')
+      expect(stream.text).not.toContain('7101')
+      await setRole('MEMBER')
+      await workspace.db.task.update({ where: { id: 't1' }, data: { budget: 4713 } })
+      await running.caughtUp()
+    })
+  })
+
   describe('whose answer shows what changed it', () => {
     /** The user is demoted between the question who it is and the question for the rows; the log hears of it last. */
     const bytesSent = async (guards: { holdsAnswers?: boolean }): Promise<string> => {
@@ -105,6 +180,9 @@ describe('a stream whose user changes', () => {
       await workspace.db.task.update({ where: { id: 't1' }, data: { budget: 100 } })
       await running.caughtUp()
       await running.restart({ guards })
+      // From then on it is known that the promotion can be seen.
+      const first = await opened()
+      first.close()
       let letLogGo = (): void => {}
       isLogFree = new Promise((resolve) => (letLogGo = resolve))
       onceIdentified = async () => {
@@ -113,11 +191,14 @@ describe('a stream whose user changes', () => {
           await tx.task.update({ where: { id: 't1' }, data: { budget: 6001, title: 'for members' } })
         })
       }
-      const stream = await openStream({ base: running.base, queries: [TASKS, WINDOW] })
-      streams.push(stream)
-      if (guards.holdsAnswers === false) await stream.until(() => stream.text.includes('for members'), 'the answer')
-      else await expect.poll(() => running.edge.metrics().databaseTransactions, { timeout: 30_000 }).toBeGreaterThan(0)
+      const before = asked
+      const opening = openStream({ base: running.base, queries: [TASKS, WINDOW] })
+      if (guards.holdsAnswers === false) await opening.then((stream) => stream.until(() => stream.text.includes('for members'), 'the answer'))
+      else await expect.poll(() => asked, { timeout: 30_000 }).toBeGreaterThan(before)
+      await aMoment()
       letLogGo()
+      const stream = await opening
+      streams.push(stream)
       await stream.until(() => budgets(stream).join() === 'null,null', 'the member to see no budget')
       return stream.text
     }

@@ -36,6 +36,21 @@ describe('a query that is asked again', () => {
     await vi.advanceTimersByTimeAsync(60_000)
     expect([questions.length, vi.getTimerCount()]).toEqual([2, 0])
   })
+
+  it('asks again for a reader that came on the way of an answer that cannot be for who it belongs to', async () => {
+    const { query, reader, questions } = await opened()
+    query.onTransaction(change(10), [], false)
+    await vi.advanceTimersByTimeAsync(LIMITS.requeryTrailingMs)
+    const pushed: unknown[] = []
+    const newcomer: Reader = { ...reader, isFlowing: false, push: (block) => pushed.push(block), mayTake: ({ xmin }) => xmin > 11n }
+    query.open(newcomer)
+    questions[1]?.resolve({ ...COUNTED, snapshot: parsePgSnapshot('11:11:') })
+    await vi.advanceTimersByTimeAsync(LIMITS.requeryTrailingMs)
+    expect([questions.length, pushed]).toEqual([3, []])
+    questions[2]?.resolve({ ...COUNTED, snapshot: parsePgSnapshot('12:12:') })
+    await vi.advanceTimersByTimeAsync(0)
+    expect(pushed).toHaveLength(1)
+  })
 })
 
 /** A count with one reader, who has the first answer. */
@@ -62,6 +77,7 @@ async function opened() {
     isFlowing: false,
     seen: undefined,
     version: undefined,
+    mayTake: () => true,
     push: () => {},
     ready: () => {},
     wait: () => {},

@@ -21,6 +21,8 @@ export interface EdgeDatabase {
   isSameUser(client: LiveClient): boolean
   /** A place in the write-ahead log that everything committed before the call lies before, and that the log will pass. */
   markNow(): Promise<Lsn>
+  /** A place in the write-ahead log that all lies before what the database showed before the call. Nothing is written: the log may not pass it by itself. */
+  endOfLog(): Promise<Lsn>
   /** For how long at most a commit has waited for a standby, and snapshots not shown it, of those this user may know of; 0 without one. */
   oldestStalledCommitMs(): Promise<number>
   close(): Promise<void>
@@ -39,6 +41,9 @@ interface Whereabouts {
 // The message is transactional and commits locally: it is flushed at once, also where commits are asynchronous or wait for a standby.
 const MARK = `SELECT pg_current_wal_insert_lsn()::text AS lsn, set_config('synchronous_commit', 'local', true),
   pg_logical_emit_message(true, 'zenstack_live', '')::text AS message`
+
+// Not pg_current_wal_lsn(): it lags behind commits that did not wait for the disk (synchronous_commit=off).
+const END_OF_LOG = 'SELECT pg_current_wal_insert_lsn()::text AS lsn'
 
 // A commit that waits for a standby is in the log, and still counts as running. It was written after its statement began.
 const OLDEST_STALLED_COMMIT = `SELECT ceil(extract(epoch FROM clock_timestamp() - min(query_start)) * 1000) AS ms
@@ -101,6 +106,10 @@ export function createEdgeDatabase(options: EdgeDatabaseOptions): EdgeDatabase {
     isSameUser: (client) => settled.get(client.$options)?.user === SAME_USER,
     markNow: coalesce(async () => {
       const [row] = await query(MARK)
+      return parseLsn(String(row?.['lsn']))
+    }),
+    endOfLog: coalesce(async () => {
+      const [row] = await query(END_OF_LOG)
       return parseLsn(String(row?.['lsn']))
     }),
     async oldestStalledCommitMs() {

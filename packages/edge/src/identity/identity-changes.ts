@@ -1,12 +1,15 @@
 import { authMembers } from '@zenstack-live/access'
 import type { DataModel, Model } from '@zenstack-live/model'
 import type { EdgeDatabase } from '../database/edge-database.ts'
+import type { Guards } from '../guards.ts'
 import type { Identity } from './identity.ts'
-import { parsePgSnapshot, sees } from '../database/pg-snapshot.ts'
+import { parsePgSnapshot, sees, type PgSnapshot } from '../database/pg-snapshot.ts'
+import type { Hub } from '../log/hub.ts'
 import type { Transaction } from '../log/transaction.ts'
 
 interface RowChange {
   readonly xid: number
+  readonly notedAtMs: number
   /** When the database was first known to show it, on our own clock of questions; `undefined`: not yet. */
   shownAt: number | undefined
   showing: Promise<void> | undefined
@@ -19,18 +22,24 @@ export interface SettledIdentity {
 }
 
 const MAX_REMEMBERED = 10_000
+/** No answer is on its way for longer, by far. Transaction ids go round: after days an old one would look like one to come. */
+const MAX_DOUBT_MS = 10 * 60_000
 const MAX_PAUSE_MS = 250
 /** Stands for every row: the table was emptied, or its changes are not known. */
 const EVERYBODY = '\0'
 
 /**
  * Changes of the rows behind `auth()`. A change is in the log before the database shows it: a `getClient` that is asked in between
- * still answers with the old role. Its answer counts only when it was asked after the change could be seen.
+ * still answers with the old role. Its answer counts only when it was asked after the change could be seen. And the database may be
+ * further than the log: where the row changed of late, an answer counts only when the log has passed all that it can be made of. Else
+ * somebody who is again who they were would be shown what was written while they were another.
  */
 export class IdentityChanges {
   readonly #model: Model | undefined
   readonly #table: string | undefined
   readonly #database: EdgeDatabase
+  readonly #hub: Hub
+  readonly #guards: Guards
   readonly #changes = new Map<string, RowChange>()
   /**
    * Policies read more of `auth()` than who it is. Then an answer of the database counts only when the log has passed what it
@@ -40,10 +49,12 @@ export class IdentityChanges {
   #clock = 0
   #isClosed = false
 
-  constructor(data: DataModel, database: EdgeDatabase, isOn = true) {
+  constructor(data: DataModel, { database, hub, guards }: { database: EdgeDatabase; hub: Hub; guards: Guards }) {
     this.#model = data.schema.authType === undefined ? undefined : data.models.get(data.schema.authType)
-    this.#table = this.#model === undefined || !isOn ? undefined : `${this.#model.table.schema}.${this.#model.table.name}`
+    this.#table = this.#model === undefined || !guards.revokes ? undefined : `${this.#model.table.schema}.${this.#model.table.name}`
     this.#database = database
+    this.#hub = hub
+    this.#guards = guards
     const { names, isWhole } = authMembers(data)
     this.decidesAnswers = this.#model !== undefined && (isWhole || [...names].some((name) => this.#model?.idFields.includes(name) !== true))
   }
@@ -51,7 +62,7 @@ export class IdentityChanges {
   /** Takes a transaction in. @returns whose rows it changed; `all` when that cannot be told */
   note(transaction: Transaction): readonly string[] | 'all' {
     if (this.#table === undefined || !transaction.tables.has(this.#table)) return []
-    const change: RowChange = { xid: transaction.xid, shownAt: undefined, showing: undefined }
+    const change: RowChange = { xid: transaction.xid, notedAtMs: performance.now(), shownAt: undefined, showing: undefined }
     if (transaction.unknown.has(this.#table)) {
       this.#remember(EVERYBODY, change)
       return 'all'
@@ -66,6 +77,9 @@ export class IdentityChanges {
     for (;;) {
       const askedAt = ++this.#clock
       const identity = await identify()
+      if (this.decidesAnswers && this.#guards.holdsAnswers && this.#recent(identity.authKey).length > 0) {
+        await this.#hub.passed(await this.#database.endOfLog())
+      }
       const pending = this.#newerThan(identity.authKey, askedAt)
       if (pending.length === 0) return { identity, askedAt }
       for (const change of pending) await this.#shown(change)
@@ -77,15 +91,27 @@ export class IdentityChanges {
     return this.#newerThan(identity.authKey, askedAt).length > 0
   }
 
+  /** Whether an answer shows every change of the row behind an identity: one that does not may be of a time when they were another. */
+  areShownBy(snapshot: PgSnapshot, { authKey }: Identity): boolean {
+    return this.#recent(authKey).every(({ xid }) => xid === 0 || sees(snapshot, xid))
+  }
+
   close(): void {
     this.#isClosed = true
   }
 
   #newerThan(authKey: string | undefined, askedAt: number): RowChange[] {
+    return this.#of(authKey).filter(({ shownAt }) => shownAt === undefined || shownAt > askedAt)
+  }
+
+  #recent(authKey: string | undefined): RowChange[] {
+    const since = performance.now() - MAX_DOUBT_MS
+    return this.#of(authKey).filter(({ notedAtMs }) => notedAtMs > since)
+  }
+
+  #of(authKey: string | undefined): RowChange[] {
     if (authKey === undefined) return []
-    return [this.#changes.get(authKey), this.#changes.get(EVERYBODY)].filter(
-      (change): change is RowChange => change !== undefined && (change.shownAt === undefined || change.shownAt > askedAt),
-    )
+    return [this.#changes.get(authKey), this.#changes.get(EVERYBODY)].filter((change) => change !== undefined)
   }
 
   #remember(key: string, change: RowChange): void {

@@ -40,6 +40,8 @@ export interface Reader {
   seen: { readonly snapshot: PgSnapshot; readonly horizon: Lsn } | undefined
   /** Of the shared answer it holds; `undefined` when not known. */
   version: number | undefined
+  /** Whether an answer can be for who it belongs to: they may have been another when it was made, for whoever else had asked. */
+  mayTake(snapshot: PgSnapshot): boolean
   /** Adds a block to the connection's next write. */
   push(block: Buffer): void
   /** The result is there: sends `ready`. No id passes the horizon's log place before the log does. */

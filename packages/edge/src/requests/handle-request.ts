@@ -41,8 +41,8 @@ export async function handleRequest(parts: EdgeParts, request: Request, requestC
       throw new LiveError('overloaded', `More than maxWaitingQuestions (${context.limits.maxWaitingQuestions}) wait for the database.`)
     return await answerLive(parts, live, request, requestContext)
   } catch (error) {
-    // What it needed is being closed: it is better off elsewhere.
-    if (isStream && connections.isDraining) return connections.turnAway()
+    // What it needed is being closed, or stands still: it is better off elsewhere, or later.
+    if (isStream && (connections.isDraining || errorCodeOf(error) === 'log_unavailable')) return connections.turnAway()
     countIn(context.metrics.refusals, errorCodeOf(error))
     context.logger.warn('A live request was refused.', { path, error: error instanceof Error ? error.message : String(error) })
     return errorResponse(error)

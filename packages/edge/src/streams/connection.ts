@@ -5,6 +5,7 @@ import type { EdgeContext } from '../edge-context.ts'
 import { idBlockOf, NO_ID, type IdBlock } from './id-block.ts'
 import { queryScope, type Identity } from '../identity/identity.ts'
 import type { LiveQuery } from '../queries/live-query.ts'
+import type { PgSnapshot } from '../database/pg-snapshot.ts'
 import type { Place } from '../log/place.ts'
 import { QueryReader, type ReaderHost, type Resume } from './reader.ts'
 import type { Sink, SinkEvents } from './sink.ts'
@@ -53,6 +54,8 @@ export class Connection implements ReaderHost, SinkEvents, Living<Identity> {
   /** No id is sent before the log has passed what the snapshots of this connection show. */
   #horizon = 0n as Lsn
   #cancelHorizon: (() => void) | undefined
+  /** How often the row behind its identity changed since that was last known. */
+  #changes = 0
   readonly #life: ConnectionLife<Identity>
 
   constructor(options: ConnectionOptions) {
@@ -97,6 +100,11 @@ export class Connection implements ReaderHost, SinkEvents, Living<Identity> {
   /** What ids and tickets are bound to: the identity and, where it is one, the only query. */
   scopeOf(queryText: string | undefined): string {
     return queryText === undefined ? this.#identity.fingerprint : queryScope(this.context.keys, this.#identity, queryText)
+  }
+
+  mayTake(snapshot: PgSnapshot): boolean {
+    const { guards, identityChanges } = this.context
+    return !guards.holdsAnswers || identityChanges.areShownBy(snapshot, this.#identity)
   }
 
   push(block: Buffer): void {
@@ -149,6 +157,12 @@ export class Connection implements ReaderHost, SinkEvents, Living<Identity> {
     this.#life.doubt()
   }
 
+  /** The row behind its identity is another now. */
+  onIdentityChange(from: Place): void {
+    this.#changes++
+    this.doubt(from)
+  }
+
   /** Writes what has been pushed, and moves the reader's id as far as it may go. */
   flush(): void {
     this.#write(false)
@@ -170,7 +184,10 @@ export class Connection implements ReaderHost, SinkEvents, Living<Identity> {
   }
 
   settle(next: Identity): ConnectionEvent {
-    if (next.key === this.#identity.key) return 'same-identity'
+    const changes = this.#changes
+    this.#changes = 0
+    // Between two changes it may have been another, and what was answered then was never for it.
+    if (next.key === this.#identity.key) return changes > 1 ? 'other-identity' : 'same-identity'
     const previous = this.#identity
     this.#identity = next
     this.#scope = this.scopeOf(this.#options.onlyQuery)

@@ -56,6 +56,9 @@ export class Connections {
   constructor(context: EdgeContext) {
     this.#context = context
     this.#queries = new LiveQueries(context)
+    const { history } = context.hub
+    // What was read before anybody listened is followed by what makes somebody what they were.
+    for (const transaction of history.after(history.start.entry) ?? []) context.identityChanges.note(transaction)
     context.hub.listen({
       onTransaction: (transaction) => {
         const { metrics, tracing } = context
@@ -210,7 +213,7 @@ export class Connections {
     for (const [q, wire] of wires) connection.add(q, wire, this.#resumeOf(request, wire, place))
     if (wires.size === 0) this.#planFlush(connection)
     // Between the answer of `getClient` and now.
-    if (identityChanges.isOutdated(request.settled)) connection.doubt(hub.history.head)
+    if (identityChanges.isOutdated(request.settled)) connection.onIdentityChange(hub.history.head)
     return connection
   }
 
@@ -249,8 +252,8 @@ export class Connections {
   /** Whoever the transaction may have made another is held before anything of it is given to them. */
   #doubtIdentities(transaction: Transaction): void {
     const keys = this.#context.identityChanges.note(transaction)
-    if (keys === 'all') for (const connection of this.#all) connection.doubt(transaction.before)
-    else for (const key of keys) for (const connection of this.#byAuthKey.get(key) ?? []) connection.doubt(transaction.before)
+    if (keys === 'all') for (const connection of this.#all) connection.onIdentityChange(transaction.before)
+    else for (const key of keys) for (const connection of this.#byAuthKey.get(key) ?? []) connection.onIdentityChange(transaction.before)
   }
 
   #planFlush(connection: Connection): void {

@@ -3,6 +3,7 @@ import type { EdgeContext } from '../edge-context.ts'
 import { frameBytes } from './frame-chunks.ts'
 import type { LiveQuery, Reader } from '../queries/live-query.ts'
 import { countIn } from '../operations/metrics.ts'
+import type { PgSnapshot } from '../database/pg-snapshot.ts'
 import type { Place } from '../log/place.ts'
 import { encodeTicket, type Ticket } from './ticket.ts'
 
@@ -20,6 +21,7 @@ export interface ReaderHost {
   push(block: Buffer): void
   /** Finds the live query for the present identity, and opens or resumes it. @throws {LiveError} when it cannot be live */
   begin(reader: QueryReader, resume: Resume | undefined): LiveQuery
+  mayTake(snapshot: PgSnapshot): boolean
   onReady(horizon: Lsn): void
   onFailed(error: LiveError): void
   /** Fingerprint of a query for the present identity. */
@@ -60,6 +62,10 @@ export class QueryReader implements Reader {
   open(resume: Resume | 'worthless' | undefined): void {
     if (resume === 'worthless') this.reset('position')
     this.#begin(resume === 'worthless' ? undefined : resume)
+  }
+
+  mayTake(snapshot: PgSnapshot): boolean {
+    return this.#host.mayTake(snapshot)
   }
 
   push(block: Buffer): void {

@@ -97,8 +97,10 @@ export class RequeryQuery implements LiveQuery {
     }
     this.#opening.add(reader)
     // Ids never pass what was not delivered: a reader at this place has every answer up to it.
-    if (compareEntryIds(version.at.entry, from.entry) > 0) this.#giveAll(reader, version)
-    else this.#give(reader, version, [])
+    if (compareEntryIds(version.at.entry, from.entry) <= 0) this.#give(reader, version, [])
+    // What has been overtaken may be of a time when they were another.
+    else if (this.#causes.length === 0) this.#giveAll(reader, version)
+    else this.#step('wanted')
   }
 
   catchUp(reader: Reader): void {
@@ -192,8 +194,8 @@ export class RequeryQuery implements LiveQuery {
     this.#causes = causes
     this.#versions++
     this.#version = next
-    this.#deliver(previous, next, change)
-    this.#step(this.#causes.length === 0 ? 'answered' : 'answered-stale')
+    const isForAll = this.#deliver(previous, next, change)
+    this.#step(isForAll && this.#causes.length === 0 ? 'answered' : 'answered-stale')
   }
 
   /**
@@ -219,11 +221,17 @@ export class RequeryQuery implements LiveQuery {
     for (const reader of this.#readers) reader.fail(error)
   }
 
-  #deliver(previous: Version | undefined, next: Version, change: Buffer | 'whole' | undefined): void {
+  /** @returns whether nobody waits for another answer */
+  #deliver(previous: Version | undefined, next: Version, change: Buffer | 'whole' | undefined): boolean {
     let whole: Buffer[] | undefined
+    let isForAll = true
     for (const reader of this.#readers) {
       const isOpening = this.#opening.has(reader)
       if (!reader.isFlowing && !isOpening) continue
+      if (isOpening && !reader.mayTake(next.snapshot)) {
+        isForAll = false
+        continue
+      }
       if (isOpening || change === 'whole' || reader.version !== previous?.number) {
         whole ??= this.#frames(next)
         this.#give(reader, next, whole)
@@ -232,6 +240,7 @@ export class RequeryQuery implements LiveQuery {
       if (change !== undefined) reader.push(change)
       reader.version = next.number
     }
+    return isForAll
   }
 
   #giveAll(reader: Reader, version: Version): void {
