@@ -10,7 +10,8 @@ import type { UserId } from './studio.ts'
  * of an earlier one.
  */
 
-const TOKEN = /tok\d{6}x|(?<!\d)7\d{7}(?!\d)/g
+/** Among the hexadecimal digits of a sort key such a number means nothing. */
+const TOKEN = /tok\d{6}x|(?<![\da-z])7000\d{4}(?![\da-z])/g
 /** 52 bits below the epoch. */
 const LSN_MASK = (1n << 52n) - 1n
 
