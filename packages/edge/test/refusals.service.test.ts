@@ -106,7 +106,14 @@ describe('what cannot be live', () => {
     client = failing(new LiveError('unauthenticated', 'the session has ended'))
     await expectRefusal('unauthenticated', '/note/findMany')
     client = failing(new Error('the session store does not answer'))
-    await expectRefusal('internal', '/note/findMany')
+    await expectRefusal('internal', '', post('{"queries":[]}'))
+    await expectRefusal('internal', '/note/findMany', { headers: { accept: 'application/json' } })
+    // `EventSource` would never come back from that.
+    const turnedAway = await fetch(`${running.base}/note/findMany`, { headers: EVENT_STREAM })
+    expect([turnedAway.status, await turnedAway.text()]).toEqual([
+      200,
+      expect.stringMatching(/^retry: \d+\n\nevent: bye\ndata: \{"reason":"overloaded"\}\n\n$/),
+    ])
     const pool = new pg.Pool({ connectionString: await createDatabase(inject('postgresUrl')) })
     client = () => new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) }).$use(new PolicyPlugin())
     await expectRefusal('foreign_database', '/note/findMany')

@@ -1,5 +1,5 @@
 import type { DataModel } from '@zenstack-live/model'
-import { errorCodeOf, LiveError, queryText } from '@zenstack-live/protocol'
+import { ERROR_CODES, errorCodeOf, LiveError, queryText } from '@zenstack-live/protocol'
 import type { Connections } from '../streams/connections.ts'
 import type { EdgeContext } from '../edge-context.ts'
 import { errorResponse } from './error-response.ts'
@@ -29,24 +29,30 @@ export interface EdgeParts {
 export async function handleRequest(parts: EdgeParts, request: Request, requestContext: RequestContext): Promise<Response> {
   const { context, connections } = parts
   const { path } = requestContext
-  let isStream = false
+  let kind: LiveRequest['kind'] | undefined
   try {
     if (isProjectionPath(path)) {
       return await answerProjection(parts, parseProjectionRequest(request, path, context.limits), request, requestContext)
     }
     const live = await parseLiveRequest(request, path, context.limits, (name) => modelOf(context.data, name))
-    isStream = live.kind === 'stream-one' || live.kind === 'stream-many'
-    if (isStream && !connections.hasRoom(live.lastEventId !== undefined)) return connections.turnAway()
-    if (live.kind === 'read' && !connections.hasRoomForQuestions)
+    kind = live.kind
+    if (isStream(kind) && !connections.hasRoom(live.lastEventId !== undefined)) return connections.turnAway()
+    if (kind === 'read' && !connections.hasRoomForQuestions)
       throw new LiveError('overloaded', `More than maxWaitingQuestions (${context.limits.maxWaitingQuestions}) wait for the database.`)
     return await answerLive(parts, live, request, requestContext)
   } catch (error) {
+    const code = errorCodeOf(error)
     // What it needed is being closed, or stands still: it is better off elsewhere, or later.
-    if (isStream && (connections.isDraining || errorCodeOf(error) === 'log_unavailable')) return connections.turnAway()
-    countIn(context.metrics.refusals, errorCodeOf(error))
+    if (isStream(kind) && (connections.isDraining || code === 'log_unavailable')) return connections.turnAway()
+    countIn(context.metrics.refusals, code)
     context.logger.warn('A live request was refused.', { path, error: error instanceof Error ? error.message : String(error) })
-    return errorResponse(error)
+    // `EventSource` never comes back from the status of an error that passes.
+    return kind === 'stream-one' && ERROR_CODES[code].isRetryable ? connections.turnAway() : errorResponse(error)
   }
+}
+
+function isStream(kind: LiveRequest['kind'] | undefined): boolean {
+  return kind === 'stream-one' || kind === 'stream-many'
 }
 
 async function answerLive(
