@@ -250,7 +250,8 @@ export class IncrementalQuery implements LiveQuery {
     const { context, keySets, plan } = this.#options
     await Promise.all([...keySets.map((holder) => holder.ready()), context.hub.passed(horizon), context.hub.passed(from.lsn)])
     await context.hub.since(from.entry, (missed) => {
-      if (!this.#readers.has(reader)) return
+      // It has left; or begins anew meanwhile, or did.
+      if (!this.#readers.has(reader) || this.#opening.has(reader) || reader.isFlowing) return
       if (missed === undefined) return this.#waitForAll([reader], otherwise)
       this.#options.onInterest(this, plan.interestOf(this.#decision))
       const isShown = (row: StoredRow): Verdict => plan.rows.decide(row, this.#decision)
