@@ -99,7 +99,7 @@ export class Connection implements LiveStreamOwner {
   }
 
   get position(): string | undefined {
-    return this.leader === undefined ? undefined : this.shown.position
+    return this.leader && this.shown.position
   }
 
   view(id: QueryId): QueryView {
@@ -139,7 +139,7 @@ export class Connection implements LiveStreamOwner {
   /** The set of wanted queries may have changed. */
   review(): void {
     if (this.host.wanted().size === 0) this.dispatch({ kind: 'no-demand' })
-    else if (this.#life === undefined || !this.#life.isServed()) this.dispatch({ kind: 'demand' })
+    else if (this.#life?.isServed() !== true) this.dispatch({ kind: 'demand' })
   }
 
   forgetAll(): void {
@@ -160,6 +160,10 @@ export class Connection implements LiveStreamOwner {
     if (quit !== undefined) this.#quit(event.kind, quit)
     else if (event.kind === 'demand' && this.#kind === 'idle') {
       this.#gathering = setTimeout(() => {
+        // Asked first: it may notice another person, for whom gathering began anew.
+        this.host.wanted()
+        clearTimeout(this.#gathering)
+        if (this.#kind !== 'gathering') return
         this.current = this.open()
         this.#become('connecting')
       }, this.options.limits.gatherMs)

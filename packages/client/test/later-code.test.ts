@@ -269,6 +269,24 @@ describe('without the later code', () => {
     expect(told.at(-1)).toMatchObject({ data: [{ id: 'b' }], isLive: true })
   })
 
+  it('another person who comes while queries are gathered has one stream, and it is theirs', async () => {
+    const edge = createFakeEdge()
+    const who = { person: 'ada' }
+    const store = storeOn(
+      edge,
+      () => new Promise(() => {}),
+      () => who.person,
+    )
+    const release = store.watch(TASKS)
+    // Nobody renders: the store notices when it opens.
+    who.person = 'bob'
+    await pass(1000)
+    expect(edge.connections.filter(({ isClosed }) => !isClosed)).toHaveLength(1)
+    release()
+    await pass(CLIENT_LIMITS.lingerMs)
+    expect(edge.connections.filter(({ isClosed }) => !isClosed)).toHaveLength(0)
+  })
+
   it('a person who signs out in another tab is shown nothing more, until someone comes back', async () => {
     const { told, edge, newest, tabs, store, loads } = await openPage()
     const data = { left: 'ada', entered: null }
