@@ -104,6 +104,8 @@ export class QueryCacheBridge {
 
   /** Takes over what a read on the server left in the cache, before TanStack's hook replaces the entry's options. */
   adopt(query: LiveQuery<unknown>, hash: string): void {
+    // On a server the client serves everybody, and nobody goes on from there.
+    if (typeof window === 'undefined') return
     const cached = this.#queryClient.getQueryCache().get(hash)
     const resume = resumePointOf(cached?.meta)
     if (resume !== undefined && cached?.state.data !== undefined) this.live.store.adopt(query, cached.state.data, resume)

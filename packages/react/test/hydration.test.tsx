@@ -136,6 +136,35 @@ describe('rendering on a server', () => {
     expect(html).toContain('pending')
     expect(harness.edge.requestCount).toBe(0)
   })
+
+  it('keeps nothing of what it shows: the client outlives the request, and serves everybody', async () => {
+    const queryClient = new QueryClient({ defaultOptions: liveHydration })
+    const harness = createHarness({}, queryClient)
+    const query = harness.live.task.findMany()
+    const state = await prefetched(query, 5, [{ id: 'a', title: 'A' }])
+    function List(): ReactElement {
+      const { data } = useLiveQuery(query)
+      return <p>{data?.[0]?.title}</p>
+    }
+    vi.stubGlobal('window', undefined)
+    try {
+      const html = renderToString(
+        <QueryClientProvider client={queryClient}>
+          <LiveProvider client={harness.live}>
+            <HydrationBoundary state={state}>
+              <List />
+            </HydrationBoundary>
+          </LiveProvider>
+        </QueryClientProvider>,
+      )
+      expect(html).toBe('<p>A</p>')
+    } finally {
+      vi.unstubAllGlobals()
+    }
+    const states: unknown[] = []
+    harness.live.subscribe(query, ({ data }) => states.push(data))()
+    expect(states).toEqual([undefined])
+  })
 })
 
 describe('useLiveSuspenseQuery', () => {
