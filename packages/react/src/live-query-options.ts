@@ -4,6 +4,7 @@ import type { ModelQueryResult } from '@zenstackhq/tanstack-query/react'
 
 /** What a live query decides itself: what and when to fetch. */
 type Decided =
+  | 'enabled'
   | 'queryKey'
   | 'queryFn'
   | 'queryKeyHashFn'
@@ -18,6 +19,8 @@ type Decided =
 export type LiveQueryOptions<T, TData = T> = Omit<UseQueryOptions<T, DefaultError, TData>, Decided> & {
   /** Whether ZenStack's optimistic updates may write into this query. @defaultValue true */
   readonly optimisticUpdate?: boolean
+  /** Whether anything is asked; as with a falsy query, nothing is open otherwise. No function: the query is not in the cache when this is decided. @defaultValue true */
+  readonly enabled?: boolean | undefined
 }
 
 /** What every live hook adds to TanStack's result. Reading `isLive` or `liveStatus` renders again when it changes; `lastSyncedAt` never does. */

@@ -26,7 +26,9 @@ describe('useLiveQuery', () => {
     const stale = () => useLiveQuery(live.task.findMany(), { staleTime: 1000 })
     // @ts-expect-error -- the store fetches
     const fetched = () => useLiveQuery(live.task.findMany(), { queryFn: () => [] })
-    return [stale, fetched]
+    // @ts-expect-error -- whether a stream is open is decided before there is a cache entry to ask about
+    const asked = () => useLiveQuery(live.task.findMany(), { enabled: () => false })
+    return [stale, fetched, asked]
   })
 
   it('knows a result once it is there', () => {
