@@ -4,7 +4,8 @@ import type { QueryCacheBridge } from './query-cache-bridge.ts'
 /** What the nearest provider gives its hooks. A new object when the person changes, so that every hook renders again in that pass. */
 export interface LiveContextValue {
   readonly bridge: QueryCacheBridge
-  readonly scope: string | null
+  /** When the person's stay began, in milliseconds since 1970; 0 for the first. */
+  readonly sinceMs: number
 }
 
 export const LiveContext: React.Context<LiveContextValue | undefined> = createContext<LiveContextValue | undefined>(undefined)
@@ -12,8 +13,7 @@ export const LiveContext: React.Context<LiveContextValue | undefined> = createCo
 /** @throws {TypeError} outside a `LiveProvider`. */
 export function useLiveContext(): LiveContextValue {
   const value = useContext(LiveContext)
-  if (value === undefined)
-    throw new TypeError('A live hook was used outside <LiveProvider client={live}>. Put the provider around your app, inside QueryClientProvider.')
+  if (value === undefined) throw new TypeError('A live hook is outside <LiveProvider>. Put <LiveProvider client={live}> inside QueryClientProvider.')
   // Noticed here too, because a hook may render before its provider does.
   value.bridge.enterScope()
   return value

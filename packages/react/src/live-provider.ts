@@ -1,5 +1,5 @@
 import { useQueryClient } from '@tanstack/react-query'
-import { createElement, useEffect, useMemo, useReducer, type ReactElement, type ReactNode } from 'react'
+import { createElement, useEffect, useReducer, type ReactElement, type ReactNode } from 'react'
 import { LiveContext } from './live-context.ts'
 import { bridgeOf, type AnyLiveClient } from './query-cache-bridge.ts'
 
@@ -15,16 +15,14 @@ export function LiveProvider({ client, children }: LiveProviderProps): ReactElem
   const [, renderAgain] = useReducer((count: number) => count + 1, 0)
   useEffect(() => {
     const stop = bridge.start()
-    const { store } = bridge.live
-    const forget = store.onScopeChange(() => queueMicrotask(renderAgain))
+    const forget = bridge.live.store.onScopeChange(() => queueMicrotask(renderAgain))
     return () => {
       forget()
       stop()
     }
   }, [bridge])
   // The person may have changed since the last render: what was theirs is cleared here, before any hook below reads it.
-  const scope = bridge.enterScope()
-  const value = useMemo(() => ({ bridge, scope }), [bridge, scope])
+  bridge.enterScope()
   // Not as JSX: sources also run unbuilt, and Node reads no .tsx.
-  return createElement(LiveContext.Provider, { value }, children)
+  return createElement(LiveContext.Provider, { value: bridge.context }, children)
 }

@@ -7,9 +7,10 @@ import {
   type QueryClient,
   type QueryKey,
 } from '@tanstack/react-query'
-import type { LiveQuery, LiveState } from '@zenstack-live/client'
+import type { LiveQuery } from '@zenstack-live/client'
 import { internals, type LiveClientInternals, type Write } from '@zenstack-live/client/internal'
 import { getQueryKey } from '@zenstackhq/tanstack-query/react'
+import type { LiveContextValue } from './live-context.ts'
 import type { OwnWrites } from './own-writes.ts'
 import { hashQueryKey } from './query-key-hash.ts'
 import { resumePointOf } from './resume-meta.ts'
@@ -57,6 +58,8 @@ export class QueryCacheBridge {
   readonly #entries = new Map<string, LiveEntry>()
   readonly #hashes = new Map<string, string>()
   readonly #statusListeners = new Map<string, Set<() => void>>()
+  /** What providers give to hooks: another one for each stay. */
+  context: LiveContextValue = { bridge: this, sinceMs: 0 }
   #scope: string | null
   #users = 0
   #stops: (() => void)[] = []
@@ -88,19 +91,19 @@ export class QueryCacheBridge {
     }
   }
 
-  /** Who is asking now. When that changed, what the cache held for the person before is gone when this returns. */
-  enterScope(): string | null {
-    const scope = this.live.store.scope()
-    if (scope !== this.#scope) {
-      this.#scope = scope
-      this.#purge()
-    }
-    return scope
+  /** Asks who is asking now. When that changed, what the cache held for the person before is gone when this returns. */
+  enterScope(): void {
+    if (this.live.store.scope() !== this.#scope) this.#purge()
   }
 
-  state(query: LiveQuery<unknown>): LiveState<unknown> {
-    return this.live.store.read(query)
-  }
+  /**
+   * What the application shows in place of a result that is not there yet, made of nothing that the person before was shown. A new function in
+   * each render: TanStack goes on showing what the same one gave.
+   */
+  readonly placeholder = (given: unknown): unknown =>
+    typeof given === 'function'
+      ? (data: unknown, query?: Query): unknown => (query && query.state.dataUpdatedAt > this.context.sinceMs ? given(data, query) : given())
+      : given
 
   /** Takes over what a read on the server left in the cache, before TanStack's hook replaces the entry's options. */
   adopt(query: LiveQuery<unknown>, hash: string): void {
@@ -145,6 +148,8 @@ export class QueryCacheBridge {
 
   /** Nothing of the person before stays in the cache: no live result, and nothing that ZenStack's hooks fetched under the same keys. */
   #purge(): void {
+    this.#scope = this.live.store.scope()
+    this.context = { bridge: this, sinceMs: Date.now() }
     this.#missed?.splice(0)
     const cache = this.#queryClient.getQueryCache()
     notifyManager.batch(() => {
@@ -178,10 +183,7 @@ export class QueryCacheBridge {
     const { store, onWrite } = this.live
     this.#stops = [
       store.onBatch((changed) => this.#onBatch(changed)),
-      store.onScopeChange(() => {
-        this.#scope = store.scope()
-        this.#purge()
-      }),
+      store.onScopeChange(() => this.#purge()),
       onWrite((write) => this.#onWrite(write)),
       this.#queryClient.getQueryCache().subscribe((event) => this.#onCacheEvent(event)),
       this.#queryClient.getMutationCache().subscribe((event) => {

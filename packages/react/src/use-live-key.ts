@@ -8,9 +8,10 @@ import type { QueryCacheBridge } from './query-cache-bridge.ts'
 import { hashQueryKey } from './query-key-hash.ts'
 
 export interface LiveKey {
-  readonly queryKey: QueryKey
   /** How equal parts of two results become one, unless the application says otherwise. */
   readonly structuralSharing: (before: unknown, next: unknown) => unknown
+  /** What of the application's `placeholderData` is for the present person. */
+  readonly placeholder: (given: unknown) => unknown
   /** The options by which TanStack's hooks leave fetching to the live store. */
   readonly options: {
     readonly queryKey: QueryKey
@@ -47,20 +48,21 @@ export function useLiveKey(query: LiveQuery<unknown>, isEnabled: boolean, isOpti
     }),
     [bridge, held],
   )
-  return { queryKey: held.queryKey, structuralSharing: bridge.share, options, flags }
+  return { structuralSharing: bridge.share, placeholder: bridge.placeholder, options, flags }
 }
 
 /** Flags that cost a render only where they are read. */
 function useLiveFlags(bridge: QueryCacheBridge, query: LiveQuery<unknown>, queryKey: QueryKey, isEnabled: boolean): LiveFlags {
   const isRead = useRef(false)
+  const { store } = bridge.live
   const status = useSyncExternalStore(
     useMemo(() => (onChange: () => void) => bridge.onState(query, onChange), [bridge, query]),
-    () => (isRead.current ? bridge.state(query).liveStatus : undefined),
+    () => (isRead.current ? store.read(query).liveStatus : undefined),
     () => 'connecting' as const,
   )
   const read = (): LiveFlags['liveStatus'] => {
     isRead.current = true
-    return isEnabled ? (status ?? bridge.state(query).liveStatus) : 'idle'
+    return isEnabled ? (status ?? store.read(query).liveStatus) : 'idle'
   }
   return {
     queryKey,
@@ -71,7 +73,7 @@ function useLiveFlags(bridge: QueryCacheBridge, query: LiveQuery<unknown>, query
       return read()
     },
     get lastSyncedAt() {
-      return bridge.live.store.lastSyncedAt(query)
+      return store.lastSyncedAt(query)
     },
   }
 }

@@ -23,6 +23,7 @@ export function useLiveQuery<T, TData = T>(query: LiveQuery<T> | Falsy, options:
   const queryOptions = {
     structuralSharing: key.structuralSharing,
     ...rest,
+    placeholderData: key.placeholder(rest.placeholderData),
     ...key.options,
     enabled: query ? (rest.enabled ?? true) : false,
   } as UseQueryOptions<T, Error, TData>

@@ -1,4 +1,4 @@
-import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { keepPreviousData, QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { act, render, screen } from '@testing-library/react'
 import { loadLater } from '@zenstack-live/client/internal'
 import { parseEntryId, type EntryId, type Frame, type QueryId } from '@zenstack-live/protocol'
@@ -26,6 +26,7 @@ beforeEach(() => {
   edge = createFakeEdge()
 })
 afterEach(() => {
+  vi.unstubAllGlobals()
   vi.useRealTimers()
 })
 
@@ -151,4 +152,50 @@ describe('useLiveQuery', () => {
     await pass()
     expect(shown.at(-1)).toBe("bob: Bob's")
   })
+
+  for (const noticed of ['in a render', 'between renders', 'in another tab']) {
+    it(`shows nothing of the person before in place of what is not there yet: the change is noticed ${noticed}`, async () => {
+      const tabs: EventTarget[] = []
+      vi.stubGlobal(
+        'BroadcastChannel',
+        class extends EventTarget {
+          constructor() {
+            super()
+            tabs.push(this)
+          }
+          postMessage(): void {}
+          close(): void {}
+        },
+      )
+      let userId = 'alice'
+      const live = createLiveClient(schema, { endpoint: 'http://edge/live', fetch: edge.fetch, identity: () => userId })
+      function Tasks({ spaceId }: { spaceId: string }): ReactElement {
+        const { data } = useLiveQuery(live.task.findMany({ where: { spaceId } }), { placeholderData: keepPreviousData })
+        return <p>{data?.map(({ title }) => title).join(',') ?? 'nothing'}</p>
+      }
+      // The query before is gone from the cache, but not from TanStack's observer.
+      const queryClient = new QueryClient({ defaultOptions: { queries: { gcTime: 0 } } })
+      const app = (spaceId: string): ReactElement => (
+        <QueryClientProvider client={queryClient}>
+          <LiveProvider client={live}>
+            <Tasks spaceId={spaceId} />
+          </LiveProvider>
+        </QueryClientProvider>
+      )
+      const view = render(app('s1'))
+      await pass()
+      connection(0).send(...snapshot(first(connection(0).ids), 5, [{ id: 'a', title: "Alice's secret" }]))
+      connection(0).endBatch(5)
+      await pass()
+      view.rerender(app('s2'))
+      await pass()
+      expect(view.container.textContent).toBe("Alice's secret")
+      if (noticed === 'in another tab') tabs[0]?.dispatchEvent(new MessageEvent('message', { data: { left: 'alice', entered: null } }))
+      else userId = 'bob'
+      if (noticed === 'in a render') view.rerender(app('s2'))
+      else expect(live.$status).toBeTypeOf('string')
+      await pass()
+      expect(view.container.textContent).toBe('nothing')
+    })
+  }
 })
