@@ -183,6 +183,18 @@ describe('edge', () => {
       notes: [expect.stringMatching(/getClient.*defineConfig\(\{ schema, getClient \}\).*zenstack-live\.config\.ts/)],
     })
   })
+
+  it('says all that is wrong at once', async () => {
+    const { code, notes } = await runCommand(['edge'], {
+      env: { DATABASE_URL: 'postgres://ann:hunter2@localhost:1/app', REDIS_URL: 'redis://localhost:1' },
+    })
+    const text = notes.join('\n')
+    expect([code, text]).toEqual([
+      1,
+      expect.stringMatching(/cannot start:\n {2}✖ .*getClient.*\n {2}✖ .*ECONNREFUSED.*DATABASE_URL.*\n {2}✖ .*change log.*REDIS_URL/),
+    ])
+    expect(text).not.toContain('hunter2')
+  })
 })
 
 describe('help', () => {

@@ -1,9 +1,11 @@
 import cluster from 'node:cluster'
 import { availableParallelism } from 'node:os'
+import { errorCodeOf } from '@zenstack-live/protocol'
 import type { LoadedConfig } from '../load-config.ts'
 import { runWorkers } from '../run-workers.ts'
 import { serveEdge } from '../serve-edge.ts'
 import { EXIT_CODES, type Command, type CommandContext } from './command.ts'
+import { examine } from './examine.ts'
 import { noteLogger } from './note-logger.ts'
 import { parseOptions, readConfig, UsageError } from './parse-options.ts'
 import { readPort } from './read-port.ts'
@@ -70,15 +72,31 @@ async function superviseWorkers(context: CommandContext, settings: EdgeSettings,
 async function serve(context: CommandContext, settings: EdgeSettings): Promise<void> {
   const { config, port, operationsPort, base } = settings
   const number = cluster.isWorker ? Number(context.env[WORKER_NUMBER] ?? 0) : 0
-  const edge = await serveEdge(config, {
+  const serving = serveEdge(config, {
     ...(port === undefined ? {} : { port }),
     ...(operationsPort === undefined ? {} : { operationsPort: operationsPort === 0 ? 0 : operationsPort + number }),
     ...(base === undefined ? {} : { base }),
     logger: noteLogger(context.note),
   })
+  const edge = await serving.catch(async (error: unknown) => {
+    throw await withAllThatIsWrong(error, config)
+  })
   if (!cluster.isWorker) announce(context, settings, edge.url)
   if (!context.signal.aborted) await new Promise((resolve) => context.signal.addEventListener('abort', resolve, { once: true }))
   await edge.close()
+}
+
+/** What ended the start may hide more: who mends one thing at a time starts many times. */
+async function withAllThatIsWrong(reason: unknown, config: LoadedConfig): Promise<unknown> {
+  const findings = await examine(config).catch(() => [])
+  const wrong = findings
+    .filter(({ severity }) => severity === 'error')
+    .map(({ message, cure }) => (cure === undefined ? message : `${message} ${cure}`))
+  const code = errorCodeOf(reason)
+  // That the database or the log does not answer is among the findings, with what mends it.
+  if (wrong.length === 0 || !(reason instanceof Error)) return reason
+  const all = code === 'database_unavailable' || code === 'log_unavailable' ? wrong : [reason.message, ...wrong]
+  return all.length === 1 ? reason : new Error(['The edge cannot start:', ...all.map((line) => `  ✖ ${line}`)].join('\n'), { cause: reason })
 }
 
 function announce({ print, hasColors }: CommandContext, { isJson, base }: EdgeSettings, url: string): void {

@@ -1,7 +1,7 @@
 import { ChangeLogError, openRedisLog } from '@zenstack-live/change-log'
 import type { LoadedConfig } from '../load-config.ts'
 import { DEFAULT_LOG_DIRECTORY } from '../log-directory.ts'
-import type { Finding } from './doctor.ts'
+import type { Finding } from './examine.ts'
 import { formatBytes } from './style.ts'
 
 /** What the doctor finds where the changes are kept. */

@@ -1,6 +1,6 @@
 import type { CapturedTable } from '@zenstack-live/cdc'
 import type { DataModel } from '@zenstack-live/model'
-import type { Finding } from './doctor.ts'
+import type { Finding } from './examine.ts'
 
 /** Names that people give to what nobody else should read. */
 const SECRET = /passw|pwd|secret|token|salt|hash|api_?key|private_?key|credential|otp/i
