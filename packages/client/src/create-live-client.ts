@@ -116,6 +116,8 @@ export function createLiveClient<SchemaOrClient extends SchemaDef | AnyClient>(
     sharesSignOut: options.sharesSignOut ?? true,
     loadLater,
   }
+  // With the page that it belongs to: when the first query is watched, a new release may have taken it away.
+  if (typeof document !== 'undefined') loadLater().catch(() => {})
   const store = new LiveStore(storeOptions)
   const projections = new LazyProjections(async () => {
     const { ProjectionStore } = await import('./projection-store.ts')
