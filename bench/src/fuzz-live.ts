@@ -34,16 +34,22 @@ export async function run({ seed = 1, runs = 10, mutate = false }: CommandOption
   const isBlind = Object.values(leakControl).includes(0)
   const keep = mutate || isBlind ? () => {} : addToLedger
   const guards = mutate ? { dropsSeen: false, looksBehind: false, waitsForCause: false, holdsIds: false, replaysAll: false } : {}
-  const seeds = Array.from({ length: runs }, (_, index) => seed + index * SEED_STEP)
-  const isKilled = (_: number, index: number): boolean => !mutate && index % KILL_EVERY === KILL_EVERY - 1
-  const outcome = totalOf([
-    ...(await runAll(
-      { edgeOptions: { guards } },
-      seeds.filter((one, index) => !isKilled(one, index)),
-      keep,
-    )),
-    ...(await runAll({ hasProcesses: true }, seeds.filter(isKilled), keep)),
-  ])
+  const worlds = new Map<boolean, LiveWorld>()
+  const outcomes: SeededOutcome[] = []
+  try {
+    for (let index = 0; index < runs; index++) {
+      const hasProcesses = !mutate && index % KILL_EVERY === KILL_EVERY - 1
+      const world = worlds.get(hasProcesses) ?? (await openLiveWorld(hasProcesses ? { hasProcesses } : { edgeOptions: { guards } }))
+      worlds.set(hasProcesses, world)
+      const outcome = await runSeed(world, seed + index * SEED_STEP)
+      outcomes.push(outcome)
+      // As it ends: what was done stays when a later one is stopped.
+      keep(outcome)
+    }
+  } finally {
+    for (const world of worlds.values()) await world.close()
+  }
+  const outcome = totalOf(outcomes)
   const isWrong = outcome.mismatches + outcome.leaks > 0
   const failed = mutate ? !isWrong : isWrong || isBlind
   return { name: 'live', ...outcome, leakControl, ledger: readLedger(), failed }
@@ -53,20 +59,11 @@ interface SeededOutcome extends LiveOutcome {
   seed: number
 }
 
-/** @param keep - called with each as it ends, so that what was done stays when a later one is stopped */
-async function runAll(options: LiveWorldOptions, seeds: readonly number[], keep: (outcome: SeededOutcome) => void): Promise<SeededOutcome[]> {
-  if (seeds.length === 0) return []
-  const outcomes: SeededOutcome[] = []
-  await inWorld(options, async (world) => {
-    for (const seed of seeds) {
-      const outcome = { seed, ...(await runLive(world, createRandom(seed), WHOLE_RUN)) }
-      outcomes.push(outcome)
-      keep(outcome)
-      const { cases, mismatches, leaks } = outcome
-      progress(`seed ${seed}${options.hasProcesses === true ? ' (killed)' : ''}: ${cases} comparisons, ${mismatches} mismatches, ${leaks} leaks`)
-    }
-  })
-  return outcomes
+async function runSeed(world: LiveWorld, seed: number): Promise<SeededOutcome> {
+  const outcome = await runLive(world, createRandom(seed), WHOLE_RUN)
+  const { cases, mismatches, leaks } = outcome
+  progress(`seed ${seed}${world.restartRedis === undefined ? '' : ' (killed)'}: ${cases} comparisons, ${mismatches} mismatches, ${leaks} leaks`)
+  return { seed, ...outcome }
 }
 
 function totalOf(outcomes: readonly LiveOutcome[]): LiveOutcome {
