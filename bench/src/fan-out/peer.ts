@@ -28,13 +28,10 @@ export const END_OF_HEAD = '\r\n\r\n'
 
 const PLAIN_REQUEST = ['GET / HTTP/1.1', 'Host: 127.0.0.1', 'Accept: text/event-stream', '', ''].join('\r\n')
 
-/** As the edge's image sets it, for every server: what opening thousands of streams leaves in the young generation stays resident. In MiB. */
-const YOUNG_GENERATION = '--max-semi-space-size=8'
-
 /** How the project's Node runs one of its programs here. */
 export function nodeCommand(file: string, flags: readonly string[] = []): string[] {
   const path = fileURLToPath(new URL(`servers/${file}`, import.meta.url))
-  return [process.execPath, '--conditions=@zenstack-live/source', YOUNG_GENERATION, ...flags, path]
+  return [process.execPath, '--conditions=@zenstack-live/source', ...flags, path]
 }
 
 /** A peer that is one Node program of `servers/`. */
