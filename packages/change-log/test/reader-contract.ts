@@ -106,6 +106,10 @@ export function readerContract(name: string, create: () => Promise<LogUnderTest>
         expect(await log.readers.list()).toEqual([])
         expect(await log.readers.deadLetters('mail')).toEqual([])
         await expect(log.readers.save(lease, {})).rejects.toMatchObject({ code: 'reader_fenced' })
+        // Nor does it pass for its successor.
+        expect(await acquire(log, 'mail', 'second')).toMatchObject({ record: undefined })
+        await expect(log.readers.save(lease, {})).rejects.toMatchObject({ code: 'reader_fenced' })
+        expect(await log.readers.deadLetters('mail')).toEqual([])
       })
 
       it('survives being opened again', async () => {

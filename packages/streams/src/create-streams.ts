@@ -94,8 +94,10 @@ export function createStreams<Schema extends SchemaDef>(deps: StreamsDeps): Stre
         const handling = (handler as (event: unknown, context: DeliveryContext) => unknown)(event, context)
         return isPromise(handling) ? Promise.resolve(handling) : undefined
       }
+      const { concurrency = 1 } = settings
+      if (!(concurrency >= 1)) throw new TypeError(`At least one event is handled at once, not ${concurrency}.`)
       const retries = retryPolicy(settings, limits)
-      const ended = run(any, { deliver, signal: stop.signal, concurrency: Math.max(1, settings.concurrency ?? 1), retries })
+      const ended = run(any, { deliver, signal: stop.signal, concurrency, retries })
       ended.catch((error: unknown) => deps.onWarning?.(`The stream "${any.id}" ended: ${String(error)}`))
       return {
         ended,
@@ -182,6 +184,7 @@ function checkOptions(options: object): AnyOptions {
   if (!Number.isInteger(partitions) || partitions < 1 || partitions > STREAM_LIMITS.maxPartitions) {
     throw new TypeError(`A stream has 1 to ${STREAM_LIMITS.maxPartitions} partitions, not ${partitions}.`)
   }
+  if (any.start instanceof Date && Number.isNaN(any.start.getTime())) throw new TypeError(`The stream "${any.id}" begins at a date that is none.`)
   if (!(leaseMs >= 100)) throw new TypeError(`A lease lasts at least 100 ms, not ${leaseMs}.`)
   return any
 }

@@ -86,6 +86,29 @@ describe('a stream whose next changes are gone', () => {
     await handle.close()
   })
 
+  it('is told to the next one, where the end comes while what lies before the gap is handled', async () => {
+    const bulk: LogEntry = {
+      kind: 'bulk',
+      id: makeEntryId(1, noteLsn(1), 1),
+      lsn: noteLsn(1),
+      xid: 2,
+      isLastOfTransaction: true,
+      tables: ['public.Note'],
+    }
+    await log.append([...noteEntries(1), { entries: [bulk] }])
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const ranks: number[] = []
+    const handle = streams.handle(OPTIONS, async ({ created }) => {
+      ranks.push(created.rank)
+      await promise
+    })
+    await vi.waitFor(() => expect(ranks).toEqual([0]), { timeout: 30_000, interval: 5 })
+    const closed = handle.close()
+    resolve()
+    await closed
+    await expect(loop()).rejects.toMatchObject({ gap: { reason: 'bulk' } })
+  })
+
   it('because the log was lost and made anew', async () => {
     await log.append(noteEntries(3))
     await handleUntil(2)

@@ -181,6 +181,9 @@ describe('what cannot be streamed', () => {
     expect(() => streams.stream({ model: 'Note', id: 'a b', created: {} })).toThrow(TypeError)
     expect(() => streams.stream({ model: 'Note', id: 'nothing' })).toThrow(/asks for nothing/)
     expect(() => streams.stream({ model: 'Note', id: 'x', created: {}, partitions: 0 })).toThrow(TypeError)
+    expect(() => streams.stream({ model: 'Note', id: 'x', created: {}, start: new Date(Number.NaN) })).toThrow(/a date that is none/)
+    for (const concurrency of [0, Number.NaN])
+      expect(() => streams.handle({ model: 'Note', id: 'x', created: {} }, () => undefined, { concurrency })).toThrow(/At least one/)
     await expect(take(streams.stream({ model: 'Nobody' as 'Note', id: lab.freshName(), created: {} }), 1)).rejects.toMatchObject({
       code: 'unknown_model',
     })

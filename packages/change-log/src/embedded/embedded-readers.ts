@@ -9,7 +9,7 @@ import { CHANGE_LOG_LIMITS } from '../limits.ts'
 export function createEmbeddedReaders(database: DatabaseSync, now: () => number): DurableReaders {
   const find = database.prepare('SELECT * FROM readers WHERE id = ?')
   const take = database.prepare(`
-    INSERT INTO readers (id, fence, owner, until_ms) VALUES (?1, 1, ?2, ?3)
+    INSERT INTO readers (id, fence, owner, until_ms) VALUES (?1, ?4, ?2, ?3)
     ON CONFLICT (id) DO UPDATE SET fence = fence + 1, owner = ?2, until_ms = ?3 RETURNING fence`)
   const renew = database.prepare('UPDATE readers SET until_ms = ? WHERE id = ? AND fence = ?')
   const write = database.prepare('UPDATE readers SET cursor = ?, state = ?, saved_at_ms = ? WHERE id = ?')
@@ -20,13 +20,15 @@ export function createEmbeddedReaders(database: DatabaseSync, now: () => number)
   const letters = database.prepare('SELECT key, text FROM dead_letters WHERE reader = ? ORDER BY place')
   const moveLetter = database.prepare('UPDATE OR REPLACE dead_letters SET reader = ? WHERE reader = ? AND key = ?')
   const removeLetter = database.prepare('DELETE FROM dead_letters WHERE reader = ? AND key = ?')
+  /** The highest fence of dropped ids: were it to begin anew, a former owner could pass for its successor. Leases end with this process. */
+  let droppedFence = 0
 
   return {
     async acquire(id, { owner, leaseMs }) {
       const row = find.get(id)
       const remainingMs = row === undefined ? 0 : Number(row['until_ms']) - now()
       if (row !== undefined && remainingMs > 0 && row['owner'] !== owner) return { heldByOwner: String(row['owner']), remainingMs }
-      const fence = Number(take.get(id, owner, now() + leaseMs)?.['fence'])
+      const fence = Number(take.get(id, owner, now() + leaseMs, droppedFence + 1)?.['fence'])
       const cursor = row?.['cursor']
       const record = typeof cursor === 'string' ? { cursor: parseEntryId(cursor), state: String(row?.['state'] ?? '') } : undefined
       return { id, owner, leaseMs, fence, record }
@@ -51,7 +53,9 @@ export function createEmbeddedReaders(database: DatabaseSync, now: () => number)
     list: async () => allReaders(database, now()),
     async drop(id) {
       database.prepare('DELETE FROM dead_letters WHERE reader = ?').run(id)
-      return Number(database.prepare('DELETE FROM readers WHERE id = ?').run(id).changes) > 0
+      const dropped = database.prepare('DELETE FROM readers WHERE id = ? RETURNING fence').get(id)
+      droppedFence = Math.max(droppedFence, Number(dropped?.['fence'] ?? 0))
+      return dropped !== undefined
     },
     async deadLetters(id) {
       return letters.all(id).map((row): DeadLetter => ({ key: String(row['key']), text: String(row['text']) }))

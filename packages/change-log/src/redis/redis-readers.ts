@@ -21,6 +21,7 @@ local remaining = tonumber(reader[2] or 0) - now
 if remaining > 0 and reader[1] ~= ARGV[2] then return {'held', reader[1], ms(remaining)} end
 local fence = redis.call('HINCRBY', KEYS[1], 'fence', 1)
 redis.call('HSET', KEYS[1], 'owner', ARGV[2], 'until', ms(now + ARGV[3]))
+redis.call('PERSIST', KEYS[1])
 redis.call('SADD', KEYS[2], ARGV[1])
 return {'taken', fence, reader[3], reader[4]}
 `)
@@ -54,10 +55,15 @@ return 1
 `)
 
 // KEYS: reader, dead letters, readers. ARGV: id.
+// The fence stays for a day, longer than any process is paused: were it to begin anew, a former owner could pass for its successor.
 const DROP = createScript(`
-redis.call('SREM', KEYS[3], ARGV[1])
 redis.call('DEL', KEYS[2])
-return redis.call('DEL', KEYS[1])
+if redis.call('SREM', KEYS[3], ARGV[1]) == 0 then return 0 end
+local fence = redis.call('HINCRBY', KEYS[1], 'fence', 1)
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], 'fence', fence)
+redis.call('PEXPIRE', KEYS[1], 86400000)
+return 1
 `)
 
 // KEYS: dead letters from, to. ARGV: key.

@@ -169,11 +169,14 @@ export class PartitionReader {
     let mark = 0
     for (const change of changes) {
       for (; mark < marks.length && isBefore(marks[mark], change); mark++) await this.#takeMark(marks[mark])
+      // What a mark says was not told: the place stays before it.
+      if (this.#isStopping) return
       const taking = this.#takeChange(change, context)
       if (taking !== undefined) await taking
       if (this.#isStopping) return
     }
     for (; mark < marks.length; mark++) await this.#takeMark(marks[mark])
+    if (this.#isStopping) return
     this.#progress.scan(page.last)
     this.#saver.request(this.#config.limits.skipSaveIntervalMs)
   }
