@@ -174,6 +174,31 @@ describe('partitions', () => {
       break
     }
   })
+
+  it('can be changed: dead letters stay, and are delivered again', async () => {
+    const body = lab.freshName()
+    const first = lab.process()
+    await noted(body, 1)
+    const options = { model: 'Note', id: body, start: 'beginning', created: { body } } as const
+    const failing = first.handle(
+      options,
+      () => {
+        throw new Error('not yet')
+      },
+      { maxDeliveries: 1 },
+    )
+    await vi.waitFor(async () => expect(await first.admin.deadLetters(body)).toHaveLength(1), PATIENCE_MS)
+    await failing.close()
+    const second = lab.process()
+    const ranks: number[] = []
+    const handle = second.handle({ ...options, partitions: 2, leaseMs: 300 }, ({ created }) => void ranks.push(created.rank))
+    const parts = async () => (await second.admin.list()).find(({ id }) => id === body)?.partitions.map(({ partitions }) => partitions)
+    await vi.waitFor(async () => expect(await parts()).toEqual([2, 2]), PATIENCE_MS)
+    expect(await second.admin.deadLetters(body)).toHaveLength(1)
+    expect(await second.admin.replay(body)).toBe(1)
+    await vi.waitFor(() => expect(ranks).toEqual([1]), PATIENCE_MS)
+    await handle.close()
+  })
 })
 
 async function noted(body: string, rank: number): Promise<string> {

@@ -10,11 +10,15 @@ export interface UntypedStreamCalls {
   handle(options: object, handler: (...call: never[]) => unknown, settings?: HandleSettings): StreamHandle
 }
 
-/** Streams that can be asked for before the log is open: they open it when their loop begins. */
-export function deferStreams(open: () => Promise<UntypedStreamCalls>): UntypedStreamCalls {
+/**
+ * Streams that can be asked for before the log is open: they open it when their loop begins.
+ *
+ * @param onNotHandled - told why a handler will never run: nobody has to wait for its end
+ */
+export function deferStreams(open: () => Promise<UntypedStreamCalls>, onNotHandled: (error: unknown) => void): UntypedStreamCalls {
   return {
     stream: (options) => deferStream(async () => (await open()).stream(options)),
-    handle: (options, handler, settings) => deferHandle(async () => (await open()).handle(options, handler, settings)),
+    handle: (options, handler, settings) => deferHandle(async () => (await open()).handle(options, handler, settings), onNotHandled),
   }
 }
 
@@ -47,10 +51,17 @@ function deferStream<Event>(open: () => Promise<LiveStream<Event>>): LiveStream<
   }
 }
 
-function deferHandle(open: () => Promise<StreamHandle>): StreamHandle {
+function deferHandle(open: () => Promise<StreamHandle>, onNotHandled: (error: unknown) => void): StreamHandle {
   const opened = open()
+  opened.catch(onNotHandled)
   const ended = opened.then((handle) => handle.ended)
   // Whoever waits for the end is told; nobody has to.
   ended.catch(() => {})
-  return { ended, close: async () => (await opened).close() }
+  return {
+    ended,
+    async close() {
+      const handle = await opened.catch(() => undefined)
+      await handle?.close()
+    },
+  }
 }

@@ -105,7 +105,8 @@ export class ZenStackLive<in out Schema extends SchemaDef = any> {
     this.#options = options
     this.#logger = options.logger ?? CONSOLE
     // The types are those of the client's schema; inside, streams know none.
-    const { stream, handle } = deferStreams(() => this.#streams()) as unknown as StreamCalls<Schema>
+    const notHandled = (error: unknown): void => this.#logger.error('A handler of live.handle does not run.', { error: String(error) })
+    const { stream, handle } = deferStreams(() => this.#streams(), notHandled) as unknown as StreamCalls<Schema>
     this.stream = stream
     this.handle = handle
     this.streams = deferAdmin(async () => createStreamAdmin(await this.log()))

@@ -56,8 +56,17 @@ describe('backend streams through the door', () => {
   })
 
   it('say that they need the client itself', async () => {
-    const live = new ZenStackLive({ client: { $schema: schema, $options: {} }, database: { url } })
+    const told: string[] = []
+    const logger = {
+      info: () => {},
+      warn: () => {},
+      error: (message: string, facts?: object) => void told.push(`${message} ${JSON.stringify(facts)}`),
+    }
+    const live = new ZenStackLive({ client: { $schema: schema, $options: {} }, database: { url }, logger })
     const handle = live.handle({ model: 'User', id: 'nobody', created: {} }, () => {})
     await expect(handle.ended).rejects.toThrow(/need the ZenStack client itself/)
+    // Nobody has to wait for the end: the log says it too.
+    expect(told).toEqual([expect.stringMatching(/handler of live\.handle does not run.*need the ZenStack client itself/)])
+    await handle.close()
   })
 })

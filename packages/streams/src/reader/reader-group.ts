@@ -1,7 +1,8 @@
+import type { ChangeLog } from '@zenstack-live/change-log'
 import { errorCodeOf } from '@zenstack-live/protocol'
 import { wait } from '../wait.ts'
 import { fairShare } from './fair-share.ts'
-import { memberName, parsePartitionName, partitionName } from './partition-of.ts'
+import { memberName, parsePartitionName, partitionName, replayName } from './partition-of.ts'
 import { PartitionReader } from './partition-reader.ts'
 import type { ReaderConfig } from './reader-config.ts'
 import { findStart, recordsOfOtherSplit } from './start-place.ts'
@@ -94,7 +95,8 @@ async function shareOf({ id, owner, partitions, leaseMs, log }: ReaderConfig): P
 }
 
 /**
- * Once every part of the present split has its place, the records of an earlier one are let go: they would hold back retention.
+ * Once every part of the present split has its place, the records of an earlier one are let go: they would hold back retention. Their
+ * dead letters go over to the first part, which delivers them again when it is asked to.
  *
  * @returns whether there are none any more
  */
@@ -107,6 +109,15 @@ async function forgetOtherSplit({ id, partitions, log }: ReaderConfig): Promise<
     return name?.id === id && name.partitions === partitions && reader.cursor !== undefined
   })
   if (placed.length < partitions || others.some(({ owner }) => owner !== undefined)) return false
-  await Promise.all(others.map((other) => log.readers.drop(other.id)))
+  const heir = partitionName(id, 0, partitions)
+  for (const { id: other } of others) {
+    await moveLetters(log, other, heir)
+    await moveLetters(log, replayName(other), replayName(heir))
+    await log.readers.drop(other)
+  }
   return true
+}
+
+async function moveLetters({ readers }: ChangeLog, from: string, to: string): Promise<void> {
+  for (const { key } of await readers.deadLetters(from)) await readers.moveDeadLetter(from, key, to)
 }
