@@ -2,6 +2,7 @@ import type { ChangeLog } from '@zenstack-live/change-log'
 import { errorCodeOf } from '@zenstack-live/protocol'
 import { wait } from '../wait.ts'
 import { fairShare } from './fair-share.ts'
+import { isDatabaseAway } from './is-database-away.ts'
 import { memberName, parsePartitionName, partitionName, replayName } from './partition-of.ts'
 import { PartitionReader } from './partition-reader.ts'
 import type { ReaderConfig } from './reader-config.ts'
@@ -74,6 +75,8 @@ async function tryPartition(group: Group, index: number): Promise<void> {
       () => void readers.delete(index),
       (error: unknown) => {
         readers.delete(index)
+        // The place is kept: it is taken again with the next look.
+        if (isDatabaseAway(error)) return config.onWarning(`The stream "${id}" cannot reach the database and tries again: ${String(error)}`)
         group.failure ??= { error }
         group.stop.abort()
       },
