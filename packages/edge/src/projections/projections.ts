@@ -145,6 +145,8 @@ export class Projections {
 
   /** In a new epoch the database may be another, or an older one. After a mere gap in the log the events are still there. */
   #onReset(): void {
+    // What was missed may have made anybody another.
+    for (const stream of this.#streams) stream.doubt()
     if (this.#epoch === this.#context.hub.log.epoch) return
     this.#epoch = this.#context.hub.log.epoch
     for (const registered of this.#registered.values()) void closeReader(registered)

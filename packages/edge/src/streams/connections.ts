@@ -56,9 +56,7 @@ export class Connections {
   constructor(context: EdgeContext) {
     this.#context = context
     this.#queries = new LiveQueries(context)
-    const { history } = context.hub
-    // What was read before anybody listened is followed by what makes somebody what they were.
-    for (const transaction of history.after(history.start.entry) ?? []) context.identityChanges.note(transaction)
+    this.#noteHistory()
     context.hub.listen({
       onTransaction: (transaction) => {
         const { metrics, tracing } = context
@@ -81,7 +79,12 @@ export class Connections {
         for (const committedAtMs of this.#batch) observe(context.metrics.commitToSocketSeconds, Math.max(0, nowMs - committedAtMs) / 1000)
         this.#batch = []
       },
-      onReset: (reason) => this.#queries.onReset(reason),
+      onReset: (reason) => {
+        this.#noteHistory()
+        // What was missed may have made anybody another.
+        for (const connection of this.#all) connection.onIdentityChange(context.hub.history.head)
+        this.#queries.onReset(reason)
+      },
     })
     this.#host = {
       context,
@@ -247,6 +250,12 @@ export class Connections {
     const ticket = live.kind === 'stream-one' ? ofPosition : ofTicket
     if (place !== undefined && ticket !== undefined) return { ticket, from: place }
     return live.kind === 'stream-one' || wire.ticket !== undefined ? 'worthless' : undefined
+  }
+
+  /** What was read before anybody was told is followed by what makes somebody what they were. */
+  #noteHistory(): void {
+    const { hub, identityChanges } = this.#context
+    for (const transaction of hub.history.after(hub.history.start.entry) ?? []) identityChanges.note(transaction)
   }
 
   /** Whoever the transaction may have made another is held before anything of it is given to them. */

@@ -88,11 +88,14 @@ export class QueryReader implements Reader {
 
   wait(): void {
     this.#state = 'opening'
+    // Nothing it was held from is of use: it is held again when it is ready, if need be.
+    this.#isHeld = false
+    this.#heldFrom = undefined
   }
 
   reset(reason: ResetReason): void {
     const { context } = this.#host
-    this.#state = 'opening'
+    this.wait()
     countIn(context.metrics.resets, reason)
     this.#host.push(frameBytes({ event: 'reset', q: this.q, at: context.hub.history.head.entry, reason }))
   }

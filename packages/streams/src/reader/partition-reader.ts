@@ -1,14 +1,14 @@
 import type { DecisionContext } from '@zenstack-live/access'
-import { ChangeLogError, type ReaderLease, type ReaderRecord } from '@zenstack-live/change-log'
+import type { ReaderLease, ReaderRecord } from '@zenstack-live/change-log'
 import { compareEntryIds, errorCodeOf, FIRST_ENTRY_ID, type EntryId } from '@zenstack-live/protocol'
 import { writeDeadLetter } from '../dead-letter.ts'
 import type { SharedChange } from '../page/shared-change.ts'
 import type { PageMark, StreamPage } from '../page/stream-pages.ts'
 import type { Match, Matcher } from '../matcher.ts'
-import { StreamGapError, type GapReason, type StreamGap } from '../stream-error.ts'
+import { StreamGapError } from '../stream-error.ts'
 import { wait, within } from '../wait.ts'
 import { ArmedEvents, countAhead } from './armed-events.ts'
-import { describeGap } from './find-gap.ts'
+import { gapReason, GapTeller } from './gap-teller.ts'
 import { partitionOf } from './partition-of.ts'
 import { replayLetters } from './replay-letters.ts'
 import { parseProgress, Progress } from './progress.ts'
@@ -46,6 +46,7 @@ export class PartitionReader {
   readonly #schedule: Schedule<PendingEvent>
   readonly #saver: Saver
   readonly #armed: ArmedEvents<PendingEvent>
+  readonly #gaps: GapTeller
   readonly #stop = new AbortController()
   readonly #signal: AbortSignal
   readonly #timers = new Set<NodeJS.Timeout>()
@@ -77,6 +78,13 @@ export class PartitionReader {
       onLost: () => this.#lose(),
       onWarning: config.onWarning,
     })
+    this.#gaps = new GapTeller({
+      config,
+      progress: this.#progress,
+      saver: this.#saver,
+      drained: () => this.#drained(),
+      isStopping: () => this.#isStopping,
+    })
     this.#armed = new ArmedEvents({
       concurrency: config.concurrency,
       saver: this.#saver,
@@ -92,7 +100,7 @@ export class PartitionReader {
     try {
       this.#matcher = await this.#config.createMatcher()
       await this.#saver.flush()
-      await this.#checkIdentity()
+      await this.#gaps.checkIdentity()
       await this.#feed()
       return this.#end
     } catch (error) {
@@ -153,7 +161,7 @@ export class PartitionReader {
       } catch (error) {
         if (this.#isStopping) return
         const reason = gapReason(error)
-        if (reason !== undefined) await this.#gap(reason, error)
+        if (reason !== undefined) await this.#gaps.tell(reason, error)
         else if (errorCodeOf(error) === 'log_unavailable') await wait(Math.min(limits.standbyPollMs, 500), this.#signal)
         else throw error
       }
@@ -186,7 +194,7 @@ export class PartitionReader {
     const matcher = this.#matcher
     if (matcher === undefined) return undefined
     if (change.op === 't')
-      return matcher.asksDeleted ? this.#gapAt(change, 'truncate', 'The table was truncated: its rows went without an event each.') : undefined
+      return matcher.asksDeleted ? this.#gaps.tellAt(change, 'truncate', 'The table was truncated: its rows went without an event each.') : undefined
     if (this.#config.partitions > 1 && !this.#isOurs(matcher, change)) return undefined
     const match = matcher.match(change, context)
     if (match === undefined || this.#isTooEarly(change)) return undefined
@@ -354,41 +362,12 @@ export class PartitionReader {
     if (entry.kind === 'epoch') {
       // The first entry of a log that never lost one: nothing came before it.
       if (mark.previous === FIRST_ENTRY_ID) return
-      await this.#pass(mark, 'epoch', `Continuity ended here: ${entry.reason}.`)
+      await this.#gaps.tellAt(mark, 'epoch', `Continuity ended here: ${entry.reason}.`)
       return
     }
     if (!entry.tables.includes(this.#matcher.table)) return
     if (entry.reason === 'schema') this.#matcher = await this.#config.createMatcher()
-    else await this.#pass(mark, 'bulk', 'A transaction was too large for the log: its rows are not in it.')
-  }
-
-  async #gapAt({ entry, previous }: SharedChange, reason: GapReason, message: string): Promise<void> {
-    await this.#announce({ id: this.#config.id, reason, after: previous, resumesAfter: entry.id, message })
-  }
-
-  async #pass({ entry, previous }: PageMark, reason: GapReason, message: string): Promise<void> {
-    await this.#announce({ id: this.#config.id, reason, after: previous, resumesAfter: entry.id, message })
-  }
-
-  async #gap(reason: GapReason, error: unknown): Promise<void> {
-    const message = error instanceof Error ? error.message : String(error)
-    await this.#announce(await describeGap(this.#config.log, this.#config.id, reason, this.#progress.scanned, message))
-  }
-
-  /** What came before the gap is finished first; then the place moves behind it, when someone has taken care of it. */
-  async #announce(gap: StreamGap): Promise<void> {
-    await this.#drained()
-    if (this.#isStopping) return
-    if (this.#config.onGap === undefined) throw new StreamGapError(gap)
-    await this.#config.onGap(gap)
-    this.#progress.log = this.#config.log.identity
-    this.#progress.jump(gap.resumesAfter)
-    await this.#saver.flush()
-  }
-
-  async #checkIdentity(): Promise<void> {
-    if (this.#progress.log === this.#config.log.identity) return
-    await this.#gap('lost', new ChangeLogError('log_recreated', 'The change log was made anew since this stream last ran.'))
+    else await this.#gaps.tellAt(mark, 'bulk', 'A transaction was too large for the log: its rows are not in it.')
   }
 
   /** Resolves when nothing is unfinished, or, once the reader ends, when nothing runs. */
@@ -423,10 +402,4 @@ export class PartitionReader {
 
 function isBefore(mark: PageMark | undefined, change: SharedChange): boolean {
   return mark !== undefined && compareEntryIds(mark.entry.id, change.entry.id) < 0
-}
-
-function gapReason(error: unknown): GapReason | undefined {
-  const code = errorCodeOf(error)
-  if (code === 'log_gap') return 'retention'
-  return code === 'log_lost_tail' || code === 'log_recreated' ? 'lost' : undefined
 }
