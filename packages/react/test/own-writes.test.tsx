@@ -4,7 +4,8 @@ import { schema } from '@zenstack-live/testing/workspace'
 import { useClientQueries } from '@zenstackhq/tanstack-query/react'
 import type { ReactElement } from 'react'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { at, createHarness, pass, snapshot, value, type Harness } from './support/harness.tsx'
+import { COMMIT, openBoard } from './support/board.tsx'
+import { at, createHarness, pass, snapshot, value } from './support/harness.tsx'
 
 beforeEach(() => {
   vi.useFakeTimers({ shouldAdvanceTime: true })
@@ -12,52 +13,6 @@ beforeEach(() => {
 afterEach(() => {
   vi.useRealTimers()
 })
-
-interface Board {
-  harness: Harness
-  /** What each render showed. */
-  frames: string[]
-  update(id: string, title: string): Promise<unknown>
-  create(data: { id?: string; title: string }): Promise<unknown>
-  remove(id: string): Promise<unknown>
-}
-
-/** A list of tasks with ZenStack's own mutation hooks beside it, live at place 5 with tasks a and b. */
-async function openBoard(isOptimistic = true, isCodeThere = true, identity: () => string | null = () => null): Promise<Board> {
-  const harness = createHarness({ identity })
-  const frames: string[] = []
-  const board: Partial<Board> = {}
-  function List(): ReactElement {
-    const { data: tasks } = useLiveQuery(harness.live.task.findMany())
-    const hooks = useClientQueries(schema).task
-    const update = hooks.useUpdate({ optimisticUpdate: isOptimistic })
-    const create = hooks.useCreate({ optimisticUpdate: isOptimistic })
-    const remove = hooks.useDelete({ optimisticUpdate: isOptimistic })
-    board.update = (id, title) => update.mutateAsync({ where: { id }, data: { title } }).catch((error: unknown) => error)
-    // Whatever else a task needs does not matter here.
-    board.create = (data) => create.mutateAsync({ data } as Parameters<typeof create.mutateAsync>[0]).catch((error: unknown) => error)
-    board.remove = (id) => remove.mutateAsync({ where: { id } }).catch((error: unknown) => error)
-    const text = tasks?.map((task) => `${task.title}${task.$optimistic === true ? '*' : ''}`).join(' ') ?? ''
-    if (frames.at(-1) !== text) frames.push(text)
-    return <p>{text}</p>
-  }
-  harness.show(<List />)
-  await pass()
-  if (isCodeThere) await vi.dynamicImportSettled()
-  harness.connection(0).send(
-    ...snapshot(harness.id(), 5, [
-      { id: 'a', title: 'A' },
-      { id: 'b', title: 'B' },
-    ]),
-  )
-  harness.connection(0).endBatch(5)
-  await pass()
-  frames.length = 0
-  frames.push('A B')
-  return { harness, frames, ...board } as Board
-}
-
-const COMMIT = (lsn: number): ResponseInit => ({ headers: { 'x-zenstack-live-commit': `0/${lsn.toString(16)}` } })
 
 describe('an optimistic write', () => {
   it('shows at once, stays over newer frames, and gives way when the stream has passed its commit', async () => {
@@ -249,7 +204,7 @@ describe('a write whose commit the stream is late to bring', () => {
 
 describe('a write that is not optimistic', () => {
   it('resolves when the list shows it, and causes no further request', async () => {
-    const { harness, frames, update } = await openBoard(false)
+    const { harness, frames, update } = await openBoard({ isOptimistic: false })
     let isDone = false
     void update('a', 'A2').then(() => (isDone = true))
     await pass()
@@ -312,98 +267,5 @@ describe('the cache entry of a live query', () => {
     await pass()
     expect(new Set(shown)).toEqual(new Set([undefined, 3]))
     expect(harness.queryClient.getQueryData(key)).toBe(3)
-  })
-})
-
-describe('the code of own writes', () => {
-  /** Its arrival is in the test's hands. */
-  function holdBack(): () => Promise<void> {
-    const arrival = Promise.withResolvers<void>()
-    vi.doMock('../src/own-writes.ts', async (importOriginal) => {
-      await arrival.promise
-      return importOriginal()
-    })
-    return async () => {
-      arrival.resolve()
-      vi.doUnmock('../src/own-writes.ts')
-      await vi.dynamicImportSettled()
-      await pass()
-    }
-  }
-
-  it('is told what was written before it arrived, and shows that at once', async () => {
-    const arrive = holdBack()
-    const { harness, frames, update } = await openBoard(true, false)
-    void update('a', 'A2')
-    await pass()
-    void update('b', 'B2')
-    await pass()
-    harness.read(0).respond({ data: {} }, COMMIT(8))
-    await pass()
-    expect(frames).toEqual(['A B'])
-    await arrive()
-    expect(frames).toEqual(['A B', 'A2* B2*'])
-    // Someone else was faster: what was answered before the code was there gives way with the commit all the same.
-    harness.connection(0).send({ event: 'change', q: harness.id(), at: at(9), ops: [{ op: 'update', key: 'a', set: { title: 'theirs' } }] })
-    harness.connection(0).endBatch(9)
-    await pass(100)
-    expect(frames.slice(2)).toEqual(['theirs B2*'])
-  })
-
-  it('is not told of a write that was refused meanwhile', async () => {
-    const arrive = holdBack()
-    const { harness, frames, update } = await openBoard(true, false)
-    const refused = update('a', 'A2')
-    await pass()
-    harness.read(0).respond({ error: { message: 'no' } }, { status: 403 })
-    await act(() => refused)
-    await arrive()
-    expect(frames).toEqual(['A B'])
-  })
-
-  it('is not told what the person before wrote', async () => {
-    const arrive = holdBack()
-    let person = 'ann'
-    const { harness, frames, update } = await openBoard(true, false, () => person)
-    void update('b', 'B2')
-    await pass()
-    person = 'bob'
-    expect(harness.live.$status).toBe('connecting')
-    await pass(100)
-    harness.connection(1).send(
-      ...snapshot(harness.id(), 5, [
-        { id: 'a', title: 'A' },
-        { id: 'b', title: 'B' },
-      ]),
-    )
-    harness.connection(1).endBatch(5)
-    await pass()
-    await arrive()
-    expect(frames.filter((text) => text.includes('2'))).toEqual([])
-    expect(frames.at(-1)).toBe('A B')
-  })
-
-  it('is not waited for: without it an optimistic write is shown when it comes back, and the next mutation asks for it again', async () => {
-    vi.doMock('../src/own-writes.ts', () => {
-      throw new TypeError('no network')
-    })
-    const { harness, frames, update } = await openBoard()
-    const done = update('a', 'A2')
-    await pass()
-    expect(frames).toEqual(['A B'])
-    vi.doUnmock('../src/own-writes.ts')
-    await import('../src/own-writes.ts')
-    harness.read(0).respond({ data: { id: 'a', title: 'A2' } }, COMMIT(6))
-    harness.connection(0).send({ event: 'change', q: harness.id(), at: at(6), ops: [{ op: 'update', key: 'a', set: { title: 'A2' } }] })
-    harness.connection(0).endBatch(6)
-    await act(() => done)
-    await pass()
-    expect(frames).toEqual(['A B', 'A2 B'])
-    void update('b', 'B2')
-    await pass()
-    await vi.dynamicImportSettled()
-    void update('b', 'B3')
-    await pass()
-    expect(frames.at(-1)).toBe('A2 B3*')
   })
 })

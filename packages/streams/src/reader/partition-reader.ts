@@ -339,21 +339,11 @@ export class PartitionReader {
 
   /** Makes it a dead letter, kept in the same step that finishes it. */
   #bury(event: PendingEvent, error: unknown): void {
-    const { limits } = this.#config
-    const deliveries = this.#progress.deliveries(event.position)
-    this.#saver.addLetter(
-      writeDeadLetter({
-        change: event.change,
-        key: event.key,
-        model: event.match.model,
-        type: event.match.kind,
-        deliveries,
-        error,
-        nowMs: Date.now(),
-        maxErrorChars: limits.maxErrorChars,
-      }),
-    )
-    this.#progress.finish(event.position)
+    const { position, change, key, match } = event
+    const { maxErrorChars } = this.#config.limits
+    const deliveries = this.#progress.deliveries(position)
+    this.#saver.addLetter(writeDeadLetter({ change, key, model: match.model, type: match.kind, deliveries, error, nowMs: Date.now(), maxErrorChars }))
+    this.#progress.finish(position)
   }
 
   async #takeMark(mark: PageMark | undefined): Promise<void> {
