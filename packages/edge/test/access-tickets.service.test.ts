@@ -129,6 +129,7 @@ describe('a ticket in the URL', () => {
     // Being given a ticket is not being let in.
     const { access: foreign } = await mint('cay', '$projections/cart/bob')
     expect(await refusalOf('$projections/cart/bob', foreign)).toBe('forbidden')
+    expect(logged.at(-1)).toMatch(/refused.*"identity":"cay","path":"\/\$projections\/cart\/bob","code":"forbidden"/)
     expect(await refusal(post('$projections/cart/bob'))).toBe('unauthenticated')
   })
 
@@ -170,6 +171,9 @@ describe('a ticket in the URL', () => {
     expect(Date.now()).toBeGreaterThanOrEqual(expiresAtMs)
     expect(stream.frames.at(-1)).toEqual({ event: 'auth-expired' })
     expect(await refusalOf(NOTES, access)).toBe('auth_expired')
+    // Whose it was is an id, and said; the ticket is not.
+    expect(logged.at(-1)).toMatch(/"code":"auth_expired".*of \\"user bob\\"/)
+    expect(logged.join()).not.toContain(access)
     const credentials = { authorization: 'Bearer of bob' }
     for (const gone of [endsAtMs, Number.NaN]) {
       grant = (id) => ({ subject: `user ${id}`, expiresAtMs: gone })

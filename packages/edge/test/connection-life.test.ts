@@ -2,6 +2,7 @@ import { LIMITS, LiveError } from '@zenstack-live/protocol'
 import { describe, expect, it, vi } from 'vitest'
 import { ConnectionLife, tickMs, type Living } from '../src/streams/connection-life.ts'
 import type { EdgeContext } from '../src/edge-context.ts'
+import type { Identity } from '../src/identity/identity.ts'
 import { createMetrics } from '../src/operations/metrics.ts'
 
 const LIMIT_MS = { maxStallMs: 1_000, identityMaxAgeMs: 20_000, heartbeatIntervalMs: 5_000, maxConnectionAgeMs: 100_000 }
@@ -16,6 +17,7 @@ function createStream(answers: (() => Promise<'same-identity' | 'other-identity'
     // Only what a life reads of it.
     context: { limits: { ...LIMITS, ...LIMIT_MS }, metrics, logger: { warn: () => {}, error: () => {} } } as unknown as EdgeContext,
     sink,
+    identity: { auth: { id: 'bob' }, authKey: 'bob' } as unknown as Identity,
     expiresAtMs,
     identify: () => answers.shift()?.() ?? Promise.resolve('same-identity'),
     settle: (answer) => answer,

@@ -53,7 +53,7 @@ function opened() {
     onClosed: () => {},
   }
   const sink = { write: (parts: readonly Buffer[]) => (written.push(...parts), socket.hasRoom), waitingMark: 0, end: () => {}, destroy: () => {} }
-  const visitor = { settle: async () => ({ identity: who, askedAt: 0 }), expiresAtMs: undefined }
+  const visitor = { identity: who, settle: async () => ({ identity: who, askedAt: 0 }), expiresAtMs: undefined }
   const connection = new Connection({ host, sink, identity: who, onlyQuery: undefined, resumedAt: undefined, visitor })
   connection.add('q' as QueryId, { model: 'Note', operation: 'findMany' }, undefined)
   const text = (): string => Buffer.concat(written.splice(0)).toString()

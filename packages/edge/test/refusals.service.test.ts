@@ -121,7 +121,7 @@ describe('what cannot be live', () => {
     client = own
   })
 
-  it('is in the log, with what was asked and why it was refused, and with nothing that lets anybody in', async () => {
+  it('is in the log, with who asked, for what, and why it was refused, and with nothing that lets anybody in', async () => {
     logged = []
     const secrets = { authorization: 'Bearer of-a-token', cookie: 'session=of-a-cookie', 'last-event-id': 'of-a-position' }
     await expectRefusal('unknown_model', '/nothing/findMany?access=of-a-ticket&lastEventId=of-a-position', { headers: secrets })
@@ -131,18 +131,33 @@ describe('what cannot be live', () => {
     }
     await expectRefusal('unauthenticated', '/note/findMany', { headers: secrets })
     client = own
+    await expectRefusal('bad_arguments', `/note/findMany${q({ where: { nothing: 1 } })}`, { headers: secrets })
+    client = () => workspace.as(undefined)
+    await expectRefusal('bad_arguments', `/note/findMany${q({ where: { nothing: 1 } })}`, { headers: secrets })
+    client = own
     expect(logged).toEqual([
-      expect.stringMatching(/refused.*"path":"\/nothing\/findMany".*no model \\"nothing/),
-      expect.stringMatching(/refused.*"path":"\/note\/findMany".*getClient failed.*the session has ended/),
+      expect.stringMatching(/refused.*\{"path":"\/nothing\/findMany","code":"unknown_model".*no model \\"nothing/),
+      expect.stringMatching(/refused.*\{"path":"\/note\/findMany","code":"unauthenticated".*getClient failed.*the session has ended/),
+      expect.stringMatching(/refused.*\{"identity":"bob","path":"\/note\/findMany","code":"bad_arguments".*nothing/),
+      expect.stringMatching(/refused.*\{"identity":"nobody","path":"\/note\/findMany","code":"bad_arguments".*nothing/),
     ])
     expect(logged.join()).not.toMatch(/of-a-/)
     logged = []
     const [bad, good] = [wire('Note', 'findMany', { where: { nothing: 1 } }), wire('Note', 'findMany')]
     const stream = await openStream({ base: running.base, queries: [{ ...bad, ticket: 'of-a-ticket' }, good], lastEventId: 'of-a-position' })
     await stream.until(() => stream.query(bad.q).errors.length > 0 && stream.query(good.q).isReady, 'both')
-    expect(logged).toEqual([expect.stringMatching(new RegExp(`"q":"${bad.q}","code":"bad_arguments","error":".*nothing`))])
+    expect(logged).toEqual([
+      expect.stringMatching(new RegExp(`"identity":"bob","query":"Note.findMany","q":"${bad.q}","code":"bad_arguments","error":".*nothing`)),
+    ])
     expect(logged.join()).not.toMatch(/of-a-/)
-    stream.close()
+    logged = []
+    client = () => {
+      throw new HTTPException(401, { message: 'the session has ended' })
+    }
+    running.edge.refreshIdentity('bob')
+    await stream.until(() => stream.isEnded, 'the end')
+    client = own
+    expect(logged).toEqual([expect.stringMatching(/stream ended.*"identity":"bob","code":"unauthenticated".*the session has ended/)])
   })
 
   it('is not what a client without policies may read when that is allowed', async () => {

@@ -77,6 +77,11 @@ export function createIdentities(options: {
   }
 }
 
+/** Who it is, for the log: the id of the row behind `auth()`, or a keyed hash where that names none. Nothing that lets anybody in. */
+export function nameOf({ auth, authKey, fingerprint }: Identity): string {
+  return auth === null ? 'nobody' : (authKey ?? `#${fingerprint}`)
+}
+
 /** The fingerprint of a query for an identity: what its tickets, and positions of `GET`, are bound to. */
 export function queryScope(keys: Keys, identity: Identity, queryText: string): string {
   return keys.sign('query', `${identity.fingerprint} ${queryText}`)

@@ -6,6 +6,8 @@ import type { Identities, Identity } from './identity.ts'
 import type { SettledIdentity } from './identity-changes.ts'
 import type { LiveClient } from './live-client.ts'
 
+const MAX_LOGGED_CHARS = 100
+
 /** What the application says of one request. */
 export interface Credentials {
   /** The client that answers for this request's user. Asked again while a stream lasts. None, or an error with status 401: nobody is signed in. */
@@ -33,6 +35,8 @@ export interface AccessGrant {
 
 /** Who sent a request. */
 export interface Visitor {
+  /** As they were last settled; `undefined` until then. */
+  readonly identity: Identity | undefined
   /** Asked again while a stream lasts. @throws {LiveError} when nobody is there any more */
   settle(): Promise<SettledIdentity>
   /** When a stream of theirs ends, in milliseconds since 1970; `undefined` when only the application decides. */
@@ -68,26 +72,27 @@ export class Visitors {
     const ticket = text.length > limits.maxAccessTicketBytes ? undefined : parseAccessTicket(keys, this.#bound(opens), text)
     if (ticket === undefined) throw new LiveError('unauthenticated', 'An access ticket is not one for this URL.')
     return this.#visitor(async () => {
-      checkAge(ticket.expiresAtMs)
+      checkAge(ticket)
       const identity = await this.#identityOf(credentials, 'redeem', () => accessTickets.redeem(ticket.subject))
-      if (ownerOf(keys, identity.authKey) !== ticket.owner) throw new LiveError('unauthenticated', 'redeem gave the client of somebody else.')
+      if (ownerOf(keys, identity.authKey) !== ticket.owner)
+        throw new LiveError('unauthenticated', `For "${logged(ticket.subject)}", redeem gave the client of somebody else.`)
       return identity
     }, ticket.expiresAtMs)
   }
 
   /**
-   * A ticket for whoever the request's own credentials name.
+   * A ticket for a visitor by the request's own credentials.
    *
    * @throws {LiveError} `bad_request` where there are none; `unauthenticated`; `auth_expired`; `internal` when `mint` and `getClient` do not mean the same person
    */
-  async mint(credentials: Credentials, opens: string): Promise<Response> {
+  async mint(credentials: Credentials, visitor: Visitor, opens: string): Promise<Response> {
     const { keys, limits } = this.#context
     const { accessTickets } = credentials
     if (accessTickets === undefined) throw new LiveError('bad_request', 'This edge has no access tickets: POST goes to the base itself.')
-    const { identity } = await this.byCredentials(credentials).settle()
+    const { identity } = await visitor.settle()
     const { subject, expiresAtMs: endsAtMs = Infinity } = await askApplication('mint', () => accessTickets.mint())
     const expiresAtMs = Math.floor(Math.min(endsAtMs, Date.now() + limits.accessTicketMaxAgeMs))
-    checkAge(expiresAtMs)
+    checkAge({ subject, expiresAtMs })
     const access = encodeAccessTicket(keys, this.#bound(opens), { subject, owner: ownerOf(keys, identity.authKey), expiresAtMs })
     if (access.length > limits.maxAccessTicketBytes) {
       throw new LiveError(
@@ -101,7 +106,18 @@ export class Visitors {
   }
 
   #visitor(identify: () => Promise<Identity>, expiresAtMs?: number): Visitor {
-    return { settle: () => this.#context.identityChanges.settle(identify), expiresAtMs }
+    let identity: Identity | undefined
+    return {
+      get identity() {
+        return identity
+      },
+      settle: async () => {
+        const settled = await this.#context.identityChanges.settle(identify)
+        ;({ identity } = settled)
+        return settled
+      },
+      expiresAtMs,
+    }
   }
 
   async #identityOf(credentials: Credentials, name: string, ask: () => Promise<LiveClient> | LiveClient): Promise<Identity> {
@@ -115,7 +131,12 @@ export class Visitors {
   }
 }
 
-function checkAge(expiresAtMs: number): void {
+function checkAge({ subject, expiresAtMs }: { subject: string; expiresAtMs: number }): void {
   // Also when it is no number.
-  if (!(Date.now() < expiresAtMs)) throw new LiveError('auth_expired', 'An access ticket has expired, or what it stands for.')
+  if (!(Date.now() < expiresAtMs))
+    throw new LiveError('auth_expired', `The access ticket of "${logged(subject)}" has expired, or what it stands for.`)
+}
+
+function logged(subject: string): string {
+  return subject.slice(0, MAX_LOGGED_CHARS)
 }

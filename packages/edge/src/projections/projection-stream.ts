@@ -3,12 +3,15 @@ import { ConnectionLife, retryBlock, type Living } from '../streams/connection-l
 import type { ConnectionEvent } from '../streams/connection-phase.ts'
 import type { EdgeContext } from '../edge-context.ts'
 import { idBytes } from '../streams/frame-chunks.ts'
+import { nameOf, type Identity } from '../identity/identity.ts'
 import type { SettledIdentity } from '../identity/identity-changes.ts'
 import { countIn } from '../operations/metrics.ts'
 import type { Sink, SinkEvents } from '../streams/sink.ts'
 
 export interface ProjectionStreamOptions {
   readonly context: EdgeContext
+  /** What it shows, for the log. */
+  readonly name: string
   readonly sink: Sink
   readonly settled: SettledIdentity
   readonly expiresAtMs: number | undefined
@@ -61,6 +64,10 @@ export class ProjectionStream implements SinkEvents, Living<SettledIdentity | un
     return this.#settled
   }
 
+  get identity(): Identity {
+    return this.#settled.identity
+  }
+
   /** Follows the projection until one side goes away. */
   async run(): Promise<void> {
     this.beat()
@@ -75,8 +82,8 @@ export class ProjectionStream implements SinkEvents, Living<SettledIdentity | un
       }
     } catch (error) {
       if (this.#life.isClosed) return
-      this.#options.context.logger.error('A projection could not be shown.', { error: error instanceof Error ? error.message : String(error) })
-      this.#life.dispatch(this.#end(Reflect.get(Object(error), 'code') === 'limit_exceeded' ? 'overloaded' : 'internal'))
+      const why = error instanceof Error ? error.message : String(error)
+      this.#life.dispatch(this.#end(Reflect.get(Object(error), 'code') === 'limit_exceeded' ? 'overloaded' : 'internal', why))
     }
   }
 
@@ -109,7 +116,7 @@ export class ProjectionStream implements SinkEvents, Living<SettledIdentity | un
   }
 
   settle(settled: SettledIdentity | undefined): ConnectionEvent {
-    if (settled === undefined) return this.#end('forbidden')
+    if (settled === undefined) return this.#end('forbidden', 'They may not read it any more.')
     this.#settled = settled
     // The state is the same for everyone who may read it.
     return 'same-identity'
@@ -159,9 +166,13 @@ export class ProjectionStream implements SinkEvents, Living<SettledIdentity | un
   }
 
   /** Ends it with an error, where the reader still takes it. */
-  #end(code: ErrorCode): ConnectionEvent {
-    const { sink, context } = this.#options
-    countIn(context.metrics.refusals, code)
+  #end(code: ErrorCode, why: string): ConnectionEvent {
+    const { sink, context, name } = this.#options
+    const { logger, metrics } = context
+    countIn(metrics.refusals, code)
+    const facts = { identity: nameOf(this.identity), projection: name, code, error: why }
+    if (code === 'internal') logger.error('A projection could not be shown.', facts)
+    else logger.warn('A projection ended with an error.', facts)
     if (this.#life.isStalled) sink.destroy()
     else {
       sink.write([retryBlock(), Buffer.from(encodeProjectionFrame({ event: 'error', code, message: ERROR_CODES[code].sentence }), 'utf8')])

@@ -1,7 +1,7 @@
 import { encodeProjectionFrame, LiveError, type LiveProjectionReader, type LiveProjectionSource, type ProjectionFrame } from '@zenstack-live/protocol'
 import { tickMs } from '../streams/connection-life.ts'
 import type { EdgeContext } from '../edge-context.ts'
-import type { Identity } from '../identity/identity.ts'
+import { nameOf, type Identity } from '../identity/identity.ts'
 import type { SettledIdentity } from '../identity/identity-changes.ts'
 import type { ProjectionRequest } from './projection-request.ts'
 import { encodeProjectionPosition, parseProjectionPosition, type ProjectionScope } from './projection-position.ts'
@@ -99,6 +99,7 @@ export class Projections {
     const start = (sink: Sink, listen: (events: SinkEvents) => void): void => {
       const stream = new ProjectionStream({
         context: this.#context,
+        name: registered.name,
         sink,
         settled,
         expiresAtMs: visitor.expiresAtMs,
@@ -158,7 +159,11 @@ export class Projections {
       return (await registered.authorize?.(identity.auth, id)) === true
     } catch (error) {
       // An error may depend on whether the id exists. So may its absence.
-      this.#context.logger.warn('authorize failed, which counts as no.', { projection: registered.name, error: String(error) })
+      this.#context.logger.warn('authorize failed, which counts as no.', {
+        identity: nameOf(identity),
+        projection: registered.name,
+        error: String(error),
+      })
       return false
     }
   }

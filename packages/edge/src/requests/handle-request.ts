@@ -6,6 +6,7 @@ import { errorResponse } from './error-response.ts'
 import { answerRead } from './json-read.ts'
 import { countIn } from '../operations/metrics.ts'
 import { parseLiveRequest, type LiveRequest } from './parse-live-request.ts'
+import { nameOf } from '../identity/identity.ts'
 import { isProjectionPath, parseProjectionRequest, projectionText, type ProjectionRequest } from '../projections/projection-request.ts'
 import type { Projections } from '../projections/projections.ts'
 import type { NodeSide } from '../streams/stream-response.ts'
@@ -30,22 +31,33 @@ export async function handleRequest(parts: EdgeParts, request: Request, requestC
   const { context, connections } = parts
   const { path } = requestContext
   let kind: LiveRequest['kind'] | undefined
+  let visitor: Visitor | undefined
   try {
     if (isProjectionPath(path)) {
-      return await answerProjection(parts, parseProjectionRequest(request, path, context.limits), request, requestContext)
+      const wanted = parseProjectionRequest(request, path, context.limits)
+      visitor = visitorOf(parts, wanted.kind === 'stream', projectionText(wanted), request, requestContext)
+      return await answerProjection(parts, wanted, visitor, requestContext)
     }
     const live = await parseLiveRequest(request, path, context.limits, (name) => modelOf(context.data, name))
     kind = live.kind
     if (isStream(kind) && !connections.hasRoom(live.lastEventId !== undefined)) return connections.turnAway()
     if (kind === 'read' && !connections.hasRoomForQuestions)
       throw new LiveError('overloaded', `More than maxWaitingQuestions (${context.limits.maxWaitingQuestions}) wait for the database.`)
-    return await answerLive(parts, live, request, requestContext)
+    const [only] = live.queries
+    visitor = visitorOf(parts, kind === 'stream-one', only === undefined ? '' : queryText(only), request, requestContext)
+    return await answerLive(parts, live, visitor, requestContext)
   } catch (error) {
     const code = errorCodeOf(error)
     // What it needed is being closed, or stands still: it is better off elsewhere, or later.
     if (isStream(kind) && (connections.isDraining || code === 'log_unavailable')) return connections.turnAway()
     countIn(context.metrics.refusals, code)
-    context.logger.warn('A live request was refused.', { path, error: error instanceof Error ? error.message : String(error) })
+    const identity = visitor?.identity
+    context.logger.warn('A live request was refused.', {
+      ...(identity === undefined ? {} : { identity: nameOf(identity) }),
+      path,
+      code,
+      error: error instanceof Error ? error.message : String(error),
+    })
     // `EventSource` never comes back from the status of an error that passes.
     return kind === 'stream-one' && ERROR_CODES[code].isRetryable ? connections.turnAway() : errorResponse(error)
   }
@@ -55,18 +67,19 @@ function isStream(kind: LiveRequest['kind'] | undefined): boolean {
   return kind === 'stream-one' || kind === 'stream-many'
 }
 
+/** @param opens - what the URL asks for, as text */
+function visitorOf({ visitors }: EdgeParts, mayHoldTicket: boolean, opens: string, request: Request, requestContext: RequestContext): Visitor {
+  return mayHoldTicket ? visitors.ofStream(requestContext, request, opens) : visitors.byCredentials(requestContext)
+}
+
 async function answerLive(
   { context, visitors, connections }: EdgeParts,
   live: LiveRequest,
-  request: Request,
+  visitor: Visitor,
   requestContext: RequestContext,
 ): Promise<Response> {
   const [only] = live.queries
-  if (live.kind === 'mint' && only !== undefined) return visitors.mint(requestContext, queryText(only))
-  const visitor: Visitor =
-    live.kind === 'stream-one' && only !== undefined
-      ? visitors.ofStream(requestContext, request, queryText(only))
-      : visitors.byCredentials(requestContext)
+  if (live.kind === 'mint' && only !== undefined) return visitors.mint(requestContext, visitor, queryText(only))
   let settled = await visitor.settle()
   if (live.kind !== 'read') return connections.open({ live, settled, visitor, node: requestContext.node })
   for (;;) {
@@ -80,12 +93,10 @@ async function answerLive(
 function answerProjection(
   { visitors, connections, projections }: EdgeParts,
   wanted: ProjectionRequest,
-  request: Request,
+  visitor: Visitor,
   requestContext: RequestContext,
 ): Promise<Response> {
-  const opens = projectionText(wanted)
-  if (wanted.kind === 'mint') return visitors.mint(requestContext, opens)
-  const visitor = wanted.kind === 'stream' ? visitors.ofStream(requestContext, request, opens) : visitors.byCredentials(requestContext)
+  if (wanted.kind === 'mint') return visitors.mint(requestContext, visitor, projectionText(wanted))
   return projections.answer({ wanted, visitor, node: requestContext.node, turnAway: () => connections.turnAway() })
 }
 

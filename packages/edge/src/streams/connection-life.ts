@@ -1,6 +1,7 @@
 import { encodeRetry, ERROR_CODES, errorCodeOf, type ByeFrame, type Limits } from '@zenstack-live/protocol'
 import { nextConnectionStep, type ConnectionAction, type ConnectionEvent, type ConnectionPhase } from './connection-phase.ts'
 import type { EdgeContext } from '../edge-context.ts'
+import { nameOf, type Identity } from '../identity/identity.ts'
 import { frameBytes } from './frame-chunks.ts'
 import { observe } from '../operations/histogram.ts'
 import type { Sink } from './sink.ts'
@@ -10,6 +11,8 @@ import { StallWatch } from './stall-watch.ts'
 export interface Living<Owner> {
   readonly context: EdgeContext
   readonly sink: Sink
+  /** Whose it is, as was last known. */
+  readonly identity: Identity
   /** When nobody is there any more, whatever is said of it, in milliseconds since 1970. */
   readonly expiresAtMs: number | undefined
   /** Asks whose it is now. @throws {LiveError} when nobody is there any more */
@@ -135,7 +138,8 @@ export class ConnectionLife<Owner> {
       owner = await this.#of.identify()
     } catch (error) {
       if (number !== this.#checks || this.isClosed) return
-      logger.warn('A stream ended: getClient does not say who it belongs to.', { error: String(error) })
+      const identity = nameOf(this.#of.identity)
+      logger.warn('A stream ended: getClient does not say who it belongs to.', { identity, code: errorCodeOf(error), error: String(error) })
       // Nobody knows now: nothing more is sent, and it comes back after a while.
       return ERROR_CODES[errorCodeOf(error)].isRetryable ? this.retire('overloaded') : this.dispatch('no-identity')
     }

@@ -4,7 +4,7 @@ import { Connection, type ConnectionHost } from './connection.ts'
 import { tickMs } from './connection-life.ts'
 import type { EdgeContext } from '../edge-context.ts'
 import { observe } from '../operations/histogram.ts'
-import { queryScope, type Identity } from '../identity/identity.ts'
+import { nameOf, queryScope, type Identity } from '../identity/identity.ts'
 import type { SettledIdentity } from '../identity/identity-changes.ts'
 import { LiveQueries } from '../queries/live-queries.ts'
 import type { LiveQuery } from '../queries/live-query.ts'
@@ -129,7 +129,7 @@ export class Connections {
     if (!this.#hasRoomFor(request)) {
       countIn(this.#context.metrics.refusals, 'overloaded')
       this.#context.logger.warn('Somebody has as many streams or queries open as one may; another was sent away.', {
-        identity: request.settled.identity.authKey,
+        identity: nameOf(request.settled.identity),
       })
       return this.turnAway()
     }

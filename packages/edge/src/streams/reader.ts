@@ -1,11 +1,15 @@
 import { ERROR_CODES, errorCodeOf, LiveError, queryText, type Lsn, type QueryId, type ResetReason, type WireQuery } from '@zenstack-live/protocol'
 import type { EdgeContext } from '../edge-context.ts'
 import { frameBytes } from './frame-chunks.ts'
+import { nameOf, type Identity } from '../identity/identity.ts'
 import type { LiveQuery, Reader } from '../queries/live-query.ts'
 import { countIn } from '../operations/metrics.ts'
 import type { PgSnapshot } from '../database/pg-snapshot.ts'
 import type { Place } from '../log/place.ts'
 import { encodeTicket, type Ticket } from './ticket.ts'
+
+/** Names that clients send may be of any length. */
+const MAX_LOGGED_CHARS = 100
 
 /** Where a query that was open before goes on. */
 export interface Resume {
@@ -16,6 +20,7 @@ export interface Resume {
 /** The connection, as its queries see it. */
 export interface ReaderHost {
   readonly context: EdgeContext
+  readonly identity: Identity
   /** Whether the connection takes no frames now. */
   readonly isHeld: boolean
   push(block: Buffer): void
@@ -103,12 +108,14 @@ export class QueryReader implements Reader {
   fail(error: LiveError): void {
     // Nobody is there to be told what became of a question that was still on its way.
     if (this.#state === 'closed') return
-    const { context } = this.#host
+    const { context, identity } = this.#host
+    const { model, operation } = this.wire
     this.#leave()
     this.#state = 'failed'
     const code = errorCodeOf(error)
     countIn(context.metrics.refusals, code)
-    context.logger.warn('A query ended with an error.', { q: this.q, code, error: error.message })
+    const query = `${model}.${operation}`.slice(0, MAX_LOGGED_CHARS)
+    context.logger.warn('A query ended with an error.', { identity: nameOf(identity), query, q: this.q, code, error: error.message })
     this.#host.push(frameBytes({ event: 'error', q: this.q, code, message: ERROR_CODES[code].sentence }))
     this.#host.onFailed(error)
   }
