@@ -16,13 +16,18 @@ function setUp(limits: Partial<Limits> = {}) {
     if (args.n < 0) throw Object.assign(new Error('no such field'), { reason: 'invalid-input' })
     return args
   }
-  const clientOf = (name: string): EdgeClient => {
+  const clientOf = (name: string, { isReachable = true, answersAfterMs = 0 } = {}): EdgeClient => {
     const $qb = { selectNoFrom: () => ({ execute: async () => [{ snapshot: '10:10:', lsn: '0/1' }] }) }
+    const findMany = async (args: { n: number }): Promise<{ n: number }> => {
+      if (answersAfterMs > 0) await new Promise((resolve) => setTimeout(resolve, answersAfterMs))
+      return answered(args)
+    }
     const client = {
       async $transaction<Result>(run: (transaction: EdgeTransaction) => Promise<Result>): Promise<Result> {
         began.push(name)
         await new Promise<void>((resolve) => held.push(resolve))
-        return run({ $qb, Note: { findMany: async (args: { n: number }) => answered(args) } } as never)
+        if (!isReachable) throw new Error('connect ECONNREFUSED')
+        return run({ $qb, Note: { findMany } } as never)
       },
     }
     return client as unknown as EdgeClient
@@ -60,21 +65,64 @@ describe('asking the database', () => {
     expect([metrics.questionsWaitingNow, metrics.databaseTransactions]).toEqual([0, 3])
   })
 
-  it('answers the others when one question of several fails', async () => {
-    const { asker, clientOf, question, nextBegins, letGo } = setUp()
+  it('asks again those that came after one that failed, each alone, and nobody twice who was answered', async () => {
+    const { asker, metrics, began, clientOf, question, nextBegins, letGo } = setUp()
     const client = clientOf('ann')
-    const asked = Promise.allSettled([1, -1, 2].map((n) => asker.ask(client, question(n))))
-    for (let count = 1; count <= 4; count++) {
-      await nextBegins(count)
-      letGo()
-    }
-    expect((await asked).map((one) => (one.status === 'fulfilled' ? one.value.value : Reflect.get(Object(one.reason), 'code')))).toEqual([
-      { n: 1 },
-      'bad_arguments',
-      { n: 2 },
-    ])
+    const asked = outcomes([1, -1, 2, 3].map((n) => asker.ask(client, question(n))))
+    await nextBegins(1)
+    letGo()
+    // Both at once.
+    await nextBegins(3)
+    letGo()
+    letGo()
+    expect(await asked).toEqual([1, 'bad_arguments', 2, 3])
+    expect([began.length, metrics.databaseQueries, metrics.questionsWaitingNow]).toEqual([3, 4, 0])
+  })
+
+  it('fails all of them at once when the database cannot be reached', async () => {
+    const { asker, began, clientOf, question, nextBegins, letGo } = setUp()
+    const client = clientOf('ann', { isReachable: false })
+    const asked = outcomes(Array.from({ length: 16 }, (_, n) => asker.ask(client, question(n))))
+    await nextBegins(1)
+    letGo()
+    expect([new Set(await asked), began]).toEqual([new Set(['database_unavailable']), ['ann']])
+  })
+
+  it('lets half of the transactions be of questions that are asked again: the others go on', async () => {
+    const { asker, began, clientOf, question, nextBegins, letGo } = setUp({ maxConcurrentRequeries: 4 })
+    const slow = clientOf('slow')
+    const asked = outcomes([-1, ...Array.from({ length: 9 }, (_, n) => n)].map((n) => asker.ask(slow, question(n))))
+    await nextBegins(1)
+    letGo()
+    await nextBegins(3)
+    const others = ['a', 'b', 'c'].map((name) => asker.ask(clientOf(name), question(1)))
+    await nextBegins(5)
+    expect(began).toEqual(['slow', 'slow', 'slow', 'a', 'b'])
+    const lettingGo = setInterval(letGo, 1)
+    await Promise.all(others)
+    expect(await asked).toEqual(['bad_arguments', ...Array.from({ length: 9 }).keys()])
+    clearInterval(lettingGo)
+  })
+
+  it('begins no further question in a transaction that is older than databaseTimeoutMs', async () => {
+    const { asker, metrics, began, clientOf, question, nextBegins, letGo } = setUp({ databaseTimeoutMs: 5 })
+    const client = clientOf('ann', { answersAfterMs: 20 })
+    const asked = outcomes([1, 2].map((n) => asker.ask(client, question(n))))
+    await nextBegins(1)
+    letGo()
+    await nextBegins(2)
+    letGo()
+    expect([await asked, began.length, metrics.databaseQueries]).toEqual([[1, 2], 2, 2])
   })
 })
+
+/** Numbers that were answered, and codes of what failed. */
+async function outcomes(asked: readonly Promise<{ value: unknown }>[]): Promise<unknown[]> {
+  const settled = await Promise.allSettled(asked)
+  return settled.map(
+    (one) => (one.status === 'fulfilled' ? Reflect.get(Object(one.value.value), 'n') : Reflect.get(Object(one.reason), 'code')) as unknown,
+  )
+}
 
 describe('equal questions', () => {
   const identity = (key: string, client: EdgeClient): Identity => ({ key, client }) as Identity

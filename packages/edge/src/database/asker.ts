@@ -3,6 +3,7 @@ import type { EdgeClient, EdgeTransaction } from '../identity/live-client.ts'
 import type { Metrics } from '../operations/metrics.ts'
 import { readExactTimes } from './exact-times.ts'
 import { parsePgSnapshot, type PgSnapshot } from './pg-snapshot.ts'
+import { Turns, type Turn } from './turns.ts'
 import type { ExactTimes } from '../queries/stored-record.ts'
 
 export interface Question {
@@ -27,7 +28,11 @@ export interface DatabaseAnswer {
 
 /** Asks the policy-bound client, many questions of one identity in one transaction, each identity in turn. */
 export interface Asker {
-  /** @throws {LiveError} `database_unavailable`, `bad_arguments`, `forbidden` or `internal`; never anything else. */
+  /**
+   * Asked at most twice: a question that fails takes those that would have come after it out of its transaction, and each of them is then asked alone.
+   *
+   * @throws {LiveError} `database_unavailable`, `bad_arguments`, `forbidden` or `internal`; never anything else
+   */
   ask(client: EdgeClient, question: Question): Promise<DatabaseAnswer>
 }
 
@@ -38,83 +43,118 @@ interface Waiting {
 }
 
 const MAX_QUESTIONS_PER_TRANSACTION = 16
+/** Of the transactions that may run, those of questions that are asked again: what is slow for one must not stand in the way of all. */
+const SHARE_FOR_DOUBTFUL = 1 / 2
 
 export function createAsker(options: { limits: Limits; metrics: Metrics }): Asker {
-  // In the order in which identities take their turn.
-  const queues = new Map<EdgeClient, Waiting[]>()
-  let running = 0
+  const { limits, metrics } = options
+  const fresh = new Turns<EdgeClient, Waiting>(MAX_QUESTIONS_PER_TRANSACTION)
+  /** Their transaction failed before it was their turn: each is asked alone, so that none has to wait for more than itself. */
+  const doubtful = new Turns<EdgeClient, Waiting>(1)
+  const maxDoubtful = Math.ceil(limits.maxConcurrentRequeries * SHARE_FOR_DOUBTFUL)
+  const running = { all: 0, doubtful: 0 }
+
+  let isPlanned = false
 
   const pump = (): void => {
-    while (running < options.limits.maxConcurrentRequeries) {
-      const [turn] = queues
+    isPlanned = false
+    while (running.all < limits.maxConcurrentRequeries) {
+      const again = running.doubtful < maxDoubtful ? doubtful.take() : undefined
+      const turn = again ?? fresh.take()
       if (turn === undefined) return
-      const [client, queue] = turn
-      const taken = queue.splice(0, MAX_QUESTIONS_PER_TRANSACTION)
-      options.metrics.questionsWaitingNow -= taken.length
-      queues.delete(client)
-      if (queue.length > 0) queues.set(client, queue)
-      running++
-      void answerAll(client, taken, options.metrics).finally(() => {
-        running--
-        pump()
-      })
+      void run(turn, again === undefined ? 0 : 1)
     }
+  }
+
+  const run = async (turn: Turn<EdgeClient, Waiting>, isDoubtful: 0 | 1): Promise<void> => {
+    metrics.questionsWaitingNow -= turn.taken.length
+    running.all++
+    running.doubtful += isDoubtful
+    const { rest, isInDoubt } = await answerAll(turn, options)
+    running.all--
+    running.doubtful -= isDoubtful
+    metrics.questionsWaitingNow += rest.length
+    const queue = isInDoubt ? doubtful : fresh
+    queue.add(turn.of, rest)
+    pump()
   }
 
   return {
     ask: (client, question) =>
       new Promise((resolve, reject) => {
-        const queue = queues.get(client) ?? []
-        queue.push({ question, resolve, reject })
-        options.metrics.questionsWaitingNow++
-        queues.set(client, queue)
+        metrics.questionsWaitingNow++
+        fresh.add(client, [{ question, resolve, reject }])
+        if (isPlanned) return
+        isPlanned = true
         // Questions of the same turn of the event loop share a transaction.
-        if (queue.length === 1) setImmediate(pump)
+        setImmediate(pump)
       }),
   }
 }
 
-async function answerAll(client: EdgeClient, waiting: Waiting[], metrics: Metrics): Promise<void> {
-  const questions = waiting.map(({ question }) => question)
-  try {
-    const answers = await askTogether(client, questions, metrics)
-    for (const [index, answer] of answers.entries()) waiting[index]?.resolve(answer)
-  } catch (error) {
-    // One question that fails ends the transaction of all: the others are asked again, each alone.
-    if (waiting.length === 1) waiting[0]?.reject(asLiveError(error, questions[0]))
-    else for (const one of waiting) await answerAll(client, [one], metrics)
-  }
+/** @returns those that were not asked; `isInDoubt` where another failed before it came to them */
+async function answerAll(
+  { of: client, taken }: Turn<EdgeClient, Waiting>,
+  options: { limits: Limits; metrics: Metrics },
+): Promise<{ rest: Waiting[]; isInDoubt: boolean }> {
+  const questions = taken.map(({ question }) => question)
+  const { answers, failure } = await askTogether(client, questions, options)
+  for (const [index, answer] of answers.entries()) taken[index]?.resolve(answer)
+  const rest = taken.slice(answers.length)
+  if (failure === undefined) return { rest, isInDoubt: false }
+  // Without a transaction nobody is to blame: for all of them the database did not answer.
+  const failed = failure.isOfQuestion ? rest.splice(0, 1) : rest.splice(0)
+  for (const { question, reject } of failed) reject(asLiveError(failure.error, question))
+  return { rest, isInDoubt: true }
+}
+
+interface Together {
+  /** Of the first questions, as far as it came. What was read stays true when the transaction fails later. */
+  answers: DatabaseAnswer[]
+  /** `isOfQuestion`: the next one was being asked. */
+  failure?: { error: unknown; isOfQuestion: boolean }
 }
 
 /**
  * Rows and the snapshot they were read in, in one REPEATABLE READ transaction that the policy-bound client opens itself:
  * a client derived inside a transaction keeps the identity and the policies of the one that opened it.
  * The snapshot is taken by the first statement, so the place read by the same statement lies behind all it shows.
+ * After `databaseTimeoutMs` no further question is begun: an old snapshot keeps the database from cleaning up.
  */
-async function askTogether(client: EdgeClient, questions: readonly Question[], metrics: Metrics): Promise<DatabaseAnswer[]> {
+async function askTogether(
+  client: EdgeClient,
+  questions: readonly Question[],
+  { limits, metrics }: { limits: Limits; metrics: Metrics },
+): Promise<Together> {
+  const answers: DatabaseAnswer[] = []
+  let isBegun = false
   metrics.databaseTransactions++
-  metrics.databaseQueries += questions.length
-  return client.$transaction(
-    async (transaction) => {
-      const [row] = await transaction.$qb
-        .selectNoFrom((eb) => [
-          eb.cast(eb.fn('pg_current_snapshot', []), 'text').as('snapshot'),
-          // Not pg_current_wal_lsn(): it lags behind commits that did not wait for the disk (synchronous_commit=off).
-          eb.cast(eb.fn('pg_current_wal_insert_lsn', []), 'text').as('lsn'),
-        ])
-        .execute()
-      const snapshot = parsePgSnapshot(String(row?.['snapshot']))
-      const horizon = parseLsn(String(row?.['lsn']))
-      const answers: DatabaseAnswer[] = []
-      for (const question of questions) {
-        const value = await call(transaction, question)
-        const exactTimes = await readExactTimes(transaction, question, value)
-        answers.push({ value, snapshot, horizon, ...(exactTimes === undefined ? {} : { exactTimes }) })
-      }
-      return answers
-    },
-    { isolationLevel: 'repeatable read' },
-  )
+  const ask = async (transaction: EdgeTransaction): Promise<void> => {
+    const untilMs = performance.now() + limits.databaseTimeoutMs
+    const [row] = await transaction.$qb
+      .selectNoFrom((eb) => [
+        eb.cast(eb.fn('pg_current_snapshot', []), 'text').as('snapshot'),
+        // Not pg_current_wal_lsn(): it lags behind commits that did not wait for the disk (synchronous_commit=off).
+        eb.cast(eb.fn('pg_current_wal_insert_lsn', []), 'text').as('lsn'),
+      ])
+      .execute()
+    const snapshot = parsePgSnapshot(String(row?.['snapshot']))
+    const horizon = parseLsn(String(row?.['lsn']))
+    isBegun = true
+    for (const question of questions) {
+      if (answers.length > 0 && performance.now() > untilMs) return
+      metrics.databaseQueries++
+      const value = await call(transaction, question)
+      const exactTimes = await readExactTimes(transaction, question, value)
+      answers.push({ value, snapshot, horizon, ...(exactTimes === undefined ? {} : { exactTimes }) })
+    }
+  }
+  try {
+    await client.$transaction(ask, { isolationLevel: 'repeatable read' })
+    return { answers }
+  } catch (error) {
+    return { answers, failure: { error, isOfQuestion: isBegun } }
+  }
 }
 
 function call(transaction: EdgeTransaction, { model, operation, args }: Question): Promise<unknown> {
