@@ -16,6 +16,8 @@ import type { PlannedQuery } from './queries/plan-query.ts'
 import type { FrameFor } from './queries/incremental/shared-frames.ts'
 import type { Tracing } from './operations/tracing.ts'
 import type { Transaction } from './log/transaction.ts'
+import type { Octets } from './streams/octets.ts'
+import type { TickWheel } from './streams/tick-wheel.ts'
 
 /** A few lines about what went wrong or was refused; never rows, secrets or policies. */
 export interface EdgeLogger {
@@ -39,8 +41,10 @@ export interface EdgeContext {
   /** The place as positions name it; made once for each. */
   placeText(place: Place): string
   /** The id-only block of a place up to the scope; made once for each. */
-  idHead(this: void, place: Place): Buffer
+  idHead(this: void, place: Place): Octets
   readonly chunks: ChunkWriter
+  /** Looks at every stream from time to time. */
+  readonly wheel: TickWheel
   /** The frames of a transaction for one plan: one for all identities that see the same of it. */
   framesOf(planned: PlannedQuery, plan: IncrementalPlan, transaction: Transaction): FrameFor
   /** Whether a field's values are kept out of the log. */

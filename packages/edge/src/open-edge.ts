@@ -5,6 +5,8 @@ import type { SchemaDef } from '@zenstackhq/schema'
 import { createAsker } from './database/asker.ts'
 import { checkProtection } from './identity/check-protection.ts'
 import { ChunkWriter } from './streams/chunk-writer.ts'
+import { TickWheel } from './streams/tick-wheel.ts'
+import { tickMs } from './streams/connection-life.ts'
 import { Connections } from './streams/connections.ts'
 import type { EdgeContext, EdgeLogger } from './edge-context.ts'
 import { createEdgeDatabase, type EdgeDatabase } from './database/edge-database.ts'
@@ -148,7 +150,6 @@ async function openContext(options: EdgeOptions, { metrics, onOtherTables }: Ope
     })
     const lookBackMs = limits.lookBackMs + (await database.oldestStalledCommitMs())
     const hub = await Hub.open({ log, data, limits, lookBackMs, nudge: nudge.soon, onError })
-    const withheld = withheldFields(data, options.exclude ?? [])
     const asker = createAsker({ limits, metrics })
     const guards = { ...ALL_GUARDS, ...options.guards }
     const identityChanges = new IdentityChanges(data, { database, hub, guards })
@@ -172,14 +173,15 @@ async function openContext(options: EdgeOptions, { metrics, onOtherTables }: Ope
       guards,
       logger,
       ...createPlaceTexts(keys, () => hub.log),
-      chunks: new ChunkWriter(),
+      ...createWriting(limits),
       framesOf: createSharedFrames(keys, metrics),
-      isWithheld: (model, field) => withheld.has(`${model}.${field}`),
+      isWithheld: withheldFields(data, options.exclude ?? []),
       readNeutralPlugins: options.readNeutralPlugins ?? [],
       nudge: nudge.soon,
     }
     const close = async (): Promise<void> => {
       nudge.cancel()
+      context.wheel.close()
       identityChanges.close()
       await hub.close()
       await database.close()
@@ -189,6 +191,12 @@ async function openContext(options: EdgeOptions, { metrics, onOtherTables }: Ope
     await database.close()
     throw error
   }
+}
+
+/** What all streams write with, and who looks after them. */
+function createWriting(limits: Limits): Pick<EdgeContext, 'chunks' | 'wheel'> {
+  const chunks = new ChunkWriter()
+  return { chunks, wheel: new TickWheel(tickMs(limits), () => chunks.forget()) }
 }
 
 const ASK_AGAIN_MS = 500
@@ -221,12 +229,13 @@ function createNudge(database: EdgeDatabase, onError: (error: unknown) => void):
 }
 
 /** What the capture leaves out: excluded fields, and those with `@omit`, but for ids. */
-function withheldFields(data: DataModel, exclude: readonly string[]): ReadonlySet<string> {
+function withheldFields(data: DataModel, exclude: readonly string[]): EdgeContext['isWithheld'] {
   const fields = [...data.models.values()].flatMap((model) => [...model.fields.values()].map((field) => ({ model, field })))
   const isExcluded = (name: string): boolean => exclude.some((one) => one.toLowerCase() === name.toLowerCase())
-  return new Set(
+  const withheld = new Set(
     fields
       .filter(({ model, field }) => !model.idFields.includes(field.name) && (field.isOmitted || isExcluded(`${model.name}.${field.name}`)))
       .map(({ model, field }) => `${model.name}.${field.name}`),
   )
+  return (model, field) => withheld.has(`${model}.${field}`)
 }

@@ -22,7 +22,7 @@ function createStream(answers: (() => Promise<'same-identity' | 'other-identity'
     identify: () => answers.shift()?.() ?? Promise.resolve('same-identity'),
     settle: (answer) => answer,
     act: (action) => void done.push(action),
-    sayLast: (blocks) => void said.push(Buffer.concat([...blocks]).toString()),
+    sayLast: (blocks) => void said.push(blocks.join('')),
     beat: () => void done.push('beat'),
     onClosed: () => void done.push('closed'),
   }

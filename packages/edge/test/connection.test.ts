@@ -4,6 +4,7 @@ import { ALL_GUARDS } from '../src/guards.ts'
 import { createKeys } from '../src/keys.ts'
 import { createMetrics } from '../src/operations/metrics.ts'
 import { Connection, type ConnectionHost } from '../src/streams/connection.ts'
+import { octetsOf, type Octets } from '../src/streams/octets.ts'
 import { createPlaceTexts } from '../src/streams/place-texts.ts'
 import { NO_HORIZON } from '../src/streams/ticket.ts'
 import type { EdgeContext } from '../src/edge-context.ts'
@@ -16,7 +17,7 @@ const identity = (key: string): Identity => ({ key, fingerprint: key, client: {}
 
 /** A connection of ann with one query, whose socket takes what `hasRoom` lets it. */
 function opened() {
-  const written: Buffer[] = []
+  const written: Octets[] = []
   const socket = { hasRoom: true }
   let reader: Reader | undefined
   let who = identity('ann')
@@ -38,7 +39,7 @@ function opened() {
     behind: undefined,
     open(of: Reader) {
       reader = of
-      of.push(Buffer.from('snapshot'))
+      of.push(octetsOf('snapshot'))
       of.isFlowing = true
       of.ready(HEAD, NO_HORIZON, live)
     },
@@ -52,11 +53,11 @@ function opened() {
     onIdentity: () => {},
     onClosed: () => {},
   }
-  const sink = { write: (parts: readonly Buffer[]) => (written.push(...parts), socket.hasRoom), waitingMark: 0, end: () => {}, destroy: () => {} }
+  const sink = { write: (parts: readonly Octets[]) => (written.push(...parts), socket.hasRoom), waitingMark: 0, end: () => {}, destroy: () => {} }
   const visitor = { identity: who, settle: async () => ({ identity: who, askedAt: 0 }), expiresAtMs: undefined }
   const connection = new Connection({ host, sink, identity: who, onlyQuery: undefined, resumedAt: undefined, visitor })
   connection.add('q' as QueryId, { model: 'Note', operation: 'findMany' }, undefined)
-  const text = (): string => Buffer.concat(written.splice(0)).toString()
+  const text = (): string => written.splice(0).join('')
   return {
     connection,
     socket,

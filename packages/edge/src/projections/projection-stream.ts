@@ -2,11 +2,12 @@ import { encodeProjectionFrame, ERROR_CODES, type ErrorCode, type ProjectionFram
 import { ConnectionLife, retryBlock, type Living } from '../streams/connection-life.ts'
 import type { ConnectionEvent } from '../streams/connection-phase.ts'
 import type { EdgeContext } from '../edge-context.ts'
-import { idBytes } from '../streams/frame-chunks.ts'
+import { idOctets } from '../streams/frame-chunks.ts'
 import { nameOf, type Identity } from '../identity/identity.ts'
 import type { SettledIdentity } from '../identity/identity-changes.ts'
 import { countIn } from '../operations/metrics.ts'
 import type { Sink, SinkEvents } from '../streams/sink.ts'
+import { octetsOf, type Octets } from '../streams/octets.ts'
 
 export interface ProjectionStreamOptions {
   readonly context: EdgeContext
@@ -24,11 +25,11 @@ export interface ProjectionStreamOptions {
   /** Whether a position still means anything: a new epoch ends them all. */
   isContinued(): boolean
   /** The frame's block, with its id; made once for all who get it. */
-  blockOf(frame: ProjectionFrame): { readonly id: string; readonly bytes: Buffer }
+  blockOf(frame: ProjectionFrame): { readonly id: string; readonly octets: Octets }
   onClosed(stream: ProjectionStream): void
 }
 
-const COMMENT = Buffer.from(':\n\n', 'latin1')
+const COMMENT = octetsOf(':\n\n')
 
 /** One stream of one projection to one client: held while its owner is in doubt or its reader is slow. */
 export class ProjectionStream implements SinkEvents, Living<SettledIdentity | undefined> {
@@ -126,13 +127,13 @@ export class ProjectionStream implements SinkEvents, Living<SettledIdentity | un
     if (action !== 'hold') this.#resume?.()
   }
 
-  sayLast(blocks: readonly Buffer[]): void {
+  sayLast(blocks: readonly Octets[]): void {
     this.#options.sink.write(blocks)
   }
 
   /** Tells a reader that came back that its position holds, and keeps proxies from closing a quiet stream. */
   beat(): void {
-    if (this.#life.isFlowing) this.#send(this.#sentId === '' ? COMMENT : idBytes(this.#sentId))
+    if (this.#life.isFlowing) this.#send(this.#sentId === '' ? COMMENT : idOctets(this.#sentId))
   }
 
   onClosed(): void {
@@ -152,15 +153,15 @@ export class ProjectionStream implements SinkEvents, Living<SettledIdentity | un
 
   #write(frame: ProjectionFrame): void {
     const { context, blockOf } = this.#options
-    const { id, bytes } = blockOf(frame)
+    const { id, octets } = blockOf(frame)
     this.#sentId = id
     this.#position = frame.kind === 'patch' ? frame.to : frame.position
     context.metrics.framesSent++
-    context.metrics.bytesSent += bytes.length
-    this.#send(bytes)
+    context.metrics.bytesSent += octets.length
+    this.#send(octets)
   }
 
-  #send(block: Buffer): void {
+  #send(block: Octets): void {
     this.#life.wrote()
     if (!this.#options.sink.write([block])) this.#life.dispatch('full')
   }
@@ -175,7 +176,7 @@ export class ProjectionStream implements SinkEvents, Living<SettledIdentity | un
     else logger.warn('A projection ended with an error.', facts)
     if (this.#life.isStalled) sink.destroy()
     else {
-      sink.write([retryBlock(), Buffer.from(encodeProjectionFrame({ event: 'error', code, message: ERROR_CODES[code].sentence }), 'utf8')])
+      sink.write([retryBlock(), octetsOf(encodeProjectionFrame({ event: 'error', code, message: ERROR_CODES[code].sentence }))])
       sink.end()
     }
     return 'gone'

@@ -1,5 +1,4 @@
 import { encodeProjectionFrame, LiveError, type LiveProjectionReader, type LiveProjectionSource, type ProjectionFrame } from '@zenstack-live/protocol'
-import { tickMs } from '../streams/connection-life.ts'
 import type { EdgeContext } from '../edge-context.ts'
 import { nameOf, type Identity } from '../identity/identity.ts'
 import type { SettledIdentity } from '../identity/identity-changes.ts'
@@ -10,6 +9,7 @@ import type { Sink, SinkEvents } from '../streams/sink.ts'
 import { streamResponse, type NodeSide } from '../streams/stream-response.ts'
 import { touches, type Transaction } from '../log/transaction.ts'
 import type { Visitor } from '../identity/visitors.ts'
+import { octetsOf, type Octets } from '../streams/octets.ts'
 
 /** A projection that browsers may watch. */
 export interface LiveProjection {
@@ -35,7 +35,7 @@ interface Registered extends LiveProjection {
 
 interface Block {
   readonly id: string
-  readonly bytes: Buffer
+  readonly octets: Octets
 }
 
 interface Answering {
@@ -52,7 +52,6 @@ export class Projections {
   readonly #registered: ReadonlyMap<string, Registered>
   readonly #streams = new Set<ProjectionStream>()
   readonly #authTable: string | undefined
-  readonly #ticking: NodeJS.Timeout | undefined
   /** Frames are objects that all watchers of an id share. */
   readonly #blocks = new WeakMap<ProjectionFrame, Block>()
   #epoch: number
@@ -66,7 +65,6 @@ export class Projections {
     const authModel = schema.authType === undefined ? undefined : models.get(schema.authType)
     this.#authTable = authModel === undefined ? undefined : `${authModel.table.schema}.${authModel.table.name}`
     if (this.#registered.size === 0) return
-    this.#ticking = setInterval(() => this.#tick(), tickMs(context.limits)).unref()
     context.hub.listen({
       onTransaction: (transaction) => this.#onTransaction(transaction),
       onBatchEnd: () => {},
@@ -109,6 +107,7 @@ export class Projections {
         onClosed: (closed) => this.#forget(closed),
       })
       this.#streams.add(stream)
+      this.#context.wheel.add(stream)
       metrics.connectionsNow++
       metrics.connectionsOpened++
       listen(stream)
@@ -127,14 +126,8 @@ export class Projections {
   /** Ends all streams; each comes back elsewhere after a time of its own. */
   async close(): Promise<void> {
     this.#isClosing = true
-    clearInterval(this.#ticking)
     for (const stream of this.#streams) stream.leave()
     await Promise.all([...this.#registered.values()].map(closeReader))
-  }
-
-  #tick(): void {
-    const nowMs = performance.now()
-    for (const stream of this.#streams) stream.onTick(nowMs)
   }
 
   #onTransaction(transaction: Transaction): void {
@@ -220,7 +213,7 @@ export class Projections {
     const text = encodeProjectionPosition(this.#context.keys, this.#scope(registered, id), position)
     const { kind, ...rest } = frame
     const wire = encodeProjectionFrame({ event: kind, ...rest } as Parameters<typeof encodeProjectionFrame>[0], text)
-    const block = { id: text, bytes: Buffer.from(wire, 'utf8') }
+    const block = { id: text, octets: octetsOf(wire) }
     this.#blocks.set(frame, block)
     return block
   }
@@ -231,6 +224,7 @@ export class Projections {
 
   #forget(stream: ProjectionStream): void {
     this.#streams.delete(stream)
+    this.#context.wheel.delete(stream)
     this.#context.metrics.connectionsNow--
   }
 }

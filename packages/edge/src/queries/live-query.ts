@@ -4,6 +4,7 @@ import type { PgSnapshot } from '../database/pg-snapshot.ts'
 import type { Place } from '../log/place.ts'
 import type { Ticket } from '../streams/ticket.ts'
 import type { RowEffect, Transaction } from '../log/transaction.ts'
+import type { Octets } from '../streams/octets.ts'
 
 /** One question of one identity, kept right for all who asked it. */
 export interface LiveQuery {
@@ -43,7 +44,7 @@ export interface Reader {
   /** Whether an answer can be for who it belongs to: they may have been another when it was made, for whoever else had asked. */
   mayTake(snapshot: PgSnapshot): boolean
   /** Adds a block to the connection's next write. */
-  push(block: Buffer): void
+  push(block: Octets): void
   /** The result is there: sends `ready`. No id passes the horizon's log place before the log does. */
   ready(at: Place, horizon: Lsn, live: LiveQuery): void
   /** A snapshot follows that replaces what it holds; until then it keeps it. */

@@ -2,10 +2,11 @@ import { encodeRetry, ERROR_CODES, errorCodeOf, type ByeFrame, type Limits } fro
 import { nextConnectionStep, type ConnectionAction, type ConnectionEvent, type ConnectionPhase } from './connection-phase.ts'
 import type { EdgeContext } from '../edge-context.ts'
 import { nameOf, type Identity } from '../identity/identity.ts'
-import { frameBytes } from './frame-chunks.ts'
+import { frameOctets } from './frame-chunks.ts'
 import { observe } from '../operations/histogram.ts'
 import type { Sink } from './sink.ts'
 import { StallWatch } from './stall-watch.ts'
+import { octetsOf, type Octets } from './octets.ts'
 
 /** A stream, as its life sees it. */
 export interface Living<Owner> {
@@ -22,7 +23,7 @@ export interface Living<Owner> {
   /** Stops deciding what to send; goes on from there; begins anew for whoever it belongs to now. */
   act(action: 'hold' | 'release' | 'reopen'): void
   /** Writes how it ends. */
-  sayLast(blocks: readonly Buffer[]): void
+  sayLast(blocks: readonly Octets[]): void
   /** Writes something: it has been quiet for long. */
   beat(): void
   onClosed(): void
@@ -35,8 +36,8 @@ const MOST_TICK_MS = 1_000
 
 /**
  * The life of one stream, as {@link nextConnectionStep} says it, and what is due by time: its reader is too slow, its owner has to be
- * asked for, it has been quiet or has lived for long. Thousands are idle at a time, so it has no timers: whoever keeps the streams
- * calls {@link ConnectionLife.tick}.
+ * asked for, it has been quiet or has lived for long. Thousands are idle at a time, so it has no timers: {@link TickWheel} looks
+ * after them.
  */
 export class ConnectionLife<Owner> {
   readonly #of: Living<Owner>
@@ -73,8 +74,8 @@ export class ConnectionLife<Owner> {
   dispatch(event: ConnectionEvent): void {
     const [next, ...actions] = nextConnectionStep(this.#phase, event)
     const wasClosed = this.#phase === 'closed'
-    if (actions.includes('say-bye')) this.#of.sayLast([retryBlock(), frameBytes({ event: 'bye', reason: this.#byeReason })])
-    if (actions.includes('say-auth-expired')) this.#of.sayLast([retryBlock(), frameBytes({ event: 'auth-expired' })])
+    if (actions.includes('say-bye')) this.#of.sayLast([retryBlock(), frameOctets({ event: 'bye', reason: this.#byeReason })])
+    if (actions.includes('say-auth-expired')) this.#of.sayLast([retryBlock(), frameOctets({ event: 'auth-expired' })])
     this.#phase = next
     for (const action of actions) this.#act(action)
     this.#watchStall(event)
@@ -102,7 +103,7 @@ export class ConnectionLife<Owner> {
     const { context, sink } = this.#of
     const { limits } = context
     if (nowMs >= this.#expiresAtMs) return this.dispatch('no-identity')
-    if (this.#stall.isOverdue(nowMs, sink.waitingMark, limits.maxStallMs)) return this.dispatch('overdue')
+    if (this.#stall.isStalled && this.#stall.isOverdue(nowMs, sink.waitingMark, limits.maxStallMs)) return this.dispatch('overdue')
     if (nowMs >= this.#retireAtMs) return this.retire('age')
     if (nowMs - this.#checkedAtMs >= limits.identityMaxAgeMs) void this.#check()
     this.#quietSinceMs ??= nowMs
@@ -163,8 +164,8 @@ export class ConnectionLife<Owner> {
 }
 
 /** Says when to come back. */
-export function retryBlock(): Buffer {
-  return Buffer.from(encodeRetry(RETRY_MS.least + Math.random() * RETRY_MS.spread), 'latin1')
+export function retryBlock(): Octets {
+  return octetsOf(encodeRetry(RETRY_MS.least + Math.random() * RETRY_MS.spread))
 }
 
 /** How often streams are looked at: often enough for the shortest of the times that count. */

@@ -10,6 +10,7 @@ import type { Place } from '../log/place.ts'
 import { QueryReader, type ReaderHost, type Resume } from './reader.ts'
 import type { Sink, SinkEvents } from './sink.ts'
 import type { Visitor } from '../identity/visitors.ts'
+import { octetsOf, type Octets } from './octets.ts'
 
 /** What all connections of a process share. */
 export interface ConnectionHost {
@@ -34,7 +35,7 @@ export interface ConnectionOptions {
 }
 
 /** Never pushed to: most connections have nothing to write most of the time. */
-const NOTHING: Buffer[] = []
+const NOTHING: Octets[] = []
 
 /**
  * One stream to one client, with all its queries. Thousands are idle at a time, so it holds no closures.
@@ -46,8 +47,8 @@ export class Connection implements ReaderHost, SinkEvents, Living<Identity> {
   readonly #readers: QueryReader[] = []
   #identity: Identity
   /** What positions are bound to. Signed once per identity: per write it was over a third of what a delivery costs. */
-  #scope: string
-  #pending: Buffer[] = NOTHING
+  #scope: Octets
+  #pending: Octets[] = NOTHING
   #sentId: IdBlock
   #sentPlace: Place | undefined
   #heldFrom: Place | undefined
@@ -61,7 +62,7 @@ export class Connection implements ReaderHost, SinkEvents, Living<Identity> {
   constructor(options: ConnectionOptions) {
     this.#options = options
     this.#identity = options.identity
-    this.#scope = this.scopeOf(options.onlyQuery)
+    this.#scope = octetsOf(this.scopeOf(options.onlyQuery))
     this.#sentId = options.resumedAt === undefined ? NO_ID : idBlockOf(options.resumedAt)
     this.#life = new ConnectionLife(this)
   }
@@ -107,7 +108,7 @@ export class Connection implements ReaderHost, SinkEvents, Living<Identity> {
     return !guards.holdsAnswers || identityChanges.areShownBy(snapshot, this.#identity)
   }
 
-  push(block: Buffer): void {
+  push(block: Octets): void {
     if (this.#life.isClosed) return
     if (this.#pending === NOTHING) this.#pending = [block]
     else this.#pending.push(block)
@@ -190,7 +191,7 @@ export class Connection implements ReaderHost, SinkEvents, Living<Identity> {
     if (next.key === this.#identity.key) return changes > 1 ? 'other-identity' : 'same-identity'
     const previous = this.#identity
     this.#identity = next
-    this.#scope = this.scopeOf(this.#options.onlyQuery)
+    this.#scope = octetsOf(this.scopeOf(this.#options.onlyQuery))
     this.#sentPlace = undefined
     this.#sentId = NO_ID
     this.#options.host.onIdentity(this, previous)
@@ -214,7 +215,7 @@ export class Connection implements ReaderHost, SinkEvents, Living<Identity> {
     }
   }
 
-  sayLast(blocks: readonly Buffer[]): void {
+  sayLast(blocks: readonly Octets[]): void {
     // What is held is not written: the position before it is repeated. What is written is not told again to who comes back.
     const pending = this.#life.isFlowing ? this.#pending : NOTHING
     this.#pending = NOTHING

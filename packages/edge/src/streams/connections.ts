@@ -1,7 +1,6 @@
 import { CHANGES_SEGMENT, queryId, queryText, type QueryId, type WireQuery } from '@zenstack-live/protocol'
 import { planChanges } from '../queries/changes/changes-plan.ts'
 import { Connection, type ConnectionHost } from './connection.ts'
-import { tickMs } from './connection-life.ts'
 import type { EdgeContext } from '../edge-context.ts'
 import { observe } from '../operations/histogram.ts'
 import { nameOf, queryScope, type Identity } from '../identity/identity.ts'
@@ -51,7 +50,6 @@ export class Connections {
   #isDraining = false
   #movedIdsAtMs = 0
   #movingIds: NodeJS.Timeout | undefined
-  readonly #ticking: NodeJS.Timeout
 
   constructor(context: EdgeContext) {
     this.#context = context
@@ -96,7 +94,6 @@ export class Connections {
       },
       onClosed: (connection) => this.#forget(connection),
     }
-    this.#ticking = setInterval(() => this.#tick(), tickMs(context.limits)).unref()
   }
 
   /** @param isReturning - it goes on from a position: that asks the database for little, and waits for nobody's first answer */
@@ -169,7 +166,6 @@ export class Connections {
   close(): void {
     this.#isDraining = true
     clearTimeout(this.#movingIds)
-    clearInterval(this.#ticking)
     for (const connection of this.#all) connection.leave()
   }
 
@@ -210,6 +206,7 @@ export class Connections {
       visitor: request.visitor,
     })
     this.#all.add(connection)
+    this.#context.wheel.add(connection)
     this.#file(connection, identity.authKey)
     metrics.connectionsNow++
     metrics.connectionsOpened++
@@ -287,14 +284,9 @@ export class Connections {
     this.#context.chunks.forget()
   }
 
-  #tick(): void {
-    const nowMs = performance.now()
-    for (const connection of this.#all) connection.onTick(nowMs)
-    this.#context.chunks.forget()
-  }
-
   #forget(connection: Connection): void {
     this.#all.delete(connection)
+    this.#context.wheel.delete(connection)
     this.#unfile(connection, connection.identity.authKey)
     this.#context.metrics.connectionsNow--
   }

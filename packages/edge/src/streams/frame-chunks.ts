@@ -1,25 +1,24 @@
 import { encodeFrame, encodeIdBlock, type Frame } from '@zenstack-live/protocol'
+import { joinOctets, octetsOf, type Octets } from './octets.ts'
 
-/** The frame as bytes of an event stream, made once and shared by all connections that get it. */
-export function frameBytes(frame: Frame): Buffer {
-  return Buffer.from(encodeFrame(frame), 'utf8')
+/** The frame as octets of an event stream, made once and shared by all connections that get it. */
+export function frameOctets(frame: Frame): Octets {
+  return octetsOf(encodeFrame(frame))
 }
 
-export function idBytes(position: string): Buffer {
-  // Positions are ASCII.
-  return Buffer.from(encodeIdBlock(position), 'latin1')
+export function idOctets(position: string): Octets {
+  return octetsOf(encodeIdBlock(position))
 }
 
-const CRLF = Buffer.from('\r\n', 'latin1')
+const CRLF = octetsOf('\r\n')
 
 /**
  * The parts as one chunk of HTTP/1.1's chunked coding.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9112.html#section-7.1
  */
-export function asHttpChunk(parts: readonly Buffer[]): Buffer {
+export function asHttpChunk(parts: readonly Octets[]): Octets {
   let length = 0
   for (const part of parts) length += part.length
-  const head = Buffer.from(`${length.toString(16)}\r\n`, 'latin1')
-  return Buffer.concat([head, ...parts, CRLF], head.length + length + CRLF.length)
+  return joinOctets(octetsOf(`${length.toString(16)}\r\n`), ...parts, CRLF)
 }

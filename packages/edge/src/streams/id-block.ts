@@ -1,5 +1,7 @@
+import { joinOctets, octetsOf, type Octets } from './octets.ts'
+
 /** How an id-only block ends: an empty line. */
-const END = '\n\n'
+const END = octetsOf('\n\n')
 
 /**
  * The id-only block that ends a write. What comes before the scope is the same for all connections at one place and is made once;
@@ -7,23 +9,23 @@ const END = '\n\n'
  */
 export interface IdBlock {
   /** From `id:` up to the scope. */
-  readonly head: Buffer
+  readonly head: Octets
   /** The scope: ASCII. */
-  readonly scope: string
+  readonly scope: Octets
 }
 
-export const NO_ID: IdBlock = { head: Buffer.from('id: ', 'latin1'), scope: '' }
+export const NO_ID: IdBlock = { head: octetsOf('id: '), scope: octetsOf('') }
 
 /** The block up to the scope, for all connections at a place. @param placeText - as positions name it */
-export function idHead(placeText: string): Buffer {
-  return Buffer.from(`id: ${placeText}.`, 'latin1')
+export function idHead(placeText: string): Octets {
+  return octetsOf(`id: ${placeText}.`)
 }
 
 /** A position as it came, to be repeated. */
 export function idBlockOf(position: string): IdBlock {
-  return { head: NO_ID.head, scope: position }
+  return { head: NO_ID.head, scope: octetsOf(position) }
 }
 
-export function idBlockBytes({ head, scope }: IdBlock): Buffer {
-  return Buffer.concat([head, Buffer.from(scope + END, 'latin1')])
+export function idBlockOctets({ head, scope }: IdBlock): Octets {
+  return joinOctets(head, scope, END)
 }

@@ -1,12 +1,13 @@
 import { ERROR_CODES, errorCodeOf, LiveError, queryText, type Lsn, type QueryId, type ResetReason, type WireQuery } from '@zenstack-live/protocol'
 import type { EdgeContext } from '../edge-context.ts'
-import { frameBytes } from './frame-chunks.ts'
+import { frameOctets } from './frame-chunks.ts'
 import { nameOf, type Identity } from '../identity/identity.ts'
 import type { LiveQuery, Reader } from '../queries/live-query.ts'
 import { countIn } from '../operations/metrics.ts'
 import type { PgSnapshot } from '../database/pg-snapshot.ts'
 import type { Place } from '../log/place.ts'
 import { encodeTicket, type Ticket } from './ticket.ts'
+import type { Octets } from './octets.ts'
 
 /** Names that clients send may be of any length. */
 const MAX_LOGGED_CHARS = 100
@@ -23,7 +24,7 @@ export interface ReaderHost {
   readonly identity: Identity
   /** Whether the connection takes no frames now. */
   readonly isHeld: boolean
-  push(block: Buffer): void
+  push(block: Octets): void
   /** Finds the live query for the present identity, and opens or resumes it. @throws {LiveError} when it cannot be live */
   begin(reader: QueryReader, resume: Resume | undefined): LiveQuery
   mayTake(snapshot: PgSnapshot): boolean
@@ -73,7 +74,7 @@ export class QueryReader implements Reader {
     return this.#host.mayTake(snapshot)
   }
 
-  push(block: Buffer): void {
+  push(block: Octets): void {
     this.#host.push(block)
   }
 
@@ -83,7 +84,7 @@ export class QueryReader implements Reader {
     this.#live = query
     const scope = (this.#scope ??= host.scopeOf(queryText(this.wire)))
     const ticket = encodeTicket(host.context.keys, { scope, entry: at.entry, horizon, follows: query.id })
-    host.push(frameBytes({ event: 'ready', q: this.q, at: at.entry, engine: query.engine, shape: query.shape, ticket }))
+    host.push(frameOctets({ event: 'ready', q: this.q, at: at.entry, engine: query.engine, shape: query.shape, ticket }))
     host.onReady(horizon)
     if (!host.isHeld) return
     this.#isHeld = true
@@ -102,7 +103,7 @@ export class QueryReader implements Reader {
     const { context } = this.#host
     this.wait()
     countIn(context.metrics.resets, reason)
-    this.#host.push(frameBytes({ event: 'reset', q: this.q, at: context.hub.history.head.entry, reason }))
+    this.#host.push(frameOctets({ event: 'reset', q: this.q, at: context.hub.history.head.entry, reason }))
   }
 
   fail(error: LiveError): void {
@@ -116,7 +117,7 @@ export class QueryReader implements Reader {
     countIn(context.metrics.refusals, code)
     const query = `${model}.${operation}`.slice(0, MAX_LOGGED_CHARS)
     context.logger.warn('A query ended with an error.', { identity: nameOf(identity), query, q: this.q, code, error: error.message })
-    this.#host.push(frameBytes({ event: 'error', q: this.q, code, message: ERROR_CODES[code].sentence }))
+    this.#host.push(frameOctets({ event: 'error', q: this.q, code, message: ERROR_CODES[code].sentence }))
     this.#host.onFailed(error)
   }
 

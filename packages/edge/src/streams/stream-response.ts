@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net'
 import type { ChunkWriter } from './chunk-writer.ts'
 import { asHttpChunk } from './frame-chunks.ts'
-import { idBlockBytes, type IdBlock } from './id-block.ts'
+import { idBlockOctets, type IdBlock } from './id-block.ts'
 import type { Sink, SinkEvents } from './sink.ts'
+import { bytesOf, joinOctets, type Octets } from './octets.ts'
 
 /** Node's side of a request, as Hono's node adapter gives it in `c.env`. Only what is used. */
 export interface NodeSide {
@@ -88,8 +89,8 @@ class SocketSink implements Sink {
     return this.#socket.writableLength + unsentBytes(this.#socket)
   }
 
-  write(parts: readonly Buffer[], id?: IdBlock): boolean {
-    const hasRoom = this.#socket.write(id === undefined ? asHttpChunk(parts) : this.#chunks.chunk(parts, id))
+  write(parts: readonly Octets[], id?: IdBlock): boolean {
+    const hasRoom = this.#socket.write(id === undefined ? asHttpChunk(parts) : this.#chunks.chunk(parts, id), 'latin1')
     if (!hasRoom && !this.#isWaiting) {
       this.#isWaiting = true
       this.#socket.once('drain', () => {
@@ -121,9 +122,9 @@ class WebSink implements Sink {
     return Math.max(0, -(this.#controller.desiredSize ?? 0))
   }
 
-  write(parts: readonly Buffer[], id?: IdBlock): boolean {
+  write(parts: readonly Octets[], id?: IdBlock): boolean {
     try {
-      this.#controller.enqueue(new Uint8Array(Buffer.concat(id === undefined ? parts : [...parts, idBlockBytes(id)])))
+      this.#controller.enqueue(new Uint8Array(bytesOf(joinOctets(...parts, ...(id === undefined ? [] : [idBlockOctets(id)])))))
     } catch {
       // Cancelled a moment ago; `onGone` tells.
       return true

@@ -7,7 +7,7 @@ import type { Question } from '../../database/asker.ts'
 import { isReadAlike, isWorthAsking, judgeAsked, judgeChange, type AskedRow } from './changes-judge.ts'
 import type { ChangesPlan } from './changes-plan.ts'
 import type { EdgeContext } from '../../edge-context.ts'
-import { frameBytes } from '../../streams/frame-chunks.ts'
+import { frameOctets } from '../../streams/frame-chunks.ts'
 import type { Identity } from '../../identity/identity.ts'
 import type { KeySetHolder } from '../incremental/key-set-holder.ts'
 import type { LiveQuery, Reader } from '../live-query.ts'
@@ -204,7 +204,7 @@ export class ChangesQuery implements LiveQuery {
   #tell({ at, before, readers }: Pending, changes: readonly RowChange[]): void {
     if (changes.length === 0) return
     const { data, meta } = serializeResult(changes)
-    const frame = frameBytes({
+    const frame = frameOctets({
       event: 'changes',
       q: this.#options.plan.q,
       at: at.entry,

@@ -9,9 +9,10 @@ import type { PlannedQuery } from '../plan-query.ts'
 import { createRowKinds, type LastVerdict } from './row-kinds.ts'
 import { changeFrame } from '../snapshot-frames.ts'
 import type { RowEffect, Transaction } from '../../log/transaction.ts'
+import type { Octets } from '../../streams/octets.ts'
 
 /** The frame of a transaction for one plan, as one identity gets it; `undefined` is nothing, `ask-database` that memory cannot tell. */
-export type FrameFor = (effects: readonly RowEffect[], context: DecisionContext, last: LastVerdict) => Buffer | 'ask-database' | undefined
+export type FrameFor = (effects: readonly RowEffect[], context: DecisionContext, last: LastVerdict) => Octets | 'ask-database' | undefined
 
 /**
  * Frames of the newest transaction. Many identities ask the same question, and most see the same of one change: it is judged for
@@ -51,7 +52,7 @@ interface Of {
 
 function framesOf({ keys, metrics, planned, plan, transaction, kindOf }: Of): FrameFor {
   const judges = new Map<RowEffect, EffectJudge>()
-  const frames = new Map<ResultOperation | string, Buffer>()
+  const frames = new Map<ResultOperation | string, Octets>()
   /** Equal operations are one object: numbers name them. */
   const numbers = new Map<ResultOperation, number>()
 
@@ -67,7 +68,7 @@ function framesOf({ keys, metrics, planned, plan, transaction, kindOf }: Of): Fr
     numbers.set(operation, number)
     return number
   }
-  const frameOf = (operations: readonly ResultOperation[]): Buffer => {
+  const frameOf = (operations: readonly ResultOperation[]): Octets => {
     const [only] = operations
     const name = only !== undefined && operations.length === 1 ? only : operations.map(numberOf).join()
     const known = frames.get(name)

@@ -15,6 +15,7 @@ import { isSameValue } from '../same-value.ts'
 import { changeFrame, snapshotFrames, type Result } from '../snapshot-frames.ts'
 import { NO_HORIZON, type Ticket } from '../../streams/ticket.ts'
 import { touches, type RowEffect, type Transaction } from '../../log/transaction.ts'
+import type { Octets } from '../../streams/octets.ts'
 
 interface Version {
   number: number
@@ -222,8 +223,8 @@ export class RequeryQuery implements LiveQuery {
   }
 
   /** @returns whether nobody waits for another answer */
-  #deliver(previous: Version | undefined, next: Version, change: Buffer | 'whole' | undefined): boolean {
-    let whole: Buffer[] | undefined
+  #deliver(previous: Version | undefined, next: Version, change: Octets | 'whole' | undefined): boolean {
+    let whole: Octets[] | undefined
     let isForAll = true
     for (const reader of this.#readers) {
       const isOpening = this.#opening.has(reader)
@@ -247,7 +248,7 @@ export class RequeryQuery implements LiveQuery {
     this.#give(reader, version, this.#frames(version))
   }
 
-  #give(reader: Reader, version: Version, frames: readonly Buffer[]): void {
+  #give(reader: Reader, version: Version, frames: readonly Octets[]): void {
     for (const frame of frames) reader.push(frame)
     reader.version = version.number
     if (!this.#opening.delete(reader)) return
@@ -256,7 +257,7 @@ export class RequeryQuery implements LiveQuery {
     reader.ready(version.at, NO_HORIZON, this)
   }
 
-  #frames(version: Version): Buffer[] {
+  #frames(version: Version): Octets[] {
     return snapshotFrames(this.#planned.q, version.at, version.result, this.#context.limits.snapshotRowsPerFrame)
   }
 
@@ -277,7 +278,7 @@ export class RequeryQuery implements LiveQuery {
 }
 
 /** The change frame between two answers; `undefined` when they are the same, `whole` when the whole is shorter. */
-function difference(planned: PlannedQuery, previous: Version, next: Version): Buffer | 'whole' | undefined {
+function difference(planned: PlannedQuery, previous: Version, next: Version): Octets | 'whole' | undefined {
   const [old, now] = [previous.result, next.result]
   if (old.shape === 'value' || now.shape === 'value') {
     if (old.shape !== now.shape) return 'whole'
