@@ -10,6 +10,7 @@
  * `current` is the stream whose results are shown, `next` its successor while it opens. One timer, whose meaning the state gives.
  */
 import type { ErrorCode } from '@zenstack-live/protocol'
+import { backoffMs } from './backoff-ms.ts'
 import type { ClientLimits } from './limits.ts'
 
 export type StateKind =
@@ -115,11 +116,9 @@ const open: Handler<unknown> = (state, _event, now) => (now.isOnline ? go(state,
 /** Opens at once if anyone is waiting for data, forgetting earlier failures. */
 const openAnew: Handler<unknown> = (_state, event, now) => (now.hasDemand ? open(INITIAL_STATE, event, now) : go(INITIAL_STATE, 'idle', 'clearTimer'))
 
-/** Full jitter: anywhere between nothing and the step, so that a crowd that was cut at one moment does not come back at one moment. */
-const backoff = (state: ConnectionState, now: Circumstances, retryMs = 0): Effect => {
-  const step = Math.min(now.limits.maxBackoffMs, now.limits.minBackoffMs * 2 ** Math.min(state.failures, 16))
-  return { timerMs: Math.round(retryMs + now.random() * step) }
-}
+const backoff = ({ failures }: ConnectionState, { limits, random }: Circumstances, retryMs = 0): Effect => ({
+  timerMs: Math.round(retryMs + backoffMs(failures, limits, random)),
+})
 
 const lose: Handler<{ retryMs?: number | undefined; isSilent?: boolean; isStreamless?: boolean }> = (state, event, now) => {
   const silences = event.isStreamless === true ? now.limits.silencesBeforePolling : event.isSilent === true ? state.silences + 1 : 0

@@ -98,6 +98,11 @@ export class Connection implements LiveStreamOwner {
     return this.leader !== undefined
   }
 
+  /** Whether it shows all that the stream brought. */
+  get isCurrent(): boolean {
+    return this.leader?.isWaiting === false
+  }
+
   get position(): string | undefined {
     return this.leader && this.shown.position
   }
@@ -106,10 +111,19 @@ export class Connection implements LiveStreamOwner {
     return this.shown.queries.get(id) ?? EMPTY_QUERY_VIEW
   }
 
-  /** Whether a stream follows this query, and what is shown is what it said. */
+  /** Whether a stream follows this query, and what is shown is all it said. */
   isFollowed(id: QueryId): boolean {
-    const isShown = this.leader?.ids.has(id) === true || this.current?.grafted.has(id) === true || this.next?.grafted.has(id) === true
+    const { leader, current, next } = this
+    const isShown = [leader, current, next].some(
+      (stream) => stream !== undefined && !stream.isWaiting && (stream === leader ? stream.ids : stream.grafted).has(id),
+    )
     return isShown && this.view(id).isReady
+  }
+
+  /** Whether this query cannot go on without the later code. */
+  isHeldUp(id: QueryId): boolean {
+    const { current } = this
+    return this.#life === undefined && (this.#end !== undefined || current?.isWaiting === true || current?.ids.has(id) === false)
   }
 
   /** Puts a result in place as if a stream had brought it. */

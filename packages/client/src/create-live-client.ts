@@ -119,10 +119,10 @@ export function createLiveClient<SchemaOrClient extends SchemaDef | AnyClient>(
   // With the page that it belongs to: when the first query is watched, a new release may have taken it away.
   if (typeof document !== 'undefined') loadLater().catch(() => {})
   const store = new LiveStore(storeOptions)
-  const projections = new LazyProjections(async () => {
+  const projections = new LazyProjections(storeOptions, async () => {
     const { ProjectionStore } = await import('./projection-store.ts')
     return new ProjectionStore(storeOptions, store)
-  }, storeOptions.limits.queryRetryMs)
+  })
   const writeListeners = new Set<(write: Write) => void>()
   const members: LiveClientMembers = {
     subscribe: (watched: LiveQuery<unknown> | LiveChanges<unknown> | LiveProjection<unknown>, listener: (value: never) => void) =>

@@ -1,37 +1,90 @@
-/** Code that is loaded beside what runs already. What does not arrive is asked for again, for as long as someone wants it. */
+import { LiveError } from '@zenstack-live/protocol'
+import { backoffMs } from './backoff-ms.ts'
+import type { ClientLimits } from './limits.ts'
+
+export interface LazyCodeOptions {
+  readonly limits: ClientLimits
+  /** Between 0 and 1. */
+  readonly random: () => number
+}
+
+/** For whom code is loaded. */
+export interface LazyCodeHost<Code> {
+  load(): Promise<Code>
+  /** Whether someone waits for it. */
+  isWanted(): boolean
+  /** Called once, before those who wait for `arrival` go on. */
+  arrived(code: Code): void
+  /** `error` differs. */
+  moved(): void
+}
+
+/**
+ * Code that is loaded beside what runs already. What does not arrive is asked for again with growing pauses, for as long as someone wants it.
+ * Browsers of before 2026 remember for the life of a page that a module did not load: there only loading the page again helps, and `error` says so.
+ */
 export class LazyCode<Code> {
   /** Never rejects. */
   readonly arrival: Promise<Code>
+  /** Since it failed to load several times. */
+  error: LiveError | undefined
+  readonly #options: LazyCodeOptions
+  readonly #host: LazyCodeHost<Code>
   #arrive: (code: Code) => void = () => {}
-  readonly #load: () => Promise<Code>
-  readonly #retryMs: number
-  readonly #isWanted: () => boolean
+  #failures = 0
   #isAsked = false
   #retry: ReturnType<typeof setTimeout> | undefined
+  readonly #again = (): void => this.ask()
 
-  /**
-   * @param onArrival - called once, before those who wait for `arrival` go on
-   */
-  constructor(load: () => Promise<Code>, retryMs: number, isWanted: () => boolean, onArrival: (code: Code) => void) {
+  constructor(options: LazyCodeOptions, host: LazyCodeHost<Code>) {
+    this.#options = options
+    this.#host = host
     this.arrival = new Promise((resolve) => {
-      this.#arrive = (code) => {
-        onArrival(code)
-        resolve(code)
-      }
+      this.#arrive = resolve
     })
-    this.#load = load
-    this.#retryMs = retryMs
-    this.#isWanted = isWanted
   }
 
   /** Someone wants it: loads it, unless that was begun before. */
   ask(): void {
-    if (this.#isAsked || !this.#isWanted()) return
+    if (this.#isAsked) return
     clearTimeout(this.#retry)
+    if (typeof window !== 'undefined') window.removeEventListener('online', this.#again)
+    if (!this.#host.isWanted()) return
     this.#isAsked = true
-    this.#load().then(this.#arrive, () => {
-      this.#isAsked = false
-      this.#retry = setTimeout(() => this.ask(), this.#retryMs)
-    })
+    void this.#load()
+  }
+
+  /** As {@link LazyCode.ask}, for someone who shall not be told of what failed before. */
+  askAnew(): void {
+    this.#failures = 0
+    if (this.error !== undefined) this.#become(undefined)
+    this.ask()
+  }
+
+  async #load(): Promise<void> {
+    let code: Code
+    try {
+      code = await this.#host.load()
+    } catch (cause) {
+      return this.#fail(cause)
+    }
+    this.error = undefined
+    this.#host.arrived(code)
+    this.#arrive(code)
+  }
+
+  #fail(cause: unknown): void {
+    const { limits, random } = this.#options
+    this.#isAsked = false
+    this.#retry = setTimeout(this.#again, backoffMs(this.#failures++, limits, random))
+    if (typeof window !== 'undefined') window.addEventListener('online', this.#again)
+    if (this.#failures === limits.codeTries) this.#become(new LiveError('client_incomplete', MESSAGE, { cause }))
+  }
+
+  #become(error: LiveError | undefined): void {
+    this.error = error
+    this.#host.moved()
   }
 }
+
+const MESSAGE = 'A file of the live client did not load. It is asked for again; in some browsers that takes loading the page again.'

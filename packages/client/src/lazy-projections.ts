@@ -1,4 +1,5 @@
-import { LazyCode } from './lazy-code.ts'
+import { callListener } from './call-listener.ts'
+import { LazyCode, type LazyCodeOptions } from './lazy-code.ts'
 import { projectionPath, type LiveProjection } from './live-projection.ts'
 import { IDLE_STATE, liveStateOf, type LiveState } from './live-state.ts'
 import type { ProjectionStore } from './projection-store.ts'
@@ -19,22 +20,28 @@ export class LazyProjections {
   readonly #code: LazyCode<ProjectionStore>
   #store: ProjectionStore | undefined
   readonly #waiting = new Set<Waiting>()
+  /** Of those who wait. */
+  #state = CONNECTING_STATE
   #isClosed = false
 
   /**
    * @param load - its failure is tried again while somebody waits
    */
-  constructor(load: () => Promise<ProjectionStore>, retryMs: number) {
-    this.#code = new LazyCode(
+  constructor(options: LazyCodeOptions, load: () => Promise<ProjectionStore>) {
+    this.#code = new LazyCode(options, {
       load,
-      retryMs,
-      () => this.#waiting.size > 0,
-      (store) => {
+      isWanted: () => this.#waiting.size > 0,
+      arrived: (store) => {
         this.#store = store
         for (const waiting of this.#waiting) waiting.release = store.watch(waiting.projection, waiting.listener)
         this.#waiting.clear()
       },
-    )
+      moved: () => {
+        const { error } = this.#code
+        this.#state = error === undefined ? CONNECTING_STATE : liveStateOf(undefined, 'stalled', undefined, error)
+        for (const { listener } of this.#waiting) callListener(listener, undefined)
+      },
+    })
   }
 
   /** As {@link ProjectionStore.watch}. */
@@ -54,10 +61,11 @@ export class LazyProjections {
   read(projection: AnyProjection): LiveState<unknown> {
     if (this.#store !== undefined) return this.#store.read(projection)
     const path = projectionPath(projection)
-    return [...this.#waiting].some((waiting) => projectionPath(waiting.projection) === path) ? CONNECTING_STATE : IDLE_STATE
+    return [...this.#waiting].some((waiting) => projectionPath(waiting.projection) === path) ? this.#state : IDLE_STATE
   }
 
   reconnect(): void {
+    this.#code.askAnew()
     this.#store?.reconnect()
   }
 

@@ -20,6 +20,8 @@ export const CLIENT_LIMITS = {
   /** While the client asks: how often, and after how many rounds it tries to listen again. */
   pollIntervalMs: 5_000,
   pollsBeforeStreaming: 60,
+  /** Loads of the client's own later code that fail before the queries that need it say so. It is asked for again all the same, with the same backoff. */
+  codeTries: 3,
   /** A refused query that may work later is asked for again after this long. */
   queryRetryMs: 5_000,
   /** How long a write waits for the stream to bring its effects before the query is read once over HTTP. */

@@ -10,9 +10,10 @@ import type { StateKind } from './connection-machine.ts'
  * - `polling`: asked for every few seconds, because something on the way does not let streams through
  * - `offline`: shows the last result; there is no network, or the page is frozen
  * - `denied`: the server refuses; `error` says why
+ * - `stalled`: shows the last result, if there is one; a file of the client did not load, as `error` says
  * - `closed`: the client was closed, or the person signed out
  */
-export type LiveStatus = 'idle' | 'connecting' | 'live' | 'catching-up' | 'polling' | 'offline' | 'denied' | 'closed'
+export type LiveStatus = 'idle' | 'connecting' | 'live' | 'catching-up' | 'polling' | 'offline' | 'denied' | 'stalled' | 'closed'
 
 /** What a subscriber is given. A new object for each transaction that changes the result, and for each change of status. */
 export type LiveState<T> = { readonly isLive: boolean; readonly liveStatus: LiveStatus; readonly lastSyncedAt: number | undefined } & (

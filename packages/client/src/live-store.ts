@@ -55,15 +55,16 @@ export class LiveStore implements ConnectionHost {
     this.#options = options
     this.#connection = new Connection(options, this)
     this.#commits = new CommitWaiters(options.limits.ownWriteMs, (lsn) => this.hasPassed(lsn))
-    this.#later = new LazyCode(
-      options.loadLater,
-      options.limits.queryRetryMs,
-      () => this.#isWatched(),
-      (later) => {
+    this.#later = new LazyCode(options, {
+      load: options.loadLater,
+      isWanted: () => this.#isWatched(),
+      arrived: (later) => {
         this.#connection.begin(later)
         if (this.#isWatched()) this.#leavePage = later.followPage(this)
+        this.moved()
       },
-    )
+      moved: () => this.moved(),
+    })
     this.#scope = options.identity()
   }
 
@@ -153,7 +154,7 @@ export class LiveStore implements ConnectionHost {
   async ready(query: LiveQuery<unknown>, signal?: AbortSignal): Promise<unknown> {
     const watched = this.#watched(query)
     if (watched.error !== undefined) this.#askAgain(watched)
-    if (this.#stopped !== undefined) this.reconnect()
+    if (this.#stopped !== undefined || this.#later.error !== undefined) this.reconnect()
     const ended = new AbortController()
     return new Promise((resolve, reject) => {
       const check = (): void => {
@@ -180,8 +181,10 @@ export class LiveStore implements ConnectionHost {
 
   status(): LiveStatus {
     this.scope()
-    if (this.#queries.size === 0) return 'idle'
-    return this.#statusFor(this.isFollowing, this.#syncedAt !== undefined)
+    const ids = [...this.#queries.keys()]
+    if (ids.length === 0) return 'idle'
+    if (this.#later.error !== undefined && ids.some((id) => this.#connection.isHeldUp(id))) return 'stalled'
+    return liveStatusOf(this.#connection.kind, this.#connection.isCurrent, this.#syncedAt !== undefined)
   }
 
   /** Whether a stream is bringing changes now. */
@@ -201,6 +204,7 @@ export class LiveStore implements ConnectionHost {
   }
 
   reconnect(): void {
+    this.#later.askAnew()
     for (const watched of this.#queries.values()) this.#askAgain(watched)
     this.#connection.dispatch({ kind: 'retry' })
   }
@@ -299,6 +303,7 @@ export class LiveStore implements ConnectionHost {
   }
 
   #start(): void {
+    if (this.#connection.kind === 'closed') return
     this.#tabs = openTabChannel(this.#options, this)
     this.#leavePage = this.#connection.later?.followPage(this)
   }
@@ -350,14 +355,13 @@ export class LiveStore implements ConnectionHost {
   }
 
   #stateOf(watched: WatchedQuery): LiveState<unknown> {
-    const { result } = this.#connection.view(watched.id)
-    const error = watched.error ?? this.#stopped
-    const liveStatus = error === undefined ? this.#statusFor(this.#connection.isFollowed(watched.id), result !== undefined) : 'denied'
-    return liveStateOf(result === undefined ? undefined : { data: dataOf(result) }, liveStatus, watched.syncedAt, error)
-  }
-
-  #statusFor(isFollowed: boolean, hasResult: boolean): LiveStatus {
-    return liveStatusOf(this.#connection.kind, isFollowed, hasResult)
+    const { id, syncedAt } = watched
+    const { result } = this.#connection.view(id)
+    const refusal = watched.error ?? this.#stopped
+    const missing = this.#connection.isHeldUp(id) ? this.#later.error : undefined
+    const status = liveStatusOf(this.#connection.kind, this.#connection.isFollowed(id), result !== undefined)
+    const liveStatus = refusal ? 'denied' : missing ? 'stalled' : status
+    return liveStateOf(result && { data: dataOf(result) }, liveStatus, syncedAt, refusal ?? missing)
   }
 
   /** One notification for a batch; a query whose state is what it was is left alone. */

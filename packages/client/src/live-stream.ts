@@ -14,6 +14,8 @@ export interface LiveStreamOwner {
   readonly host: {
     /** Resolves when the later code is there. */
     whenLater(): Promise<LaterCode>
+    /** What is derived from the stream's state may differ. */
+    moved(): void
     refused(query: QueryId, code: ErrorCode): void
   }
 }
@@ -32,6 +34,8 @@ export class LiveStream extends EventStream implements Inbox {
   readonly grafted = new Set<QueryId>()
   /** Queries the server ended on this stream. */
   readonly failed = new Set<QueryId>()
+  /** Something arrived that only the later code can take: until its batch is whole, what this stream brought is not current. */
+  isWaiting = false
   /** When its first batch was whole. Some of its queries may still be opening. */
   firstBatchAt: number | undefined
 
@@ -74,18 +78,24 @@ export class LiveStream extends EventStream implements Inbox {
     } else if (frame?.event === 'snapshot' && (later !== undefined || this.view.queries.get(frame.q)?.result === undefined)) takePart(this, frame)
     // More than first results. Newer events say nothing to this version.
     else if (frame !== undefined) {
-      if (later === undefined) return this.#owner.host.whenLater()
+      if (later === undefined) return this.#waitForLater()
       later.takeLater(this, frame)
     }
     return undefined
   }
 
   protected override async onAnswer(response: Response): Promise<StreamEnd> {
-    return (await this.#owner.host.whenLater()).endOfAnswer(response)
+    return (this.#owner.later ?? (await this.#waitForLater())).endOfAnswer(response)
   }
 
   protected override onEnd(end: StreamEnd): void {
     this.#owner.ended(this, end)
+  }
+
+  #waitForLater(): Promise<LaterCode> {
+    this.isWaiting = true
+    this.#owner.host.moved()
+    return this.#owner.host.whenLater()
   }
 
   #onBatchEnd({ lastEventId, retryMs }: SseBlock): void {
@@ -93,10 +103,13 @@ export class LiveStream extends EventStream implements Inbox {
     if (lastEventId === undefined || (retryMs !== undefined && lastEventId === this.#position)) return
     this.#position = lastEventId
     const events = commitBatch(this, lastEventId, this.#owner.later)
+    const wasWaiting = this.isWaiting
+    this.isWaiting = false
     if (this.firstBatchAt === undefined) {
       this.firstBatchAt = Date.now()
       this.follow()
     }
     this.delivered(events)
+    if (wasWaiting) this.#owner.host.moved()
   }
 }

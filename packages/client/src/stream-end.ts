@@ -13,6 +13,7 @@ const RETRYABLE_CODES: ReadonlySet<ErrorCode> = new Set([
   'log_recreated',
   'log_lost_tail',
   'reader_fenced',
+  'client_incomplete',
   'internal',
 ])
 

@@ -1,3 +1,4 @@
+import { CLIENT_LIMITS } from '@zenstack-live/client'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { LazyProjections } from '../src/lazy-projections.ts'
 import { IDLE_STATE, liveStateOf } from '../src/live-state.ts'
@@ -30,7 +31,7 @@ afterEach(() => {
 
 function lazily(load: () => Promise<unknown>): LazyProjections {
   // The parts of a store that are asked of it here.
-  return new LazyProjections(load as () => Promise<ProjectionStore>, 1000)
+  return new LazyProjections({ limits: CLIENT_LIMITS, random: () => 1 }, load as () => Promise<ProjectionStore>)
 }
 
 describe('projections whose code is not loaded yet', () => {
@@ -69,10 +70,30 @@ describe('projections whose code is not loaded yet', () => {
     const load = vi.fn<() => Promise<FakeStore>>().mockRejectedValueOnce(new TypeError('no network')).mockResolvedValue(store)
     const projections = lazily(load)
     projections.watch(CART, () => {})
-    await vi.advanceTimersByTimeAsync(999)
+    await vi.advanceTimersByTimeAsync(CLIENT_LIMITS.minBackoffMs - 1)
     expect([load.mock.calls.length, projections.read(CART).liveStatus]).toEqual([1, 'connecting'])
     await vi.advanceTimersByTimeAsync(1)
     expect([load.mock.calls.length, projections.read(CART)]).toEqual([2, LIVE])
+  })
+
+  it('say so when they do not arrive after several tries, until they do or someone asks to try again', async () => {
+    const store = new FakeStore()
+    const cause = new TypeError('no network')
+    const load = vi.fn<() => Promise<FakeStore>>().mockRejectedValue(cause)
+    const projections = lazily(load)
+    const tell = vi.fn()
+    projections.watch(CART, tell)
+    await vi.advanceTimersByTimeAsync(CLIENT_LIMITS.maxBackoffMs)
+    expect(projections.read(CART)).toMatchObject({ status: 'error', liveStatus: 'stalled', error: { code: 'client_incomplete', cause } })
+    expect(tell).toHaveBeenCalledTimes(1)
+    expect(projections.read({ ...CART, id: 'other' })).toBe(IDLE_STATE)
+    projections.reconnect()
+    expect(projections.read(CART)).toMatchObject({ status: 'pending', liveStatus: 'connecting' })
+    await vi.advanceTimersByTimeAsync(CLIENT_LIMITS.maxBackoffMs)
+    expect(projections.read(CART).liveStatus).toBe('stalled')
+    load.mockResolvedValue(store)
+    await vi.advanceTimersByTimeAsync(CLIENT_LIMITS.maxBackoffMs)
+    expect(projections.read(CART)).toBe(LIVE)
   })
 
   it('are not tried again when nobody waits, or the client is closed', async () => {

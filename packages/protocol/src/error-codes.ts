@@ -175,6 +175,12 @@ export const ERROR_CODES = {
     sentence: 'The credentials have expired.',
     cure: 'Refresh them and open the stream again with the last position.',
   },
+  client_incomplete: {
+    status: 503,
+    isRetryable: true,
+    sentence: 'A part of the live client did not load.',
+    cure: 'Load the page again. Keep the files of the last deploy for a while, and let no policy or blocker hold them back.',
+  },
   internal: { status: 500, isRetryable: true, sentence: 'Something went wrong on the server.', cure: 'The server log has the cause.' },
 } as const satisfies Record<string, ErrorCodeFacts>
 

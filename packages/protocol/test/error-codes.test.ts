@@ -35,6 +35,7 @@ const PROVOKED_IN: Record<ErrorCode, [file: string, text?: string]> = {
   reader_fenced: ['change-log/test/reader-contract.ts'],
   stream_gap: ['streams/test/live-stream.service.test.ts'],
   auth_expired: ['edge/test/identity.service.test.ts', "event: 'auth-expired'"],
+  client_incomplete: ['client/test/missing-code.test.ts'],
   internal: ['edge/test/refusals.service.test.ts'],
 }
 

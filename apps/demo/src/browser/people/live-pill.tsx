@@ -11,6 +11,7 @@ const TEXTS: Readonly<Record<LiveStatus, string>> = {
   polling: 'Polling',
   offline: 'Offline',
   denied: 'Refused',
+  stalled: 'Incomplete',
   closed: 'Closed',
 }
 
