@@ -10,10 +10,12 @@ import { ModelServer, type Edit } from './support/model-server.ts'
 /*
  * The real client against a server that does everything a server and a network can do, in any order; its own later code arrives at any time,
  * perhaps only at the end. After each step:
- *   I1  what a query shows is what it answers at some version, for the present person, never an earlier one than it showed before
+ *   I1  what a query shows is what it answers at some version, for the present person, never an earlier one than it showed before;
+ *       where the server takes the person for another one, without a word to the page, never again for whom it took them before
  *   I2  there are never more than two streams; no stream without a watcher, some seconds after the last one left
  *   I3  a request never carries a position or a ticket of another person
  *   I4  a subscriber is called only when something it was told differs
+ *   I17 what is called live is all that some stream of the query has brought
  * and when everything was delivered:
  *   I5  every query shows the newest version, and says that it is live
  */
@@ -35,6 +37,9 @@ type Step =
   | { do: 'watch' | 'leave'; query: number }
   | { do: 'pass'; ms: number }
   | { do: 'person'; name: string }
+  /** The server takes the page for someone else's (a cookie changed, a role did), and sooner or later says so in streams that are open. */
+  | { do: 'swap'; name: string }
+  | { do: 'notice'; isSplit: boolean }
   | { do: 'offline' | 'online' | 'hide' | 'show' | 'epoch' }
   | { do: 'code'; isThere: boolean }
 
@@ -55,6 +60,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('watch' as const, 'leave' as const), query: small }) },
   { weight: 8, arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.constantFrom(1, 10, 50, 600, 6_000, 50_000) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('person' as const), name: fc.constantFrom('alice', 'bob') }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('swap' as const), name: fc.constantFrom('alice', 'bob') }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('notice' as const), isSplit: fc.boolean() }) },
   {
     weight: 3,
     arbitrary: fc.record({ do: fc.constantFrom('offline' as const, 'online' as const, 'hide' as const, 'show' as const, 'epoch' as const) }),
@@ -66,8 +73,9 @@ interface Watcher {
   readonly query: WireQuery
   stop: () => void
   last: LiveState<unknown> | undefined
-  /** No earlier version may be shown any more. */
+  /** No earlier version may be shown any more, and nothing for whom the server took the person before. */
   version: number
+  stay: number
 }
 
 class World {
@@ -76,6 +84,10 @@ class World {
   readonly server = new ModelServer(this.edge)
   readonly watchers = new Map<number, Watcher>()
   readonly #store: LiveStore
+  /** Who the page says it is. */
+  #person: string
+  /** For whom the server took them since, one after the other. */
+  #stays: string[]
   #loads: PromiseWithResolvers<LaterCode>[] = []
   readonly #failures: unknown[] = []
   isOnline = true
@@ -95,10 +107,12 @@ class World {
       },
     })
     vi.stubGlobal('BroadcastChannel', undefined)
+    this.#person = this.server.identity
+    this.#stays = [this.#person]
     this.#store = new LiveStore({
       endpoint: 'http://edge/live',
       fetch: this.edge.fetch,
-      identity: () => this.server.identity,
+      identity: () => this.#person,
       onAuthExpired: undefined,
       limits: CLIENT_LIMITS,
       random: Math.random,
@@ -154,8 +168,10 @@ class World {
         return this.connection(given.which)?.cut()
       case 'end':
         return this.connection(given.which)?.end()
-      case 'refuse':
-        return this.connection(given.which)?.refuse(503, { error: { code: 'log_unavailable' } })
+      case 'refuse': {
+        const connection = this.connection(given.which)
+        return connection && this.server.refuse(connection)
+      }
       case 'bye': {
         const connection = this.connection(given.which)
         connection?.retry(100)
@@ -171,6 +187,10 @@ class World {
         return undefined
       case 'person':
         return this.#become(given.name)
+      case 'swap':
+        return this.#swap(given.name)
+      case 'notice':
+        return this.server.notice(given.isSplit)
       case 'offline':
         this.isOnline = false
         return void this.page.dispatchEvent(new Event('offline'))
@@ -201,17 +221,25 @@ class World {
   }
 
   #become(name: string): void {
-    if (name === this.server.identity) return
-    this.server.identity = name
-    for (const watcher of this.watchers.values()) watcher.version = 0
+    this.#swap(name)
+    if (name === this.#person) return
+    this.#person = name
+    this.#stays = [name]
+    for (const watcher of this.watchers.values()) watcher.version = watcher.stay = 0
     // The page renders, and thereby notices.
     this.#watch(0)
+  }
+
+  #swap(name: string): void {
+    if (name === this.server.identity) return
+    this.server.identity = name
+    this.#stays.push(name)
   }
 
   #watch(index: number): void {
     const query = QUERIES[index]
     if (query === undefined || this.watchers.has(index)) return void this.#store.status()
-    const watcher: Watcher = { query, stop: () => {}, last: undefined, version: 0 }
+    const watcher: Watcher = { query, stop: () => {}, last: undefined, version: 0, stay: 0 }
     this.watchers.set(index, watcher)
     const tell = (): void => {
       try {
@@ -238,16 +266,32 @@ class World {
     if (data === undefined) return
     // I1
     const text = JSON.stringify(data)
-    let version = watcher.version
-    while (version <= this.server.head && JSON.stringify(this.server.answer(watcher.query, version)) !== text) version++
-    if (version > this.server.head) {
+    const shown = this.#answersFrom(watcher).find((answer) => JSON.stringify(answer.data) === text)
+    if (shown === undefined) {
       throw new Error(`${JSON.stringify(watcher.query)} showed ${text}, which is none of ${JSON.stringify(this.#answersFrom(watcher))}`)
     }
-    watcher.version = version
+    watcher.version = shown.version
+    watcher.stay = shown.stay
   }
 
-  #answersFrom(watcher: Watcher): unknown[] {
-    return Array.from({ length: this.server.head - watcher.version + 1 }, (_, index) => this.server.answer(watcher.query, watcher.version + index))
+  /** What the query may show from now on. */
+  #answersFrom({ query, version: from, stay: first }: Watcher): { stay: number; version: number; data: unknown }[] {
+    return this.#stays.slice(first).flatMap((identity, index) =>
+      Array.from({ length: this.server.head - from + 1 }, (_, offset) => {
+        const version = from + offset
+        return { stay: first + index, version, data: this.server.answer(query, version, identity) }
+      }),
+    )
+  }
+
+  /** I17 */
+  #checkLive({ query, last }: Watcher): void {
+    if (last?.isLive !== true) return
+    const versions = this.server
+      .cursors(query)
+      .flatMap((cursor) => Array.from({ length: this.server.head - cursor + 1 }, (_, offset) => cursor + offset))
+    const answers = this.#stays.flatMap((identity) => versions.map((version) => JSON.stringify(this.server.answer(query, version, identity))))
+    expect(answers).toContain(JSON.stringify(last.data))
   }
 
   check(): void {
@@ -258,8 +302,9 @@ class World {
     expect(open.length).toBeLessThanOrEqual(2)
     if (this.watchers.size === 0 && Date.now() - this.lastLeftAtMs > 5_100) expect(open.length).toBe(0)
     // I3
-    const other = this.server.identity === 'alice' ? 'bob' : 'alice'
-    for (const connection of open) expect(JSON.stringify(connection.body)).not.toContain(other)
+    const others = ['alice', 'bob'].filter((name) => !this.#stays.includes(name))
+    for (const connection of open) for (const other of others) expect(JSON.stringify(connection.body)).not.toContain(other)
+    for (const watcher of this.watchers.values()) this.#checkLive(watcher)
   }
 
   /** Lets everything arrive. */
@@ -269,6 +314,7 @@ class World {
     this.page.dispatchEvent(new Event('pageshow'))
     for (let round = 0; round < 80 && !this.#isSettled(); round++) {
       this.#load(true)
+      this.server.notice(false)
       for (const connection of this.server.open()) {
         this.server.answerStream(connection, 0, false)
         this.server.deliver(connection, Number.MAX_SAFE_INTEGER, false)

@@ -5,6 +5,7 @@ import {
   type Frame,
   type LiveRequestBody,
   type QueryId,
+  type ResetReason,
   type ResultOperation,
   type WireQuery,
 } from '@zenstack-live/protocol'
@@ -34,6 +35,7 @@ export class ModelServer {
   readonly #versions: Table[] = [new Map()]
   readonly #streams = new Map<FakeConnection, ModelStream>()
   readonly #seen = new Set<FakeConnection>()
+  readonly #deaf = new Set<FakeConnection>()
   readonly #askedAt = new Map<FakeConnection, number>()
   identity = 'alice'
   epoch = 1
@@ -102,7 +104,11 @@ export class ModelServer {
         if (isReplayFirst) connection.send(...replay)
         connection.send(ready(q, query, isReplayFirst ? stream.cursor : from, this.#ticket(query), isReplayFirst ? 1 : 0))
         if (!isReplayFirst) connection.send(...replay)
-      } else connection.send(...this.#snapshot(q, query, stream.cursor))
+      } else {
+        // What it came with is worth nothing here.
+        if (query.ticket !== undefined) connection.send(reset(q, stream.cursor, 'position'))
+        connection.send(...this.#snapshot(q, query, stream))
+      }
     }
     this.#end(connection, stream)
   }
@@ -123,10 +129,40 @@ export class ModelServer {
     const q = stream === undefined ? undefined : [...stream.queries.keys()][which % stream.queries.size]
     const query = q === undefined ? undefined : stream?.queries.get(q)
     if (stream === undefined || q === undefined || query === undefined) return
-    connection.send({ event: 'reset', q, at: at(stream.cursor), reason: 'slow' })
+    connection.send(reset(q, stream.cursor, 'slow'))
     if (isSplit) this.#end(connection, stream)
-    connection.send(...this.#snapshot(q, query, stream.cursor))
+    connection.send(...this.#snapshot(q, query, stream))
     this.#end(connection, stream)
+  }
+
+  /** It asks who everybody is: streams of someone who is someone else now begin anew, each query as soon as it is answered. */
+  notice(isSplit: boolean): void {
+    for (const connection of this.open()) {
+      const stream = this.#streams.get(connection)
+      if (stream === undefined || stream.identity === this.identity) continue
+      stream.identity = this.identity
+      for (const q of stream.queries.keys()) connection.send(reset(q, stream.cursor, 'identity'))
+      for (const [q, query] of stream.queries) {
+        // Until all is told anew, nothing can be resumed.
+        if (isSplit) connection.write('id:\n\n')
+        connection.send(...this.#snapshot(q, query, stream))
+      }
+      this.#end(connection, stream)
+    }
+  }
+
+  /** Where each stream ends that was answered, follows this query, and may still count as open. */
+  cursors(query: WireQuery): number[] {
+    return [...this.#streams].flatMap(([connection, stream]) => {
+      const isOpen = !connection.isClosed || this.#deaf.has(connection)
+      return isOpen && [...stream.queries.values()].some((other) => queryText(other) === queryText(query)) ? [stream.cursor] : []
+    })
+  }
+
+  /** Refuses a stream; one that was answered already goes dead without a word. */
+  refuse(connection: FakeConnection): void {
+    if (this.#seen.has(connection)) this.#deaf.add(connection)
+    connection.refuse(503, { error: { code: 'log_unavailable' } })
   }
 
   #transaction(stream: ModelStream, version: number): Frame[] {
@@ -154,11 +190,11 @@ export class ModelServer {
     return JSON.stringify(this.answer(query, from)) === JSON.stringify(this.answer(query, to))
   }
 
-  #snapshot(q: QueryId, query: WireQuery, version: number): Frame[] {
+  #snapshot(q: QueryId, query: WireQuery, { cursor: version, identity }: ModelStream): Frame[] {
     const base = { event: 'snapshot', q, at: at(version, 0) } as const
-    const last = ready(q, query, version, this.#ticket(query))
-    if (query.operation === 'count') return [{ ...base, part: 0, isLast: true, shape: 'value', value: this.answer(query, version) }, last]
-    const rows = this.rows(query, version).map((row) => ({ key: row.id, row, ...(isIncremental(query) ? { sort: row.id } : {}) }))
+    const last = ready(q, query, version, this.#ticket(query, identity))
+    if (query.operation === 'count') return [{ ...base, part: 0, isLast: true, shape: 'value', value: this.answer(query, version, identity) }, last]
+    const rows = this.rows(query, version, identity).map((row) => ({ key: row.id, row, ...(isIncremental(query) ? { sort: row.id } : {}) }))
     const half = Math.ceil(rows.length / 2)
     return [
       { ...base, part: 0, isLast: false, shape: 'rows', rows: rows.slice(0, half) },
@@ -168,11 +204,11 @@ export class ModelServer {
   }
 
   #end(connection: FakeConnection, stream: ModelStream): void {
-    connection.write(`id: 1~${this.identity}~${stream.epoch}~${stream.cursor}-0~${stream.cursor}~sig.${this.identity}\n\n`)
+    connection.write(`id: 1~${stream.identity}~${stream.epoch}~${stream.cursor}-0~${stream.cursor}~sig.${stream.identity}\n\n`)
   }
 
-  #ticket(query: WireQuery): string {
-    return `${this.identity}/${this.epoch}/${queryText(query)}`
+  #ticket(query: WireQuery, identity = this.identity): string {
+    return `${identity}/${this.epoch}/${queryText(query)}`
   }
 
   /** The version of a position of ours, of this person and epoch. */
@@ -184,7 +220,7 @@ export class ModelServer {
 
 interface ModelStream {
   cursor: number
-  readonly identity: string
+  identity: string
   readonly epoch: number
   readonly queries: Map<QueryId, WireQuery>
 }
@@ -202,6 +238,10 @@ function ready(q: QueryId, query: WireQuery, version: number, ticket: string, in
     shape: query.operation === 'count' ? 'value' : 'rows',
     ticket,
   }
+}
+
+function reset(q: QueryId, version: number, reason: ResetReason): Frame {
+  return { event: 'reset', q, at: at(version), reason }
 }
 
 /** Row by row, placed by sort strings; an update carries only what differs. */
