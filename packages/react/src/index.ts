@@ -6,6 +6,11 @@ export { useLiveInfiniteQuery, type LiveInfiniteQueryOptions, type LiveInfiniteQ
 export { useLiveQueries, type LiveHooks, type LiveModelHooks } from './use-live-queries.ts'
 export { useLiveQuery } from './use-live-query.ts'
 export { useLiveStatus } from './use-live-status.ts'
+export {
+  useLiveSuspenseInfiniteQuery,
+  type LiveSuspenseInfiniteQueryOptions,
+  type LiveSuspenseInfiniteQueryResult,
+} from './use-live-suspense-infinite-query.ts'
 export { useProjection, type LiveProjectionResult } from './use-projection.ts'
 export { useLiveSuspenseQuery, type LiveSuspenseQueryOptions, type LiveSuspenseQueryResult } from './use-live-suspense-query.ts'
 export {

@@ -25,6 +25,11 @@ import { useMemo } from 'react'
 import type { LiveQueryOptions, LiveQueryResult } from './live-query-options.ts'
 import { useLiveInfiniteQuery, type LiveInfiniteQueryOptions, type LiveInfiniteQueryResult } from './use-live-infinite-query.ts'
 import { useLiveQuery } from './use-live-query.ts'
+import {
+  useLiveSuspenseInfiniteQuery,
+  type LiveSuspenseInfiniteQueryOptions,
+  type LiveSuspenseInfiniteQueryResult,
+} from './use-live-suspense-infinite-query.ts'
 import { useLiveSuspenseQuery, type LiveSuspenseQueryOptions, type LiveSuspenseQueryResult } from './use-live-suspense-query.ts'
 
 // What a schema without plugins adds to arguments and results: nothing. ZenStack's own defaults are written the same way.
@@ -75,6 +80,11 @@ export type LiveModelHooks<
       args?: SelectSubset<T, FindManyArgs<Schema, Model, Options, ExtQueryArgs, ExtResult>>,
       options?: LiveInfiniteQueryOptions<SimplifiedPlainResult<Schema, Model, T, Options, ExtResult>>,
     ): LiveInfiniteQueryResult<SimplifiedPlainResult<Schema, Model, T, Options, ExtResult>>
+    /** As `useInfiniteFindMany`; suspends until the first page is there: see `useLiveSuspenseInfiniteQuery`. */
+    useSuspenseInfiniteFindMany<T extends FindManyArgs<Schema, Model, Options, ExtQueryArgs, ExtResult>>(
+      args?: SelectSubset<T, FindManyArgs<Schema, Model, Options, ExtQueryArgs, ExtResult>>,
+      options?: LiveSuspenseInfiniteQueryOptions<SimplifiedPlainResult<Schema, Model, T, Options, ExtResult>>,
+    ): LiveSuspenseInfiniteQueryResult<SimplifiedPlainResult<Schema, Model, T, Options, ExtResult>>
     useCount<T extends CountArgs<Schema, Model, Options, ExtQueryArgs>>(
       args?: Subset<T, CountArgs<Schema, Model, Options, ExtQueryArgs>>,
       options?: LiveQueryOptions<CountResult<Schema, Model, T>>,
@@ -104,7 +114,9 @@ export type LiveModelHooks<
 
 type Sliced<Schema extends SchemaDef, Model extends GetModels<Schema>, Options extends QueryOptions<Schema>, Hooks> = {
   [
-    Name in keyof Hooks as Name extends `use${'' | 'Suspense' | 'Infinite'}${Capitalize<GetSlicedOperations<Schema, Model, Options>>}` ? Name : never
+    Name in keyof Hooks as Name extends `use${'' | 'Suspense' | 'Infinite' | 'SuspenseInfinite'}${Capitalize<GetSlicedOperations<Schema, Model, Options>>}`
+      ? Name
+      : never
   ]: Hooks[Name]
 }
 
@@ -147,10 +159,14 @@ function modelHooks(model: string): Record<string, unknown> {
   const hooks: Record<string, unknown> = {
     useInfiniteFindMany: (args?: unknown, options?: LiveInfiniteQueryOptions<unknown>) =>
       useLiveInfiniteQuery({ model, operation: 'findMany', args }, options),
+    useSuspenseInfiniteFindMany: (args?: unknown, options?: LiveSuspenseInfiniteQueryOptions<unknown>) =>
+      useLiveSuspenseInfiniteQuery({ model, operation: 'findMany', args }, options),
   }
   for (const operation of OPERATIONS) {
     const name = operation.charAt(0).toUpperCase() + operation.slice(1)
     hooks[`use${name}`] = (args?: unknown, options?: LiveQueryOptions<unknown>) => useLiveQuery({ model, operation, args }, options)
+    // ZenStack has none that suspends for a yes or no.
+    if (operation === 'exists') continue
     hooks[`useSuspense${name}`] = (args?: unknown, options?: LiveSuspenseQueryOptions<unknown>) =>
       useLiveSuspenseQuery({ model, operation, args }, options)
   }

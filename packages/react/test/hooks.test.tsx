@@ -1,8 +1,17 @@
 import { QueryErrorResetBoundary } from '@tanstack/react-query'
 import { act, render } from '@testing-library/react'
-import { type LiveInfiniteQueryResult, useLiveChanges, useLiveInfiniteQuery, useLiveQueries, useLiveQuery, useLiveStatus } from '@zenstack-live/react'
+import {
+  type LiveInfiniteQueryResult,
+  type LiveSuspenseInfiniteQueryResult,
+  useLiveChanges,
+  useLiveInfiniteQuery,
+  useLiveQueries,
+  useLiveQuery,
+  useLiveStatus,
+} from '@zenstack-live/react'
 import { schema } from '@zenstack-live/testing/workspace'
-import { Component, StrictMode, type ReactElement, type ReactNode } from 'react'
+import { useClientQueries } from '@zenstackhq/tanstack-query/react'
+import { Component, StrictMode, Suspense, type ReactElement, type ReactNode } from 'react'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { at, createHarness, pass, snapshot, value } from './support/harness.tsx'
 
@@ -43,6 +52,45 @@ describe('useLiveInfiniteQuery', () => {
     second.endBatch(7)
     await pass()
     expect([pages(), result?.hasNextPage]).toEqual([['ab', 'cd'], true])
+  })
+})
+
+describe('useLiveSuspenseInfiniteQuery', () => {
+  it('suspends for the first page, then never again: what is shown stays, and stays live, until the next page is there', async () => {
+    const harness = createHarness()
+    let result: LiveSuspenseInfiniteQueryResult<{ id: string }> | undefined
+    function List(): ReactElement {
+      result = useLiveQueries(schema).task.useSuspenseInfiniteFindMany({ orderBy: { id: 'asc' }, take: 2 })
+      return <p>{result.data.pages.map((page) => page.map(({ id }) => id).join('')).join(' ')}</p>
+    }
+    const view = harness.show(
+      <Suspense fallback={<i>waiting</i>}>
+        <List />
+      </Suspense>,
+    )
+    await pass()
+    expect(view.container.textContent).toBe('waiting')
+    expect(harness.connection(0).body.queries[0]?.args).toEqual({ orderBy: { id: 'asc' }, take: 3 })
+    const rows = (names: string): { id: string }[] => names.split('').map((id) => ({ id }))
+    harness.connection(0).send(...snapshot(harness.id(), 5, rows('bcd')))
+    harness.connection(0).endBatch(5)
+    await pass()
+    expect([view.container.textContent, result?.hasNextPage, result?.isFetchingNextPage]).toEqual(['bc', true, false])
+    act(() => result?.fetchNextPage())
+    act(() => result?.fetchNextPage())
+    await pass(60)
+    expect([view.container.textContent, result?.isFetchingNextPage]).toEqual(['bc', true])
+    const [first, second] = [harness.connection(0), harness.connection(1)]
+    expect(second.body.queries.map(({ args }) => (args as { take: number }).take)).toEqual([3, 5])
+    first.send({ event: 'change', q: harness.id(0), at: at(6), ops: [{ op: 'enter', key: 'a', row: { id: 'a' }, sort: 'a' }] })
+    first.endBatch(6)
+    await pass()
+    expect(view.container.textContent).toBe('ab')
+    second.send(...snapshot(harness.id(0), 6, rows('abcd')), ...snapshot(harness.id(1), 6, rows('abcde')))
+    second.endBatch(6)
+    await pass()
+    expect([view.container.textContent, result?.hasNextPage, result?.isFetchingNextPage]).toEqual(['ab cd', true, false])
+    expect(harness.edge.connections).toHaveLength(2)
   })
 })
 
@@ -112,6 +160,20 @@ describe('useLiveStatus', () => {
 })
 
 describe('useLiveQueries', () => {
+  it('has every hook of ZenStack that reads, and no other', () => {
+    const harness = createHarness()
+    let live: string[] = []
+    let plain: string[] = []
+    function Names(): ReactElement {
+      live = Object.keys(useLiveQueries(schema).task)
+      plain = Object.keys(useClientQueries(schema).task)
+      return <p />
+    }
+    harness.show(<Names />)
+    expect(live.sort()).toEqual(plain.filter((name) => !/^use(Create|Update|Upsert|Delete)/.test(name)).sort())
+    expect(live).toContain('useSuspenseInfiniteFindMany')
+  })
+
   it('has the names of ZenStack hooks, and shares their entries', async () => {
     const harness = createHarness()
     const seen: unknown[] = []

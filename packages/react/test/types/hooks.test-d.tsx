@@ -1,6 +1,15 @@
-import { createLiveClient, useLiveInfiniteQuery, useLiveQueries, useLiveQuery, useLiveSuspenseQuery } from '@zenstack-live/react'
+import {
+  createLiveClient,
+  useLiveInfiniteQuery,
+  useLiveQueries,
+  useLiveQuery,
+  useLiveSuspenseInfiniteQuery,
+  useLiveSuspenseQuery,
+  type LiveHooks,
+} from '@zenstack-live/react'
 import { schema } from '@zenstack-live/testing/workspace'
-import { useClientQueries } from '@zenstackhq/tanstack-query/react'
+import type { ClientContract } from '@zenstackhq/orm'
+import { useClientQueries, type ClientHooks } from '@zenstackhq/tanstack-query/react'
 import { describe, expectTypeOf, it } from 'vitest'
 
 const live = createLiveClient(schema)
@@ -51,9 +60,42 @@ describe('useLiveInfiniteQuery', () => {
     const counted = () => useLiveInfiniteQuery(live.task.count())
     return counted
   })
+
+  it('always has its pages where it suspends for them', () => {
+    const use = () => useLiveSuspenseInfiniteQuery(live.task.findMany({ select: { id: true } }))
+    expectTypeOf<ReturnType<typeof use>['data']['pages'][number][number]['id']>().toEqualTypeOf<string>()
+    // @ts-expect-error -- nothing to suspend for
+    const disabled = () => useLiveSuspenseInfiniteQuery(false)
+    return disabled
+  })
 })
 
+/** Of a model's hooks in ZenStack, those that read: what writes has `mutate`. */
+type ReadHooks<Hooks> = {
+  [Name in keyof Hooks]: Hooks[Name] extends (...args: never[]) => infer Result ? (Result extends { mutate: unknown } ? never : Name) : never
+}[keyof Hooks]
+
+/** A client that shows no counts, and of notes only lists. */
+type Sliced = ClientContract<typeof schema, { slicing: { models: { $all: { excludedOperations: ['count', 'exists', 'findFirst'] } } } } & Dialect>
+type Dialect = Pick<ClientContract<typeof schema>['$options'], 'dialect'>
+
 describe('useLiveQueries', () => {
+  it('has every hook of ZenStack that reads, and no other', () => {
+    type Plain = ClientHooks<typeof schema>
+    type Live = LiveHooks<typeof schema>
+    expectTypeOf<keyof Live>().toEqualTypeOf<Exclude<keyof Plain, `$${string}`>>()
+    expectTypeOf<keyof Live['task']>().toEqualTypeOf<ReadHooks<Plain['task']>>()
+    expectTypeOf<ReadHooks<Plain['task']>>().toExtend<`use${string}`>()
+    expectTypeOf<'useSuspenseInfiniteFindMany'>().toExtend<ReadHooks<Plain['task']>>()
+  })
+
+  it('has the same as ZenStack where a client is sliced', () => {
+    const plain = () => useClientQueries<Sliced>(schema).task
+    expectTypeOf<keyof LiveHooks<Sliced>['task']>().toEqualTypeOf<ReadHooks<ReturnType<typeof plain>>>()
+    expectTypeOf<'useCount'>().not.toExtend<keyof LiveHooks<Sliced>['task']>()
+    expectTypeOf<'useGroupBy'>().toExtend<keyof LiveHooks<Sliced>['task']>()
+  })
+
   it('has the generics of ZenStack’s hooks', () => {
     const use = () => {
       const hooks = useLiveQueries(schema)
