@@ -1,16 +1,16 @@
 import { flushCompileCache } from 'node:module'
 import { openRedisLog } from '@zenstack-live/change-log'
 import { createEdge } from '@zenstack-live/edge'
-import { schema } from '@zenstack-live/testing/studio'
 import pg from 'pg'
 import { serveEdge } from './serve-edge.ts'
-import { createStudio, SECRET } from './studio.ts'
+import { createStudio, SECRET, type StudioSchema } from './studio.ts'
 
 /** What an edge of its own process is told. */
 export interface EdgeJob {
   databaseUrl: string
   redisUrl: string
   port: number
+  schema: StudioSchema
 }
 
 // A process that is killed at random, so nothing here closes anything.
@@ -18,8 +18,8 @@ const job = JSON.parse(process.argv[2] ?? '{}') as EdgeJob
 const pool = new pg.Pool({ connectionString: job.databaseUrl, max: 4 })
 pool.on('error', () => {})
 const log = await openRedisLog({ url: job.redisUrl })
-const edge = await createEdge({ schema, log, database: { url: job.databaseUrl }, secret: SECRET })
-await serveEdge(() => edge, createStudio(pool), job.port)
+const edge = await createEdge({ schema: job.schema, log, database: { url: job.databaseUrl }, secret: SECRET })
+await serveEdge(() => edge, createStudio(job.schema, pool), job.port)
 process.stdout.write('ready\n')
 // Node does so when it ends, which this process never does by itself: the next starts in half the time.
 flushCompileCache()

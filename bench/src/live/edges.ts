@@ -5,7 +5,6 @@ import { fileURLToPath } from 'node:url'
 import type { ChangeLog } from '@zenstack-live/change-log'
 import { createEdge, type EdgeOptions } from '@zenstack-live/edge'
 import { cacheDirectory, freePort } from '@zenstack-live/testing'
-import { schema } from '@zenstack-live/testing/studio'
 import type { EdgeJob } from './edge-process.ts'
 import { portOf, serveEdge } from './serve-edge.ts'
 import { SECRET, type Studio } from './studio.ts'
@@ -20,8 +19,13 @@ export interface FuzzedEdge {
   close(): Promise<void>
 }
 
-export async function edgeInProcess(log: ChangeLog, url: string, studio: Studio, options: Partial<EdgeOptions>): Promise<FuzzedEdge> {
-  const make = () => createEdge({ schema, log, database: { url }, secret: SECRET, ...options })
+export async function edgeInProcess(
+  log: ChangeLog,
+  url: string,
+  studio: Studio,
+  options: Partial<EdgeOptions> & Pick<EdgeOptions, 'schema'>,
+): Promise<FuzzedEdge> {
+  const make = () => createEdge({ log, database: { url }, secret: SECRET, ...options })
   let edge = await make()
   const server = await serveEdge(() => edge, studio)
   return {
@@ -42,9 +46,9 @@ export async function edgeInProcess(log: ChangeLog, url: string, studio: Studio,
 }
 
 /** A process that is killed without a word. */
-export async function edgeOfItsOwn(databaseUrl: string, redisUrl: string): Promise<FuzzedEdge> {
+export async function edgeOfItsOwn(job: Omit<EdgeJob, 'port'>): Promise<FuzzedEdge> {
   const port = await freePort()
-  const start = (): Promise<ChildProcess> => startProcess({ databaseUrl, redisUrl, port })
+  const start = (): Promise<ChildProcess> => startProcess({ ...job, port })
   let child = await start()
   const kill = async (): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return

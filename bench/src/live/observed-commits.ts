@@ -1,5 +1,6 @@
 import pg from 'pg'
-import { authOf, createStudio, ROLES, USERS, type Auth, type BoundClient, type SentQuery, type UserId } from './studio.ts'
+import type { StudioPolicies } from './studio-policies.ts'
+import { authOf, createStudio, USERS, type Auth, type BoundClient, type Profile, type SentQuery, type UserId } from './studio.ts'
 
 /*
  * What a person may read is what the policy-bound client reads. The statement it sends depends on the schema, which stands, and on who
@@ -8,7 +9,7 @@ import { authOf, createStudio, ROLES, USERS, type Auth, type BoundClient, type S
  *
  * One message to Postgres holds several commits, and behind each of them the reads:
  *
- *   BEGIN; <changes>; COMMIT; <where the log ends, and the roles>; <everything each identity may read>; BEGIN; …
+ *   BEGIN; <changes>; COMMIT; <where the log ends, and who is what>; <everything each identity may read>; BEGIN; …
  */
 
 /** What one commit left. */
@@ -19,33 +20,46 @@ export interface DatabaseState {
   readonly readable: ReadonlyMap<UserId, string>
 }
 
+/** What a person may read, and what is kept from them. */
+export interface Readable {
+  readonly text: string
+  readonly rows: number
+  readonly deniedRows: number
+  /** Fields of rows that are read. */
+  readonly deniedFields: number
+}
+
 export interface ObservedCommits {
   /** Commits each of these, one at a time, and reads after each, before the next. */
   commit(transactions: readonly string[]): Promise<DatabaseState[]>
   /** What a person may read, as the policy-bound client says when it is asked anew. Must agree with the last state. */
-  askAnew(user: UserId): Promise<string>
+  askAnew(user: UserId): Promise<Readable>
   close(): Promise<void>
 }
 
+type ReadRow = { readonly id: unknown }
+
 export const EVERYBODY: readonly UserId[] = [...USERS, 'nobody']
 
-const READS: readonly ((client: BoundClient) => Promise<unknown>)[] = [
+const READS: readonly ((client: BoundClient) => Promise<readonly ReadRow[]>)[] = [
   (client) => client.user.findMany(),
   (client) => client.space.findMany(),
   (client) => client.task.findMany(),
   (client) => client.comment.findMany(),
   (client) => client.note.findMany(),
   (client) => client.tag.findMany(),
+  (client) => client.asset.findMany(),
   (client) => client.picture.findMany(),
   (client) => client.memo.findMany(),
 ]
 
 const END = 'end_of_log'
-const END_AND_ROLES = `SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::text AS ${END}, (SELECT json_object_agg(id, role) FROM "User")`
+const END_AND_PROFILES = `SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::text AS ${END},
+  (SELECT json_object_agg(id, json_build_object('role', role, 'level', level, 'homeId', "homeId", 'labels', labels)) FROM "User")`
 /** Values stay as Postgres writes them. */
 const AS_WRITTEN = { getTypeParser: () => (text: string | Buffer) => text }
 
-export async function openObservedCommits(url: string): Promise<ObservedCommits> {
+export async function openObservedCommits(url: string, { schema, profiles, time }: StudioPolicies): Promise<ObservedCommits> {
   const connection = new pg.Client(url)
   connection.on('error', () => {})
   await connection.connect()
@@ -54,9 +68,9 @@ export async function openObservedCommits(url: string): Promise<ObservedCommits>
   const pool = new pg.Pool({ connectionString: url, max: 2 })
   pool.on('error', () => {})
   const sent: SentQuery[] = []
-  const { clientAs, clientOf } = createStudio(pool, (query) => sent.push(query))
+  const { db, clientAs, clientOf } = createStudio(schema, pool, (query) => sent.push(query))
 
-  const identities: readonly Auth[] = [...USERS.flatMap((user) => ROLES.map((role) => authOf(user, role))), undefined]
+  const identities: readonly Auth[] = [...USERS.flatMap((user) => profiles[user].map((profile) => authOf(user, profile))), undefined]
   const keys = identities.map((auth) => JSON.stringify(auth))
   const executes: string[] = []
   for (const auth of identities) {
@@ -66,18 +80,18 @@ export async function openObservedCommits(url: string): Promise<ObservedCommits>
       const [query] = sent
       if (query === undefined || sent.length > 1) throw new Error(`The policy-bound client sent ${sent.length} statements for one read.`)
       const name = `read_${executes.length}`
-      await connection.query({ name, text: query.sql, values: [...query.parameters] })
+      await connection.query({ name, text: atAnyTime(query.sql, time), values: [...query.parameters] })
       executes.push(`EXECUTE ${name}${query.parameters.length === 0 ? '' : `(${query.parameters.map(literalOf).join(', ')})`}`)
     }
   }
-  const observation = [END_AND_ROLES, ...executes].join(';')
+  const observation = [END_AND_PROFILES, ...executes].join(';')
 
   /** @param results - of the observation's statements, in their order */
   const stateOf = ([first, ...reads]: readonly pg.QueryArrayResult[]): DatabaseState => {
-    const [end, roles] = (first?.rows[0] ?? []) as string[]
-    const roleOf: Record<string, string> = JSON.parse(roles ?? '{}')
+    const [end, present] = (first?.rows[0] ?? []) as string[]
+    const profileOf = JSON.parse(present ?? '{}') as Record<string, Profile>
     const readable = EVERYBODY.map((user): [UserId, string] => {
-      const from = keys.indexOf(JSON.stringify(authOf(user, roleOf[user]))) * READS.length
+      const from = keys.indexOf(JSON.stringify(authOf(user, profileOf[user]))) * READS.length
       return [user, textOf(reads.slice(from, from + READS.length).map(({ rows }) => rows))]
     })
     return { end: BigInt(end ?? 0), readable: new Map(readable) }
@@ -93,13 +107,37 @@ export async function openObservedCommits(url: string): Promise<ObservedCommits>
     },
     async askAnew(user) {
       const client = await clientOf(user)
-      return textOf(await Promise.all(READS.map((read) => read(client))))
+      const [seen, all] = await Promise.all([client, db].map((each) => Promise.all(READS.map((read) => read(each)))))
+      return readableOf(seen ?? [], all ?? [])
     },
     async close() {
       await connection.end()
       await pool.end()
     },
   }
+}
+
+/** @param all - what there is of each of them */
+function readableOf(seen: readonly (readonly ReadRow[])[], all: readonly (readonly ReadRow[])[]): Readable {
+  let [rows, deniedRows, deniedFields] = [0, 0, 0]
+  for (const [index, there] of all.entries()) {
+    const seenById = new Map(seen[index]?.map((row) => [row.id, row]))
+    for (const row of there) {
+      const shown = seenById.get(row.id)
+      if (shown === undefined) deniedRows++
+      else {
+        rows++
+        for (const [name, value] of Object.entries(row)) if (value !== null && Reflect.get(shown, name) === null) deniedFields++
+      }
+    }
+  }
+  return { text: textOf(seen), rows, deniedRows, deniedFields }
+}
+
+/** Where rows appear by time alone, with those that soon will; where they vanish, with those that did. */
+function atAnyTime(sql: string, time: StudioPolicies['time']): string {
+  if (time === undefined) return sql
+  return sql.replaceAll(/\bnow\(\)|\bCURRENT_TIMESTAMP\b/gi, `(now() ${time === 'appears' ? '+' : '-'} interval '1 day')`)
 }
 
 function textOf(answers: unknown): string {

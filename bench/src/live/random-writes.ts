@@ -1,8 +1,8 @@
 import pg from 'pg'
 import type { Random } from '../random.ts'
-import { ROLES, USERS } from './studio.ts'
+import type { StudioPolicies } from './studio-policies.ts'
+import { ROLES, SPACES, USERS, type Profile } from './studio.ts'
 
-const SPACES = ['garden', 'roof', 'cellar']
 const TASKS = ['t1', 't2', 't3', 't4', 't5', 't6']
 const COMMENTS = ['c1', 'c2', 'c3', 'c4']
 const TAGS = ['x', 'y', 'z']
@@ -24,8 +24,17 @@ export function createTokens(): Tokens {
   }
 }
 
+/** What writes are made of. */
+export interface Ink extends Pick<StudioPolicies, 'profiles' | 'time'> {
+  readonly tokens: Tokens
+  /** Until when time alone may still change what is read; milliseconds since 1970. */
+  dueUntilMs: number
+}
+
+const MAX_DUE_MS = 800
+
 /** What is there at the beginning, in the place of all that was. */
-export function fill(tokens: Tokens): string {
+export function fill({ tokens, profiles }: Ink): string {
   const members: readonly Row[] = [
     { spaceId: 'garden', userId: 'ann' },
     { spaceId: 'garden', userId: 'bob' },
@@ -33,25 +42,25 @@ export function fill(tokens: Tokens): string {
   ]
   return [
     'TRUNCATE "Comment", "Task", "Member", "Space", "Note", "User", "Tag", "_tagged", "Asset", "Picture", "Memo" CASCADE',
-    ...USERS.map((id) => insert('User', { id, name: tokens.next(), role: id === 'ann' ? 'MANAGER' : 'MEMBER' })),
+    ...USERS.map((id) => insert('User', { id, name: tokens.next(), ...columnsOf(profiles[id][0]) })),
     ...SPACES.map((id) => insert('Space', { id, name: tokens.next() })),
     ...members.map((member) => insert('Member', member)),
   ].join(';')
 }
 
 /** One transaction: one to three changes of any table. */
-export function randomWrite(random: Random, tokens: Tokens): string {
+export function randomWrite(random: Random, ink: Ink): string {
   if (random.chance(0.02)) return `TRUNCATE ${random.pick(TRUNCATED)}`
   const changes = 1 + random.whole(3)
-  return Array.from({ length: changes }, () => random.pick(WRITES)(random, tokens)).join(';')
+  return Array.from({ length: changes }, () => random.pick(WRITES)(random, ink)).join(';')
 }
 
 type Row = Readonly<Record<string, string | number | boolean | null>>
 
 /** In SQL, since who writes is not the application: what a change finds, the statement itself looks up. */
-type Write = (random: Random, tokens: Tokens) => string
+type Write = (random: Random, ink: Ink) => string
 
-const changeNote: Write = (random, tokens) => {
+const changeNote: Write = (random, { tokens }) => {
   const id = random.pick(NOTES)
   if (random.chance(0.2)) return `DELETE FROM "Note" WHERE id = ${id}`
   return upsert('Note', {
@@ -68,10 +77,11 @@ const changeNote: Write = (random, tokens) => {
   })
 }
 
-const touchNote: Write = (random, tokens) =>
+const touchNote: Write = (random, { tokens }) =>
   update('Note', random.pick(NOTES), random.chance(0.5) ? { secret: tokens.next() } : { rank: random.whole(5) })
 
-const changeTask: Write = (random, tokens) => {
+const changeTask: Write = (random, ink) => {
+  const { tokens } = ink
   const id = random.pick(TASKS)
   if (random.chance(0.15)) return `DELETE FROM "Task" WHERE id = '${id}'`
   return upsert('Task', {
@@ -84,11 +94,11 @@ const changeTask: Write = (random, tokens) => {
     priority: random.whole(4),
     status: random.pick(['OPEN', 'DOING', 'DONE']),
     budget: tokens.nextNumber(),
-    dueAt: random.chance(0.4) ? null : `2026-01-0${1 + random.whole(5)}`,
+    dueAt: randomDue(random, ink),
   })
 }
 
-const touchTask: Write = (random, tokens) =>
+const touchTask: Write = (random, { tokens }) =>
   update(
     'Task',
     random.pick(TASKS),
@@ -100,12 +110,22 @@ const touchTask: Write = (random, tokens) =>
     ]),
   )
 
+/** Where time matters, mostly soon. */
+function randomDue(random: Random, ink: Ink): string | null {
+  if (random.chance(0.4)) return null
+  if (ink.time === undefined || random.chance(0.3)) return `2026-01-0${1 + random.whole(5)}`
+  if (random.chance(0.3)) return '2126-01-01'
+  const dueMs = Date.now() + random.whole(MAX_DUE_MS)
+  ink.dueUntilMs = Math.max(ink.dueUntilMs, dueMs)
+  return new Date(dueMs).toISOString()
+}
+
 const renameTask: Write = (random) => {
   const [from, to] = [random.pick(TASKS), random.pick(TASKS)]
   return `UPDATE "Task" SET id = '${to}' WHERE id = '${from}' AND NOT EXISTS (SELECT FROM "Task" WHERE id = '${to}')`
 }
 
-const changeComment: Write = (random, tokens) => {
+const changeComment: Write = (random, { tokens }) => {
   const id = random.pick(COMMENTS)
   if (random.chance(0.2)) return `DELETE FROM "Comment" WHERE id = '${id}'`
   return `INSERT INTO "Comment" (id, "taskId", "authorId", body)
@@ -117,13 +137,18 @@ const changeComment: Write = (random, tokens) => {
 const changeMember: Write = (random) => {
   const [space, user] = [random.pick(SPACES), random.pick(USERS)]
   return `WITH gone AS (DELETE FROM "Member" WHERE "spaceId" = '${space}' AND "userId" = '${user}' RETURNING 1)
-    INSERT INTO "Member" ("spaceId", "userId") SELECT '${space}', '${user}' WHERE NOT EXISTS (SELECT FROM gone)`
+    INSERT INTO "Member" ("spaceId", "userId", role) SELECT '${space}', '${user}', '${random.pick(ROLES)}' WHERE NOT EXISTS (SELECT FROM gone)`
 }
+const promoteMember: Write = (random) =>
+  `UPDATE "Member" SET role = '${random.pick(ROLES)}' WHERE "spaceId" = '${random.pick(SPACES)}' AND "userId" = '${random.pick(USERS)}'`
 
-const changeRole: Write = (random) => update('User', random.pick(USERS), { role: random.pick(ROLES) })
-const renameUser: Write = (random, tokens) => update('User', random.pick(USERS), { name: tokens.next() })
+const changeProfile: Write = (random, { profiles }) => {
+  const user = random.pick(USERS)
+  return update('User', user, columnsOf(random.pick(profiles[user])))
+}
+const renameUser: Write = (random, { tokens }) => update('User', random.pick(USERS), { name: tokens.next() })
 
-const changeTag: Write = (random, tokens) => {
+const changeTag: Write = (random, { tokens }) => {
   const id = random.pick(TAGS)
   return random.chance(0.15) ? `DELETE FROM "Tag" WHERE id = '${id}'` : upsert('Tag', { id, name: tokens.next() })
 }
@@ -137,7 +162,7 @@ const tagTask: Write = (random) => {
 }
 
 /** Of either kind: what is there is changed or goes, what is not there comes. */
-const changeAsset: Write = (random, tokens) => {
+const changeAsset: Write = (random, { tokens }) => {
   const id = random.pick(ASSETS)
   if (random.chance(0.25)) return `DELETE FROM "Asset" WHERE id = '${id}'`
   const shared = { ownerId: random.pick(USERS), label: tokens.next() }
@@ -151,6 +176,10 @@ const changeAsset: Write = (random, tokens) => {
   const creation = `WITH new AS (${insert('Asset', { id, kind, ...shared })} ON CONFLICT DO NOTHING RETURNING id)
     INSERT INTO "${kind}" (id, ${columns}) SELECT id, ${Object.values(own).map(literalOf).join(', ')} FROM new`
   return [...changes, creation].join(';')
+}
+
+function columnsOf({ labels, ...profile }: Profile): Row {
+  return { ...profile, labels: `{${labels.join()}}` }
 }
 
 function insert(table: string, row: Row): string {
@@ -192,6 +221,7 @@ const WRITES: readonly Write[] = [
   changeComment,
   changeMember,
   changeMember,
-  changeRole,
+  promoteMember,
+  changeProfile,
   renameUser,
 ]

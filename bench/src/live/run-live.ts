@@ -1,10 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { serialize } from '@zenstackhq/client-helpers/fetch'
 import { progress } from '../command.ts'
 import type { Random } from '../random.ts'
 import { createLeakOracle } from './leak-oracle.ts'
 import type { LiveWorld } from './live-world.ts'
 import type { FuzzQuery } from './random-queries.ts'
-import { createTokens, fill, randomWrite } from './random-writes.ts'
+import { createTokens, fill, randomWrite, type Ink } from './random-writes.ts'
 import { USERS } from './studio.ts'
 import { createWatcher, type WatchedQuery, type Watcher } from './watcher.ts'
 
@@ -20,6 +21,34 @@ export interface LiveOutcome {
   cases: number
   mismatches: number
   leaks: number
+  /** Answers that were compared and held something: rows, or a value that is not 0. */
+  withRows: number
+  /** Of whoever was asked about at a quiet point: rows that they may read, that they may not, and fields of the former that they may not. */
+  rows: number
+  deniedRows: number
+  deniedFields: number
+  /** Queries that were opened, by what keeps them right. */
+  incremental: number
+  requery: number
+}
+
+const NOTHING: LiveOutcome = {
+  cases: 0,
+  mismatches: 0,
+  leaks: 0,
+  withRows: 0,
+  rows: 0,
+  deniedRows: 0,
+  deniedFields: 0,
+  incremental: 0,
+  requery: 0,
+}
+
+export function totalOf(outcomes: readonly LiveOutcome[]): LiveOutcome {
+  return outcomes.reduce((total, outcome) => {
+    const sums = Object.entries(NOTHING).map(([name]) => [name, Reflect.get(total, name) + Reflect.get(outcome, name)])
+    return Object.fromEntries(sums) as LiveOutcome
+  }, NOTHING)
 }
 
 /** The issue's size: three people with twenty queries each, two hundred writes, five faults. */
@@ -39,33 +68,42 @@ export async function runLive(
   random: Random,
   { writes, queriesPerUser, faults, isCompared = true }: LiveRun,
 ): Promise<LiveOutcome> {
-  const tokens = createTokens()
-  const oracle = createLeakOracle(world.commits)
-  oracle.note(await world.commits.commit([fill(tokens)]))
+  const { profiles, time } = world.policies
+  const ink: Ink = { tokens: createTokens(), profiles, time, dueUntilMs: 0 }
+  const oracle = createLeakOracle(world)
+  oracle.note(await world.commits.commit([fill(ink)]))
   const watchers = USERS.map((user) => createWatcher(world, user, random, queriesPerUser))
-  const outcome: LiveOutcome = { cases: 0, mismatches: 0, leaks: 0 }
+  const outcome = { ...NOTHING }
   const faultAt = new Set(Array.from({ length: faults }, () => random.whole(writes)))
   const pause = Math.ceil(writes / QUIET_POINTS)
   try {
     for (let written = 0; written < writes;) {
       const rush = randomRush(random, written, (write) => faultAt.has(write) || write % pause === 0)
-      oracle.note(await world.commits.commit(Array.from({ length: rush }, () => randomWrite(random, tokens))))
+      oracle.note(await world.commits.commit(Array.from({ length: rush }, () => randomWrite(random, ink))))
       written += rush
       if (faultAt.has(written)) await breakSomething(world, watchers, random)
       // Sometimes the next changes come when the edges know of these, sometimes before.
       if (random.chance(0.25)) await world.caughtUp()
       if (written % pause !== 0) continue
-      await oracle.check()
-      if (!isCompared) {
-        await world.caughtUp()
-        continue
-      }
+      const { rows, deniedRows, deniedFields } = await oracle.check()
+      outcome.rows += rows
+      outcome.deniedRows += deniedRows
+      outcome.deniedFields += deniedFields
+      await world.caughtUp()
+      if (!isCompared) continue
+      // Nothing may change by time alone between what is expected and what is shown.
+      await sleep(Math.max(0, ink.dueUntilMs - Date.now()))
       const compared = await compareAll(world, watchers)
       outcome.cases += compared.cases
+      outcome.withRows += compared.withRows
       outcome.mismatches += compared.mismatches
     }
     for (const { answers, hiddenKeyQueries } of watchers) {
-      for (const { user, bytes } of answers) outcome.leaks += oracle.countLeaks(user, bytes, hiddenKeyQueries)
+      for (const { user, bytes } of answers) {
+        outcome.leaks += oracle.countLeaks(user, bytes, hiddenKeyQueries)
+        outcome.incremental += bytes.split('"engine":"incremental"').length - 1
+        outcome.requery += bytes.split('"engine":"requery"').length - 1
+      }
     }
   } finally {
     for (const watcher of watchers) watcher.close()
@@ -91,17 +129,21 @@ async function breakSomething(world: LiveWorld, watchers: readonly Watcher[], ra
   if (world.restartRedis !== undefined) await edge.restart()
 }
 
-async function compareAll(world: LiveWorld, watchers: readonly Watcher[]): Promise<Pick<LiveOutcome, 'cases' | 'mismatches'>> {
-  await world.caughtUp()
+async function compareAll(world: LiveWorld, watchers: readonly Watcher[]): Promise<Pick<LiveOutcome, 'cases' | 'withRows' | 'mismatches'>> {
   const expected = new Map<WatchedQuery, string>()
+  let withRows = 0
   for (const { user, queries } of watchers) {
     const client = await world.clientOf(user)
-    await Promise.all(queries.map(async (one) => expected.set(one, textOf(await ask(client, one.query)))))
+    const answers = await Promise.all(queries.map(async (one) => ({ one, answer: await ask(client, one.query) })))
+    for (const { one, answer } of answers) {
+      expected.set(one, textOf(answer))
+      if (Array.isArray(answer) ? answer.length > 0 : Boolean(answer)) withRows++
+    }
   }
   const differs = (one: WatchedQuery): boolean => textOf(one.shown()) !== expected.get(one)
   const until = performance.now() + QUIET_MS
   for (let late = [...expected.keys()].filter(differs); late.length > 0 && performance.now() < until; late = late.filter(differs)) {
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
+    await sleep(LOOK_EVERY_MS)
   }
   // All of them: what agreed for a moment may have gone on.
   const wrong = [...expected.keys()].filter(differs)
@@ -110,7 +152,7 @@ async function compareAll(world: LiveWorld, watchers: readonly Watcher[]): Promi
     const facts = [`expected ${expected.get(one)?.slice(0, 2_000)}`, `shown    ${textOf(one.shown()).slice(0, 2_000)}`]
     progress([`MISMATCH of ${user}: ${JSON.stringify(one.query)}`, ...facts].join('\n  '))
   }
-  return { cases: expected.size, mismatches: wrong.length }
+  return { cases: expected.size, withRows, mismatches: wrong.length }
 }
 
 function ask(client: object, query: FuzzQuery): Promise<unknown> {

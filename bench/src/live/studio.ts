@@ -1,16 +1,28 @@
-import { schema } from '@zenstack-live/testing/studio'
+import type { schema } from '@zenstack-live/testing/studio'
 import { ZenStackClient } from '@zenstackhq/orm'
 import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
 import { PolicyPlugin } from '@zenstackhq/plugin-policy'
 import type pg from 'pg'
 
+/** Of schemas over the studio's tables, whatever their policies. */
+export type StudioSchema = typeof schema
+
 export const USERS = ['ann', 'bob', 'cay'] as const
 /** Whoever is not signed in has no name. */
 export type UserId = (typeof USERS)[number] | 'nobody'
 
+export const SPACES = ['garden', 'roof', 'cellar'] as const
 export const ROLES = ['MEMBER', 'MANAGER'] as const
-type Role = (typeof ROLES)[number]
-export type Auth = { readonly id: string; readonly role: Role } | undefined
+
+/** What a row of `User` says of somebody, and policies may read. */
+export interface Profile {
+  readonly role: string
+  readonly level: number
+  readonly homeId: string | null
+  readonly labels: readonly string[]
+}
+
+export type Auth = (Profile & { readonly id: string }) | undefined
 
 export const SECRET = 'the secret of the fuzzer, shared by its edges'
 
@@ -25,12 +37,13 @@ export const JOIN_TABLE = `CREATE TABLE "_tagged" (
   "B" text NOT NULL REFERENCES "Task" (id) ON DELETE CASCADE ON UPDATE CASCADE,
   PRIMARY KEY ("A", "B"))`
 
-export type BoundClient = ReturnType<typeof boundClient>
+type PlainClient = ReturnType<typeof plainClient>
+export type BoundClient = ReturnType<PlainClient['$setAuth']>
 
 export interface Studio {
-  readonly db: ReturnType<typeof plainClient>
+  readonly db: PlainClient
   clientAs(auth: Auth): BoundClient
-  /** The client as the application's `getClient` would give it now: the role is the database's. */
+  /** The client as the application's `getClient` would give it now: the profile is the database's. */
   clientOf(user: UserId): Promise<BoundClient>
 }
 
@@ -40,32 +53,30 @@ export interface SentQuery {
   readonly parameters: readonly unknown[]
 }
 
-export function createStudio(pool: pg.Pool, onSent?: (query: SentQuery) => void): Studio {
-  const db = plainClient(pool, onSent)
-  const bound = boundClient(db)
-  const clientAs: Studio['clientAs'] = (auth) => bound.$setAuth(auth)
+export function createStudio(schema: StudioSchema, pool: pg.Pool, onSent?: (query: SentQuery) => void): Studio {
+  const db = plainClient(schema, pool, onSent)
+  const bound = db.$use(new PolicyPlugin())
+  // The studio's own schema knows less of a user, which others' policies read.
+  const clientAs: Studio['clientAs'] = (auth) => bound.$setAuth(auth as Parameters<typeof bound.$setAuth>[0])
   return {
     db,
     clientAs,
     async clientOf(user) {
-      const row = user === 'nobody' ? null : await db.user.findUnique({ where: { id: user } })
-      return clientAs(authOf(user, row?.role))
+      if (user === 'nobody') return clientAs(undefined)
+      const { rows } = await pool.query<Profile>('SELECT role, level, "homeId", labels FROM "User" WHERE id = $1', [user])
+      return clientAs(authOf(user, rows[0]))
     },
   }
 }
 
-/** @param role - the database's, where it has that user */
-export function authOf(user: UserId, role: string | undefined): Auth {
-  return user === 'nobody' ? undefined : { id: user, role: role === 'MANAGER' ? 'MANAGER' : 'MEMBER' }
+/** @param profile - the database's, where it has that user */
+export function authOf(user: UserId, { role = 'MEMBER', level = 0, homeId = null, labels = [] }: Partial<Profile> = {}): Auth {
+  return user === 'nobody' ? undefined : { id: user, role, level, homeId, labels }
 }
 
-function plainClient(pool: pg.Pool, onSent?: (query: SentQuery) => void) {
+function plainClient(schema: StudioSchema, pool: pg.Pool, onSent?: (query: SentQuery) => void) {
   return new ZenStackClient(schema, {
     dialect: new PostgresDialect({ pool }),
     ...(onSent === undefined ? {} : { log: ({ query }: { query: SentQuery }) => onSent(query) }),
   })
-}
-
-function boundClient(db: ReturnType<typeof plainClient>) {
-  return db.$use(new PolicyPlugin())
 }

@@ -1,6 +1,5 @@
 import { createLiveClient } from '@zenstack-live/client'
 import { queryId } from '@zenstack-live/protocol'
-import { schema } from '@zenstack-live/testing/studio'
 import type { Random } from '../random.ts'
 import type { LiveWorld } from './live-world.ts'
 import { randomQueries, type FuzzQuery } from './random-queries.ts'
@@ -35,7 +34,7 @@ const CHANGES = ['note', 'task', 'comment'] as const
 export function createWatcher(world: LiveWorld, firstUser: UserId, random: Random, queryCount: number): Watcher {
   let user = firstUser
   const answers: Answer[] = []
-  const live = createLiveClient(schema, {
+  const live = createLiveClient(world.policies.schema, {
     endpoint: ORIGIN,
     identity: () => user,
     headers: () => ({ 'x-user': user }),

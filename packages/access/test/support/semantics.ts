@@ -243,5 +243,10 @@ the extending model it is there only if the base's columns allow it. No change o
 ${policyTable().join('\n')}
 
 A value of \`auth()\` that does not fit the type of its field leaves the decision to the database, whatever the policy.
+
+What ZenStack itself cannot ask, a live query answers with the same error. So it is, in 3.9.4, with a function of a column, such as
+\`contains(label, 'a')\`, in the rules of a \`@@delegate\` that is read with what extends it; and, for who is not signed in, with a rule that is then
+nothing but NULL (\`level <= auth().level\`), on a model that \`check()\` asks about or that is one end of a many-to-many relation:
+\`auth() != null && level <= auth().level\` is not.
 `
 }
