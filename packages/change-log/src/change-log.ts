@@ -75,6 +75,8 @@ export interface TailOptions {
 export type Continuity = 'ok' | 'gap' | 'foreign'
 
 export interface LogState {
+  /** Of the log that is there now: what {@link ChangeLog.identity} is once a lost log was noticed. */
+  identity: string
   /** Of the newest entry; 0 for an empty log and for one that Debezium writes. */
   epoch: number
   /** The place before the oldest entry: read after it to get everything that is here. */

@@ -1,5 +1,17 @@
 export type { ChangeLog, Continuity, LogState, ReadOptions, Retention, TailOptions, TrimReport } from './change-log.ts'
-export type { DeadLetter, DurableReaders, ReaderInfo, ReaderLease, ReaderRecord, ReaderUpdate } from './durable-readers.ts'
+export type {
+  AcquireOptions,
+  DeadLetter,
+  DurableReaders,
+  HeldReader,
+  ReaderInfo,
+  ReaderLease,
+  ReaderLineage,
+  ReaderRecord,
+  ReaderUpdate,
+  ReplacedReader,
+  SaveReport,
+} from './durable-readers.ts'
 export type { LogNotes } from './log-notes.ts'
 export { openEmbeddedLog, type EmbeddedLogOptions } from './embedded/embedded-log.ts'
 export { nextEntryId, splitEntryId, transactionStart } from './entry-id-parts.ts'

@@ -38,7 +38,7 @@ export const CHANGE_LOG_LIMITS = {
   debeziumTransactions: 10_000,
   /** Longest pause between two attempts to reach Redis again. */
   reconnectDelayMs: 2_000,
-  /** Dead letters of one reader; the oldest make room, and the report says so. */
+  /** Dead letters of one reader where it does not say; the oldest make room: the save reports how many, the list counts them. */
   maxDeadLetters: 10_000,
 } as const
 

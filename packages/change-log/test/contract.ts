@@ -336,6 +336,6 @@ async function currentTime(log: ChangeLog): Promise<number> {
   const lease = await acquire(log, 'clock')
   await log.readers.save(lease, { record: { cursor: FIRST_ENTRY_ID, state: '' } })
   const [info] = await log.readers.list()
-  await log.readers.drop('clock')
+  await log.readers.drop(['clock'])
   return info?.savedAtMs ?? Number.NaN
 }

@@ -101,8 +101,8 @@ export function readerContract(name: string, create: () => Promise<LogUnderTest>
       it('forgets a dropped id and fences its owner', async () => {
         const lease = await acquire(log, 'mail')
         await log.readers.save(lease, { record: { cursor: rowId(10, 1), state: '' }, deadLetters: [{ key: 'a', text: 'x' }] })
-        expect(await log.readers.drop('mail')).toBe(true)
-        expect(await log.readers.drop('mail')).toBe(false)
+        expect(await log.readers.drop(['mail'])).toBe(true)
+        expect(await log.readers.drop(['mail'])).toBe(false)
         expect(await log.readers.list()).toEqual([])
         expect(await log.readers.deadLetters('mail')).toEqual([])
         await expect(log.readers.save(lease, {})).rejects.toMatchObject({ code: 'reader_fenced' })
@@ -110,6 +110,61 @@ export function readerContract(name: string, create: () => Promise<LogUnderTest>
         expect(await acquire(log, 'mail', 'second')).toMatchObject({ record: undefined })
         await expect(log.readers.save(lease, {})).rejects.toMatchObject({ code: 'reader_fenced' })
         expect(await log.readers.deadLetters('mail')).toEqual([])
+      })
+
+      it('gives readers their first place in one step, and none to those that have one', async () => {
+        const record = { cursor: rowId(10, 1), state: 'first' }
+        expect(await log.readers.place(['a', 'b'], record)).toBe(true)
+        expect(await log.readers.place(['b', 'c'], { cursor: rowId(20, 1), state: 'second' })).toBe(true)
+        expect((await log.readers.list()).map(({ id, cursor, state, owner }) => [id, cursor, state, owner])).toEqual([
+          ['a', rowId(10, 1), 'first', undefined],
+          ['b', rowId(10, 1), 'first', undefined],
+          ['c', rowId(20, 1), 'second', undefined],
+        ])
+        expect(await acquire(log, 'a')).toMatchObject({ fence: 1, record, isLost: false })
+      })
+
+      it('lets readers take the place of others that nobody holds, with their dead letters', async () => {
+        const record = { cursor: rowId(10, 1), state: '' }
+        const old = await acquire(log, 'old')
+        await log.readers.save(old, { record, deadLetters: [{ key: 'a', text: 'x' }] })
+        const replaced = [{ id: 'old', fence: old.fence, heir: 'new' }]
+        expect(await log.readers.place(['new'], record, replaced)).toBe(false)
+        await log.readers.release(old)
+        expect(await log.readers.place(['new'], record, [{ id: 'old', fence: old.fence + 1, heir: 'new' }])).toBe(false)
+        expect(await log.readers.list()).toMatchObject([{ id: 'old' }])
+        expect(await log.readers.place(['new'], record, replaced)).toBe(true)
+        expect(await log.readers.list()).toMatchObject([{ id: 'new', cursor: rowId(10, 1), deadLetters: 1 }])
+        expect(await log.readers.deadLetters('new')).toEqual([{ key: 'a', text: 'x' }])
+        await expect(log.readers.save(old, {})).rejects.toMatchObject({ code: 'reader_fenced' })
+      })
+
+      it('tells who knew more than it does that it lost a reader, and lets nobody pass for a former owner', async () => {
+        const lease = await acquire(log, 'mail')
+        expect(await log.readers.acquire('mail', { owner: 'second', leaseMs: 1000 })).toMatchObject({ heldByOwner: 'first', fence: 1 })
+        // As a reader that had its seventh owner before the log was emptied: who took it since knows less.
+        const known = { bornMs: 0, fence: 7 }
+        const knowing = await log.readers.acquire('mail', { owner: 'second', leaseMs: 1000, known })
+        expect(knowing).toMatchObject({ bornMs: 0, fence: 8, isLost: true, record: undefined })
+        await expect(log.readers.save(lease, {})).rejects.toMatchObject({ code: 'reader_fenced' })
+        await expect(log.readers.save({ ...lease, fence: 8 }, {})).rejects.toMatchObject({ code: 'reader_fenced' })
+        await log.readers.release({ ...lease, fence: 8 })
+        // Another one that knew the same, or knew the life between.
+        for (const each of [known, { bornMs: lease.bornMs, fence: 1 }])
+          expect(await log.readers.acquire('mail', { owner: 'first', leaseMs: 1000, known: each })).toMatchObject({ heldByOwner: 'second', fence: 8 })
+        await log.readers.drop(['mail'])
+        const dropped = await log.readers.acquire('mail', { owner: 'first', leaseMs: 1000, known: { bornMs: 0, fence: 8 } })
+        expect(dropped).toMatchObject({ isLost: false, record: undefined })
+      })
+
+      it('keeps as many dead letters as it may, and counts those it let go', async () => {
+        const lease = await acquire(log, 'mail')
+        const letters = ['a', 'b', 'c'].map((key) => ({ key, text: key }))
+        expect(await log.readers.save(lease, { deadLetters: letters.slice(0, 2), maxDeadLetters: 2 })).toEqual({ lettersLost: 0 })
+        expect(await log.readers.save(lease, { deadLetters: letters.slice(2), maxDeadLetters: 2 })).toEqual({ lettersLost: 1 })
+        expect(await log.readers.countDeadLetters('mail')).toBe(2)
+        expect(await log.readers.deadLetters('mail')).toEqual(letters.slice(1))
+        expect(await log.readers.list()).toMatchObject([{ deadLetters: 2, lettersLost: 1 }])
       })
 
       it('survives being opened again', async () => {

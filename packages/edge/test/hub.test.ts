@@ -124,6 +124,7 @@ class FakeLog implements TestLog {
 
   async state() {
     return {
+      identity: this.identity,
       epoch: 1,
       beginning: FIRST_ENTRY_ID,
       oldest: FIRST_ENTRY_ID,

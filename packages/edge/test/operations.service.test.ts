@@ -68,7 +68,7 @@ describe('what operators see', () => {
 
   it('tells how far durable readers are behind', async () => {
     const lease = await running.log.readers.acquire('mail', { owner: 'test', leaseMs: 60_000 })
-    if (!('fence' in lease)) throw new Error('The reader is held by another.')
+    if ('heldByOwner' in lease) throw new Error('The reader is held by another.')
     const { newest } = await running.log.state()
     if (newest === undefined) throw new Error('The log is empty.')
     await running.log.readers.save(lease, { record: { cursor: newest, state: '' } })

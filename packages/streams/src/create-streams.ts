@@ -192,7 +192,14 @@ function checkOptions(options: object): AnyOptions {
 function retryPolicy(settings: HandleSettings, limits: StreamLimits): RetryPolicy {
   const maxDeliveries = settings.maxDeliveries ?? limits.maxDeliveries
   if (!Number.isInteger(maxDeliveries) || maxDeliveries < 1) throw new TypeError(`An event is delivered at least once, not ${maxDeliveries} times.`)
-  return { maxDeliveries, backoff: settings.backoff ?? ((deliveries) => fullJitter(deliveries, limits)), onFailure: settings.onFailure }
+  const maxDeadLetters = settings.maxDeadLetters ?? limits.maxDeadLetters
+  if (!Number.isInteger(maxDeadLetters) || maxDeadLetters < 1) throw new TypeError(`A stream keeps at least one dead letter, not ${maxDeadLetters}.`)
+  return {
+    maxDeliveries,
+    maxDeadLetters,
+    backoff: settings.backoff ?? ((deliveries) => fullJitter(deliveries, limits)),
+    onFailure: settings.onFailure,
+  }
 }
 
 /** At least half of it, so that a retry never comes at once. */

@@ -16,10 +16,12 @@ export interface DeadEvent {
   diedAt: Date
   deliveries: number
   error: string
+  /** Whether it waits to be delivered again. */
+  isReplaying: boolean
 }
 
 /** A letter holds the whole change: by the time it is replayed the log may have forgotten it. */
-export interface DeadLetterBody extends Omit<DeadEvent, 'date' | 'diedAt'> {
+export interface DeadLetterBody extends Omit<DeadEvent, 'date' | 'diedAt' | 'isReplaying'> {
   dateMs: number
   diedAtMs: number
   transactionId: number
@@ -62,9 +64,9 @@ export function readDeadLetter({ text }: DeadLetter): DeadLetterBody {
   return { ...body, position: parseEntryId(body.position) }
 }
 
-export function describeDeadLetter(letter: DeadLetter): DeadEvent {
+export function describeDeadLetter(letter: DeadLetter, isReplaying: boolean): DeadEvent {
   const { position, key, model, type, deliveries, error, dateMs, diedAtMs } = readDeadLetter(letter)
-  return { position, key, model, type, deliveries, error, date: new Date(dateMs), diedAt: new Date(diedAtMs) }
+  return { position, key, model, type, deliveries, error, date: new Date(dateMs), diedAt: new Date(diedAtMs), isReplaying }
 }
 
 function errorText(error: unknown): string {

@@ -12,13 +12,19 @@ export const STREAM_LIMITS = {
   sharedPages: 4,
   /** Events matched, running or finished above the low-water mark of one partition; the bound of its cursor record. */
   maxAhead: 1_000,
+  /** Characters of the changes that one partition has taken up and not finished; a single one may be larger. */
+  maxAheadChars: 16 * 1024 * 1024,
   /** Most deliveries counted before a handler is free: what quick handlers finish during a save. After a crash each is delivered alone. */
   countedAhead: 128,
   /** Deliveries of an event before it becomes a dead letter. */
   maxDeliveries: 5,
+  /** Dead letters of one partition. Beyond it the oldest go: the log says so, and `zenstack-live streams` counts them. */
+  maxDeadLetters: 10_000,
   /** First and longest pause between deliveries of one event. */
   minBackoffMs: 500,
   maxBackoffMs: 60_000,
+  /** How far the clocks of Postgres and of the log may lie apart: a stream that begins at a date reads from so long before it. */
+  startMarginMs: 300_000,
   /** How long a stream that ends waits for handlers that run. */
   drainMs: 10_000,
   /** Longest text of an error kept in a dead letter. */

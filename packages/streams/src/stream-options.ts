@@ -17,11 +17,11 @@ export interface EventFilters<Where> {
 
 /** Where a new id begins. An id that has a place goes on from there, whatever this says. */
 export type StreamStart =
-  /** With what is committed after the id was first used. */
+  /** With what is committed after the id was first used, by whoever used it and in whatever part. */
   | 'now'
   /** With the oldest change that the log keeps. */
   | 'beginning'
-  /** With what was committed at this time or later. */
+  /** With what was committed at this time or later, by the database's clock. */
   | Date
   /** With what follows this event. */
   | { after: string }
@@ -33,7 +33,8 @@ export interface StreamSettings {
   start?: StreamStart | undefined
   /**
    * Splits the id by row key into this many parts that different processes own at the same time. The order of events of one row is
-   * kept, that between rows is not. Changing the number repeats some events.
+   * kept, that between rows is not. Changing the number repeats some events; processes with another number wait until those that run
+   * have ended.
    *
    * @defaultValue 1
    */
@@ -64,6 +65,13 @@ export interface HandleSettings {
   concurrency?: number | undefined
   /** Deliveries, the first included, before an event becomes a dead letter. @defaultValue 5 */
   maxDeliveries?: number | undefined
+  /**
+   * Dead letters that are kept, per partition. Beyond it the oldest are gone for good: a warning says how many, and
+   * `zenstack-live streams` counts them.
+   *
+   * @defaultValue 10,000
+   */
+  maxDeadLetters?: number | undefined
   /** Pause before the next delivery; `deliveries` counts those that failed. @defaultValue 500 ms, doubled each time, at most 60 s, with jitter */
   backoff?: ((deliveries: number) => number) | undefined
   /** Told of every delivery that failed. */

@@ -73,7 +73,7 @@ describe('counted events', () => {
 })
 
 describe('counting ahead', () => {
-  const retries = { maxDeliveries: 5, backoff: () => 0, onFailure: undefined }
+  const retries = { maxDeliveries: 5, backoff: () => 0, onFailure: undefined, maxDeadLetters: 1 }
 
   it('follows how many finish during a save, up to its limit', () => {
     const config = { retries, limits: STREAM_LIMITS }

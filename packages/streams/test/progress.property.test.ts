@@ -63,6 +63,6 @@ describe('progress', () => {
     expect([...saved.deliveries]).toEqual([[at(2), 2]])
     progress.finish(at(2))
     progress.finish(at(3))
-    expect(progress.record()).toEqual({ cursor: at(3), state: '{"log":"log"}' })
+    expect(progress.record()).toEqual({ cursor: at(3), state: '{"log":"log","began":"0-0"}' })
   })
 })

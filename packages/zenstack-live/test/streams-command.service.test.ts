@@ -108,6 +108,8 @@ describe('streams', () => {
     await live.close()
     expect((await run()).lines[0]).toMatch(/^mail {2}nobody reads it, .*, last seen \d{4}-.* 2 dead letters$/)
     expect(await run('replay', 'mail', '--all')).toMatchObject({ code: 0, notes: [expect.stringContaining('they wait for one')] })
+    expect((await run()).lines[0]).toMatch(/ {2}2 to be delivered again$/)
+    expect((await run('letters', 'mail')).lines.join('\n')).toMatch(/User bad created .*delivered once, to be delivered again\n/)
     expect(await run('drop', 'mail', '--yes')).toMatchObject({ code: 0, lines: ['"mail" was dropped.'] })
     expect((await json<{ id: string }[]>()).map(({ id }) => id)).toEqual(['parts'])
   })

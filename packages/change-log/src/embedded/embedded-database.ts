@@ -22,6 +22,7 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS dead_letters (
     place INTEGER PRIMARY KEY AUTOINCREMENT, reader TEXT NOT NULL, key TEXT NOT NULL, text TEXT NOT NULL, UNIQUE (reader, key)
   );
+  CREATE TABLE IF NOT EXISTS lost_letters (reader TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
 `
 
 /**

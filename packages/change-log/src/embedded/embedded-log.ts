@@ -130,6 +130,7 @@ class EmbeddedLog implements ChangeLog {
     const newest = this.#edge('newest')
     const known = this.#statements.newestLsn.get()?.['header']
     return {
+      identity: this.identity,
       epoch: newest === undefined ? 0 : epochOfEntryId(newest),
       beginning: optionalEntryId(this.#meta('trimmed')) ?? FIRST_ENTRY_ID,
       oldest: this.#edge('oldest'),

@@ -153,12 +153,13 @@ class RedisLog implements ChangeLog {
   async state(): Promise<LogState> {
     return this.#asking('asking for its state', async () => {
       const { stream } = this.#keys
-      const [ends, bytes, trimmed] = await Promise.all([
+      const [ends, bytes, [identity, trimmed]] = await Promise.all([
         this.#ends(),
         this.#redis.call('MEMORY', 'USAGE', stream).catch(() => undefined),
-        this.#redis.hget(this.#keys.meta, 'trimmed'),
+        this.#redis.hmget(this.#keys.meta, 'identity', 'trimmed'),
       ])
       return {
+        identity: identity ?? (await agreeOnIdentity(this.#redis, this.#keys)),
         epoch: ends.newest === undefined ? 0 : epochOfEntryId(ends.newest),
         beginning: optionalEntryId(trimmed) ?? FIRST_ENTRY_ID,
         oldest: ends.oldest,

@@ -1,93 +1,19 @@
 import { parseEntryId } from '@zenstack-live/protocol'
 import { optionalEntryId } from '../entry-id-parts.ts'
-import type { DeadLetter, DurableReaders, ReaderInfo } from '../durable-readers.ts'
+import type { DeadLetter, DurableReaders, HeldReader, ReaderInfo, ReaderLease } from '../durable-readers.ts'
 import { ChangeLogError } from '../errors.ts'
 import { fencedMessage } from '../fenced-message.ts'
 import { CHANGE_LOG_LIMITS } from '../limits.ts'
-import { createScript, runScript, type RedisClient } from './redis-connection.ts'
+import { ACQUIRE, DROP, LIST, MOVE, PLACE, RELEASE, SAVE } from './reader-scripts.ts'
+import { runScript, type RedisClient } from './redis-connection.ts'
 import { redisError } from './redis-error.ts'
 import type { LogKeys } from './redis-options.ts'
 
-const NOW = `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function ms(value) return string.format('%.0f', value) end
-`
+type Run = (doing: string, ...call: Parameters<typeof runScript> extends [unknown, ...infer Rest] ? Rest : never) => Promise<unknown>
 
-// KEYS: reader, readers. ARGV: id, owner, lease in ms.
-const ACQUIRE = createScript(`${NOW}
-local reader = redis.call('HMGET', KEYS[1], 'owner', 'until', 'cursor', 'state')
-local remaining = tonumber(reader[2] or 0) - now
-if remaining > 0 and reader[1] ~= ARGV[2] then return {'held', reader[1], ms(remaining)} end
-local fence = redis.call('HINCRBY', KEYS[1], 'fence', 1)
-redis.call('HSET', KEYS[1], 'owner', ARGV[2], 'until', ms(now + ARGV[3]))
-redis.call('PERSIST', KEYS[1])
-redis.call('SADD', KEYS[2], ARGV[1])
-return {'taken', fence, reader[3], reader[4]}
-`)
-
-// KEYS: reader, dead letters. ARGV: fence, lease in ms, cursor or '', state, most letters, then key and text of each letter.
-// Letters stand in a hash with a rising place in front of their text, so that the oldest can make room.
-const SAVE = createScript(`${NOW}
-if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[1] then return 0 end
-redis.call('HSET', KEYS[1], 'until', ms(now + ARGV[2]))
-if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'cursor', ARGV[3], 'state', ARGV[4], 'savedAt', ms(now)) end
-for i = 6, #ARGV, 2 do
-  redis.call('HSET', KEYS[2], ARGV[i], ms(redis.call('HINCRBY', KEYS[1], 'letters', 1)) .. ':' .. ARGV[i + 1])
-end
-if #ARGV > 5 then
-  local excess = redis.call('HLEN', KEYS[2]) - tonumber(ARGV[5])
-  if excess > 0 then
-    local all = redis.call('HGETALL', KEYS[2])
-    local places = {}
-    for i = 1, #all, 2 do places[#places + 1] = {all[i], tonumber(string.match(all[i + 1], '^%d+'))} end
-    table.sort(places, function(a, b) return a[2] < b[2] end)
-    for i = 1, excess do redis.call('HDEL', KEYS[2], places[i][1]) end
-  end
-end
-return 1
-`)
-
-// KEYS: reader. ARGV: fence.
-const RELEASE = createScript(`
-if redis.call('HGET', KEYS[1], 'fence') == ARGV[1] then redis.call('HSET', KEYS[1], 'until', '0') end
-return 1
-`)
-
-// KEYS: reader, dead letters, readers. ARGV: id.
-// The fence stays for a day, longer than any process is paused: were it to begin anew, a former owner could pass for its successor.
-const DROP = createScript(`
-redis.call('DEL', KEYS[2])
-if redis.call('SREM', KEYS[3], ARGV[1]) == 0 then return 0 end
-local fence = redis.call('HINCRBY', KEYS[1], 'fence', 1)
-redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], 'fence', fence)
-redis.call('PEXPIRE', KEYS[1], 86400000)
-return 1
-`)
-
-// KEYS: dead letters from, to. ARGV: key.
-const MOVE = createScript(`
-local letter = redis.call('HGET', KEYS[1], ARGV[1])
-if not letter then return 0 end
-redis.call('HSET', KEYS[2], ARGV[1], letter)
-redis.call('HDEL', KEYS[1], ARGV[1])
-return 1
-`)
-
-// KEYS: readers. ARGV: what the keys of readers and of their dead letters begin with: all of them lie in the slot of KEYS[1].
-const LIST = createScript(`${NOW}
-local rows = {}
-for _, id in ipairs(redis.call('SMEMBERS', KEYS[1])) do
-  local fields = redis.call('HMGET', ARGV[1] .. id, 'owner', 'until', 'cursor', 'state', 'fence', 'savedAt')
-  rows[#rows + 1] = {id, fields, redis.call('HLEN', ARGV[2] .. id), ms(now)}
-end
-return rows
-`)
-
-/** Cursors and leases in Redis, each change one script and so one step, timed by the server's clock. */
+/** Cursors and leases in Redis. */
 export function createRedisReaders(redis: RedisClient, keys: LogKeys): DurableReaders {
-  const run = async (doing: string, ...call: Parameters<typeof runScript> extends [unknown, ...infer Rest] ? Rest : never): Promise<unknown> => {
+  const run: Run = async (doing, ...call) => {
     try {
       return await runScript(redis, ...call)
     } catch (cause) {
@@ -95,35 +21,52 @@ export function createRedisReaders(redis: RedisClient, keys: LogKeys): DurableRe
     }
   }
   return {
-    async acquire(id, { owner, leaseMs }) {
-      const reply = await run('taking a reader over', ACQUIRE, [keys.reader(id), keys.readers], [id, owner, leaseMs])
-      const [outcome, first, second, third] = Array.isArray(reply) ? (reply as unknown[]) : []
-      if (outcome === 'held') return { heldByOwner: String(first), remainingMs: Number(second) }
-      const record = typeof second === 'string' ? { cursor: parseEntryId(second), state: typeof third === 'string' ? third : '' } : undefined
-      return { id, owner, leaseMs, fence: Number(first), record }
+    async place(ids, { cursor, state }, replaced = []) {
+      const others = replaced.flatMap(({ id, heir }) => [keys.reader(id), keys.deadLetters(id), keys.deadLetters(heir)])
+      const fences = replaced.flatMap(({ id, fence }) => [id, fence])
+      const args = [cursor, state, ids.length, ...ids, ...fences]
+      return (await run('giving readers a place', PLACE, [keys.readers, ...ids.map(keys.reader), ...others], args)) === 1
     },
-    async save(lease, { record, deadLetters = [] }) {
-      const args = [lease.fence, lease.leaseMs, record?.cursor ?? '', record?.state ?? '', CHANGE_LOG_LIMITS.maxDeadLetters]
+    async acquire(id, { owner, leaseMs, known }) {
+      const args = [id, owner, leaseMs, known?.fence ?? '', known?.bornMs ?? '']
+      const reply = await run('taking a reader over', ACQUIRE, [keys.reader(id), keys.readers], args)
+      return parseAcquired(reply, { id, owner, leaseMs })
+    },
+    async save(lease, { record, deadLetters = [], maxDeadLetters = CHANGE_LOG_LIMITS.maxDeadLetters }) {
+      const args = [lease.fence, lease.owner, lease.leaseMs, record?.cursor ?? '', record?.state ?? '', maxDeadLetters]
       const letters = deadLetters.flatMap(({ key, text }) => [key, text])
-      const reply = await run('saving a reader', SAVE, [keys.reader(lease.id), keys.deadLetters(lease.id)], [...args, ...letters])
-      if (reply !== 1) throw new ChangeLogError('reader_fenced', fencedMessage(lease))
+      const reply = Number(await run('saving a reader', SAVE, [keys.reader(lease.id), keys.deadLetters(lease.id)], [...args, ...letters]))
+      if (reply < 0) throw new ChangeLogError('reader_fenced', fencedMessage(lease))
+      return { lettersLost: reply }
     },
     async release(lease) {
-      await run('releasing a reader', RELEASE, [keys.reader(lease.id)], [lease.fence])
+      await run('releasing a reader', RELEASE, [keys.reader(lease.id)], [lease.fence, lease.owner])
     },
     async list() {
       const reply = await run('listing readers', LIST, [keys.readers], [keys.reader(''), keys.deadLetters('')])
       return parseReaders(reply)
     },
-    async drop(id) {
-      return (await run('dropping a reader', DROP, [keys.reader(id), keys.deadLetters(id), keys.readers], [id])) === 1
+    async drop(ids) {
+      const pairs = ids.flatMap((id) => [keys.reader(id), keys.deadLetters(id)])
+      return Number(await run('dropping readers', DROP, [keys.readers, ...pairs], [...ids])) > 0
     },
+    ...createRedisLetters(redis, keys, run),
+  }
+}
+
+type Letters = Pick<DurableReaders, 'deadLetters' | 'countDeadLetters' | 'moveDeadLetter' | 'removeDeadLetter'>
+
+function createRedisLetters(redis: RedisClient, keys: LogKeys, run: Run): Letters {
+  return {
     async deadLetters(id) {
       const all = Object.entries(await redis.hgetall(keys.deadLetters(id)))
       return all
         .map(([key, stored]) => ({ key, place: Number(stored.slice(0, stored.indexOf(':'))), text: stored.slice(stored.indexOf(':') + 1) }))
         .sort((a, b) => a.place - b.place)
         .map(({ key, text }): DeadLetter => ({ key, text }))
+    },
+    async countDeadLetters(id) {
+      return redis.hlen(keys.deadLetters(id))
     },
     async moveDeadLetter(id, key, toId) {
       return (await run('moving a dead letter', MOVE, [keys.deadLetters(id), keys.deadLetters(toId)], [key])) === 1
@@ -134,16 +77,30 @@ export function createRedisReaders(redis: RedisClient, keys: LogKeys): DurableRe
   }
 }
 
+function parseAcquired(reply: unknown, asked: { id: string; owner: string; leaseMs: number }): ReaderLease | HeldReader {
+  const [outcome, ...facts] = Array.isArray(reply) ? (reply as unknown[]) : []
+  if (outcome === 'held') {
+    const [owner, remaining, born, fence, cursor] = facts
+    const lineage = { bornMs: Number(born), fence: Number(fence) }
+    return { heldByOwner: String(owner), remainingMs: Number(remaining), ...lineage, cursor: optionalEntryId(cursor) }
+  }
+  const [fence, born, isLost, cursor, state] = facts
+  const record = typeof cursor === 'string' ? { cursor: parseEntryId(cursor), state: typeof state === 'string' ? state : '' } : undefined
+  return { ...asked, bornMs: Number(born), fence: Number(fence), record, isLost: isLost === 1 }
+}
+
 function parseReaders(reply: unknown): ReaderInfo[] {
   const rows = (Array.isArray(reply) ? (reply as unknown[][]) : []).map(([id, fields, letters, nowMs]) => {
-    const [owner, until, cursor, state, fence, savedAt] = fields as (string | null)[]
+    const [owner, until, cursor, state, fence, savedAt, lettersLost, born] = fields as (string | null)[]
     return {
       id: String(id),
       cursor: optionalEntryId(cursor),
       state: state ?? undefined,
       owner: Number(until ?? 0) > Number(nowMs) ? (owner ?? undefined) : undefined,
+      bornMs: Number(born ?? 0),
       fence: Number(fence ?? 0),
       deadLetters: Number(letters),
+      lettersLost: Number(lettersLost ?? 0),
       savedAtMs: savedAt === null || savedAt === undefined ? undefined : Number(savedAt),
     }
   })

@@ -123,15 +123,23 @@ function isObject(text: string, at: number): boolean {
   return text.charCodeAt(at) === OPEN_OBJECT
 }
 
-/** Changes that stay parsed, for the other readers that look at them about now: as text they take a third of the memory. */
+/** Changes that stay parsed, and characters of them, for the other readers that look at them about now: as text they take a third of the memory. */
 const MAX_PARSED = 1_000
-const parsed: SharedChange[] = []
-let oldestParsed = 0
+const MAX_PARSED_CHARS = 4 * 1024 * 1024
+// In the order in which they were parsed.
+const parsed = new Set<SharedChange>()
+let parsedChars = 0
 
 function keepParsed(change: SharedChange): void {
-  parsed[oldestParsed]?.release()
-  parsed[oldestParsed] = change
-  oldestParsed = (oldestParsed + 1) % MAX_PARSED
+  parsed.add(change)
+  parsedChars += change.entry.value.length
+  for (const oldest of parsed) {
+    // The newest stays, whatever its size.
+    if (oldest === change || (parsed.size <= MAX_PARSED && parsedChars <= MAX_PARSED_CHARS)) return
+    parsed.delete(oldest)
+    parsedChars -= oldest.entry.value.length
+    oldest.release()
+  }
 }
 
 /** Reading numbers exactly costs ten times as much, and few rows hold one that a double does not. */

@@ -1,7 +1,6 @@
-import { ChangeLogError } from '@zenstack-live/change-log'
 import { errorCodeOf, type EntryId } from '@zenstack-live/protocol'
 import { StreamGapError, type GapReason, type StreamGap } from '../stream-error.ts'
-import { describeGap } from './find-gap.ts'
+import { describeGap } from './describe-gap.ts'
 import type { Progress } from './progress.ts'
 import type { ReaderConfig } from './reader-config.ts'
 import type { Saver } from './saver.ts'
@@ -25,39 +24,38 @@ export class GapTeller {
 
   /** What an entry of the log says of itself. @throws {StreamGapError} when nobody takes care of it, as below */
   tellAt({ entry, previous }: { entry: { id: EntryId }; previous: EntryId }, reason: GapReason, message: string): Promise<void> {
-    return this.#announce({ id: this.#deps.config.id, reason, after: previous, resumesAfter: entry.id, message })
+    const { config, progress } = this.#deps
+    return this.#announce({ id: config.id, reason, after: previous, resumesAfter: entry.id, message }, progress.log)
   }
 
-  /** What reading from the present place failed with. */
-  async tell(reason: GapReason, error: unknown): Promise<void> {
+  /** What reading from the present place failed with. Does nothing where the log is another one and the place is one of it. */
+  async tell(error: unknown): Promise<void> {
     const { config, progress } = this.#deps
+    const state = await config.log.state()
+    if (errorCodeOf(error) === 'log_recreated' && progress.log === state.identity) return
+    const reason = errorCodeOf(error) === 'log_gap' ? 'retention' : 'lost'
     const message = error instanceof Error ? error.message : String(error)
-    await this.#announce(await describeGap(config.log, config.id, reason, progress.scanned, message))
-  }
-
-  /** The place may be one of another log. */
-  async checkIdentity(): Promise<void> {
-    const { config, progress } = this.#deps
-    if (progress.log === config.log.identity) return
-    await this.tell('lost', new ChangeLogError('log_recreated', 'The change log was made anew since this stream last ran.'))
+    await this.#announce(describeGap(state, config.id, reason, progress.scanned, message), state.identity)
   }
 
   /** What came before the gap is finished first; then the place moves behind it, when someone has taken care of it. */
-  async #announce(gap: StreamGap): Promise<void> {
+  async #announce(gap: StreamGap, identity: string): Promise<void> {
     const { config, progress, saver, drained, isStopping } = this.#deps
     await drained()
+    // Only the owner tells, and the place is kept before: it is told again until someone takes care of it, whatever the log lost.
+    await saver.flush()
     if (isStopping()) return
     if (config.onGap === undefined) throw new StreamGapError(gap)
     await config.onGap(gap)
-    progress.log = config.log.identity
+    progress.log = identity
     progress.jump(gap.resumesAfter)
     await saver.flush()
   }
 }
 
-/** Which gap an error of the log is; `undefined` when none. */
-export function gapReason(error: unknown): GapReason | undefined {
-  const code = errorCodeOf(error)
-  if (code === 'log_gap') return 'retention'
-  return code === 'log_lost_tail' || code === 'log_recreated' ? 'lost' : undefined
+const GAPS: ReadonlySet<string | undefined> = new Set(['log_gap', 'log_lost_tail', 'log_recreated'])
+
+/** Whether an error of the log says that changes are missing. */
+export function isGap(error: unknown): boolean {
+  return GAPS.has(errorCodeOf(error))
 }

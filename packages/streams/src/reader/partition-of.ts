@@ -24,9 +24,9 @@ export function parsePartitionName(name: string): PartitionName | undefined {
   return { id: parts[1], index: Number(parts[2] ?? 0), partitions: Number(parts[3] ?? 1) }
 }
 
-/** Where a process says that it takes part in a partitioned stream. */
-export function memberName(id: string, owner: string): string {
-  return `${id}~member~${owner}`
+/** Where a process says that it takes part in a stream of so many parts. */
+export function memberName(id: string, partitions: number, owner: string): string {
+  return `${id}~member/${partitions}~${owner}`
 }
 
 /** Dead letters that are to be delivered again. */

@@ -3,17 +3,21 @@ import { compareEntryIds, isEntryId, type EntryId } from '@zenstack-live/protoco
 
 /** What a saved record says besides its cursor. */
 export interface SavedProgress {
-  log: string
+  /** `undefined` in records of others. */
+  log: string | undefined
+  /** Where the id was begun. */
+  began: EntryId | undefined
   done: EntryId[]
   deliveries: Map<EntryId, number>
   notBeforeMs: number | undefined
 }
 
 export function parseProgress(record: ReaderRecord): SavedProgress {
-  const saved: SavedProgress = { log: '', done: [], deliveries: new Map(), notBeforeMs: undefined }
+  const saved: SavedProgress = { log: undefined, began: undefined, done: [], deliveries: new Map(), notBeforeMs: undefined }
   const value: unknown = record.state === '' ? {} : JSON.parse(record.state)
   if (typeof value !== 'object' || value === null) return saved
   if ('log' in value && typeof value.log === 'string') saved.log = value.log
+  if ('began' in value && typeof value.began === 'string' && isEntryId(value.began)) saved.began = value.began
   if ('done' in value && Array.isArray(value.done)) saved.done = value.done.filter((id): id is EntryId => typeof id === 'string' && isEntryId(id))
   if ('tries' in value && typeof value.tries === 'object' && value.tries !== null) {
     for (const [id, count] of Object.entries(value.tries)) if (isEntryId(id) && typeof count === 'number') saved.deliveries.set(id, count)
@@ -34,22 +38,25 @@ export function parseProgress(record: ReaderRecord): SavedProgress {
 export class Progress {
   /** Identity of the log that the positions belong to. */
   log: string
-  /** Changes committed before this time are passed over; `undefined` once one after it was seen. */
+  /** Changes committed before this time are passed over; `undefined` once they come from long after it. */
   notBeforeMs: number | undefined
   // By position, the entry before it. Events are taken up in the order of their positions, and a Map keeps that order.
   readonly #unfinished = new Map<EntryId, EntryId>()
   readonly #done: Set<EntryId>
   readonly #deliveries: Map<EntryId, number>
+  /** Where the id was begun, or went on behind a gap: nothing before is owed to anyone. */
+  #began: EntryId
   #scanned: EntryId
   /** The cursor that `#done` was last cleared up to. */
   #base: EntryId
 
   /** @param identity - of the present log; what was saved may belong to another one */
   constructor(identity: string, start: EntryId, saved?: SavedProgress) {
-    this.log = saved === undefined || saved.log === '' ? identity : saved.log
+    this.log = saved?.log ?? identity
     this.notBeforeMs = saved?.notBeforeMs
     this.#done = new Set(saved?.done)
     this.#deliveries = new Map(saved?.deliveries)
+    this.#began = saved?.began ?? start
     this.#scanned = start
     this.#base = start
   }
@@ -107,6 +114,7 @@ export class Progress {
 
   /** Goes on from another place: a gap was dealt with. Nothing may be unfinished. */
   jump(position: EntryId): void {
+    this.#began = position
     this.#scanned = position
     this.#base = position
     this.#done.clear()
@@ -129,7 +137,7 @@ export class Progress {
     for (const [id, count] of this.#deliveries) tries += `${tries === '' ? ',"tries":{' : ','}"${id}":${count}`
     if (tries !== '') tries += '}'
     const notBefore = this.notBeforeMs === undefined ? '' : `,"notBefore":${this.notBeforeMs}`
-    return `{"log":${JSON.stringify(this.log)}${done}${tries}${notBefore}}`
+    return `{"log":${JSON.stringify(this.log)},"began":"${this.#began}"${done}${tries}${notBefore}}`
   }
 
   #clear(): void {

@@ -38,6 +38,7 @@ export interface ReaderConfig {
 
 export interface RetryPolicy {
   maxDeliveries: number
+  maxDeadLetters: number
   backoff: (deliveries: number) => number
   onFailure: ((failure: DeliveryFailure) => void) | undefined
 }

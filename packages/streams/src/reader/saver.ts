@@ -3,6 +3,7 @@ import { ChangeLogError, type ChangeLog, type DeadLetter, type ReaderLease, type
 export interface SaverOptions {
   log: ChangeLog
   lease: ReaderLease
+  maxDeadLetters: number | undefined
   record: () => ReaderRecord
   /** Fenced: another process owns the reader now. */
   onLost: (error: Error) => void
@@ -100,14 +101,16 @@ export class Saver {
   }
 
   async #save(): Promise<void> {
-    const { log, lease, record } = this.#options
+    const { log, lease, record, maxDeadLetters } = this.#options
     this.#isSaving = true
     this.#isAskedAgain = false
     const errands = this.#errands
     this.#errands = noErrands()
     const startedAt = performance.now()
     try {
-      await log.readers.save(lease, { record: record(), deadLetters: errands.letters })
+      const update = { record: record(), deadLetters: errands.letters, ...(maxDeadLetters === undefined ? {} : { maxDeadLetters }) }
+      const { lettersLost } = await log.readers.save(lease, update)
+      if (lettersLost > 0) this.#tellLoss(lettersLost)
       this.#savedAt = startedAt
       this.#failures = 0
       for (const done of [...errands.starters, ...errands.waiters]) done()
@@ -123,6 +126,13 @@ export class Saver {
     const { starters, letters, waiters } = this.#errands
     const hasMore = this.#isAskedAgain || starters.length + letters.length + waiters.length > 0
     if (hasMore || this.#failures > 0) this.request(this.#failures === 0 ? 0 : Math.min(MAX_RETRY_MS, 50 * 2 ** this.#failures))
+  }
+
+  #tellLoss(lettersLost: number): void {
+    const { lease, maxDeadLetters, onWarning } = this.#options
+    onWarning(
+      `The ${lettersLost} oldest dead letters of "${lease.id}" are gone for good: it may keep ${maxDeadLetters} (\`maxDeadLetters\`). Look at why its handler fails.`,
+    )
   }
 
   #failed(error: unknown): void {

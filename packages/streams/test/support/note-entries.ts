@@ -2,34 +2,47 @@ import { makeEntryId, parseLsn, type LogBatch, type Lsn } from '@zenstack-live/p
 
 /** Created notes as the capture writes them, one transaction each; ranks begin at 0, or where they are told to. */
 export function noteEntries(count: number, from = 0, place = 'public'): LogBatch[] {
-  return Array.from({ length: count }, (_, index) => {
-    const rank = from + index
-    const lsn = noteLsn(rank)
-    const ms = 1_795_302_218_295 + rank
-    const row = { id: rank, ownerId: 'ann', body: 'b', isPublic: true, rank, size: 0, score: '1.00', at: ms, data: null, tags: [], secret: null }
-    const source = {
-      version: '3.7.0',
-      connector: 'postgresql',
-      name: 'zenstack',
-      ts_ms: ms,
-      snapshot: 'false',
-      db: 'app',
-      sequence: `[null,"${lsn}"]`,
-      ts_us: ms * 1000,
-      ts_ns: ms * 1_000_000,
-      schema: place,
-      table: 'Note',
-      txId: rank + 1,
-      lsn: Number(lsn),
-      xmin: null,
-    }
-    const value = JSON.stringify({ before: null, after: row, source, transaction: null, op: 'c', ts_ms: ms, ts_us: ms * 1000, ts_ns: ms * 1_000_000 })
-    return {
-      entries: [
-        { kind: 'change', id: makeEntryId(1, lsn, 1), lsn, xid: rank + 1, isLastOfTransaction: true, key: JSON.stringify({ id: rank }), value },
-      ],
-    }
+  return Array.from({ length: count }, (_, index) => noteBatch(from + index, { id: from + index, place }))
+}
+
+/** A note that is given another rank. */
+export function noteUpdate(id: number, rank: number): LogBatch {
+  return noteBatch(rank, { id, place: 'public', before: id })
+}
+
+function noteBatch(rank: number, { id, place, before }: { id: number; place: string; before?: number }): LogBatch {
+  const lsn = noteLsn(rank)
+  const ms = 1_795_302_218_295 + rank
+  const row = { id, ownerId: 'ann', body: 'b', isPublic: true, rank, size: 0, score: '1.00', at: ms, data: null, tags: [], secret: null }
+  const source = {
+    version: '3.7.0',
+    connector: 'postgresql',
+    name: 'zenstack',
+    ts_ms: ms,
+    snapshot: 'false',
+    db: 'app',
+    sequence: `[null,"${lsn}"]`,
+    ts_us: ms * 1000,
+    ts_ns: ms * 1_000_000,
+    schema: place,
+    table: 'Note',
+    txId: rank + 1,
+    lsn: Number(lsn),
+    xmin: null,
+  }
+  const value = JSON.stringify({
+    before: before === undefined ? null : { ...row, rank: before },
+    after: row,
+    source,
+    transaction: null,
+    op: before === undefined ? 'c' : 'u',
+    ts_ms: ms,
+    ts_us: ms * 1000,
+    ts_ns: ms * 1_000_000,
   })
+  return {
+    entries: [{ kind: 'change', id: makeEntryId(1, lsn, 1), lsn, xid: rank + 1, isLastOfTransaction: true, key: JSON.stringify({ id }), value }],
+  }
 }
 
 /** Where the note of a rank ends in the write-ahead log. */

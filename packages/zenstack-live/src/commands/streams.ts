@@ -18,11 +18,12 @@ export const command: Command = {
 
   list      every id: its owner, how far behind it is, its dead letters
   letters   the dead letters of an id: events that its handler gave up
-  replay    have dead letters delivered again, by the process that runs the id
-  discard   throw dead letters away
+  replay    have dead letters delivered again, by the process that runs the id with
+            live.handle, each when it is its row's turn
+  discard   throw dead letters away, also those that wait to be delivered again
   drop      forget an id, its place and its dead letters. An id that nobody reads holds
             changes back from being trimmed. One that a process runs needs --force:
-            that process then begins anew.
+            that process then begins it anew, where its \`start\` says.
 
 Without Redis the log belongs to the process that runs the streams, and to no other: while
 it runs, ask there, with \`live.streams\`.
@@ -83,11 +84,22 @@ async function list({ print }: CommandContext, { admin, json, style }: Request):
   return EXIT_CODES.ok
 }
 
-function streamLines({ id, partitions, deadLetters }: StreamInfo, style: Style): string[] {
-  const dead = deadLetters === 0 ? '' : `  ${style.bad(`${deadLetters} dead ${deadLetters === 1 ? 'letter' : 'letters'}`)}`
+function streamLines(stream: StreamInfo, style: Style): string[] {
+  const { id, partitions } = stream
+  const counts = letterCounts(stream)
+  const dead = counts === '' ? '' : `  ${style.bad(counts)}`
   const [only] = partitions
   if (partitions.length === 1 && only !== undefined) return [`${style.strong(id)}  ${placeText(only, style)}${dead}`]
   return [`${style.strong(id)}${dead}`, ...partitions.map((part) => `  ${part.index + 1}/${part.partitions}  ${placeText(part, style)}`)]
+}
+
+function letterCounts({ deadLetters, replaying, lettersLost }: StreamInfo): string {
+  const counts = [
+    deadLetters === 0 ? '' : `${deadLetters} dead ${deadLetters === 1 ? 'letter' : 'letters'}`,
+    replaying === 0 ? '' : `${replaying} to be delivered again`,
+    lettersLost === 0 ? '' : `${lettersLost} gone for good, beyond \`maxDeadLetters\``,
+  ]
+  return counts.filter((count) => count !== '').join(', ')
 }
 
 function placeText({ owner, lagBytes, cursor, savedAt }: StreamPartitionInfo, style: Style): string {
@@ -119,9 +131,10 @@ async function letters(context: CommandContext, { id, admin, json, style }: Requ
   return EXIT_CODES.ok
 }
 
-function letterText({ position, type, model, key, deliveries, date, error }: DeadEvent, style: Style): string {
+function letterText({ position, type, model, key, deliveries, date, error, isReplaying }: DeadEvent, style: Style): string {
   const times = deliveries === 1 ? 'once' : `${deliveries} times`
-  return `${style.strong(position)}  ${model} ${key} ${type} ${date.toISOString()}, delivered ${times}\n    ${style.bad(error.split('\n', 1)[0] ?? '')}`
+  const again = isReplaying ? ', to be delivered again' : ''
+  return `${style.strong(position)}  ${model} ${key} ${type} ${date.toISOString()}, delivered ${times}${again}\n    ${style.bad(error.split('\n', 1)[0] ?? '')}`
 }
 
 function settleLetters(verb: 'replay' | 'discard'): Action {
@@ -133,7 +146,11 @@ function settleLetters(verb: 'replay' | 'discard'): Action {
     let count = 0
     for (const position of all ? [undefined] : positions) count += await admin[verb](id, position)
     const done = verb === 'replay' ? 'will be delivered again' : 'thrown away'
-    context.print(json ? JSON.stringify({ [verb]: count }) : `${count} of ${stream.deadLetters} dead letters ${done}.`)
+    context.print(
+      json
+        ? JSON.stringify({ [verb]: count })
+        : `${count} of ${stream.deadLetters + (verb === 'discard' ? stream.replaying : 0)} dead letters ${done}.`,
+    )
     if (verb === 'replay' && stream.partitions.every(({ owner }) => owner === undefined))
       context.note(`No process runs "${id}" now; they wait for one.`)
     return count < positions.length ? EXIT_CODES.problem : EXIT_CODES.ok
@@ -143,8 +160,8 @@ function settleLetters(verb: 'replay' | 'discard'): Action {
 async function drop(context: CommandContext, { id, admin, json, yes, force }: Request): Promise<number> {
   const stream = await find(admin, id)
   if (stream === undefined) return missing(context, id)
-  if (!yes)
-    throw new UsageError(`"${id}" loses its place${stream.deadLetters === 0 ? '' : ` and ${stream.deadLetters} dead letters`}. Add --yes to do it.`)
+  const letterCount = stream.deadLetters + stream.replaying
+  if (!yes) throw new UsageError(`"${id}" loses its place${letterCount === 0 ? '' : ` and ${letterCount} dead letters`}. Add --yes to do it.`)
   const owner = stream.partitions.find((part) => part.owner !== undefined)?.owner
   if (owner !== undefined && !force) {
     context.note(`"${id}" is read by ${processOf(owner)}. Stop it first, or add --force: then it begins anew, where its \`start\` says.`)
