@@ -71,6 +71,11 @@ interface Parts {
 
 const SECRET_NOTE = 'secret'
 
+const NO_DATABASE = 'Give `database: { url }`, or set DATABASE_URL: ZenStack LIVE needs a connection of its own.'
+
+/** What streams wait for, in the words of an operator. */
+const AWAY = { database: 'the database', log: 'Redis' }
+
 const CONSOLE: LiveLogger = {
   info: () => {},
   warn: (message, facts) => console.warn(`zenstack-live: ${message}`, facts ?? ''),
@@ -99,14 +104,18 @@ export class ZenStackLive<in out Schema extends SchemaDef = any> {
   readonly #options: ZenStackLiveOptions<Schema>
   readonly #logger: LiveLogger
   #parts: Promise<Parts> | undefined
-  #isClosed = false
+  readonly #closed = new AbortController()
 
   constructor(options: ZenStackLiveOptions<Schema>) {
     this.#options = options
     this.#logger = options.logger ?? CONSOLE
     // The types are those of the client's schema; inside, streams know none.
-    const notHandled = (error: unknown): void => this.#logger.error('A handler of live.handle does not run.', { error: String(error) })
-    const { stream, handle } = deferStreams(() => this.#streams(), notHandled) as unknown as StreamCalls<Schema>
+    const { stream, handle } = deferStreams({
+      open: () => this.#streams(),
+      onWaiting: (away, error) => this.#logger.warn(`Backend streams wait for ${AWAY[away]} and try again.`, { error: String(error) }),
+      onNotHandled: (error) => this.#logger.error('A handler of live.handle does not run.', { error: String(error) }),
+      signal: this.#closed.signal,
+    }) as unknown as StreamCalls<Schema>
     this.stream = stream
     this.handle = handle
     this.streams = deferAdmin(async () => createStreamAdmin(await this.log()))
@@ -144,7 +153,7 @@ export class ZenStackLive<in out Schema extends SchemaDef = any> {
 
   /** Lets streams end in an orderly way, then closes everything. */
   async close(): Promise<void> {
-    this.#isClosed = true
+    this.#closed.abort()
     const parts = await this.#parts?.catch(() => undefined)
     this.#parts = undefined
     if (parts === undefined) return
@@ -163,7 +172,7 @@ export class ZenStackLive<in out Schema extends SchemaDef = any> {
 
   /** @param isTold - whether who asks learns why it failed, and need not be told in the log */
   #open({ isTold = false } = {}): Promise<Parts> {
-    if (this.#isClosed) return Promise.reject(new LiveError('overloaded', 'This ZenStackLive was closed.'))
+    if (this.#closed.signal.aborted) return Promise.reject(new LiveError('overloaded', 'This ZenStackLive was closed.'))
     this.#parts ??= this.#start().catch((error: unknown) => {
       this.#parts = undefined
       // A browser is told a code; whoever runs the server has to know more.
@@ -207,7 +216,8 @@ export class ZenStackLive<in out Schema extends SchemaDef = any> {
   async #streams(): Promise<UntypedStreamCalls> {
     const { client } = this.#options
     if (client.$unuseAll === undefined) throw new TypeError('Backend streams need the ZenStack client itself: new ZenStackLive({ client: db }).')
-    const parts = await this.#open()
+    if (databaseUrlOf(this.#options) === undefined) throw new TypeError(NO_DATABASE)
+    const parts = await this.#open({ isTold: true })
     parts.streams ??= createStreams<SchemaDef>({
       log: parts.log,
       dataModel: () => readDataModel(client.$schema, databaseUrl(this.#options)),
@@ -257,10 +267,14 @@ export class ZenStackLive<in out Schema extends SchemaDef = any> {
 }
 
 function databaseUrl(options: Pick<ZenStackLiveOptions, 'database'>): string {
-  const url = options.database?.url ?? process.env['DATABASE_URL']
-  if (url === undefined || url === '')
-    throw new LiveError('database_unavailable', 'Give `database: { url }`, or set DATABASE_URL: ZenStack LIVE needs a connection of its own.')
+  const url = databaseUrlOf(options)
+  if (url === undefined) throw new LiveError('database_unavailable', NO_DATABASE)
   return url
+}
+
+function databaseUrlOf({ database }: Pick<ZenStackLiveOptions, 'database'>): string | undefined {
+  const url = database?.url ?? process.env['DATABASE_URL']
+  return url === '' ? undefined : url
 }
 
 async function openLog(options: Pick<ZenStackLiveOptions, 'redis' | 'directory'>, logger: LiveLogger): Promise<ChangeLog> {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +9,7 @@ import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, expectTypeOf, inject, it } from 'vitest'
 import { ZenStackLive } from 'zenstack-live'
+import { createPortGate } from './support/port-gate.ts'
 
 describe('backend streams through the door', () => {
   const directory = mkdtempSync(join(tmpdir(), 'zenstack-live-streams-'))
@@ -53,6 +55,37 @@ describe('backend streams through the door', () => {
     await handle.close()
     await second.close()
     expect(seen).toEqual(['Ann', 'Bob'])
+  })
+
+  it('wait for a database and a Redis that are not up yet', async () => {
+    const database = await createPortGate(url)
+    const redis = await createPortGate(inject('redisUrl'))
+    const told: string[] = []
+    const logger = { info: () => {}, warn: (message: string) => void told.push(message), error: () => {} }
+    const live = new ZenStackLive({
+      client: createClient(),
+      database: { url: database.url },
+      redis: { url: redis.url, name: `late:${randomUUID()}` },
+      slot: 'late_streams',
+      publication: 'late_streams',
+      setUp: true,
+      logger,
+    })
+    const names: string[] = []
+    const handle = live.handle({ model: 'User', id: 'welcome', created: {}, start: 'beginning' }, ({ created }) => void names.push(created.name))
+    const isTold = async (what: string): Promise<void> =>
+      expect.poll(() => told, { timeout: 60_000 }).toContain(`Backend streams wait for ${what} and try again.`)
+    await isTold('the database')
+    await database.open()
+    await isTold('Redis')
+    await redis.open()
+    await live.ready()
+    await pool.query(`INSERT INTO "User" (id, name, role) VALUES ('dan', 'Dan', 'MEMBER')`)
+    await expect.poll(() => names, { timeout: 60_000 }).toEqual(['Dan'])
+    await handle.close()
+    await live.close()
+    await Promise.all([database.close(), redis.close()])
+    await pool.query(`SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = 'late_streams' AND NOT active`)
   })
 
   it('say that they need the client itself', async () => {
