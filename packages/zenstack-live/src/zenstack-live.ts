@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { setUpCapture, startCapture, type Capture, type CaptureState } from '@zenstack-live/cdc'
+import { setUpCapture, startCapture, type Capture } from '@zenstack-live/cdc'
 import { openEmbeddedLog, openRedisLog, type ChangeLog, type Retention } from '@zenstack-live/change-log'
 import { createEdge, type Edge, type EdgeLogger, type LiveClient, type LiveProjections, type OpenTelemetryApi } from '@zenstack-live/edge'
 import { LiveError, type Limits } from '@zenstack-live/protocol'
@@ -242,14 +242,7 @@ export class ZenStackLive<in out Schema extends SchemaDef = any> {
       ...names,
       sink: logSink(log),
       logger: this.#logger,
-      onState: (state) => this.#tellState(state),
     })
-  }
-
-  #tellState(state: CaptureState): void {
-    if (state.kind === 'failing')
-      this.#logger.error('The capture failed and tries again.', { error: state.error.message, retryInMs: state.retryInMs })
-    else this.#logger.info(`The capture is ${state.kind}.`)
   }
 
   #trimAtIntervals(log: ChangeLog): NodeJS.Timeout {
