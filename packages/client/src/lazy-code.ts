@@ -21,7 +21,7 @@ export interface LazyCodeHost<Code> {
 
 /**
  * Code that is loaded beside what runs already. What does not arrive is asked for again with growing pauses, for as long as someone wants it.
- * Browsers of before 2026 remember for the life of a page that a module did not load: there only loading the page again helps, and `error` says so.
+ * Browsers of before mid-2026 remember for the life of a page that a module did not load: there only loading the page again helps, and `error` says so.
  */
 export class LazyCode<Code> {
   /** Never rejects. */

@@ -11,10 +11,19 @@ export function Skeleton({ failure, children = <BoardShape /> }: SkeletonProps):
   return (
     <div className="skeleton" role="status">
       <span className="hidden">Loading</span>
-      {failure && <p className="failure">The server cannot be reached. Trying again.</p>}
+      {failure && (
+        <p className="failure">
+          {isIncomplete(failure) ? 'A part of this page did not load. Trying again.' : 'The server cannot be reached. Trying again.'}
+        </p>
+      )}
       {children}
     </div>
   )
+}
+
+/** Where browsers do not fetch again what failed to load, the person has to load the page again. */
+function isIncomplete(failure: Error): boolean {
+  return 'code' in failure && failure.code === 'client_incomplete'
 }
 
 /** The shape of a list. */
