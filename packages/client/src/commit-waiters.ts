@@ -4,7 +4,7 @@ import type { Lsn } from '@zenstack-live/protocol'
 export class CommitWaiters {
   readonly #waitMs: number
   readonly #hasPassed: (lsn: Lsn) => boolean
-  readonly #waiting = new Set<{ readonly lsn: Lsn; readonly resolve: (hasPassed: boolean) => void }>()
+  readonly #checks = new Set<(isOver: boolean) => void>()
 
   constructor(waitMs: number, hasPassed: (lsn: Lsn) => boolean) {
     this.#waitMs = waitMs
@@ -13,25 +13,26 @@ export class CommitWaiters {
 
   /** Resolves `true` when the commit is shown, `false` when that takes longer than the wait, or nobody will see it any more. */
   whenPassed(lsn: Lsn): Promise<boolean> {
-    return new Promise((done) => {
-      const resolve = (hasPassed: boolean): void => {
+    return new Promise((resolve) => {
+      const check = (isOver: boolean): void => {
+        const hasPassed = this.#hasPassed(lsn)
+        if (!hasPassed && !isOver) return
         clearTimeout(timer)
-        this.#waiting.delete(waiter)
-        done(hasPassed)
+        this.#checks.delete(check)
+        resolve(hasPassed)
       }
-      const waiter = { lsn, resolve }
-      const timer = setTimeout(() => resolve(false), this.#waitMs)
-      this.#waiting.add(waiter)
-      this.review()
+      const timer = setTimeout(check, this.#waitMs, true)
+      this.#checks.add(check)
+      check(false)
     })
   }
 
-  /** What is shown moved on. */
-  review(): void {
-    for (const { lsn, resolve } of this.#waiting) if (this.#hasPassed(lsn)) resolve(true)
-  }
-
-  giveUp(): void {
-    for (const { resolve } of this.#waiting) resolve(false)
+  /**
+   * What is shown moved on.
+   *
+   * @param isOver - nobody will see more of it
+   */
+  review(isOver = false): void {
+    for (const check of this.#checks) check(isOver)
   }
 }

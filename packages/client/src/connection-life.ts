@@ -4,6 +4,8 @@ import { INITIAL_STATE, type ConnectionEvent, type ConnectionState, type StateKi
 import type { ChangeEvent } from './connection-view.ts'
 import type { LiveStream } from './live-stream.ts'
 import { MachineRunner } from './machine-runner.ts'
+import { pollQueries } from './poll-queries.ts'
+import { refreshCredentials } from './refresh-credentials.ts'
 import type { StreamEnd } from './stream-end.ts'
 
 /** What becomes of a connection after its first stream was opened: drives the state machine, and decides which stream's results are shown. */
@@ -96,11 +98,11 @@ export class ConnectionLife extends MachineRunner<LiveStream> {
   }
 
   protected override refresh(): Promise<ConnectionEvent> {
-    return this.#connection.host.refresh()
+    return refreshCredentials(this.#connection.options)
   }
 
   protected override poll(): Promise<ConnectionEvent> {
-    return this.#connection.host.poll()
+    return pollQueries(this.#connection)
   }
 
   protected override onStep(before: ConnectionState, event: ConnectionEvent): void {

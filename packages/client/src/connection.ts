@@ -6,9 +6,16 @@ import type { StreamOptions } from './event-stream.ts'
 import type { LaterCode } from './load-later.ts'
 import { LiveStream, type LiveStreamOwner } from './live-stream.ts'
 import type { StreamEnd } from './stream-end.ts'
+import type { WatchedQuery } from './watched-query.ts'
 
 /** What the connection needs from the one who keeps the queries. */
 export interface ConnectionHost {
+  /** Who is asking now. Reading it notices that the person changed. */
+  scope(): string | null
+  /** Another one when the person leaves. */
+  readonly stay: object
+  /** Those of the watched queries that are not refused. */
+  asked(): readonly WatchedQuery[]
   /** The queries that should be open now. */
   wanted(): ReadonlyMap<QueryId, WireQuery>
   /** What is shown of these queries differs now. Called once per batch. */
@@ -19,12 +26,11 @@ export interface ConnectionHost {
   moved(): void
   /** Resolves when the code is there that `begin` was given. */
   whenLater(): Promise<LaterCode>
-  refresh(): Promise<ConnectionEvent>
-  poll(): Promise<ConnectionEvent>
 }
 
 export interface ConnectionOptions extends StreamOptions {
   readonly random: () => number
+  readonly onAuthExpired: (() => unknown) | undefined
 }
 
 const EMPTY_VIEW: ConnectionView = { queries: new Map(), position: undefined }

@@ -87,4 +87,4 @@ export class LazyCode<Code> {
   }
 }
 
-const MESSAGE = 'A file of the live client did not load. It is asked for again; in some browsers that takes loading the page again.'
+const MESSAGE = 'A file of the live client did not load. If it does not arrive by itself, load the page again.'

@@ -2,8 +2,6 @@ import { positionLsn, queryId, type ErrorCode, type LiveError, type Lsn, type Qu
 import { callListener } from './call-listener.ts'
 import { CommitWaiters } from './commit-waiters.ts'
 import { Connection, type ConnectionHost } from './connection.ts'
-import type { ConnectionEvent } from './connection-machine.ts'
-import { EMPTY_QUERY_VIEW } from './connection-view.ts'
 import type { LiveChanges, LiveQuery } from './descriptor.ts'
 import { hold } from './hold.ts'
 import type { JsonRead, ResumePoint } from './json-read.ts'
@@ -47,7 +45,7 @@ export class LiveStore implements ConnectionHost {
   #scope: string | null
   #syncedAt: number | undefined
   /** Another one when the person leaves: what was asked during their stay is for nobody else. */
-  #stay = {}
+  stay = {}
   /** Why nothing is asked any more, for all queries. */
   #stopped: LiveError | undefined
 
@@ -212,7 +210,7 @@ export class LiveStore implements ConnectionHost {
   close(): void {
     this.#connection.dispatch({ kind: 'close' })
     for (const watched of this.#queries.values()) watched.end()
-    this.#commits.giveUp()
+    this.#commits.review(true)
     this.#stop()
   }
 
@@ -222,10 +220,14 @@ export class LiveStore implements ConnectionHost {
 
   // What the connection asks and tells.
 
+  asked(): WatchedQuery[] {
+    return [...this.#queries.values()].filter(({ error }) => error === undefined)
+  }
+
   wanted(): ReadonlyMap<QueryId, WireQuery> {
     // Asked before every step: nothing is opened for one person with what another one had.
     this.scope()
-    return new Map(this.#asked().map(({ id, wire }) => [id, wire]))
+    return new Map(this.asked().map(({ id, wire }) => [id, wire]))
   }
 
   shown(changed: ReadonlySet<QueryId>, isBatchEnd: boolean): void {
@@ -236,7 +238,7 @@ export class LiveStore implements ConnectionHost {
       const watched = this.#queries.get(id)
       if (watched === undefined) continue
       watched.syncedAt = Date.now()
-      if (this.#connection.view(id).isReady) watched.recover()
+      if (this.#connection.view(id).isReady) watched.error = undefined
     }
     this.#notify(changed)
     this.#commits.review()
@@ -250,9 +252,10 @@ export class LiveStore implements ConnectionHost {
   refused(query: QueryId, code: ErrorCode): void {
     const watched = this.#queries.get(query)
     if (watched === undefined) return
-    this.#fail(watched, code)
+    watched.fail(code)
+    if (this.#connection.later?.isRetryable(code) === true) watched.retrying = setTimeout(() => this.#askAgain(watched), this.limits.queryRetryMs)
+    this.#admit()
     this.#notify(new Set([query]))
-    this.#connection.review()
   }
 
   moved(): void {
@@ -265,37 +268,6 @@ export class LiveStore implements ConnectionHost {
 
   whenLater(): Promise<LaterCode> {
     return this.#later.arrival
-  }
-
-  async refresh(): Promise<ConnectionEvent> {
-    try {
-      await this.#options.onAuthExpired?.()
-      return { kind: 'refreshed' }
-    } catch {
-      return { kind: 'refresh-failed' }
-    }
-  }
-
-  async poll(): Promise<ConnectionEvent> {
-    const later = await this.whenLater()
-    const asked = this.#asked().filter(({ query }) => query.operation !== '$changes')
-    const stay = this.#stay
-    const event = await later.pollQueries(asked, {
-      read: async ({ query }) => (await this.readOnce(query as LiveQuery<unknown>)).data,
-      isCurrent: (watched) => {
-        // Perhaps nobody noticed yet that they left.
-        this.scope()
-        return stay === this.#stay && this.#queries.get(watched.id) === watched
-      },
-      answered: (watched, data) => {
-        const { result } = this.#connection.view(watched.id)
-        this.#connection.seed(watched.id, { ...EMPTY_QUERY_VIEW, result: valueResult(result ? this.share(dataOf(result), data) : data) })
-        watched.syncedAt = Date.now()
-      },
-      refused: (watched, code) => this.#fail(watched, code),
-    })
-    this.#notify(new Set(asked.map(({ id }) => id)))
-    return event
   }
 
   #isWatched(): boolean {
@@ -314,19 +286,14 @@ export class LiveStore implements ConnectionHost {
     this.#leavePage?.()
   }
 
-  #asked(): WatchedQuery[] {
-    return [...this.#queries.values()].filter(({ error }) => error === undefined)
-  }
-
   #watched(query: AnyDescriptor): WatchedQuery {
     const id = this.idOf(query)
     let watched = this.#queries.get(id)
     if (watched === undefined) {
       if (this.#queries.size === 0) this.#start()
       watched = new WatchedQuery(query)
-      const hasRoom = this.#asked().length < this.#options.limits.maxQueries
+      if (!this.#hasRoom()) watched.fail('too_many_queries')
       this.#queries.set(id, watched)
-      if (!hasRoom) this.#fail(watched, 'too_many_queries')
     }
     return watched
   }
@@ -336,20 +303,23 @@ export class LiveStore implements ConnectionHost {
     this.#queries.delete(watched.id)
     this.#connection.drop([watched.id])
     this.#connection.review()
+    this.#admit()
     for (const listener of this.#batchListeners) listener(new Set([watched.id]))
     if (this.#queries.size === 0) this.#stop()
   }
 
-  #fail(watched: WatchedQuery, code: ErrorCode): void {
-    // The first to be refused are those beyond the limit.
-    const mayHelpLater = this.#connection.later?.isRetryable(code) ?? true
-    watched.fail(code, mayHelpLater ? this.#options.limits.queryRetryMs : undefined, () => this.#askAgain(watched))
+  #hasRoom(): boolean {
+    return this.asked().length < this.limits.maxQueries
+  }
+
+  /** There may be room for those that were too many. */
+  #admit(): void {
+    for (const watched of this.#queries.values()) if (watched.error?.code === 'too_many_queries') this.#askAgain(watched)
   }
 
   #askAgain(watched: WatchedQuery): void {
-    if (watched.error === undefined) return
-    if (this.#asked().length >= this.#options.limits.maxQueries) return this.#fail(watched, 'too_many_queries')
-    watched.recover()
+    if (watched.error === undefined || !this.#hasRoom()) return
+    watched.error = undefined
     watched.state = undefined
     this.#connection.review()
   }
@@ -382,14 +352,14 @@ export class LiveStore implements ConnectionHost {
   }
 
   #clear(): void {
-    this.#stay = {}
+    this.stay = {}
     this.#connection.forgetAll()
     this.#syncedAt = undefined
     for (const watched of this.#queries.values()) {
-      watched.recover()
+      watched.error = undefined
       watched.syncedAt = undefined
     }
-    this.#commits.giveUp()
+    this.#commits.review(true)
     for (const listener of this.#scopeListeners) listener()
     this.#notify(new Set(this.#queries.keys()))
   }

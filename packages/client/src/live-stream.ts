@@ -11,6 +11,8 @@ export interface LiveStreamOwner {
   /** The stream's view differs, or its batch is whole. */
   delivered(stream: LiveStream, events?: readonly ChangeEvent[]): void
   ended(stream: LiveStream, end: StreamEnd): void
+  /** The set of wanted queries may have changed. */
+  review(): void
   readonly host: {
     /** Resolves when the later code is there. */
     whenLater(): Promise<LaterCode>
@@ -66,6 +68,7 @@ export class LiveStream extends EventStream implements Inbox {
   refused(query: QueryId, code: ErrorCode): void {
     this.failed.add(query)
     this.#owner.host.refused(query, code)
+    this.#owner.review()
   }
 
   protected override onBlock(block: SseBlock): Promise<unknown> | undefined {

@@ -1,33 +1,41 @@
-import { LiveError, type ErrorCode } from '@zenstack-live/protocol'
+import { LiveError, type QueryId } from '@zenstack-live/protocol'
+import type { Connection } from './connection.ts'
 import type { ConnectionEvent } from './connection-machine.ts'
+import { EMPTY_QUERY_VIEW } from './connection-view.ts'
+import { readJson } from './json-read.ts'
+import { dataOf, valueResult } from './query-result.ts'
+import { shareStructure } from './share-structure.ts'
 import { endOf } from './stream-end.ts'
 import type { WatchedQuery } from './watched-query.ts'
 
-/** What asking needs from the one who keeps the queries. */
-export interface PollHost {
-  /** One HTTP read of the query. @throws {LiveError} when the server refuses */
-  read(watched: WatchedQuery): Promise<unknown>
-  /** Whether an answer is still for the one who asked. */
-  isCurrent(watched: WatchedQuery): boolean
-  answered(watched: WatchedQuery, data: unknown): void
-  refused(watched: WatchedQuery, code: ErrorCode): void
-}
-
-/** Asks for each query once, in place of listening. */
-export async function pollQueries(queries: readonly WatchedQuery[], host: PollHost): Promise<ConnectionEvent> {
-  const ends = await Promise.all(queries.map((watched) => pollQuery(watched, host)))
-  return ends.find((end) => end?.kind === 'auth-expired') ?? { kind: 'polled' }
-}
-
-async function pollQuery(watched: WatchedQuery, host: PollHost): Promise<ConnectionEvent | undefined> {
-  try {
-    const data = await host.read(watched)
-    if (host.isCurrent(watched)) host.answered(watched, data)
-  } catch (error) {
-    if (!(error instanceof LiveError) || !host.isCurrent(watched)) return undefined
-    const end = endOf(error.code)
-    if (end.kind === 'refused') host.refused(watched, end.code)
-    return end
+/** Asks for each query once, in place of listening, and shows the answers together. */
+export async function pollQueries(connection: Connection): Promise<ConnectionEvent> {
+  const { host } = connection
+  const { stay } = host
+  const isCurrent = (watched: WatchedQuery): boolean => {
+    // Perhaps nobody noticed yet that they left.
+    host.scope()
+    return host.stay === stay && host.asked().includes(watched)
   }
-  return undefined
+  const answered = new Set<QueryId>()
+  const ask = async (watched: WatchedQuery): Promise<ConnectionEvent | undefined> => {
+    const { id, query } = watched
+    try {
+      const { data } = await readJson(query, connection.options)
+      if (!isCurrent(watched)) return undefined
+      const { result } = connection.view(id)
+      connection.seed(id, { ...EMPTY_QUERY_VIEW, result: valueResult(result ? shareStructure(dataOf(result), data) : data) })
+      answered.add(id)
+    } catch (error) {
+      if (!(error instanceof LiveError) || !isCurrent(watched)) return undefined
+      const end = endOf(error.code)
+      if (end.kind === 'refused') host.refused(id, end.code)
+      return end
+    }
+    return undefined
+  }
+  const asked = host.asked().filter(({ query }) => query.operation !== '$changes')
+  const ends = await Promise.all(asked.map(ask))
+  host.shown(answered, false)
+  return ends.find((end) => end?.kind === 'auth-expired') ?? { kind: 'polled' }
 }

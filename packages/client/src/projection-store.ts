@@ -4,7 +4,7 @@ import { hold } from './hold.ts'
 import { projectionPath, type LiveProjection } from './live-projection.ts'
 import { IDLE_STATE, isSameState, liveStateOf, liveStatusOf, type LiveState } from './live-state.ts'
 import type { LiveStore, LiveStoreOptions } from './live-store.ts'
-import { followPage, refusalIn } from './later.ts'
+import { followPage, refreshCredentials, refusalIn } from './later.ts'
 import { ProjectionConnection, type ProjectionHost } from './projection-connection.ts'
 import { refusedError } from './refused-error.ts'
 import { openTabChannel, type TabChannel } from './tab-channel.ts'
@@ -71,7 +71,7 @@ export class ProjectionStore implements ProjectionHost {
   }
 
   refresh(): Promise<ConnectionEvent> {
-    return this.#store.refresh()
+    return refreshCredentials(this.#options)
   }
 
   async readOnce({ url }: ProjectionConnection): Promise<unknown> {

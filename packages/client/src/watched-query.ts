@@ -15,8 +15,10 @@ export class WatchedQuery implements Held {
   state: LiveState<unknown> | undefined
   syncedAt: number | undefined
   lingering: ReturnType<typeof setTimeout> | undefined
-  #error: LiveError | undefined
-  #retrying: ReturnType<typeof setTimeout> | undefined
+  /** Runs where it was refused, and may be answered later. */
+  retrying: ReturnType<typeof setTimeout> | undefined
+  /** Why the server does not answer it. It is not asked meanwhile. */
+  error: LiveError | undefined
 
   constructor(query: AnyDescriptor) {
     this.query = query
@@ -24,26 +26,15 @@ export class WatchedQuery implements Held {
     this.id = queryId(this.wire)
   }
 
-  /** Why the server does not answer it. It is not asked meanwhile. */
-  get error(): LiveError | undefined {
-    return this.#error
-  }
-
-  /** It was refused; where asking again may help, `retry` is called after a while. */
-  fail(code: ErrorCode, retryMs: number | undefined, retry: () => void): void {
+  fail(code: ErrorCode): void {
     const { model, operation } = this.query
-    this.#error = refusedError(code, `${model}.${operation}`)
-    clearTimeout(this.#retrying)
-    if (retryMs !== undefined) this.#retrying = setTimeout(retry, retryMs)
-  }
-
-  recover(): void {
-    this.#error = undefined
+    clearTimeout(this.retrying)
+    this.error = refusedError(code, `${model}.${operation}`)
   }
 
   /** Nobody is told anything any more. */
   end(): void {
     clearTimeout(this.lingering)
-    clearTimeout(this.#retrying)
+    clearTimeout(this.retrying)
   }
 }
