@@ -14,6 +14,7 @@ import type { EventKind, StreamEvent, StreamRow } from './stream-event.ts'
 import { createStreamAdmin, type StreamAdmin } from './stream-admin.ts'
 import type {
   DeliveryContext,
+  DeliveryFailure,
   EventFilters,
   HandleSettings,
   KindsOf,
@@ -96,7 +97,7 @@ export function createStreams<Schema extends SchemaDef>(deps: StreamsDeps): Stre
       }
       const { concurrency = 1 } = settings
       if (!(concurrency >= 1)) throw new TypeError(`At least one event is handled at once, not ${concurrency}.`)
-      const retries = retryPolicy(settings, limits)
+      const retries = retryPolicy(settings, limits, deps.onWarning)
       const ended = run(any, { deliver, signal: stop.signal, concurrency, retries })
       ended.catch((error: unknown) => deps.onWarning?.(`The stream "${any.id}" ended: ${String(error)}`))
       return {
@@ -180,6 +181,11 @@ function checkOptions(options: object): AnyOptions {
   }
   if (KINDS.every((kind) => any[kind] === undefined))
     throw new TypeError(`The stream "${any.id}" asks for nothing. Give it created, updated or deleted.`)
+  for (const kind of KINDS) {
+    const filter: unknown = any[kind]
+    if (filter !== undefined && (typeof filter !== 'object' || filter === null))
+      throw new TypeError(`\`${kind}\` of the stream "${any.id}" is a filter, such as {}, not ${JSON.stringify(filter)?.slice(0, 140)}.`)
+  }
   const { partitions = 1, leaseMs = STREAM_LIMITS.leaseMs } = any
   if (!Number.isInteger(partitions) || partitions < 1 || partitions > STREAM_LIMITS.maxPartitions) {
     throw new TypeError(`A stream has 1 to ${STREAM_LIMITS.maxPartitions} partitions, not ${partitions}.`)
@@ -189,7 +195,7 @@ function checkOptions(options: object): AnyOptions {
   return any
 }
 
-function retryPolicy(settings: HandleSettings, limits: StreamLimits): RetryPolicy {
+function retryPolicy(settings: HandleSettings, limits: StreamLimits, onWarning: StreamsDeps['onWarning']): RetryPolicy {
   const maxDeliveries = settings.maxDeliveries ?? limits.maxDeliveries
   if (!Number.isInteger(maxDeliveries) || maxDeliveries < 1) throw new TypeError(`An event is delivered at least once, not ${maxDeliveries} times.`)
   const maxDeadLetters = settings.maxDeadLetters ?? limits.maxDeadLetters
@@ -198,8 +204,16 @@ function retryPolicy(settings: HandleSettings, limits: StreamLimits): RetryPolic
     maxDeliveries,
     maxDeadLetters,
     backoff: settings.backoff ?? ((deliveries) => fullJitter(deliveries, limits)),
-    onFailure: settings.onFailure,
+    onFailure: settings.onFailure ?? ((failure) => onWarning?.(describeFailure(failure, maxDeliveries))),
   }
+}
+
+/** Without the row's key: logs are read by others than databases are. */
+function describeFailure({ id, position, error, deliveries, isDead }: DeliveryFailure, maxDeliveries: number): string {
+  const what = isDead
+    ? 'It is a dead letter now: `zenstack-live streams` lists it.'
+    : `Delivery ${deliveries} of ${maxDeliveries}; it is tried again.`
+  return `The handler of "${id}" failed at ${position}: ${String(error)}. ${what}`
 }
 
 /** At least half of it, so that a retry never comes at once. */

@@ -144,7 +144,7 @@ function createMatch(model: Model, kind: EventKind, change: SharedChange): Match
 
 function requireModel(data: DataModel, name: string): Model {
   const model = data.models.get(name)
-  if (model === undefined) throw new LiveError('unknown_model', `There is no model "${name}" to stream.`)
+  if (model === undefined) throw new LiveError('unknown_model', `There is no model "${name}" to stream.${suggestion(data, name)}`)
   if (model.refusal !== undefined)
     throw new LiveError('table_refused', `"${name}" cannot be streamed: ${model.refusal.message} ${model.refusal.cure}`)
   if (model.base !== undefined) {
@@ -154,6 +154,11 @@ function requireModel(data: DataModel, name: string): Model {
     )
   }
   return model
+}
+
+function suggestion({ models }: DataModel, name: string): string {
+  const meant = [...models.keys()].find((known) => known.toLowerCase() === name.toLowerCase())
+  return meant === undefined ? '' : ` Did you mean "${meant}"?`
 }
 
 function validate(client: StreamClient, model: string, where: unknown): unknown {

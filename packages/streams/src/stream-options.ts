@@ -74,7 +74,7 @@ export interface HandleSettings {
   maxDeadLetters?: number | undefined
   /** Pause before the next delivery; `deliveries` counts those that failed. @defaultValue 500 ms, doubled each time, at most 60 s, with jitter */
   backoff?: ((deliveries: number) => number) | undefined
-  /** Told of every delivery that failed. */
+  /** Told of every delivery that failed. @defaultValue a warning in the log */
   onFailure?: ((failure: DeliveryFailure) => void) | undefined
 }
 
