@@ -1,4 +1,5 @@
 import type { Random } from '../random.ts'
+import type { StudioPolicies } from './studio-policies.ts'
 import { USERS } from './studio.ts'
 
 export interface FuzzQuery {
@@ -99,6 +100,51 @@ const QUERIES: readonly Make[] = [
   () => ({ model: 'memo', operation: 'findMany', args: { where: { text: { startsWith: 'tok' } }, orderBy: [{ id: 'asc' }] } }),
   () => ({ model: 'asset', operation: 'groupBy', args: { by: ['kind'], _count: true, orderBy: { kind: 'asc' } } }),
   () => ({ model: 'comment', operation: 'findMany', args: { orderBy: [{ id: 'asc' }] } }),
+  (random) => ({
+    model: 'comment',
+    operation: 'findMany',
+    args: {
+      where: { task: { is: taskWhere(random) } },
+      orderBy: [{ id: 'asc' }],
+      include: { task: { select: { id: true, title: true } }, author: true },
+    },
+  }),
+  (random) => ({
+    model: 'task',
+    operation: 'findMany',
+    args: { where: { comments: { [random.pick(['every', 'none'])]: { authorId: random.pick(USERS) } } }, orderBy: [{ id: 'asc' }] },
+  }),
+  () => ({
+    model: 'task',
+    operation: 'findMany',
+    args: { orderBy: [{ assignee: { name: 'asc' } }, { id: 'asc' }], select: { id: true, title: true } },
+  }),
+  (random) => ({
+    model: 'task',
+    operation: 'findFirst',
+    args: { where: { assignee: { isNot: { role: 'MANAGER' } }, ...taskWhere(random) }, orderBy: [{ id: 'desc' }] },
+  }),
+  (random) => ({
+    model: 'note',
+    operation: 'findMany',
+    args: { cursor: { id: 1 + random.whole(6) }, take: 2, orderBy: [{ id: 'asc' }], include: { owner: true } },
+  }),
+  () => ({ model: 'note', operation: 'findMany', args: { distinct: ['rank'], orderBy: [{ rank: 'asc' }, { id: 'asc' }] } }),
+  (random) => ({
+    model: 'space',
+    operation: 'findMany',
+    args: {
+      where: { tasks: { [random.pick(['some', 'none'])]: taskWhere(random) } },
+      orderBy: [{ id: 'asc' }],
+      select: { id: true, name: true, tasks: { where: taskWhere(random), orderBy: [{ id: 'asc' }], take: 2, select: { id: true, title: true } } },
+    },
+  }),
+  () => ({
+    model: 'member',
+    operation: 'findMany',
+    args: { orderBy: [{ spaceId: 'asc' }, { userId: 'asc' }], include: { user: true, space: true } },
+  }),
+  () => ({ model: 'member', operation: 'groupBy', args: { by: ['spaceId', 'role'], _count: true, orderBy: [{ spaceId: 'asc' }, { role: 'asc' }] } }),
   () => ({
     model: 'space',
     operation: 'findMany',
@@ -110,10 +156,23 @@ const QUERIES: readonly Make[] = [
   () => ({ model: 'user', operation: 'findMany', args: { orderBy: [{ id: 'asc' }], select: { id: true, _count: { select: { tasks: true } } } } }),
 ]
 
-export function randomQueries(random: Random, count: number): FuzzQuery[] {
+/** What the studio's own schema does not know. */
+const MORE_QUERIES: readonly Make[] = [
+  () => ({
+    model: 'task',
+    operation: 'findMany',
+    args: { orderBy: [{ id: 'asc' }], select: { id: true, parent: { select: { title: true } }, parts: { orderBy: [{ id: 'asc' }] } } },
+  }),
+  (random) => ({ model: 'task', operation: 'findMany', args: { where: { parts: { some: taskWhere(random) } }, orderBy: [{ id: 'asc' }], take: 3 } }),
+  (random) => ({ model: 'task', operation: 'count', args: { where: { parent: taskWhere(random) } } }),
+  () => ({ model: 'user', operation: 'findMany', args: { where: { level: { gte: 1 } }, orderBy: [{ level: 'asc' }, { id: 'asc' }] } }),
+]
+
+export function randomQueries(random: Random, count: number, policies: StudioPolicies['kind']): FuzzQuery[] {
+  const known = policies === 'generated' ? [...QUERIES, ...MORE_QUERIES] : QUERIES
   const queries = new Map<string, FuzzQuery>()
   for (let tries = 0; queries.size < count && tries < count * 4; tries++) {
-    const query = random.pick(QUERIES)(random)
+    const query = random.pick(known)(random)
     queries.set(JSON.stringify(query), query)
   }
   return [...queries.values()]

@@ -50,6 +50,7 @@ export function fill({ tokens, profiles }: Ink): string {
 
 /** One transaction: one to three changes of any table. */
 export function randomWrite(random: Random, ink: Ink): string {
+  if (random.chance(0.02)) return random.pick([replaceSpace, replaceUser])(random, ink)
   if (random.chance(0.02)) return `TRUNCATE ${random.pick(TRUNCATED)}`
   const changes = 1 + random.whole(3)
   return Array.from({ length: changes }, () => random.pick(WRITES)(random, ink)).join(';')
@@ -79,6 +80,11 @@ const changeNote: Write = (random, { tokens }) => {
 
 const touchNote: Write = (random, { tokens }) =>
   update('Note', random.pick(NOTES), random.chance(0.5) ? { secret: tokens.next() } : { rank: random.whole(5) })
+
+const renameNote: Write = (random) => {
+  const [from, to] = [random.pick(NOTES), random.pick(NOTES)]
+  return `UPDATE "Note" SET id = ${to} WHERE id = ${from} AND NOT EXISTS (SELECT FROM "Note" WHERE id = ${to})`
+}
 
 const changeTask: Write = (random, ink) => {
   const { tokens } = ink
@@ -120,6 +126,12 @@ function randomDue(random: Random, ink: Ink): string | null {
   return new Date(dueMs).toISOString()
 }
 
+/** A task becomes a part of another, or of none. */
+const moveTask: Write = (random) => {
+  const [task, parent] = [random.pick(TASKS), random.pick(TASKS)]
+  return `UPDATE "Task" SET "parentId" = (SELECT id FROM "Task" WHERE id = '${parent}' AND id <> '${task}') WHERE id = '${task}'`
+}
+
 const renameTask: Write = (random) => {
   const [from, to] = [random.pick(TASKS), random.pick(TASKS)]
   return `UPDATE "Task" SET id = '${to}' WHERE id = '${from}' AND NOT EXISTS (SELECT FROM "Task" WHERE id = '${to}')`
@@ -141,6 +153,23 @@ const changeMember: Write = (random) => {
 }
 const promoteMember: Write = (random) =>
   `UPDATE "Member" SET role = '${random.pick(ROLES)}' WHERE "spaceId" = '${random.pick(SPACES)}' AND "userId" = '${random.pick(USERS)}'`
+
+const moveMember: Write = (random) => {
+  const [from, to, user] = [random.pick(SPACES), random.pick(SPACES), random.pick(USERS)]
+  return `UPDATE "Member" SET "spaceId" = '${to}' WHERE "spaceId" = '${from}' AND "userId" = '${user}'
+    AND NOT EXISTS (SELECT FROM "Member" WHERE "spaceId" = '${to}' AND "userId" = '${user}')`
+}
+
+/** Goes with all that is in it, and is there again. */
+const replaceSpace: Write = (random, { tokens }) => {
+  const id = random.pick(SPACES)
+  return `DELETE FROM "Space" WHERE id = '${id}';${insert('Space', { id, name: tokens.next() })}`
+}
+
+const replaceUser: Write = (random, { tokens, profiles }) => {
+  const id = random.pick(USERS)
+  return `DELETE FROM "User" WHERE id = '${id}';${insert('User', { id, name: tokens.next(), ...columnsOf(random.pick(profiles[id])) })}`
+}
 
 const changeProfile: Write = (random, { profiles }) => {
   const user = random.pick(USERS)
@@ -216,12 +245,15 @@ const WRITES: readonly Write[] = [
   changeTask,
   touchTask,
   touchTask,
+  moveTask,
   renameTask,
+  renameNote,
   changeComment,
   changeComment,
   changeMember,
   changeMember,
   promoteMember,
+  moveMember,
   changeProfile,
   renameUser,
 ]

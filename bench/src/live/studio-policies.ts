@@ -20,8 +20,15 @@ export interface StudioPolicies {
 
 export type Profiles = Readonly<Record<(typeof USERS)[number], readonly [Profile, Profile]>>
 
-/** What the policies of `auth()` read beyond the studio's own fields. */
-const PROFILE = ['level Int @default(0)', 'homeId String?', 'labels String[]']
+/** What generated policies read beyond the studio's own fields. */
+const MORE_FIELDS: Readonly<Record<string, readonly string[]>> = {
+  User: ['level Int @default(0)', 'homeId String?', 'labels String[]'],
+  Task: [
+    'parentId String?',
+    "parent Task? @relation('parts', fields: [parentId], references: [id], onDelete: SetNull)",
+    "parts Task[] @relation('parts')",
+  ],
+}
 
 const text = readFileSync(
   join(dirname(createRequire(import.meta.url).resolve('@zenstack-live/testing/package.json')), 'schema', 'studio.zmodel'),
@@ -82,9 +89,9 @@ function withRules({ models, fields }: Rules): string {
       if (/^ {2}@@(allow|deny)/.test(line)) return []
       if (line === '}' && model !== '') {
         const rules = (models[model] ?? ["@@allow('all', true)"]).map((rule) => `  ${rule}`)
-        const profile = model === 'User' ? PROFILE.map((field) => `  ${field}`) : []
+        const more = MORE_FIELDS[model]?.map((field) => `  ${field}`) ?? []
         model = ''
-        return [...profile, ...rules, line]
+        return [...more, ...rules, line]
       }
       const bare = line.replace(/ @allow\(.*$/, '')
       const guard = fields[`${model}.${/^ {2}(\w+) /.exec(line)?.[1] ?? ''}`]

@@ -48,7 +48,7 @@ export function createWatcher(world: LiveWorld, firstUser: UserId, random: Rando
     },
   })
   const stops: (() => void)[] = CHANGES.map((model) => live.subscribe(live[model].changes() as never, () => {}))
-  const asked = randomQueries(random, queryCount)
+  const asked = randomQueries(random, queryCount, world.policies.kind)
   const queries = asked.map((query): WatchedQuery => {
     let shown: unknown
     const describe: unknown = Reflect.get(Object(Reflect.get(live, query.model)), query.operation)
