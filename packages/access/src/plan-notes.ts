@@ -13,7 +13,7 @@ export interface PlanNotes {
   readonly authPaths: Set<string>
   readonly keySets: Map<string, KeySetSpec>
   readsNow: boolean
-  /** Times that `now()` is compared with: when it passes one of them, the answer can change. Microseconds; `undefined` for none. */
+  /** Times that `now()` is compared with: when it passes one of them, the answer can change. */
   readonly instants: Instant[]
   /** The whole query may fail in the database, whatever this row is. */
   mayFail: boolean
@@ -24,7 +24,12 @@ export interface PlanNotes {
   readonly authChecks: AuthCheck[]
 }
 
-export type Instant = (row: StoredRow, context: PolicyContext) => bigint | undefined
+export interface Instant {
+  /** The field of the row that holds it; `undefined` where it is known without the row. */
+  readonly field: string | undefined
+  /** Microseconds; `undefined` for none. */
+  at(row: StoredRow, context: PolicyContext): bigint | undefined
+}
 
 export type AuthCheck = (context: PolicyContext) => void
 

@@ -11,6 +11,8 @@ export interface ReadDependencies {
   readonly models: ReadonlySet<string>
   /** A policy asks for the time: the answer can change with no change at all. */
   readonly readsNow: boolean
+  /** Models whose read policies ask for it; `undefined` where others do as well (`check` of another operation). */
+  readonly timedModels: ReadonlySet<string> | undefined
   /** The rows of its own table are read as those of the question only: no relation and no policy leads back to that table. */
   readonly readsOwnTableOnce: boolean
   /** What reads tables that cannot be known: functions of the application, computed fields, full text on functions… */
@@ -40,7 +42,7 @@ export function readDependencies(data: DataModel, query: ReadQuery): ReadDepende
 class DependencyWalk implements ReadDependencies {
   readonly tables = new Set<string>()
   readonly models = new Set<string>()
-  readsNow = false
+  readonly #timedRules = new Set<string>()
   readonly #data: DataModel
   readonly #model: string
   readonly #isPolicyOn: boolean
@@ -57,6 +59,15 @@ class DependencyWalk implements ReadDependencies {
 
   get readsOwnTableOnce(): boolean {
     return this.#ownTableReads === 1 && this.#unknown.size === 0
+  }
+
+  get readsNow(): boolean {
+    return this.#timedRules.size > 0
+  }
+
+  get timedModels(): ReadonlySet<string> | undefined {
+    const rules = [...this.#timedRules].map((rule) => rule.split(' '))
+    return rules.every(([, operation]) => operation === 'read') ? new Set(rules.flatMap(([model]) => model ?? [])) : undefined
   }
 
   get unknown(): readonly string[] {
@@ -127,7 +138,7 @@ class DependencyWalk implements ReadDependencies {
       if (relation !== undefined) this.#visitRelation(relation)
     }
     followPaths(this.#data, modelName, expression, see, ({ function: name, args = [] }, self) => {
-      if (name === 'now') this.readsNow = true
+      if (name === 'now') this.#timedRules.add(`${modelName} ${operation}`)
       if (!FUNCTIONS.has(name)) this.#unknown.add(`function "${name}"`)
       if (name === 'check') this.#visitCheck(self, args, operation)
     })

@@ -7,6 +7,7 @@ import { modelFactsOf } from './model-facts.ts'
 import { maskRow, modelPolicyOf, NO_POLICY, type FieldPolicy, type ModelPolicy } from './model-policy.ts'
 import { createPlanNotes, mayFail, type PlanNotes } from './plan-notes.ts'
 import { isUndecidable } from './policy/policy-scope.ts'
+import { nowOf, soonest } from './soonest.ts'
 import { and } from './truth.ts'
 import { compileWhere } from './where/compile-where.ts'
 
@@ -24,6 +25,8 @@ export interface RowPlan {
   readonly fields: ReadonlySet<string>
   /** Some policy compares with `now()`: the answer can change without a change of the row. */
   readonly readsNow: boolean
+  /** Fields whose times policies compare with `now()`. Those of a plan that `isLocal` are all there are. */
+  readonly timeFields: ReadonlySet<string>
   /** Sets of keys that {@link DecisionContext.keySets} must hold. */
   readonly keySets: readonly KeySetSpec[]
   /** Fields that not everybody may read. */
@@ -34,9 +37,9 @@ export interface RowPlan {
   visibleFields(row: StoredRow, context: DecisionContext): ReadonlySet<string> | 'ask-database'
   /**
    * The next moment, in milliseconds since 1970, at which `now()` alone can change the answer or the visible fields of this row;
-   * `undefined` when there is none. Only for a plan that `isLocal`.
+   * `undefined` when there is none. Of a row without values: the next that is known whatever the row is. Only for a plan that `isLocal`.
    */
-  nextChange(row: StoredRow, context: DecisionContext): number | undefined
+  nextChange(row: StoredRow, context: DecisionContext): number | 'ask-database' | undefined
   /** The row as this identity may read it, unreadable values NULL: for `presentRow` and `SortPlan.sortKey`. */
   mask(row: StoredRow, context: DecisionContext): StoredRow | 'ask-database'
 }
@@ -110,6 +113,10 @@ class CompiledPlan implements RowPlan {
     return this.#policy.all.readsNow
   }
 
+  get timeFields(): ReadonlySet<string> {
+    return new Set(this.#policy.all.instants.flatMap(({ field }) => field ?? []))
+  }
+
   get keySets(): readonly KeySetSpec[] {
     return this.#policy.all.keySets
   }
@@ -152,17 +159,12 @@ class CompiledPlan implements RowPlan {
     }
   }
 
-  nextChange(row: StoredRow, context: DecisionContext): number | undefined {
-    if (!this.#policy.all.isFit(context)) return undefined
-    const now = BigInt(Math.round(context.now * 1000))
-    let next: bigint | undefined
-    for (const instantOf of this.#policy.all.instants) {
-      const instant = instantOf(row, context)
-      // Both reaching a moment and leaving it behind can turn a comparison.
-      if (instant !== undefined && instant >= now && (next === undefined || instant < next)) next = instant
-    }
+  nextChange(row: StoredRow, context: DecisionContext): number | 'ask-database' | undefined {
+    if (!this.#policy.all.isFit(context)) return 'ask-database'
+    const times = this.#policy.all.instants.map((instant) => instant.at(row, context))
+    const next = soonest(times, context.now)
     if (next === undefined) return undefined
-    return next === now ? Math.floor(context.now) + 1 : Number((next + 999n) / 1000n)
+    return next === nowOf(context.now) ? Math.floor(context.now) + 1 : Number((next + 999n) / 1000n)
   }
 }
 

@@ -47,6 +47,15 @@ const data = createWorld(
       relations: { tasks: { type: 'Task', array: true, relation: { opposite: 'team' } } },
       attributes: [allow(E.binary(E.field('tasks'), '?', E.call('check', [E.field('space')])))],
     },
+    Clock: {
+      fields: { id, at: { type: 'DateTime', column: 'timestamp' } },
+      attributes: [allow(E.binary(E.call('now'), '>', E.field('at'))), allow(E.binary(E.call('now'), '<', E.field('at')), 'update')],
+    },
+    Hand: {
+      fields: { id, clockId: key },
+      relations: { clock: to('Clock', 'clockId') },
+      attributes: [allow(E.call('check', [E.field('clock'), E.literal('update')]))],
+    },
     Lonely: { fields: { id }, attributes: [allow(E.call('mine', []))] },
   },
   { authType: 'User' },
@@ -56,6 +65,18 @@ const tables = (query: Omit<Parameters<typeof readDependencies>[1], 'isPolicyOn'
   [...readDependencies(data, { operation: 'findMany', isPolicyOn, ...query }).tables].map((table) => table.replace('public.', '')).sort()
 
 describe('what an answer depends on', () => {
+  it('is the time, where read policies of these models ask for it, or other rules', () => {
+    const timed = (model: string, isPolicyOn = true): unknown => {
+      const { readsNow, timedModels } = readDependencies(data, { model, operation: 'findMany', isPolicyOn })
+      return [readsNow, timedModels === undefined ? 'elsewhere' : [...timedModels]]
+    }
+    expect(timed('Task')).toEqual([true, ['Task']])
+    expect(timed('Task', false)).toEqual([false, []])
+    expect(timed('Space')).toEqual([false, []])
+    expect(timed('Clock')).toEqual([true, ['Clock']])
+    expect(timed('Hand')).toEqual([true, 'elsewhere'])
+  })
+
   it('is its own table and no other, without policies', () => {
     expect(tables({ model: 'Task', args: { where: { id: 1 } } }, false)).toEqual(['Task'])
   })

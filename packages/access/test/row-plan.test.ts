@@ -30,6 +30,32 @@ describe('a plan that asks for the time', () => {
     expect(plan.decide(exact, context('2024-05-05T10:00:00.001Z'))).toBe(true)
   })
 
+  it('names the fields that it compares with the time, and knows the moments that no row holds', () => {
+    expect([...plan.timeFields]).toEqual(['at'])
+    expect(plan.nextChange({}, context('2024-01-01T00:00:00Z'))).toBeUndefined()
+    const isValid = E.binary(E.field('until'), '>', E.call('now'))
+    const ofSeat = E.binary(isValid, '&&', E.binary(E.field('taskId'), '==', E.member(E._this(), ['id'])))
+    const world = createWorld(
+      {
+        User: { fields: { id }, relations: { seats: { type: 'Seat', array: true, relation: { opposite: 'user' } } } },
+        Seat: {
+          fields: { id, userId: { type: 'Int', column: 'int4' }, taskId: { type: 'Int', column: 'int4' }, until: at },
+          relations: { user: { type: 'User', relation: { fields: ['userId'], references: ['id'] } } },
+        },
+        Task: { fields: { id }, attributes: [allow(E.binary(E.member(E.call('auth'), ['seats']), '?', ofSeat))] },
+      },
+      { authType: 'User' },
+    )
+    const seated = compileRowPlan(world, { model: 'Task', isPolicyOn: true })
+    const seats = ['2024-03-01T00:00:00Z', '2024-02-01T00:00:00Z', '2023-01-01T00:00:00Z'].map((until, taskId) => ({
+      taskId,
+      until: new Date(until),
+    }))
+    expect([seated.isLocal, [...seated.timeFields]]).toEqual([true, []])
+    expect(seated.nextChange({}, { auth: { id: 1, seats }, now: Date.parse('2024-01-01T00:00:00Z') })).toBe(Date.parse('2024-02-01T00:00:00Z'))
+    expect(seated.nextChange({}, { auth: { id: 1, seats: 'none' }, now: 0 })).toBe('ask-database')
+  })
+
   it('leaves the time zone of a session that is not UTC to the database', () => {
     const world = createWorld({ Task: { fields: { id, at }, attributes: [allow(isPast)] } }, { timeZone: 'Europe/Paris' })
     const elsewhere = compileRowPlan(world, { model: 'Task', isPolicyOn: true })

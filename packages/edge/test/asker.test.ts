@@ -17,7 +17,7 @@ function setUp(limits: Partial<Limits> = {}) {
     return args
   }
   const clientOf = (name: string, { isReachable = true, answersAfterMs = 0 } = {}): EdgeClient => {
-    const $qb = { selectNoFrom: () => ({ execute: async () => [{ snapshot: '10:10:', lsn: '0/1' }] }) }
+    const $qb = { selectNoFrom: () => ({ execute: async () => [{ snapshot: '10:10:', lsn: '0/1', now: 1 }] }) }
     const findMany = async (args: { n: number }): Promise<{ n: number }> => {
       if (answersAfterMs > 0) await new Promise((resolve) => setTimeout(resolve, answersAfterMs))
       return answered(args)

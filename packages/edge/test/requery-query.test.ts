@@ -11,7 +11,7 @@ import { RequeryQuery } from '../src/queries/requery/requery-query.ts'
 import type { Transaction } from '../src/log/transaction.ts'
 
 const HEAD = { entry: '1-1' as EntryId, lsn: 1n as Lsn }
-const COUNTED: DatabaseAnswer = { value: 7, snapshot: parsePgSnapshot('10:10:'), horizon: 1n as Lsn }
+const COUNTED: DatabaseAnswer = { value: 7, snapshot: parsePgSnapshot('10:10:'), horizon: 1n as Lsn, time: { databaseMs: 0, localMs: 0 } }
 
 describe('a query that is asked again', () => {
   beforeEach(() => void vi.useFakeTimers())
@@ -71,7 +71,7 @@ async function opened() {
     },
   } as unknown as EdgeContext
   const planned = { q: 'q', shape: 'value', tables: new Set(['public.Note']), readsNow: false } as unknown as PlannedQuery
-  const query = new RequeryQuery({ context, planned, client: {} as never, onDeserted })
+  const query = new RequeryQuery({ context, planned, client: {} as never, auth: null, onDeserted })
   const reader: Reader = {
     q: planned.q,
     isFlowing: false,

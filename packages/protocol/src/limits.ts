@@ -58,7 +58,10 @@ export const LIMITS = {
   logReadCount: 500,
   /** A requery waits this long for more causes after the first one ran at once. */
   requeryTrailingMs: 25,
-  /** A query whose policies read `now()` is asked again this often: time alone may change its answer. */
+  /**
+   * A query whose policies read `now()` is asked again this often, for time alone may change its answer. Where they compare it with the model's own
+   * fields and `auth()`, it is asked when one of those moments comes, and no more often than this.
+   */
   requeryNowMs: 1_000,
   /** Requeries running at the same time. */
   maxConcurrentRequeries: 6,

@@ -1,6 +1,7 @@
 import type { BinaryExpression, Expression } from '@zenstackhq/schema'
 import type { Condition } from '../condition.ts'
-import { mayFail, type AuthCheck } from '../plan-notes.ts'
+import { mayFail, type AuthCheck, type Instant } from '../plan-notes.ts'
+import { soonest } from '../soonest.ts'
 import { and, not, or, type Truth } from '../truth.ts'
 import { isAuth } from './operand.ts'
 import { leaveToDatabase, type PolicyContext, type PolicyScope } from './policy-scope.ts'
@@ -62,7 +63,8 @@ export function compileAuthPredicate(scope: PolicyScope, expression: BinaryExpre
   const bindings = new Map(scope.bindings)
   if (expression.binding !== undefined) bindings.set(expression.binding, itemType)
   const itemChecks: AuthCheck[] = []
-  const notes = { ...scope.notes, authChecks: itemChecks }
+  const itemInstants: Instant[] = []
+  const notes = { ...scope.notes, authChecks: itemChecks, instants: itemInstants }
   const predicate = compile({ ...scope, notes, itemType, bindings }, expression.right)
   // Flags are copied by value: what the predicate found out holds for the whole.
   scope.notes.mayFail ||= notes.mayFail
@@ -71,7 +73,21 @@ export function compileAuthPredicate(scope: PolicyScope, expression: BinaryExpre
   scope.notes.authChecks.push((context) => {
     for (const inner of items(context) ?? []) for (const check of itemChecks) check(inner)
   })
+  scope.notes.instants.push(...itemInstants.map((instant) => ofAnyItem(instant, items)))
   return unrolled(op, items, predicate)
+}
+
+/** The next of the times that the items of a list hold. */
+function ofAnyItem(instant: Instant, items: (context: PolicyContext) => readonly PolicyContext[] | null): Instant {
+  if (instant.field !== undefined) return instant
+  return {
+    field: undefined,
+    at: (row, context) =>
+      soonest(
+        (items(context) ?? []).map((inner) => instant.at(row, inner)),
+        context.now,
+      ),
+  }
 }
 
 /** One context for each item of the list; `null` without a list. */

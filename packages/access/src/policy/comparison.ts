@@ -2,6 +2,7 @@ import type { BinaryOperator } from '@zenstackhq/schema'
 import type { DataModel, Field, StoredRow, StoredScalar } from '@zenstack-live/model'
 import type { Condition } from '../condition.ts'
 import { askDatabase, mayFail } from '../plan-notes.ts'
+import { nowOf } from '../soonest.ts'
 import type { Truth } from '../truth.ts'
 import { columnKind, compareExactly, isUtc, textKind, toDouble, type ColumnKind, type Numeric } from './column-kind.ts'
 import type { ColumnOperand, Operand, ValueOperand } from './operand.ts'
@@ -161,7 +162,7 @@ function withNow(scope: PolicyScope, side: Operand, operator: ComparisonOperator
       const sent = side.read(context)
       return sent === null ? null : kind.ofSent(single(sent))
     }
-    scope.notes.instants.push((_row, context) => asInstant(instantOf(context)))
+    scope.notes.instants.push({ field: undefined, at: (_row, context) => asInstant(instantOf(context)) })
     return constant(scope, (context) => {
       const instant = instantOf(context)
       return instant === null ? nullTest(1) : test(kind.compare(instant, nowOf(context.now)))
@@ -171,7 +172,7 @@ function withNow(scope: PolicyScope, side: Operand, operator: ComparisonOperator
   // A `timestamp` beside `now()` is read in the session's time zone.
   if (side.kind !== 'column' || kind?.family !== 'time' || !isUtc(scope.data))
     return askDatabase(scope.notes, 'policy: now() in the time zone of the session')
-  scope.notes.instants.push((row) => asInstant(side.read(row)))
+  scope.notes.instants.push({ field: side.field.name, at: (row) => asInstant(side.read(row)) })
   return (row, context) => {
     const stored = side.read(row)
     return stored === undefined || stored === null ? stored : test(kind.compare(stored, nowOf(context.now)))
@@ -180,10 +181,6 @@ function withNow(scope: PolicyScope, side: Operand, operator: ComparisonOperator
 
 function asInstant(value: unknown): bigint | undefined {
   return typeof value === 'bigint' ? value : undefined
-}
-
-function nowOf(now: number): bigint {
-  return BigInt(Math.round(now * 1000))
 }
 
 function columnKindOfInstant(data: DataModel): ColumnKind {

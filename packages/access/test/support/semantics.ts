@@ -238,6 +238,10 @@ Queries of a \`@@delegate\` and of what extends it are asked. A rule or a filter
 made of the rows of several tables: through the base it shows the fields of the extending row, as far as that row's own policies let it, and through
 the extending model it is there only if the base's columns allow it. No change of one table says enough about it.
 
+Tables with native row-level security are asked, for what Postgres shows of them depends on the database user: the queried table, and every table that a
+rule or a filter reaches from it (members, related rows, those of \`check\`). Where \`getClient\`'s client is another database user than the edge, a query that
+reads such a table in any way is refused (\`table_refused\`): the edge would be shown other rows.
+
 | expression | |
 |---|---|
 ${policyTable().join('\n')}
@@ -248,5 +252,9 @@ What ZenStack itself cannot ask, a live query answers with the same error. So it
 \`contains(label, 'a')\`, in the rules of a \`@@delegate\` that is read with what extends it; and, for who is not signed in, with a rule that is then
 nothing but NULL (\`level <= auth().level\`), on a model that \`check()\` asks about or that is one end of a many-to-many relation:
 \`auth() != null && level <= auth().level\` is not.
+
+With time a comparison with \`now()\` turns while nobody writes. Such a query is asked again when the next moment comes that its rows, seen or not, or \`auth()\` hold,
+at most once in \`requeryNowMs\` (a second). Where the moments cannot be known (those of related rows, \`date\` columns, sessions that are not in UTC, functions of the
+application) it is asked every \`requeryNowMs\`.
 `
 }

@@ -22,8 +22,18 @@ export interface DatabaseAnswer {
   exactTimes?: ReadonlyMap<string, ExactTimes>
   /** What the database showed when it answered. */
   snapshot: PgSnapshot
+  /** What `now()` was to it. */
+  time: DatabaseTime
   /** Everything shown was written before this place of the write-ahead log. */
   horizon: Lsn
+}
+
+/** A moment by two clocks, which may differ. */
+export interface DatabaseTime {
+  /** The transaction's time, in milliseconds since 1970. */
+  readonly databaseMs: number
+  /** Of `performance.now()`: not before it. */
+  readonly localMs: number
 }
 
 /** Asks the policy-bound client, many questions of one identity in one transaction, each identity in turn. */
@@ -136,17 +146,19 @@ async function askTogether(
         eb.cast(eb.fn('pg_current_snapshot', []), 'text').as('snapshot'),
         // Not pg_current_wal_lsn(): it lags behind commits that did not wait for the disk (synchronous_commit=off).
         eb.cast(eb.fn('pg_current_wal_insert_lsn', []), 'text').as('lsn'),
+        eb.fn('date_part', [eb.val('epoch'), eb.fn('now', [])]).as('now'),
       ])
       .execute()
     const snapshot = parsePgSnapshot(String(row?.['snapshot']))
     const horizon = parseLsn(String(row?.['lsn']))
+    const time: DatabaseTime = { databaseMs: Number(row?.['now']) * 1000, localMs: performance.now() }
     isBegun = true
     for (const question of questions) {
       if (answers.length > 0 && performance.now() > untilMs) return
       metrics.databaseQueries++
       const value = await call(transaction, question)
       const exactTimes = await readExactTimes(transaction, question, value)
-      answers.push({ value, snapshot, horizon, ...(exactTimes === undefined ? {} : { exactTimes }) })
+      answers.push({ value, snapshot, horizon, time, ...(exactTimes === undefined ? {} : { exactTimes }) })
     }
   }
   try {

@@ -99,7 +99,7 @@ export class LiveQueries {
       for (const table of asked) removeFrom(this.#askedByTable, table, query)
       onDeserted()
     }
-    const query = new RequeryQuery({ context: this.#context, planned, client: identity.client, onDeserted: forget })
+    const query = new RequeryQuery({ context: this.#context, planned, client: identity.client, auth: identity.auth, onDeserted: forget })
     if (ownRows !== undefined) this.#setInterest(query, model, ownRows(identity.auth))
     for (const table of asked) addTo(this.#askedByTable, table, query)
     return query

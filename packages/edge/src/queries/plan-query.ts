@@ -9,6 +9,7 @@ import type { Identity } from '../identity/identity.ts'
 import { planIncremental, type IncrementalPlan } from './incremental/incremental-plan.ts'
 import { ownRowsOf, type OwnRows } from './own-rows.ts'
 import { operationNamed } from '../requests/parse-live-request.ts'
+import { timedRowsOf, type TimedRows } from './requery/timed-rows.ts'
 import { shapeOf } from './snapshot-frames.ts'
 
 /** A query that was understood: what to ask, what it depends on, and how its rows are named. */
@@ -24,6 +25,8 @@ export interface PlannedQuery {
   readonly ownRows: OwnRows | undefined
   /** `now()` decides: time alone may change the result. */
   readonly readsNow: boolean
+  /** By the times of which rows; `undefined` where that is not known. */
+  readonly timedRows: readonly TimedRows[] | undefined
   /** Fields asked for only to make the key. */
   readonly hiddenFields: ReadonlySet<string>
   /** The key goes out as a keyed hash: the reader does not see the id. */
@@ -98,6 +101,7 @@ function makePlan(context: EdgeContext, identity: Identity, wire: WireQuery, tex
     tables: dependencies.unknown.length === 0 ? dependencies.tables : allTables(context),
     ownRows: ownRowsOf(context, { model, validated, dependencies, isPolicyOn, isPlain: facts.isIncrementalAllowed }),
     readsNow: dependencies.readsNow,
+    timedRows: timedRowsOf(data, { model, validated, dependencies, isPlain: facts.isIncrementalAllowed }),
     hiddenFields,
     isKeyHidden: hiddenFields.size > 0 && context.guards.hidesKeys,
     isKeyReadable,

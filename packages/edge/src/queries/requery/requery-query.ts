@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { compareEntryIds, ERROR_CODES, errorCodeOf, type LiveError, type ResetReason } from '@zenstack-live/protocol'
+import { AnswerClock } from './answer-clock.ts'
 import { rowsOfAnswer } from '../answer-rows.ts'
 import { diffRows, type AnswerRow } from './diff-rows.ts'
 import type { EdgeContext } from '../../edge-context.ts'
 import { unseenOf } from '../../log/history.ts'
+import type { Identity } from '../../identity/identity.ts'
 import type { EdgeClient } from '../../identity/live-client.ts'
 import type { LiveQuery, Reader } from '../live-query.ts'
 import { countIn } from '../../operations/metrics.ts'
@@ -29,6 +31,7 @@ export interface RequeryOptions {
   context: EdgeContext
   planned: PlannedQuery
   client: EdgeClient
+  auth: Identity['auth']
   /** Its last reader left. */
   onDeserted(): void
 }
@@ -55,15 +58,17 @@ export class RequeryQuery implements LiveQuery {
   #state = FIRST_REQUERY_STATE
   #lastAskedAtMs = Number.NEGATIVE_INFINITY
   #timer: NodeJS.Timeout | undefined
-  #clock: NodeJS.Timeout | undefined
+  /** Where the time decides, the answer may change by itself. */
+  readonly #clock: AnswerClock | undefined
 
   constructor(options: RequeryOptions) {
     this.#context = options.context
     this.#planned = options.planned
     this.#client = options.client
     this.#onDeserted = options.onDeserted
-    // Where the time decides, the answer may change by itself.
-    if (options.planned.readsNow) this.#clock = setInterval(() => this.#step('wanted'), options.context.limits.requeryNowMs)
+    const { context, planned, auth } = options
+    const { timedRows } = planned
+    if (planned.readsNow) this.#clock = new AnswerClock({ context, timedRows, auth, onTime: () => this.#step('wanted') })
   }
 
   get shape(): LiveQuery['shape'] {
@@ -113,7 +118,7 @@ export class RequeryQuery implements LiveQuery {
     this.#opening.delete(reader)
     if (!this.#readers.delete(reader) || this.#readers.size > 0) return
     clearTimeout(this.#timer)
-    clearInterval(this.#clock)
+    this.#clock?.stop()
     // A question may be on its way still: what becomes of it starts nothing.
     this.#step('deserted')
     this.#onDeserted()
@@ -163,6 +168,7 @@ export class RequeryQuery implements LiveQuery {
       const isStale = hub.era !== era
       if (isStale) this.#step('answered-stale')
       else this.#take(result, answer.snapshot, causesBefore)
+      if (this.#state.phase === 'idle') this.#clock?.set(answer.time)
       span?.end(isStale ? 'stale' : this.#version?.snapshot === answer.snapshot ? 'delivered' : 'too-early')
     } catch (error) {
       span?.fail(error)
