@@ -25,6 +25,7 @@ const MAX_REMEMBERED = 10_000
 /** No answer is on its way for longer, by far. Transaction ids go round: after days an old one would look like one to come. */
 const MAX_DOUBT_MS = 10 * 60_000
 const MAX_PAUSE_MS = 250
+const MAX_LOG_WAIT_MS = 1_000
 /** Stands for every row: the table was emptied, or its changes are not known. */
 const EVERYBODY = '\0'
 
@@ -59,16 +60,19 @@ export class IdentityChanges {
     this.decidesAnswers = this.#model !== undefined && (isWhole || [...names].some((name) => this.#model?.idFields.includes(name) !== true))
   }
 
-  /** Takes a transaction in. @returns whose rows it changed; `all` when that cannot be told */
-  note(transaction: Transaction): readonly string[] | 'all' {
+  /** Whose rows a transaction changed; `all` when that cannot be told. */
+  changedBy(transaction: Transaction): readonly string[] | 'all' {
     if (this.#table === undefined || !transaction.tables.has(this.#table)) return []
+    if (transaction.unknown.has(this.#table)) return 'all'
+    return transaction.effects.filter((effect) => effect.model === this.#model).map((effect) => effect.key)
+  }
+
+  /** Takes a transaction in. @returns whose rows it changed, as {@link changedBy} */
+  note(transaction: Transaction): readonly string[] | 'all' {
+    const keys = this.changedBy(transaction)
+    if (keys.length === 0) return keys
     const change: RowChange = { xid: transaction.xid, notedAtMs: performance.now(), shownAt: undefined, showing: undefined }
-    if (transaction.unknown.has(this.#table)) {
-      this.#remember(EVERYBODY, change)
-      return 'all'
-    }
-    const keys = transaction.effects.filter((effect) => effect.model === this.#model).map((effect) => effect.key)
-    for (const key of keys) this.#remember(key, change)
+    for (const key of keys === 'all' ? [EVERYBODY] : keys) this.#remember(key, change)
     return keys
   }
 
@@ -94,6 +98,25 @@ export class IdentityChanges {
   /** Whether an answer shows every change of the row behind an identity: one that does not may be of a time when they were another. */
   areShownBy(snapshot: PgSnapshot, { authKey }: Identity): boolean {
     return this.#recent(authKey).every(({ xid }) => xid === 0 || sees(snapshot, xid))
+  }
+
+  /**
+   * Resolves when every change has been told that the database showed before the call.
+   *
+   * @returns `false` where the log does not come so far for {@link MAX_LOG_WAIT_MS}: then only asking again tells who somebody is
+   * @throws {LiveError} `database_unavailable`
+   */
+  async areTold(): Promise<boolean> {
+    if (this.#table === undefined || !this.#guards.holdsAnswers) return true
+    const isPassed = this.#hub.passed(await this.#database.endOfLog()).then(
+      () => true,
+      () => false,
+    )
+    let timer: NodeJS.Timeout | undefined
+    const isLate = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(false), MAX_LOG_WAIT_MS)
+    })
+    return Promise.race([isPassed, isLate]).finally(() => clearTimeout(timer))
   }
 
   close(): void {

@@ -22,6 +22,8 @@ export interface ProjectionStreamOptions {
   authorize(): Promise<SettledIdentity | undefined>
   /** The frames from a position on; they end when continuity does, or when `signal` aborts. */
   watch(from: number | undefined, signal: AbortSignal): AsyncIterable<ProjectionFrame>
+  /** Resolves when every change of its owner's row that came before the frame was told; `false`: that cannot be said. */
+  isOwnerKnown(frame: ProjectionFrame): Promise<boolean>
   /** Whether a position still means anything: a new epoch ends them all. */
   isContinued(): boolean
   /** The frame's block, with its id; made once for all who get it. */
@@ -40,6 +42,9 @@ export class ProjectionStream implements SinkEvents, Living<SettledIdentity | un
   #sentId: string
   #position: number | undefined
   #resume: (() => void) | undefined
+  #watching = new AbortController()
+  /** How often the row behind its owner changed since who that is was last known. */
+  #changes = 0
 
   constructor(options: ProjectionStreamOptions) {
     this.#options = options
@@ -74,9 +79,12 @@ export class ProjectionStream implements SinkEvents, Living<SettledIdentity | un
     this.beat()
     try {
       while (!this.#life.isClosed) {
-        for await (const frame of this.#options.watch(this.#position, this.#abort.signal)) {
+        const { signal } = (this.#watching = new AbortController())
+        for await (const frame of this.#options.watch(this.#position, AbortSignal.any([signal, this.#abort.signal]))) {
+          if (!(await this.#options.isOwnerKnown(frame))) this.doubt()
           await this.#untilFlowing()
           if (this.#life.isClosed) return
+          if (signal.aborted) break
           this.#write(frame)
         }
         if (!this.#options.isContinued()) this.#position = undefined
@@ -106,6 +114,12 @@ export class ProjectionStream implements SinkEvents, Living<SettledIdentity | un
     this.#life.doubt()
   }
 
+  /** The row behind its owner is another now; `Infinity`: perhaps, and perhaps more than once. */
+  onIdentityChange(times = 1): void {
+    this.#changes += times
+    this.doubt()
+  }
+
   /** The process is going away. */
   leave(): void {
     this.#life.retire('drain')
@@ -119,11 +133,17 @@ export class ProjectionStream implements SinkEvents, Living<SettledIdentity | un
   settle(settled: SettledIdentity | undefined): ConnectionEvent {
     if (settled === undefined) return this.#end('forbidden', 'They may not read it any more.')
     this.#settled = settled
-    // The state is the same for everyone who may read it.
-    return 'same-identity'
+    const changes = this.#changes
+    this.#changes = 0
+    // The state is the same for everyone who may read it. But between two changes they may have been somebody who may not.
+    return changes > 1 ? 'other-identity' : 'same-identity'
   }
 
   act(action: 'hold' | 'release' | 'reopen'): void {
+    if (action === 'reopen') {
+      this.#position = undefined
+      this.#watching.abort()
+    }
     if (action !== 'hold') this.#resume?.()
   }
 

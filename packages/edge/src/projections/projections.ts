@@ -51,9 +51,9 @@ export class Projections {
   readonly #context: EdgeContext
   readonly #registered: ReadonlyMap<string, Registered>
   readonly #streams = new Set<ProjectionStream>()
-  readonly #authTable: string | undefined
   /** Frames are objects that all watchers of an id share. */
   readonly #blocks = new WeakMap<ProjectionFrame, Block>()
+  readonly #owners = new WeakMap<ProjectionFrame, Promise<boolean>>()
   #epoch: number
   #isClosing = false
 
@@ -61,9 +61,6 @@ export class Projections {
     this.#context = context
     this.#epoch = context.hub.log.epoch
     this.#registered = new Map(Object.entries(projections).map(([name, given]) => [name, register(name, given)]))
-    const { schema, models } = context.data
-    const authModel = schema.authType === undefined ? undefined : models.get(schema.authType)
-    this.#authTable = authModel === undefined ? undefined : `${authModel.table.schema}.${authModel.table.name}`
     if (this.#registered.size === 0) return
     context.hub.listen({
       onTransaction: (transaction) => this.#onTransaction(transaction),
@@ -90,9 +87,12 @@ export class Projections {
     if (registered === undefined || settled === undefined)
       throw new LiveError('forbidden', `The projection "${wanted.name.slice(0, 100)}" is not there, or not for them.`)
     if (!isStream) {
-      const response = await this.#read(registered, wanted.id)
-      // Else made for whom it no longer is.
-      return identityChanges.isOutdated(settled) ? this.answer(answering) : response
+      const frame = await this.#read(registered, wanted.id)
+      const isOwnerKnown = await this.#isOwnerKnown(frame)
+      // Read for whom it no longer is, or may no longer be.
+      if (identityChanges.isOutdated(settled) || (!isOwnerKnown && (await authorize()) === undefined)) return this.answer(answering)
+      const position = encodeProjectionPosition(this.#context.keys, this.#scope(registered, wanted.id), frame.position)
+      return Response.json({ data: frame.state, position }, { headers: { 'cache-control': 'no-store' } })
     }
     const start = (sink: Sink, listen: (events: SinkEvents) => void): void => {
       const stream = new ProjectionStream({
@@ -103,6 +103,7 @@ export class Projections {
         expiresAtMs: visitor.expiresAtMs,
         resumedAt: this.#resumedAt(registered, wanted),
         authorize,
+        isOwnerKnown: (frame) => this.#isOwnerKnown(frame),
         ...this.#following(registered, wanted.id),
         onClosed: (closed) => this.#forget(closed),
       })
@@ -114,7 +115,7 @@ export class Projections {
       // The head of a response may be written long after it was decided on.
       if (this.#isClosing) return stream.leave()
       void stream.run()
-      if (identityChanges.isOutdated(settled)) stream.doubt()
+      if (identityChanges.isOutdated(settled)) stream.onIdentityChange()
     }
     return streamResponse({ node, chunks: this.#context.chunks, start })
   }
@@ -132,15 +133,18 @@ export class Projections {
 
   #onTransaction(transaction: Transaction): void {
     for (const registered of this.#registered.values()) if (touches(transaction, registered.tables)) registered.reader?.wake()
-    if (this.#authTable === undefined || !transaction.tables.has(this.#authTable)) return
-    const { identityChanges } = this.#context
-    for (const stream of this.#streams) if (identityChanges.isOutdated(stream.settled)) stream.doubt()
+    const changed = this.#context.identityChanges.changedBy(transaction)
+    if (changed.length === 0) return
+    for (const stream of this.#streams) {
+      const { authKey } = stream.identity
+      if (changed === 'all' || (authKey !== undefined && changed.includes(authKey))) stream.onIdentityChange()
+    }
   }
 
   /** In a new epoch the database may be another, or an older one. After a mere gap in the log the events are still there. */
   #onReset(): void {
     // What was missed may have made anybody another.
-    for (const stream of this.#streams) stream.doubt()
+    for (const stream of this.#streams) stream.onIdentityChange(Infinity)
     if (this.#epoch === this.#context.hub.log.epoch) return
     this.#epoch = this.#context.hub.log.epoch
     for (const registered of this.#registered.values()) void closeReader(registered)
@@ -193,14 +197,19 @@ export class Projections {
     }
   }
 
-  async #read(registered: Registered, id: string): Promise<Response> {
+  async #read(registered: Registered, id: string): Promise<Extract<ProjectionFrame, { kind: 'snapshot' }>> {
     const signal = AbortSignal.timeout(this.#context.limits.databaseTimeoutMs)
     for await (const frame of this.#watch(registered, id, undefined, signal)) {
-      if (frame.kind !== 'snapshot') continue
-      const position = encodeProjectionPosition(this.#context.keys, this.#scope(registered, id), frame.position)
-      return Response.json({ data: frame.state, position }, { headers: { 'cache-control': 'no-store' } })
+      if (frame.kind === 'snapshot') return frame
     }
     throw new LiveError('database_unavailable', `The projection "${registered.name}" was not read within databaseTimeoutMs.`)
+  }
+
+  /** Events are read from the database, which may be further than the log that tells who may read them. */
+  #isOwnerKnown(frame: ProjectionFrame): Promise<boolean> {
+    const known = this.#owners.get(frame) ?? this.#context.identityChanges.areTold().catch(() => false)
+    this.#owners.set(frame, known)
+    return known
   }
 
   #blockOf(registered: Registered, id: string, frame: ProjectionFrame): Block {
