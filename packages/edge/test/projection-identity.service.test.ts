@@ -134,7 +134,8 @@ function createPlan(): { source: LiveProjectionSource; becomes(state: string): v
           }
           watchers.add(tell)
           signal?.addEventListener('abort', () => wake())
-          while (signal?.aborted !== true) {
+          const isOver = (): boolean => signal?.aborted === true
+          while (!isOver()) {
             const frame = frames.shift()
             if (frame !== undefined) yield frame
             else await new Promise<void>((resolve) => (wake = resolve))

@@ -37,6 +37,26 @@ describe('a query that is asked again', () => {
     expect([questions.length, vi.getTimerCount()]).toEqual([2, 0])
   })
 
+  it('says nothing of going on to a reader that began anew meanwhile', async () => {
+    const { query, reader, questions, log } = await opened()
+    const told: string[] = []
+    const back: Reader = {
+      ...reader,
+      isFlowing: false,
+      reset: () => told.push('reset'),
+      push: () => told.push('snapshot'),
+      ready: () => told.push('ready'),
+    }
+    query.resume(back, { scope: 's', entry: HEAD.entry, horizon: 0n as Lsn, follows: 'another' }, HEAD)
+    query.onReset('epoch')
+    log.resolve()
+    await vi.advanceTimersByTimeAsync(LIMITS.requeryTrailingMs)
+    expect(told).toEqual(['reset'])
+    questions.at(-1)?.resolve(COUNTED)
+    await vi.advanceTimersByTimeAsync(0)
+    expect(told).toEqual(['reset', 'snapshot', 'ready'])
+  })
+
   it('asks again for a reader that came on the way of an answer that cannot be for who it belongs to', async () => {
     const { query, reader, questions } = await opened()
     query.onTransaction(change(10), [], false)
@@ -57,7 +77,13 @@ describe('a query that is asked again', () => {
 async function opened() {
   const questions: PromiseWithResolvers<DatabaseAnswer>[] = []
   const onDeserted = vi.fn()
-  const hub = { era: 0, history: { head: HEAD, firstUnseen: () => undefined, after: () => [] } }
+  const log = Promise.withResolvers<void>()
+  const hub = {
+    era: 0,
+    history: { head: HEAD, firstUnseen: () => undefined, after: () => [] },
+    passed: () => log.promise,
+    since: async (_: EntryId, use: (missed: []) => void) => use([]),
+  }
   // Only what it uses.
   const context = {
     hub,
@@ -87,7 +113,7 @@ async function opened() {
   query.open(reader)
   questions[0]?.resolve(COUNTED)
   await vi.advanceTimersByTimeAsync(0)
-  return { query, reader, questions, onDeserted }
+  return { query, reader, questions, onDeserted, log }
 }
 
 function change(xid: number): Transaction {

@@ -6,6 +6,7 @@ import { askUntilSeen } from '../../database/ask-until-seen.ts'
 import type { Question } from '../../database/asker.ts'
 import { isReadAlike, isWorthAsking, judgeAsked, judgeChange, type AskedRow } from './changes-judge.ts'
 import type { ChangesPlan } from './changes-plan.ts'
+import { beginReader, endBeginning } from '../begin-reader.ts'
 import type { EdgeContext } from '../../edge-context.ts'
 import { frameOctets } from '../../streams/frame-chunks.ts'
 import type { Identity } from '../../identity/identity.ts'
@@ -71,12 +72,12 @@ export class ChangesQuery implements LiveQuery {
 
   open(reader: Reader): void {
     this.#readers.add(reader)
-    this.#begin(reader).catch((error: unknown) => reader.fail(error as LiveError))
+    beginReader(reader, (isWanted) => this.#begin(reader, isWanted))
   }
 
   resume(reader: Reader, _ticket: Ticket, from: Place): void {
     this.#readers.add(reader)
-    this.#replaySince(reader, from, 'gap').catch((error: unknown) => reader.fail(error as LiveError))
+    beginReader(reader, (isWanted) => this.#replaySince(reader, from, 'gap', isWanted))
   }
 
   catchUp(reader: Reader, held: Place): void {
@@ -85,14 +86,16 @@ export class ChangesQuery implements LiveQuery {
       held,
     )
     this.#forget(reader)
+    endBeginning(reader)
     const missed = this.#options.context.hub.history.after(from.entry)
     if (missed !== undefined) return this.#replay(reader, missed, from)
     reader.wait()
-    this.#replaySince(reader, from, 'slow').catch((error: unknown) => reader.fail(error as LiveError))
+    beginReader(reader, (isWanted) => this.#replaySince(reader, from, 'slow', isWanted))
   }
 
   leave(reader: Reader): void {
     this.#forget(reader)
+    endBeginning(reader)
     if (this.#readers.delete(reader) && this.#readers.size === 0) this.#options.onDeserted()
   }
 
@@ -218,20 +221,20 @@ export class ChangesQuery implements LiveQuery {
   }
 
   /** Begins at the end of the log: what happened before is not told. */
-  async #begin(reader: Reader): Promise<void> {
+  async #begin(reader: Reader, isWanted: () => boolean): Promise<void> {
     const { context, keySets } = this.#options
     while (!keySets.every((holder) => holder.isReady)) await Promise.all(keySets.map((holder) => holder.ready()))
-    if (!this.#readers.has(reader)) return
+    if (!isWanted()) return
     this.#follow(reader)
     reader.ready(context.hub.history.head, NO_HORIZON, this)
   }
 
   /** @param otherwise - why it begins anew where neither memory nor the log reaches back so far */
-  async #replaySince(reader: Reader, from: Place, otherwise: ResetReason): Promise<void> {
+  async #replaySince(reader: Reader, from: Place, otherwise: ResetReason, isWanted: () => boolean): Promise<void> {
     const { context, keySets } = this.#options
     await Promise.all([...keySets.map((holder) => holder.ready()), context.hub.passed(from.lsn)])
     await context.hub.since(from.entry, (missed) => {
-      if (!this.#readers.has(reader)) return
+      if (!isWanted()) return
       if (missed === undefined) return this.#restart([reader], otherwise)
       this.#replay(reader, missed, from, () => reader.ready(from, NO_HORIZON, this))
     })
@@ -254,6 +257,7 @@ export class ChangesQuery implements LiveQuery {
 
   #follow(reader: Reader): void {
     this.#options.onInterest(this, this.#options.plan.interestOf(this.#interestContext()))
+    endBeginning(reader)
     reader.isFlowing = true
   }
 

@@ -7,6 +7,7 @@ import type { DatabaseAnswer, Question } from '../../database/asker.ts'
 import type { EdgeContext } from '../../edge-context.ts'
 import { unseenOf } from '../../log/history.ts'
 import type { Identity } from '../../identity/identity.ts'
+import { beginReader, endBeginning } from '../begin-reader.ts'
 import { applyOperations, decideEffects } from './incremental-decide.ts'
 import { incrementalTables, type IncrementalPlan } from './incremental-plan.ts'
 import type { KeySetHolder } from './key-set-holder.ts'
@@ -83,7 +84,7 @@ export class IncrementalQuery implements LiveQuery {
   resume(reader: Reader, ticket: Ticket, from: Place): void {
     this.#readers.add(reader)
     if (!isTicketGoodAt(ticket, from)) return this.#waitForAll([reader], 'position')
-    this.#replaySince(reader, from, ticket.horizon, 'gap').catch((error: unknown) => reader.fail(error as LiveError))
+    beginReader(reader, (isWanted) => this.#replaySince(reader, { from, horizon: ticket.horizon, otherwise: 'gap' }, isWanted))
   }
 
   catchUp(reader: Reader, from: Place): void {
@@ -93,11 +94,13 @@ export class IncrementalQuery implements LiveQuery {
       return this.#forgetSeen(reader)
     }
     reader.wait()
-    this.#replaySince(reader, from, reader.seen?.horizon ?? NO_HORIZON, 'slow').catch((error: unknown) => reader.fail(error as LiveError))
+    const horizon = reader.seen?.horizon ?? NO_HORIZON
+    beginReader(reader, (isWanted) => this.#replaySince(reader, { from, horizon, otherwise: 'slow' }, isWanted))
   }
 
   leave(reader: Reader): void {
     this.#opening.delete(reader)
+    endBeginning(reader)
     if (this.#readers.delete(reader) && this.#readers.size === 0) this.#options.onDeserted()
   }
 
@@ -149,6 +152,7 @@ export class IncrementalQuery implements LiveQuery {
       if (reason === undefined) reader.wait()
       else reader.reset(reason)
       reader.isFlowing = false
+      endBeginning(reader)
       this.#opening.add(reader)
     }
     void this.#ask()
@@ -240,18 +244,22 @@ export class IncrementalQuery implements LiveQuery {
   #replay(reader: Reader, operations: Operations, onGoingOn: () => void = () => {}): void {
     const { context, planned } = this.#options
     if (operations === 'unknown') return this.#waitForAll([reader])
+    endBeginning(reader)
     reader.isFlowing = true
     onGoingOn()
     if (operations.length > 0) reader.push(changeFrame(planned.q, context.hub.history.head, operations))
   }
 
-  /** @param otherwise - why it begins anew where neither memory nor the log reaches back so far */
-  async #replaySince(reader: Reader, from: Place, horizon: Lsn, otherwise: ResetReason): Promise<void> {
+  /** @param since - `otherwise`: why it begins anew where neither memory nor the log reaches back so far */
+  async #replaySince(
+    reader: Reader,
+    { from, horizon, otherwise }: { from: Place; horizon: Lsn; otherwise: ResetReason },
+    isWanted: () => boolean,
+  ): Promise<void> {
     const { context, keySets, plan } = this.#options
     await Promise.all([...keySets.map((holder) => holder.ready()), context.hub.passed(horizon), context.hub.passed(from.lsn)])
     await context.hub.since(from.entry, (missed) => {
-      // It has left; or begins anew meanwhile, or did.
-      if (!this.#readers.has(reader) || this.#opening.has(reader) || reader.isFlowing) return
+      if (!isWanted()) return
       if (missed === undefined) return this.#waitForAll([reader], otherwise)
       this.#options.onInterest(this, plan.interestOf(this.#decision))
       const isShown = (row: StoredRow): Verdict => plan.rows.decide(row, this.#decision)

@@ -65,16 +65,14 @@ export class AnswerClock {
   async #pauseAfter(time: DatabaseTime): Promise<number> {
     const { context, timedRows } = this.#options
     if (timedRows === undefined) return context.limits.requeryNowMs
-    const moments = await Promise.all(timedRows.flatMap((rows) => this.#momentsOf(rows, time.databaseMs)))
-    if (moments.includes('ask-database')) return context.limits.requeryNowMs
-    const next = Math.min(...moments.filter((moment) => typeof moment === 'number'), time.databaseMs + LOOK_AHEAD_MS)
-    return next + MARGIN_MS - time.databaseMs - (performance.now() - time.localMs)
-  }
-
-  /** In milliseconds since 1970, from a time on: what is known of who asks, and what the rows hold. */
-  #momentsOf({ plan, where }: TimedRows, fromMs: number): (Promise<number | undefined> | number | 'ask-database' | undefined)[] {
-    const fields = [...plan.timeFields].map((field) => this.#nextIn(plan.model.name, field, where, fromMs))
-    return [plan.nextChange({}, { auth: this.#options.auth, now: fromMs }), ...fields]
+    const { databaseMs, localMs } = time
+    const known = timedRows.map(({ plan }) => plan.nextChange({}, { auth: this.#options.auth, now: databaseMs }))
+    if (known.includes('ask-database')) return context.limits.requeryNowMs
+    const ofRows = await Promise.all(
+      timedRows.flatMap(({ plan, where }) => [...plan.timeFields].map((field) => this.#nextIn(plan.model.name, field, where, databaseMs))),
+    )
+    const moments = [...known, ...ofRows].filter((moment) => typeof moment === 'number')
+    return Math.min(...moments, databaseMs + LOOK_AHEAD_MS) + MARGIN_MS - databaseMs - (performance.now() - localMs)
   }
 
   /** Asked without policies: who is not let in by a row yet, may be then. Nobody is told. */

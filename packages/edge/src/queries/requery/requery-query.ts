@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { compareEntryIds, ERROR_CODES, errorCodeOf, type LiveError, type ResetReason } from '@zenstack-live/protocol'
 import { AnswerClock } from './answer-clock.ts'
 import { rowsOfAnswer } from '../answer-rows.ts'
+import { beginReader, endBeginning } from '../begin-reader.ts'
 import { diffRows, type AnswerRow } from './diff-rows.ts'
 import type { EdgeContext } from '../../edge-context.ts'
 import { unseenOf } from '../../log/history.ts'
@@ -98,8 +99,7 @@ export class RequeryQuery implements LiveQuery {
     const version = this.#version
     // An id may have been sent before time changed the answer.
     if (ticket.follows !== this.id || version === undefined || this.#planned.readsNow) {
-      this.#continueUntouched(reader, from).catch((error: unknown) => reader.fail(error as LiveError))
-      return
+      return beginReader(reader, (isWanted) => this.#continueUntouched(reader, from, isWanted))
     }
     this.#opening.add(reader)
     // Ids never pass what was not delivered: a reader at this place has every answer up to it.
@@ -116,6 +116,7 @@ export class RequeryQuery implements LiveQuery {
 
   leave(reader: Reader): void {
     this.#opening.delete(reader)
+    endBeginning(reader)
     if (!this.#readers.delete(reader) || this.#readers.size > 0) return
     clearTimeout(this.#timer)
     this.#clock?.stop()
@@ -139,6 +140,7 @@ export class RequeryQuery implements LiveQuery {
     for (const reader of this.#readers) {
       if (!this.#opening.has(reader)) reader.reset(reason)
       reader.isFlowing = false
+      endBeginning(reader)
       this.#opening.add(reader)
     }
     this.#step('wanted')
@@ -268,11 +270,12 @@ export class RequeryQuery implements LiveQuery {
   }
 
   /** From a place elsewhere: goes on when nothing it depends on has changed since, and shows the whole when something has. */
-  async #continueUntouched(reader: Reader, from: Place): Promise<void> {
+  async #continueUntouched(reader: Reader, from: Place, isWanted: () => boolean): Promise<void> {
     const { hub } = this.#context
     await hub.passed(from.lsn)
     await hub.since(from.entry, (missed) => {
-      if (!this.#readers.has(reader)) return
+      if (!isWanted()) return
+      endBeginning(reader)
       if (missed === undefined) reader.reset('gap')
       const isTouched = missed === undefined || this.#planned.readsNow || missed.some((one) => touches(one, this.#planned.tables))
       if (isTouched) return this.open(reader)
