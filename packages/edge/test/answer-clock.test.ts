@@ -11,7 +11,11 @@ const NOW_MS = 1_700_000_000_000
 type Moment = number | undefined
 
 /** A table with one field of times, in ms from the beginning. @param ofAuth - the moments that `auth()` holds */
-function start({ moments = [], ofAuth = () => undefined }: { moments?: number[]; ofAuth?: (now: number) => Moment | 'ask-database' } = {}) {
+function start({
+  moments = [],
+  ofAuth = () => undefined,
+  requeryNowMs = LIMITS.requeryNowMs,
+}: { moments?: number[]; ofAuth?: (now: number) => Moment | 'ask-database'; requeryNowMs?: number } = {}) {
   const asked: number[] = []
   const database = { isUp: true }
   const ask = async (_: unknown, { args }: { args: { where: { at: { gte: Date; lte: Date } } } }): Promise<unknown> => {
@@ -23,15 +27,17 @@ function start({ moments = [], ofAuth = () => undefined }: { moments?: number[];
   }
   const plan = { model: { name: 'Offer' }, timeFields: new Set(['at']), nextChange: (_: unknown, { now }: { now: number }) => ofAuth(now) }
   const rung: number[] = []
-  const answered = (): void => clock.set({ databaseMs: NOW_MS + performance.now(), localMs: performance.now() })
+  /** @param lateMs - how old the answer is when it comes */
+  const answered = (lateMs = 0): void => clock.set({ databaseMs: NOW_MS + performance.now() - lateMs, localMs: performance.now() - lateMs })
+  const late: number[] = []
   const create = (timedRows: readonly TimedRows[] | undefined): AnswerClock =>
     new AnswerClock({
-      context: { asker: { ask }, database: { unprotected: () => ({}) }, limits: LIMITS } as never,
+      context: { asker: { ask }, database: { unprotected: () => ({}) }, limits: { ...LIMITS, requeryNowMs } } as never,
       timedRows,
       auth: null,
       onTime() {
         rung.push(performance.now())
-        answered()
+        answered(late.shift())
       },
     })
   let clock = create([{ plan: plan as unknown as RowPlan, where: undefined }])
@@ -40,6 +46,7 @@ function start({ moments = [], ofAuth = () => undefined }: { moments?: number[];
     asked,
     database,
     answered,
+    late,
     stop: () => clock.stop(),
     knowNothing: () => (clock = create(undefined)),
   }
@@ -61,7 +68,17 @@ describe('the clock of an answer', () => {
     expect([rung.length, asked.length]).toEqual([1, 2])
   })
 
-  it('rings once in requeryNowMs where moments come closer together', async () => {
+  it('rings again at once for a moment that the answer did not see: the question was on its way', async () => {
+    const { rung, answered, late } = start({ moments: [HOUR_MS] })
+    late.push(20)
+    answered()
+    await pass(HOUR_MS + 20)
+    expect(rung).toHaveLength(2)
+    await pass(HOUR_MS)
+    expect(rung).toHaveLength(2)
+  })
+
+  it('rings once in requeryNowMs, or in a second where that is longer, where moments come closer together', async () => {
     const { rung, answered } = start({ moments: Array.from({ length: 100 }, (_, index) => HOUR_MS + index * 100) })
     answered()
     await pass(HOUR_MS + 100)
@@ -70,6 +87,10 @@ describe('the clock of an answer', () => {
     expect(rung).toHaveLength(1)
     await pass(100)
     expect(rung).toHaveLength(2)
+    const seldom = start({ moments: [2 * HOUR_MS, 2 * HOUR_MS + 100], requeryNowMs: HOUR_MS })
+    seldom.answered()
+    await pass(HOUR_MS)
+    expect(seldom.rung).toHaveLength(2)
   })
 
   it('rings for a moment that only auth() knows', async () => {

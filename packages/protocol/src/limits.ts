@@ -60,7 +60,8 @@ export const LIMITS = {
   requeryTrailingMs: 25,
   /**
    * A query whose policies read `now()` is asked again this often, for time alone may change its answer. Where they compare it with the model's own
-   * fields and `auth()`, it is asked when one of those moments comes, and no more often than this.
+   * fields and `auth()`, it is asked when one of those moments comes, and no more often than this,
+   * or than once a second.
    */
   requeryNowMs: 1_000,
   /** Requeries running at the same time. */

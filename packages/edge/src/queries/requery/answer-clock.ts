@@ -18,6 +18,8 @@ export interface AnswerClockOptions {
   onTime(): void
 }
 
+/** Many rows may have their moments close together: so far apart it rings, or by `requeryNowMs` where that is shorter. */
+const MAX_GAP_MS = 1_000
 /** Further off nobody looks: timers cannot wait for more than 24 days, and `infinity` never comes. */
 const LOOK_AHEAD_MS = 24 * 60 * 60_000
 /** A `Date` holds no microseconds, and timers may be early by one of these. */
@@ -29,6 +31,8 @@ export class AnswerClock {
   #settings = 0
   #timer: NodeJS.Timeout | undefined
   #rangAtMs = Number.NEGATIVE_INFINITY
+  /** The moment it rang for, by the database's clock. */
+  #rungFor = Number.NEGATIVE_INFINITY
 
   constructor(options: AnswerClockOptions) {
     this.#options = options
@@ -37,11 +41,9 @@ export class AnswerClock {
   /** An answer shows what there was to see at this time. */
   set(time: DatabaseTime): void {
     const setting = ++this.#settings
-    const { requeryNowMs } = this.#options.context.limits
-    // What fails is asked again by the query.
-    void this.#pauseAfter(time)
-      .catch(() => requeryNowMs)
-      .then((pauseMs) => (setting === this.#settings ? this.#ringIn(pauseMs) : undefined))
+    void this.#nextAfter(time)
+      .catch(() => undefined)
+      .then((next) => (setting === this.#settings ? this.#ringAt(next, time) : undefined))
   }
 
   stop(): void {
@@ -49,30 +51,33 @@ export class AnswerClock {
     clearTimeout(this.#timer)
   }
 
-  #ringIn(pauseMs: number): void {
-    // Many rows may have their moments close together.
-    const leastMs = this.#rangAtMs + this.#options.context.limits.requeryNowMs - performance.now()
+  /** @param next - in milliseconds since 1970; `undefined`: not known, or not now */
+  #ringAt(next: number | undefined, { databaseMs, localMs }: DatabaseTime): void {
+    const { requeryNowMs } = this.#options.context.limits
+    const nowMs = performance.now()
+    const pauseMs = next === undefined ? requeryNowMs : next + MARGIN_MS - databaseMs - (nowMs - localMs)
+    // A moment that it rang for has not been seen yet: the question was on its way.
+    const leastMs = next !== undefined && next <= this.#rungFor ? 0 : this.#rangAtMs + Math.min(requeryNowMs, MAX_GAP_MS) - nowMs
     clearTimeout(this.#timer)
     this.#timer = setTimeout(
       () => {
         this.#rangAtMs = performance.now()
+        this.#rungFor = next ?? Number.NEGATIVE_INFINITY
         this.#options.onTime()
       },
       Math.max(0, pauseMs, leastMs),
     )
   }
 
-  async #pauseAfter(time: DatabaseTime): Promise<number> {
-    const { context, timedRows } = this.#options
-    if (timedRows === undefined) return context.limits.requeryNowMs
-    const { databaseMs, localMs } = time
-    const known = timedRows.map(({ plan }) => plan.nextChange({}, { auth: this.#options.auth, now: databaseMs }))
-    if (known.includes('ask-database')) return context.limits.requeryNowMs
+  async #nextAfter({ databaseMs }: DatabaseTime): Promise<number | undefined> {
+    const { timedRows, auth } = this.#options
+    if (timedRows === undefined) return undefined
+    const known = timedRows.map(({ plan }) => plan.nextChange({}, { auth, now: databaseMs }))
+    if (known.includes('ask-database')) return undefined
     const ofRows = await Promise.all(
       timedRows.flatMap(({ plan, where }) => [...plan.timeFields].map((field) => this.#nextIn(plan.model.name, field, where, databaseMs))),
     )
-    const moments = [...known, ...ofRows].filter((moment) => typeof moment === 'number')
-    return Math.min(...moments, databaseMs + LOOK_AHEAD_MS) + MARGIN_MS - databaseMs - (performance.now() - localMs)
+    return Math.min(...[...known, ...ofRows].filter((moment) => typeof moment === 'number'), databaseMs + LOOK_AHEAD_MS)
   }
 
   /** Asked without policies: who is not let in by a row yet, may be then. Nobody is told. */
