@@ -40,15 +40,18 @@ export class AnswerClock {
 
   /** An answer shows what there was to see at this time. */
   set(time: DatabaseTime): void {
-    const setting = ++this.#settings
-    void this.#nextAfter(time)
-      .catch(() => undefined)
-      .then((next) => (setting === this.#settings ? this.#ringAt(next, time) : undefined))
+    void this.#look(time)
   }
 
   stop(): void {
     this.#settings++
     clearTimeout(this.#timer)
+  }
+
+  async #look(time: DatabaseTime): Promise<void> {
+    const setting = ++this.#settings
+    const next = await this.#nextAfter(time).catch(() => undefined)
+    if (setting === this.#settings) this.#ringAt(next, time)
   }
 
   /** @param next - in milliseconds since 1970; `undefined`: not known, or not now */
