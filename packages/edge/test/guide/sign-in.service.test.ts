@@ -1,9 +1,11 @@
+import { betterAuth } from 'better-auth'
+import { memoryAdapter } from 'better-auth/adapters/memory'
 import { generateSignedCookie } from 'hono/cookie'
 import { createLocalJWKSet, exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWTVerifyGetKey } from 'jose'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { startEdge, type RunningEdge } from '../support/start-edge.ts'
 import { createWorkspace, seedWorkspace, type Workspace } from '../support/workspace.ts'
-import { byCookie, byToken, onlyFromOurPages } from './sign-in.ts'
+import { byBetterAuth, byCookie, byToken, onlyFromOurPages } from './sign-in.ts'
 
 const COOKIE_SECRET = 'what cookies are signed with'
 const READ = '/note/findMany'
@@ -110,5 +112,57 @@ describe('the sign-in of the guide', () => {
     const own = await post('https://app.example')
     expect(own.status).toBe(200)
     await own.body?.cancel()
+  })
+
+  describe('with better-auth', () => {
+    const tables = { user: [], session: [], account: [], verification: [] } as Record<string, Record<string, unknown>[]>
+    const auth = betterAuth({
+      baseURL: 'http://app.example',
+      secret: 'what sessions are signed with, and long enough',
+      database: memoryAdapter(tables),
+      emailAndPassword: { enabled: true },
+      // So that a session lives on in its cookie when it was ended: unless one asks past it.
+      session: { cookieCache: { enabled: true, maxAge: 600 } },
+      rateLimit: { enabled: false },
+      telemetry: { enabled: false },
+    })
+    let byBetter: RunningEdge
+    let cookie = ''
+
+    beforeAll(async () => {
+      const credentials = { name: 'Bob', email: 'bob@app.example', password: 'correct horse battery' }
+      const { headers, response } = await auth.api.signUpEmail({ body: credentials, returnHeaders: true })
+      cookie = headers
+        .getSetCookie()
+        .map((pair) => pair.split(';')[0])
+        .join('; ')
+      await workspace.db.user.create({ data: { id: response.user.id, name: 'Bob' } })
+      await workspace.db.note.create({ data: { ownerId: response.user.id, body: 'of whom better-auth knows' } })
+      byBetter = await startEdge(workspace, { getClient: byBetterAuth(workspace.db, auth), limits: { identityMaxAgeMs: 300 } })
+    })
+    afterAll(() => byBetter.close())
+
+    const readBy = async (header: Record<string, string>): Promise<{ status: number; text: string }> => {
+      const response = await fetch(byBetter.base + READ, { headers: header })
+      return { status: response.status, text: await response.text() }
+    }
+
+    it('lets in whom the session names, and nobody without one', async () => {
+      expect(await readBy({ cookie })).toEqual({ status: 200, text: expect.stringContaining('of whom better-auth knows') as string })
+      const { text } = await readBy({ cookie })
+      expect(text).not.toContain('of bob')
+      for (const header of [{}, { cookie: cookie.replace(/session_token=./, 'session_token=x') }, { cookie: 'better-auth.session_token=nonsense' }])
+        expect((await readBy(header as Record<string, string>)).status).toBe(401)
+    })
+
+    it('ends the stream of a session that was ended, though the cookie still says otherwise', async () => {
+      const stream = await fetch(byBetter.base + READ, { headers: { cookie, accept: 'text/event-stream' } })
+      expect(stream.status).toBe(200)
+      for (const session of tables['session'] ?? [])
+        await auth.api.revokeSession({ body: { token: String(session['token']) }, headers: new Headers({ cookie }) })
+      expect(await auth.api.getSession({ headers: new Headers({ cookie }) })).not.toBeNull()
+      expect(await stream.text()).toContain('event: auth-expired')
+      expect((await readBy({ cookie })).status).toBe(401)
+    })
   })
 })

@@ -2,6 +2,7 @@ import type { HonoAccessTickets } from '@zenstack-live/edge'
 import { type schema } from '@zenstack-live/testing/workspace'
 import type { ClientContract } from '@zenstackhq/orm'
 import { PolicyPlugin } from '@zenstackhq/plugin-policy'
+import type { Auth } from 'better-auth'
 import type { Context } from 'hono'
 import { getSignedCookie } from 'hono/cookie'
 import { csrf } from 'hono/csrf'
@@ -68,4 +69,18 @@ export function byCookie(db: Client, sessions: { userOf(id: string): Promise<str
 
 /** In front of everything that cookies open: `app.use('/api/*', onlyFromOurPages)`. */
 export const onlyFromOurPages = csrf({ origin: 'https://app.example' })
+// #endregion
+
+// #region better-auth
+/** @param auth - what `betterAuth()` gives, which keeps sessions itself */
+export function byBetterAuth(db: Client, auth: { api: Pick<Auth['api'], 'getSession'> }): GetClient {
+  const withPolicies = db.$use(new PolicyPlugin())
+  return async (c) => {
+    // From a cookie's cache a session that was ended would live on until that expires.
+    const session = await auth.api.getSession({ headers: c.req.raw.headers, query: { disableCookieCache: true } })
+    const user = session === null ? null : await db.user.findUnique({ where: { id: session.user.id }, select: { id: true, role: true } })
+    if (user === null) throw signedOut()
+    return withPolicies.$setAuth(user)
+  }
+}
 // #endregion
