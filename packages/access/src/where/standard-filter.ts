@@ -5,6 +5,7 @@ import type { Domain } from '../domain/domain.ts'
 import { askDatabase, mayFail } from '../plan-notes.ts'
 import type { Truth } from '../truth.ts'
 import type { FilterScope } from './field-filter.ts'
+import { orderTest } from './operator-tests.ts'
 
 /** Operators that mean the same for every ordered type. */
 export const STANDARD_OPERATORS = ['equals', 'in', 'notIn', 'lt', 'lte', 'gt', 'gte', 'between', 'not'] as const
@@ -47,20 +48,9 @@ export function compileOperator(
   if (operator === 'equals') return overValue(domain, name, (stored) => domain.equals(stored, first))
   const { compare } = domain
   if (compare === undefined) return askDatabase(scope.notes, `where: the order of "${name}" is that of its collation`)
-  switch (operator) {
-    case 'lt':
-      return overValue(domain, name, (stored) => compare(stored, first) < 0)
-    case 'lte':
-      return overValue(domain, name, (stored) => compare(stored, first) <= 0)
-    case 'gt':
-      return overValue(domain, name, (stored) => compare(stored, first) > 0)
-    case 'gte':
-      return overValue(domain, name, (stored) => compare(stored, first) >= 0)
-    case 'between':
-      return overValue(domain, name, (stored) => compare(stored, first) >= 0 && compare(stored, second) <= 0)
-    default:
-      return mayFail(scope.notes, `where: unknown operator "${String(operator).slice(0, 40)}"`)
-  }
+  const test = orderTest(compare, operator, first, second)
+  if (test === undefined) return mayFail(scope.notes, `where: unknown operator "${operator.slice(0, 40)}"`)
+  return overValue(domain, name, test)
 }
 
 /** An empty list is false even for NULL, and its negation true. */

@@ -6,14 +6,9 @@ import { lowerCaseOf } from '../domain/lower-case.ts'
 import { plainText, textInput, withoutBlanks } from '../domain/text.ts'
 import { askDatabase, mayFail } from '../plan-notes.ts'
 import type { FilterScope } from './field-filter.ts'
+import { LIKE_TESTS, type LikeOperator } from './operator-tests.ts'
 import { compileOperator, isFilterObject, overValue, STANDARD_OPERATORS, type StandardOperator } from './standard-filter.ts'
 
-type LikeOperator = 'contains' | 'startsWith' | 'endsWith'
-const LIKE_TESTS: Record<LikeOperator, (text: string, part: string) => boolean> = {
-  contains: (text, part) => text.includes(part),
-  startsWith: (text, part) => text.startsWith(part),
-  endsWith: (text, part) => text.endsWith(part),
-}
 const STANDARD: ReadonlySet<string> = new Set(STANDARD_OPERATORS)
 
 /** A string, or an object of operators. `mode` reaches all of them but what stands under `not`, which brings its own. */

@@ -4,6 +4,7 @@ import type { Domain } from '../domain/domain.ts'
 import { textInput } from '../domain/text.ts'
 import { askDatabase, mayFail, type PlanNotes } from '../plan-notes.ts'
 import type { Truth } from '../truth.ts'
+import { LIKE_TESTS, orderTest, type LikeOperator } from './operator-tests.ts'
 import { isFilterObject } from './standard-filter.ts'
 
 /** Where the text comes from; `null` is NULL, `undefined` is not known. */
@@ -13,12 +14,6 @@ export interface TextScope {
   readonly notes: PlanNotes
   readonly name: string
   readonly lower: ((text: string) => string) | undefined
-}
-
-const TESTS: Record<string, (text: string, part: string) => boolean> = {
-  contains: (text, part) => text.includes(part),
-  startsWith: (text, part) => text.startsWith(part),
-  endsWith: (text, part) => text.endsWith(part),
 }
 
 /** String operators over a text that is computed. */
@@ -66,8 +61,10 @@ function compileOperator(
 
 function textTest(domain: Domain<string>, operator: string, operands: readonly string[]): ((text: string) => boolean) | 'unknown' | 'unordered' {
   const [first = '', second = ''] = operands
-  const like = TESTS[operator]
-  if (like !== undefined) return (text) => like(text, first)
+  if (Object.hasOwn(LIKE_TESTS, operator)) {
+    const like = LIKE_TESTS[operator as LikeOperator]
+    return (text) => like(text, first)
+  }
   switch (operator) {
     case 'equals':
       return (text) => text === first
@@ -76,21 +73,6 @@ function textTest(domain: Domain<string>, operator: string, operands: readonly s
     case 'notIn':
       return (text) => !operands.includes(text)
     default:
-  }
-  const { compare } = domain
-  if (compare === undefined) return 'unordered'
-  switch (operator) {
-    case 'lt':
-      return (text) => compare(text, first) < 0
-    case 'lte':
-      return (text) => compare(text, first) <= 0
-    case 'gt':
-      return (text) => compare(text, first) > 0
-    case 'gte':
-      return (text) => compare(text, first) >= 0
-    case 'between':
-      return (text) => compare(text, first) >= 0 && compare(text, second) <= 0
-    default:
-      return 'unknown'
+      return domain.compare === undefined ? 'unordered' : (orderTest(domain.compare, operator, first, second) ?? 'unknown')
   }
 }
