@@ -26,6 +26,16 @@ describe('a query that is asked again', () => {
     expect(questions).toHaveLength(3)
   })
 
+  it('waits for more causes for requeryTrailingMs after it was asked, and no longer', async () => {
+    const { query, questions } = await opened()
+    query.onTransaction(change(10), [], false)
+    query.onTransaction(change(11), [], false)
+    await vi.advanceTimersByTimeAsync(LIMITS.requeryTrailingMs - 1)
+    expect(questions).toHaveLength(1)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(questions).toHaveLength(2)
+  })
+
   it('is asked no more when its last reader left while a question was on its way, whatever becomes of that', async () => {
     const { query, reader, questions, onDeserted } = await opened()
     query.onTransaction(change(10), [], false)

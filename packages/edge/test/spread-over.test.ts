@@ -1,5 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { spreadOver } from '../src/streams/spread-over.ts'
+import { drainSpanMs, spreadOver } from '../src/streams/spread-over.ts'
+
+it('streams are let go 20 ms apart, and many closer together, for all to have ended within drainDeadlineMs', () => {
+  expect(drainSpanMs(3, { drainDeadlineMs: 10_000 })).toBe(60)
+  expect(drainSpanMs(400, { drainDeadlineMs: 10_000 })).toBe(8_000)
+  expect(drainSpanMs(20_000, { drainDeadlineMs: 10_000 })).toBe(8_000)
+  expect(drainSpanMs(20_000, { drainDeadlineMs: 100 })).toBe(80)
+})
 
 describe('spreading calls over a time', () => {
   beforeEach(() => void vi.useFakeTimers())

@@ -28,7 +28,7 @@ export const ERROR_CODES = {
     status: 400,
     isRetryable: false,
     sentence: 'The position cannot be read.',
-    cure: 'Send `Last-Event-ID` exactly as it was received, or leave it out to begin with a snapshot.',
+    cure: 'Give entry ids, LSNs and places as you received them. No browser meets it: from a `Last-Event-ID` that cannot be read a stream begins with a snapshot.',
   },
   unknown_model: {
     status: 404,

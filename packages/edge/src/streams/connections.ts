@@ -13,7 +13,7 @@ import { parsePosition, type Place } from '../log/place.ts'
 import { planQuery } from '../queries/plan-query.ts'
 import type { QueryReader, Resume } from './reader.ts'
 import type { Sink } from './sink.ts'
-import { spreadOver } from './spread-over.ts'
+import { drainSpanMs, spreadOver } from './spread-over.ts'
 import { streamResponse, type NodeSide } from './stream-response.ts'
 import { parseTicket } from './ticket.ts'
 import { wallClock } from '../operations/tracing.ts'
@@ -29,9 +29,6 @@ export interface OpenRequest {
 }
 
 const MOVE_IDS_EVERY_MS = 250
-/** Streams that drain end this far apart, where there is time for it. */
-const DRAIN_STEP_MS = 20
-const DRAIN_SHARE = 0.8
 /** Of all connections, those that only who goes on from a position is given. */
 const SHARE_FOR_RETURNING = 1 / 20
 
@@ -154,10 +151,9 @@ export class Connections {
   async drain(): Promise<void> {
     this.#isDraining = true
     const leaving = [...this.#all]
-    const spanMs = Math.min(DRAIN_STEP_MS * leaving.length, this.#context.limits.drainDeadlineMs * DRAIN_SHARE)
     await spreadOver(
       leaving,
-      spanMs,
+      drainSpanMs(leaving.length, this.#context.limits),
       (connection) => connection.leave(),
       (connection) => this.#all.has(connection),
     )
