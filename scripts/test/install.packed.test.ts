@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { packAll, root, run } from './pack.ts'
 
 const NODE_VERSIONS = ['22.18.0', '24']
+const DENO_VERSION = '2.9.6'
 const TYPESCRIPT_VERSIONS = ['5.9', '7']
 /** A machine that does much else at the same time needs its time to start. */
 const LINE_DEADLINE_MS = 90_000
@@ -128,7 +129,84 @@ describe('what users install', () => {
       }
     })
   }
+
+  it('streams where there is no socket of Node to write to: on Deno', async () => {
+    const folder = join(base, 'deno')
+    mkdirSync(folder)
+    writeFileSync(join(folder, 'package.json'), '{ "private": true }')
+    await run('npm', ['install', `deno@${DENO_VERSION}`, '--no-audit', '--no-fund', '--loglevel=error'], folder)
+    writeFileSync(join(app, 'deno-server.ts'), denoServer(readFileSync(join(app, 'server.ts'), 'utf8')))
+    const postgres = await startPostgres()
+    const databaseUrl = await postgres.createDatabase()
+    const sql = new pg.Client(databaseUrl)
+    await sql.connect()
+    await sql.query(TABLE)
+    rmSync(join(app, '.zenstack-live'), { recursive: true, force: true })
+    const port = await freePort()
+    const args = ['run', '--allow-all', '--no-check', 'deno-server.ts']
+    const server = spawnQuietly(join(folder, 'node_modules/.bin/deno'), args, { DATABASE_URL: databaseUrl, PORT: String(port) })
+    const origin = `http://127.0.0.1:${port}`
+    const insert = (title: string): Promise<unknown> => sql.query(`INSERT INTO "Task" (title, "ownerId") VALUES ($1, 'ann')`, [title])
+    const connections = async (): Promise<string | undefined> =>
+      /^zenstack_live_connections (\d+)$/m.exec(await (await fetch(`${origin}/internal/metrics`)).text())?.[1]
+    try {
+      expect(await server.nextLine()).toBe('listening')
+      const first = await openTasks(origin)
+      await first.until('event: ready')
+      await insert('while it is open')
+      // Nothing follows that could push it out of a buffer.
+      await first.until('while it is open')
+      expect(await connections()).toBe('1')
+      const lastEventId = first.lastEventId()
+      first.close()
+      await expect.poll(connections, { timeout: LINE_DEADLINE_MS }).toBe('0')
+      await insert('while it was away')
+      const second = await openTasks(origin, lastEventId)
+      await second.until('while it was away')
+      expect(second.text()).not.toMatch(/event: (snapshot|reset)|while it is open/)
+      second.close()
+    } finally {
+      await server.end()
+      await sql.end()
+      await postgres.stop()
+    }
+  })
 })
+
+/** The README's app, on Deno's own server, and with what operators see. */
+function denoServer(nodeServer: string): string {
+  const text = nodeServer.replace(/^import \{ serve \}.*\n/m, `import { createHonoOperationsHandler } from 'zenstack-live/hono'\n`).replace(
+    /^serve\(.*$/m,
+    `app.get('/internal/*', createHonoOperationsHandler(live))
+Deno.serve({ port: Number(process.env['PORT']), hostname: '127.0.0.1', onListen: () => console.log('listening') }, app.fetch)`,
+  )
+  if (!text.includes('Deno.serve') || text.includes('node-server')) throw new Error("The README's server is not what was expected.")
+  return text
+}
+
+async function openTasks(
+  origin: string,
+  lastEventId?: string,
+): Promise<{ until(part: string): Promise<void>; text(): string; lastEventId(): string; close(): void }> {
+  const abort = new AbortController()
+  const headers = { accept: 'text/event-stream', 'x-user': 'ann', ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }) }
+  const response = await fetch(`${origin}/api/live/task/findMany`, { headers, signal: abort.signal })
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
+  let text = ''
+  return {
+    async until(part) {
+      // Up to the id that ends what holds it.
+      while (!new RegExp(`${part}[^]*\\nid: .*\\n\\n`).test(text)) {
+        const { done, value } = (await reader?.read()) ?? { done: true, value: undefined }
+        if (done) throw new Error(`The stream ended: ${text}`)
+        text += value
+      }
+    },
+    text: () => text,
+    lastEventId: () => [...text.matchAll(/^id: (.*)$/gm)].at(-1)?.[1] ?? '',
+    close: () => abort.abort(),
+  }
+}
 
 /** The type errors in the app and in our own declarations; others' packages have some that are theirs to mend. */
 async function ownTypeErrors(args: string[]): Promise<string[]> {
