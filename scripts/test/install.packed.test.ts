@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { freePort, startPostgres } from '@zenstack-live/testing'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { packAll, root, run } from './pack.ts'
+import { catalogVersions, packAll, root, run } from './pack.ts'
 
 const NODE_VERSIONS = ['22.18.0', '24']
 const DENO_VERSION = '2.9.6'
@@ -234,12 +234,6 @@ live.subscribe(live.task.findMany({ orderBy: { id: 'asc' } }), (result) => {
 
 function nodeFolder(version: string): string {
   return join(base, `node-${version}`)
-}
-
-/** The versions this repository itself is tested with. */
-function catalogVersions(): Record<string, string> {
-  const text = readFileSync(join(root, 'pnpm-workspace.yaml'), 'utf8')
-  return Object.fromEntries([...text.matchAll(/^ {2}'?([@\w/.-]+)'?: ([\^~]?\d\S*)$/gm)].map(([, name = '', version = '']) => [name, version]))
 }
 
 function spawnQuietly(command: string, args: string[], env: Record<string, string>): { nextLine(): Promise<string>; end(): Promise<void> } {

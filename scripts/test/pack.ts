@@ -35,3 +35,9 @@ export async function packAll(into: string): Promise<Record<string, string>> {
   }
   return tarballs
 }
+
+/** The versions this repository itself is tested with. */
+export function catalogVersions(): Record<string, string> {
+  const text = readFileSync(join(root, 'pnpm-workspace.yaml'), 'utf8')
+  return Object.fromEntries([...text.matchAll(/^ {2}'?([@\w/.-]+)'?: ([\^~]?\d\S*)$/gm)].map(([, name = '', version = '']) => [name, version]))
+}

@@ -1,3 +1,5 @@
+'use client'
+
 import { useQueryClient } from '@tanstack/react-query'
 import { createElement, useEffect, useReducer, type ReactElement, type ReactNode } from 'react'
 import { LiveContext } from './live-context.ts'

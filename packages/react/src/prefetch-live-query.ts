@@ -2,7 +2,7 @@ import type { DehydrateOptions, HydrateOptions, QueryClient } from '@tanstack/re
 import type { LiveFetch, LiveQuery } from '@zenstack-live/client'
 import { readJson } from '@zenstack-live/client/internal'
 import { deserialize, serialize } from '@zenstackhq/client-helpers/fetch'
-import { getQueryKey } from '@zenstackhq/tanstack-query/react'
+import { queryKeyOf } from './query-key.ts'
 import { hashQueryKey } from './query-key-hash.ts'
 import { RESUME_META } from './resume-meta.ts'
 
@@ -32,7 +32,7 @@ export async function prefetchLiveQuery(queryClient: QueryClient, query: LiveQue
       fetch: (url, init) => fetch(url, { ...init, headers: { ...options.headers, accept: 'application/json' } }),
       signal: options.signal,
     })
-    const queryKey = getQueryKey(query.model, query.operation, query.args)
+    const queryKey = queryKeyOf(query.model, query.operation, query.args)
     const queryHash = hashQueryKey(queryKey)
     const cached = queryClient.getQueryCache().build(queryClient, { queryKey, queryHash })
     cached.setOptions({ ...cached.options, meta: { ...cached.meta, [RESUME_META]: resume } })

@@ -9,9 +9,9 @@ import {
 } from '@tanstack/react-query'
 import type { LiveQuery } from '@zenstack-live/client'
 import { internals, type LiveClientInternals, type Write } from '@zenstack-live/client/internal'
-import { getQueryKey } from '@zenstackhq/tanstack-query/react'
 import type { LiveContextValue } from './live-context.ts'
 import type { OwnWrites } from './own-writes.ts'
+import { KEY_PREFIX } from './query-key.ts'
 import { hashQueryKey } from './query-key-hash.ts'
 import { resumePointOf } from './resume-meta.ts'
 
@@ -346,6 +346,3 @@ function isPending({ state }: Mutation): boolean {
 function shownOf({ writes }: LiveEntry, streamed: unknown): unknown {
   return writes === undefined ? streamed : writes.applyTo(streamed)
 }
-
-/** First member of every key of ZenStack's hooks. */
-const KEY_PREFIX = getQueryKey('', '', undefined)[0]

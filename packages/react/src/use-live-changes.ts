@@ -1,3 +1,5 @@
+'use client'
+
 import type { LiveChanges } from '@zenstack-live/client'
 import { useEffect, useRef } from 'react'
 import { useLiveContext } from './live-context.ts'

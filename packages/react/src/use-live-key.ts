@@ -1,10 +1,12 @@
+'use client'
+
 import type { QueryFunctionContext, QueryKey } from '@tanstack/react-query'
 import type { LiveQuery } from '@zenstack-live/client'
-import { getQueryKey } from '@zenstackhq/tanstack-query/react'
 import { useEffect, useMemo, useRef, useSyncExternalStore } from 'react'
 import { useLiveContext } from './live-context.ts'
 import type { LiveFlags } from './live-query-options.ts'
 import type { QueryCacheBridge } from './query-cache-bridge.ts'
+import { queryKeyOf } from './query-key.ts'
 import { hashQueryKey } from './query-key-hash.ts'
 
 export interface LiveKey {
@@ -27,7 +29,7 @@ export interface LiveKey {
 /** Holds a query open while the component is mounted, and says under which key TanStack finds it. */
 export function useLiveKey(query: LiveQuery<unknown>, isEnabled: boolean, isOptimistic: boolean): LiveKey {
   const { bridge } = useLiveContext()
-  const queryKey = getQueryKey(query.model, query.operation, query.args, { infinite: false, optimisticUpdate: isOptimistic })
+  const queryKey = queryKeyOf(query.model, query.operation, query.args, isOptimistic)
   const hash = hashQueryKey(queryKey)
   // A descriptor is made anew in each render; the first of equal ones, which have one hash, stands for all.
   const held = useMemo(() => {

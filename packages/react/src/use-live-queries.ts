@@ -1,3 +1,5 @@
+'use client'
+
 import type { InferExtQueryArgs, InferExtResult, InferOptions, InferSchema } from '@zenstackhq/client-helpers'
 import type {
   AggregateArgs,

@@ -1,3 +1,5 @@
+'use client'
+
 import { useQuery, type UseQueryOptions, type UseQueryResult } from '@tanstack/react-query'
 import type { LiveQuery } from '@zenstack-live/client'
 import type { Falsy, LiveQueryOptions, LiveQueryResult, Optimistic } from './live-query-options.ts'

@@ -1,3 +1,5 @@
+'use client'
+
 import type { LiveStatus } from '@zenstack-live/client'
 import { useCallback, useSyncExternalStore } from 'react'
 import { useLiveContext } from './live-context.ts'

@@ -1,3 +1,5 @@
+'use client'
+
 import type { InfiniteData } from '@tanstack/react-query'
 import type { LiveQuery } from '@zenstack-live/client'
 import { useCallback, useTransition } from 'react'

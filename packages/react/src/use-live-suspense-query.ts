@@ -1,3 +1,5 @@
+'use client'
+
 import { useSuspenseQuery, type UseSuspenseQueryOptions, type UseSuspenseQueryResult } from '@tanstack/react-query'
 import type { LiveQuery } from '@zenstack-live/client'
 import type { LiveFlags, LiveQueryOptions, Optimistic } from './live-query-options.ts'

@@ -1,3 +1,5 @@
+'use client'
+
 import type { LiveProjection, LiveState } from '@zenstack-live/client'
 import { useCallback, useMemo, useSyncExternalStore } from 'react'
 import { useLiveContext } from './live-context.ts'

@@ -11,7 +11,7 @@ export const PEOPLE = [
 ] as const
 
 export const SPACES = [
-  { id: 'opening', name: 'Opening night', purpose: 'Light Years, the exhibition, opens on the 12th', members: ['mara', 'jonas', 'priya', 'wen'] },
+  { id: 'opening', name: 'Opening night', purpose: 'The exhibition opens on the 12th', members: ['mara', 'jonas', 'priya', 'wen'] },
   { id: 'website', name: 'Website', purpose: 'The museum’s new front door', members: ['mara', 'jonas', 'priya', 'tomas'] },
   { id: 'office', name: 'Back office', purpose: 'Hiring, rent and the coffee machine', members: ['mara', 'tomas'] },
 ] as const
