@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { chromium, type Browser, type Page } from '@playwright/test'
 import { findBrowser, freePort, startPostgres, type PostgresServer } from '@zenstack-live/testing'
 import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { catalogVersions, packAll, root, run } from './pack.ts'
 
 const PATIENCE = { timeout: 90_000, interval: 250 }
@@ -52,7 +52,7 @@ describe.skipIf(browserPath === undefined)('a Next.js app', () => {
     const env = { ...process.env, NODE_OPTIONS: '', DATABASE_URL: databaseUrl, NEXT_TELEMETRY_DISABLED: '1' }
     server = spawn(process.execPath, ['node_modules/next/dist/bin/next', 'start', '-p', String(port)], { cwd: app, env, stdio: 'ignore' })
     browser = await chromium.launch({ executablePath: browserPath ?? '', args: ['--no-sandbox', '--disable-gpu'] })
-    await expect.poll(() => htmlFor('ann').catch(String), PATIENCE).toContain('Prune the roses')
+    await vi.waitUntil(async () => (await htmlFor('ann').catch(String)).includes('Prune the roses'), PATIENCE)
   }, SET_UP_MS)
 
   afterAll(async () => {
