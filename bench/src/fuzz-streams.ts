@@ -1,28 +1,42 @@
-import { spawn, type ChildProcess } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openRedisLog, type ChangeLog } from '@zenstack-live/change-log'
-import { compareEntryIds, type LogEntry } from '@zenstack-live/protocol'
+import { compareEntryIds, FIRST_ENTRY_ID, parseEntryId, type EntryId, type LogEntry } from '@zenstack-live/protocol'
+import { createStreamAdmin } from '@zenstack-live/streams'
 import { startPostgres, startRedis, type RedisServer } from '@zenstack-live/testing'
+import { Redis } from 'ioredis'
 import { progress, type CommandOptions } from './command.ts'
 import { createRandom, type Random } from './random.ts'
-import { checkDeliveries, type Deliveries, type Expected } from './streams/check-deliveries.ts'
-import type { FuzzJob } from './streams/fuzz-job.ts'
+import { Chaos, WORKERS } from './streams/chaos.ts'
+import { checkDeliveries, FUZZED_IDS, type Deliveries, type Expected } from './streams/check-deliveries.ts'
 import { noteEntry, noteRow, openNoteDatabase, type NoteRow } from './streams/note-log.ts'
 
 /*
- * Three processes handle the events of one id, of one id in four parts, and of two ids with filters, while events are written. They are
- * killed and paused past their leases at random, Redis is killed and started again, and for a while none of them runs. In the end every
- * id must have handled every event it asked for, those of a row in order.
+ * Three processes handle the events of ids of every kind, while events are written:
+ *
+ *   shared, public, private   with and without a filter
+ *   parts, now                in several parts; begun when it is first used
+ *   loop                      batches of a loop
+ *   split                     in other numbers of parts, as each process wants it
+ *   dropped                   begun anew in the middle
+ *   poison                    handlers that fail: dead letters, replayed from time to time
+ *
+ * The processes are killed and paused past their leases at random, Redis is killed and started again, twice it comes back empty, and for a
+ * while no process runs. In the end every id must have handled every event it asked for, or been told of the gap, those of a row in order
+ * and never two of them at once.
  */
 
-const WORKERS = 3
 const KEYS = 300
 const LEASE_MS = 1_000
 const ROUNDS = 40
 const SETTLE_MS = 120_000
+/** Nobody runs from the first of these rounds to the second. */
+const [ALONE_FROM, ALONE_UNTIL] = [15, 17]
+/** Redis comes back empty while the streams are far behind, and while they are not. */
+const [EMPTIED_EARLY, EMPTIED_LATE] = [12, 25]
+const DROPPED_IN = 20
 
 interface Result {
   name: string
@@ -36,70 +50,176 @@ export async function run({ runs = 50_000, seed = 1, mutate = false }: CommandOp
   const catalogFile = join(directory, 'catalog.json')
   writeFileSync(catalogFile, JSON.stringify(await readWorkspaceCatalog()))
   const redis = await startRedis({ directory: join(directory, 'redis'), isPersistent: true })
-  const log = await openRedisLog({ url: redis.url })
-  const chaos = new Chaos(redis, createRandom(seed), { redisUrl: redis.url, catalogFile, leaseMs: LEASE_MS, isMutated: mutate }, directory)
+  const chaos = new Chaos({
+    redis,
+    random: createRandom(seed),
+    job: { redisUrl: redis.url, catalogFile, leaseMs: LEASE_MS, isMutated: mutate },
+    directory,
+  })
+  const world = new World(redis, await openRedisLog({ url: redis.url }), chaos)
   try {
-    const expected = await runRounds(chaos, log, createRandom(seed + 1), runs)
-    const isSettled = await waitUntilHandled(log)
+    await world.play(createRandom(seed + 1), runs)
+    const isSettled = await world.settle()
     if (!isSettled) progress('The streams did not reach the end of the log.')
     await chaos.stop()
-    const deliveries = checkDeliveries(expected, chaos.lines())
+    const deliveries = checkDeliveries(world.expected, chaos.lines(), world.nowAfter, world.life)
     progress(JSON.stringify({ ...deliveries, ...chaos.counts }))
-    return report(deliveries, chaos, { events: expected.length, isSettled, mutate })
+    return report(deliveries, world, { isSettled, mutate })
   } finally {
     await chaos.stop()
-    await log.close()
+    await world.log.close()
     await redis.stop()
     rmSync(directory, { recursive: true, force: true })
   }
 }
 
-function report(
-  deliveries: Deliveries,
-  chaos: Chaos,
-  { events, isSettled, mutate }: { events: number; isSettled: boolean; mutate: boolean },
-): Result {
+function report(deliveries: Deliveries, { chaos, expected, replayed, life, untold }: World, how: { isSettled: boolean; mutate: boolean }): Result {
   const { kills, pauses, restarts } = chaos.counts
   // Around each interruption: what runs and what was finished since the last save, in every part that the process held.
-  const maxRepeats = (kills + pauses + restarts * WORKERS) * 8 * 40
-  const { lost, outOfOrder, repeats, foreign } = deliveries
-  const isWrong = !isSettled || lost > 0 || outOfOrder > 0 || foreign > 0 || repeats > maxRepeats
+  const maxRepeats = (kills + pauses + (restarts + life) * WORKERS) * 12 * 40
+  const { lost, outOfOrder, repeats, foreign, overlaps } = deliveries
+  const isWrong = !how.isSettled || lost + outOfOrder + foreign + overlaps + untold > 0 || repeats > maxRepeats
   return {
     name: 'fuzz-streams',
-    metrics: { cases: events, lost, outOfOrder, repeats, foreign, kills, pauses, restarts },
-    failed: isWrong !== mutate,
+    metrics: { cases: expected.length, ...deliveries, untold, kills, pauses, restarts, emptied: life, replayed },
+    failed: isWrong !== how.mutate,
   }
 }
 
-async function runRounds(chaos: Chaos, log: ChangeLog, random: Random, events: number): Promise<Expected[]> {
-  const expected: Expected[] = []
-  const ranks = new Map<number, number>()
-  let index = 1
-  for (let worker = 0; worker < WORKERS; worker++) chaos.start(worker)
-  for (let round = 0; round < ROUNDS; round++) {
-    // For two rounds nobody is there to read.
-    if (round === 15) await chaos.killAll()
-    if (round === 17) for (let worker = 0; worker < WORKERS; worker++) chaos.start(worker)
-    const until = Math.ceil((events * (round + 1)) / ROUNDS)
-    while (expected.length < until) {
-      const batches = Array.from({ length: Math.min(1 + random.whole(50), until - expected.length) }, () => {
-        const key = random.whole(KEYS)
-        const rank = (ranks.get(key) ?? 0) + 1
-        ranks.set(key, rank)
-        const event: Expected = { key: String(key), rank, isPublic: random.chance(0.5) }
-        expected.push(event)
-        return { entries: [changeOf(index++, key, event)] }
-      })
-      await appendPatiently(log, batches)
-    }
-    await chaos.strike(round)
-    progress(`round ${round + 1}/${ROUNDS}: ${expected.length} events, ${JSON.stringify(chaos.counts)}`)
+/** The log, what was written into it, and what operators do. */
+class World {
+  readonly chaos: Chaos
+  readonly expected: Expected[] = []
+  log: ChangeLog
+  /** Where the id was begun that begins now. */
+  nowAfter: EntryId = FIRST_ENTRY_ID
+  life = 0
+  replayed = 0
+  /** Ids that were not told that the log came back empty. */
+  untold = 0
+  readonly #redis: RedisServer
+  readonly #ranks = new Map<number, number>()
+
+  constructor(redis: RedisServer, log: ChangeLog, chaos: Chaos) {
+    this.#redis = redis
+    this.log = log
+    this.chaos = chaos
   }
-  return expected
+
+  async play(random: Random, events: number): Promise<void> {
+    this.chaos.startAll()
+    for (let round = 0; round < ROUNDS; round++) {
+      if (round === ALONE_FROM) await this.chaos.killAll()
+      if (round === ALONE_UNTIL) this.chaos.startAll()
+      const until = Math.ceil((events * (round + 1)) / ROUNDS)
+      while (this.expected.length < until) await this.#append(random, Math.min(1 + random.whole(50), until - this.expected.length))
+      if (round === 0) await this.#findNow()
+      if (round === DROPPED_IN) await createStreamAdmin(this.log).drop('dropped')
+      if (round % 6 === 5) await this.#replay()
+      if (round === EMPTIED_LATE) await this.settle()
+      if (round === EMPTIED_EARLY || round === EMPTIED_LATE) await this.#empty(random)
+      await this.chaos.strike(round)
+      progress(`round ${round + 1}/${ROUNDS}: ${this.expected.length} events, ${JSON.stringify(this.chaos.counts)}`)
+    }
+  }
+
+  /** Whether every id comes to the end of the log, however long it takes as long as some go on. */
+  async settle(): Promise<boolean> {
+    let deadline = performance.now() + SETTLE_MS
+    let known = ''
+    while (performance.now() < deadline) {
+      try {
+        await this.#replay()
+        const [{ newest }, streams] = await Promise.all([this.log.state(), createStreamAdmin(this.log).list()])
+        const isThere = ({ cursor }: { cursor: EntryId | undefined }): boolean =>
+          cursor !== undefined && newest !== undefined && compareEntryIds(cursor, newest) >= 0
+        const isDone = streams.every(({ partitions, deadLetters, replaying }) => partitions.every(isThere) && deadLetters + replaying === 0)
+        if (isDone && streams.length === FUZZED_IDS.length) return true
+        const seen = JSON.stringify(
+          streams.map(({ id, partitions, deadLetters, replaying }) => [id, deadLetters, replaying, partitions.map(({ cursor }) => cursor)]),
+        )
+        if (seen !== known) deadline = performance.now() + SETTLE_MS
+        known = seen
+      } catch {
+        // Redis may still be coming up.
+      }
+      await sleep(200)
+    }
+    progress(`Not at the end: ${known}`)
+    return false
+  }
+
+  async #append(random: Random, count: number): Promise<void> {
+    const written: Expected[] = []
+    const batches = Array.from({ length: count }, (_, offset) => {
+      const key = random.whole(KEYS)
+      const rank = (this.#ranks.get(key) ?? 0) + 1
+      this.#ranks.set(key, rank)
+      const facts = { key: String(key), rank, isPublic: random.chance(0.5), life: this.life }
+      const entry = changeOf(this.expected.length + offset + 1, key, facts)
+      written.push({ ...facts, position: entry.id })
+      return { entries: [entry] }
+    })
+    await appendPatiently(this.log, batches)
+    this.expected.push(...written)
+  }
+
+  /** All parts of an id that begins now are begun at one place. */
+  async #findNow(): Promise<void> {
+    for (let attempt = 0; attempt < 300; attempt++, await sleep(100)) {
+      const records = (await this.log.readers.list()).filter(({ id, state }) => id.startsWith('now#') && state !== undefined)
+      const begun = new Set(records.map(({ state }) => (JSON.parse(state ?? '{}') as { began: string }).began))
+      const [first] = begun
+      if (first === undefined || records.length < 3) continue
+      if (begun.size > 1) throw new Error(`The parts of an id were begun at different places: ${[...begun].join(', ')}.`)
+      this.nowAfter = parseEntryId(first)
+      return
+    }
+    throw new Error('The id that begins now was not begun.')
+  }
+
+  async #replay(): Promise<void> {
+    this.replayed += await createStreamAdmin(this.log)
+      .replay('poison')
+      .catch(() => 0)
+  }
+
+  /** As a Redis without its data: who is there has to tell it to every id. That takes somebody for each who knows where it was. */
+  async #empty(random: Random): Promise<void> {
+    const isRead = async (): Promise<boolean> => {
+      const streams = await createStreamAdmin(this.log).list()
+      const owners = streams.flatMap(({ partitions }) => partitions.map(({ owner }) => owner))
+      return streams.length === FUZZED_IDS.length && owners.every((owner) => this.chaos.isRunning(Number(owner?.split(':')[1])))
+    }
+    while (!(await isRead())) await sleep(100)
+    await this.#append(random, 50)
+    const before = countGaps(this.chaos)
+    const redis = new Redis(this.#redis.url)
+    await redis.flushall()
+    redis.disconnect()
+    this.life++
+    // A capture begins again, too.
+    await this.log.close()
+    this.log = await openRedisLog({ url: this.#redis.url })
+    const untold = (): string[] => {
+      const now = countGaps(this.chaos)
+      return FUZZED_IDS.filter((id) => (now.get(id) ?? 0) === (before.get(id) ?? 0))
+    }
+    const deadline = performance.now() + SETTLE_MS
+    while (untold().length > 0 && performance.now() < deadline) await sleep(100)
+    this.untold = untold().length
+    if (this.untold > 0) progress(`Not told that the log came back empty: ${untold().join(', ')}`)
+  }
+}
+
+function countGaps(chaos: Chaos): Map<string, number> {
+  const gaps = new Map<string, number>()
+  for (const [, id, what] of chaos.lines()) if (what === 'gap') gaps.set(id, (gaps.get(id) ?? 0) + 1)
+  return gaps
 }
 
 /** The first event of a note creates it, the others update it. */
-function changeOf(index: number, id: number, { rank, isPublic }: Expected): LogEntry {
+function changeOf(index: number, id: number, { rank, isPublic }: Pick<Expected, 'rank' | 'isPublic'>): LogEntry {
   const after: NoteRow = { ...noteRow(index), id, rank, isPublic }
   return noteEntry(index, after, rank === 1 ? null : { ...after, rank: rank - 1 })
 }
@@ -114,110 +234,6 @@ async function appendPatiently(log: ChangeLog, batches: Parameters<ChangeLog['ap
       await sleep(100)
     }
   }
-}
-
-/** Kills, pauses and restarts, and what the processes have written down. */
-class Chaos {
-  readonly counts = { kills: 0, pauses: 0, restarts: 0 }
-  readonly #redis: RedisServer
-  readonly #random: Random
-  readonly #job: Omit<FuzzJob, 'worker' | 'outFile'>
-  readonly #directory: string
-  readonly #children = new Map<number, ChildProcess>()
-  readonly #files: string[] = []
-
-  constructor(redis: RedisServer, random: Random, job: Omit<FuzzJob, 'worker' | 'outFile'>, directory: string) {
-    this.#redis = redis
-    this.#random = random
-    this.#job = job
-    this.#directory = directory
-  }
-
-  start(worker: number): void {
-    const outFile = join(this.#directory, `worker-${this.#files.length}.txt`)
-    this.#files.push(outFile)
-    const job: FuzzJob = { ...this.#job, worker, outFile }
-    const program = join(import.meta.dirname, 'streams/fuzz-worker.ts')
-    const child = spawn(process.execPath, ['--conditions=@zenstack-live/source', program, JSON.stringify(job)], {
-      stdio: ['ignore', 'ignore', 'inherit'],
-    })
-    this.#children.set(worker, child)
-  }
-
-  async strike(round: number): Promise<void> {
-    const worker = this.#random.whole(WORKERS)
-    const child = this.#children.get(worker)
-    const choice = child === undefined ? 3 : this.#random.whole(4)
-    if (child !== undefined && choice <= 1) {
-      await end(child)
-      this.counts.kills++
-      this.start(worker)
-    } else if (child !== undefined && choice === 2) {
-      // Long enough for another process to take over.
-      child.kill('SIGSTOP')
-      this.counts.pauses++
-      await sleep(LEASE_MS * 1.5)
-      child.kill('SIGCONT')
-    }
-    if (round % 10 === 9) {
-      await this.#redis.kill()
-      this.counts.restarts++
-      await sleep(200)
-      await this.#redis.start()
-    }
-    await sleep(this.#random.whole(500))
-  }
-
-  async killAll(): Promise<void> {
-    for (const [worker, child] of this.#children) {
-      this.#children.delete(worker)
-      await end(child)
-      this.counts.kills++
-    }
-  }
-
-  async stop(): Promise<void> {
-    await Promise.all([...this.#children.values()].map((child) => end(child)))
-    this.#children.clear()
-  }
-
-  lines(): string[] {
-    return this.#files
-      .filter((file) => existsSync(file))
-      .flatMap((file) =>
-        readFileSync(file, 'utf8')
-          .split('\n')
-          .filter((line) => line !== ''),
-      )
-  }
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-  child.kill('SIGKILL')
-  await ended
-}
-
-/** Whether every id comes to the end of the log, however long it takes as long as some go on. */
-async function waitUntilHandled(log: ChangeLog): Promise<boolean> {
-  let deadline = performance.now() + SETTLE_MS
-  let known = ''
-  while (performance.now() < deadline) {
-    try {
-      const [{ newest }, readers] = await Promise.all([log.state(), log.readers.list()])
-      const places = readers.filter(({ id }) => !id.includes('~'))
-      if (newest !== undefined && places.length >= 7 && places.every(({ cursor }) => cursor !== undefined && compareEntryIds(cursor, newest) >= 0))
-        return true
-      const seen = places.map(({ cursor }) => cursor).join()
-      if (seen !== known) deadline = performance.now() + SETTLE_MS
-      known = seen
-    } catch {
-      // Redis may still be coming up.
-    }
-    await sleep(100)
-  }
-  return false
 }
 
 async function readWorkspaceCatalog(): Promise<unknown> {

@@ -24,6 +24,8 @@ export function shareTail(log: ChangeLog, limits: SharingLimits = CHANGE_LOG_LIM
   const readingOf = (id: EntryId): Reading | undefined => {
     let furthest: Reading | undefined
     for (const reading of readings) {
+      // What is left of a log that was lost holds nothing of the present one.
+      if (reading.identity !== log.identity) continue
       if (reading.holds(id) && (furthest === undefined || compareEntryIds(reading.head, furthest.head) > 0)) furthest = reading
     }
     return furthest
@@ -91,6 +93,8 @@ interface KeptPage {
 
 /** One tail of the log, for as long as somebody follows it. */
 class Reading {
+  /** Of the log that it began with. */
+  readonly identity: string
   readonly #pages: AsyncIterator<Page>
   readonly #limits: SharingLimits
   readonly #onEnd: () => void
@@ -105,6 +109,7 @@ class Reading {
   #failure: { error: unknown } | undefined
 
   constructor(log: ChangeLog, after: EntryId, limits: SharingLimits, onEnd: () => void) {
+    this.identity = log.identity
     this.#limits = limits
     this.#onEnd = onEnd
     this.#oldest = this.#newest = { after, entries: [], last: after, bytes: 0, next: undefined }

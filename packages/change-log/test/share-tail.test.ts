@@ -91,6 +91,22 @@ describe('followers of one log', () => {
     next.leave()
   })
 
+  it('are not given what was kept of a log that was lost', async () => {
+    let identity = 'lost'
+    shared = shareTail(Object.create(log, { identity: { get: () => identity } }) as ChangeLog)
+    await append(3)
+    const old = follow(FIRST_ENTRY_ID)
+    await vi.waitFor(() => expect(old.seen).toEqual(upTo(3)), PATIENCE)
+    // Noticed by somebody else, before the reading fails.
+    identity = 'made anew'
+    const next = follow(FIRST_ENTRY_ID)
+    await vi.waitFor(() => expect(next.seen).toEqual(upTo(3)), PATIENCE)
+    expect(tails).toHaveBeenCalledTimes(2)
+    old.leave()
+    next.leave()
+    await Promise.all([old.ended, next.ended])
+  })
+
   it('each see everything, in order, once, however they come, go and dawdle', { timeout: 120_000 }, async () => {
     const steps = fc.array(fc.oneof(fc.constantFrom('append', 'come', 'go', 'turn'), fc.nat(60)), { minLength: 5, maxLength: 40 })
     const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))

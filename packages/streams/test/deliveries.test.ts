@@ -42,6 +42,33 @@ it('takes up no more text than it may, and goes on when half of it is handled', 
   expect(hasRoom).toBe(true)
 })
 
+it('offers a loop its events in their order, also those that came while it was not known whose they are', () => {
+  const offered: string[] = []
+  let isFresh = false
+  const deps = {
+    config: { concurrency: 3, retries: undefined, limits: STREAM_LIMITS, deliver: (event: string) => void offered.push(event) },
+    lease: {} as ReaderLease,
+    progress: new Progress('log', FIRST_ENTRY_ID),
+    saver: {
+      get isFresh() {
+        return isFresh
+      },
+      request: () => undefined,
+      afterSave: () => undefined,
+    },
+    signal: new AbortController().signal,
+    isStopping: () => false,
+  } as unknown as DeliveriesDeps
+  const deliveries = new Deliveries(deps)
+  for (const [index, entry] of noteEntries(3)
+    .flatMap(({ entries }) => entries)
+    .entries()) {
+    isFresh = index > 0
+    void deliveries.add(changeOf(entry), { model: 'Note', kind: 'created', key: 'a', toEvent: () => `event ${index}` as never })
+  }
+  expect(offered).toEqual(['event 0', 'event 1', 'event 2'])
+})
+
 function changeOf(entry: LogEntry): SharedChange {
   if (entry.kind !== 'change') throw new Error('Notes are changes.')
   return new SharedChange(entry, FIRST_ENTRY_ID)

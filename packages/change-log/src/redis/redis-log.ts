@@ -172,7 +172,8 @@ class RedisLog implements ChangeLog {
   }
 
   async continuity(after: EntryId): Promise<Continuity> {
-    return (await this.#asking('asking for a place', () => this.#place(after))).continuity
+    const { continuity, identity } = await this.#asking('asking for a place', () => this.#place(after))
+    return identity === this.#identity ? continuity : 'foreign'
   }
 
   async positionAt(timeMs: number): Promise<EntryId | undefined> {

@@ -162,8 +162,10 @@ export class Deliveries {
       else if (config.retries !== undefined) {
         progress.count(taken.position)
         saver.afterSave(() => this.#armed.add(taken))
-      } else if (saver.isFresh) void this.#deliver(taken)
-      else saver.afterSave(() => void this.#deliver(taken))
+      } else {
+        // A loop looks itself whether the lease holds, when it takes the event: kept back here, a later one could come before it.
+        void this.#deliver(taken)
+      }
     }
   }
 

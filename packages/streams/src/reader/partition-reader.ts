@@ -76,6 +76,8 @@ export class PartitionReader {
     try {
       this.#matcher = await this.#config.createMatcher()
       await this.#saver.flush()
+      // Whoever owned it in the log that was lost may not have noticed: handlers of one row would overlap.
+      if (this.#lease.isLost) await wait(this.#config.leaseMs, this.#signal)
       await this.#feed()
       return this.#end
     } catch (error) {
