@@ -109,6 +109,27 @@ describe('an id in another number of parts', { timeout: 60_000 }, () => {
   })
 })
 
+it('leaves nothing behind of a split that others have replaced', { timeout: 60_000 }, async () => {
+  const options = { model: 'Note', id: 'mail', start: 'beginning', created: {} } as const
+  const first = streams()
+  first.handle({ ...options, partitions: 1 }, () => undefined)
+  await vi.waitFor(async () => expect((await log.readers.list())[0]?.owner).toBeDefined(), PATIENCE)
+  // It stands by, and looks so seldom that another one is quicker when the id is free.
+  const warnings: string[] = []
+  const slow = noteStreams(log, { standbyPollMs: 2_000 }, warnings)
+  open.push(slow)
+  const acquire = vi.spyOn(log.readers, 'acquire')
+  slow.handle({ ...options, partitions: 1 }, () => undefined)
+  await vi.waitFor(() => expect(acquire).toHaveBeenCalled(), PATIENCE)
+  acquire.mockRestore()
+  const second = streams()
+  second.handle({ ...options, partitions: 2 }, () => undefined)
+  await first.close()
+  await vi.waitFor(async () => expect((await log.readers.list()).map(({ id }) => id)).toContain('mail#1/2'), PATIENCE)
+  await vi.waitFor(() => expect(warnings).toEqual([expect.stringContaining('another number of parts than 1')]), PATIENCE)
+  expect((await log.readers.list()).map(({ id }) => id).filter((id) => !id.includes('~'))).toEqual(['mail#0/2', 'mail#1/2'])
+})
+
 describe('a stream that begins at a date', { timeout: 60_000 }, () => {
   it.each([
     ['behind', -60_000],

@@ -85,11 +85,11 @@ async function tryPartition(group: Group, index: number): Promise<void> {
   }
   const record = lease.isLost ? known?.record : lease.record
   if (record === undefined) {
-    // Dropped: it begins anew. The lease stays with this process.
+    // Dropped: it begins anew, and the lease stays with this process. Or somebody split it otherwise: then it is no part any more.
     memory.forget(index)
     group.isPlaced = await placeParts(config, memory)
     if (group.isPlaced) await tryPartition(group, index)
-    else await log.readers.release(lease)
+    else await log.readers.drop([name])
     return
   }
   if (lease.isLost) config.onWarning(`The log lost the place of "${name}". This process puts back where it was: ${record.cursor}.`)
