@@ -46,7 +46,7 @@ export function createLeakOracle({ commits, policies }: Pick<LiveWorld, 'commits
     const state = next < 0 ? ends.length - 1 : next
     return minor === '0' && ends[state] !== lsn ? state - 1 : state
   }
-  const isAllowed = (user: UserId, token: string, from: number): boolean => (readable.get(user)?.get(token) ?? -1) >= from
+  const lastReadable = (user: UserId, token: string): number => readable.get(user)?.get(token) ?? -1
 
   return {
     note(noted) {
@@ -67,9 +67,13 @@ export function createLeakOracle({ commits, policies }: Pick<LiveWorld, 'commits
     },
     countLeaks(user, bytes, hiddenKeyQueries) {
       let leaks = 0
+      const check = (token: string, from: number, frame: Frame): void => {
+        const last = lastReadable(user, token)
+        if (last < from) report(`${token} of state ${last} in one of state ${from},`, frame)
+      }
       const report = (what: string, frame: Frame): void => {
         leaks++
-        if (leaks <= 3) progress(`LEAK to ${user}: ${what} in ${JSON.stringify(frame).slice(0, 600)}`)
+        if (leaks <= 3) progress(`LEAK to ${user}: ${what} in ${JSON.stringify(frame).slice(0, 1_500)}`)
       }
       for (const { event, data } of createSseDecoder().feed(bytes)) {
         const frame = data === undefined ? undefined : decodeFrame(event, data)
@@ -77,8 +81,8 @@ export function createLeakOracle({ commits, policies }: Pick<LiveWorld, 'commits
         const at = 'at' in frame ? stateOf(frame.at) : 0
         const earlier = new Set(frame.event === 'changes' ? tokensOf(data) : [])
         const now = new Set(tokensOf(frame.event === 'changes' ? JSON.stringify(frame.changes.map(afterOf)) : data))
-        for (const token of earlier) if (!now.has(token) && !isAllowed(user, token, 0)) report(token, frame)
-        for (const token of now) if (!isAllowed(user, token, at)) report(token, frame)
+        for (const token of earlier) if (!now.has(token)) check(token, 0, frame)
+        for (const token of now) check(token, at, frame)
         if ('q' in frame && frame.q !== undefined && hiddenKeyQueries.has(frame.q) && hasPlainKey(frame)) report('a plain key', frame)
         if (frame.event === 'changes' && showsDeleted(frame)) report('more than the key of a deleted row', frame)
       }
