@@ -68,8 +68,8 @@ export function createLeakOracle({ commits, policies }: Pick<LiveWorld, 'commits
     countLeaks(user, bytes, hiddenKeyQueries) {
       let leaks = 0
       const check = (token: string, from: number, frame: Frame): void => {
-        const last = lastReadable(user, token)
-        if (last < from) report(`${token} of state ${last} in one of state ${from},`, frame)
+        const readableIn = lastReadable(user, token)
+        if (readableIn < from) report(`${token} of state ${readableIn} in one of state ${from},`, frame)
       }
       const report = (what: string, frame: Frame): void => {
         leaks++

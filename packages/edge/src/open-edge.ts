@@ -3,6 +3,7 @@ import { createDataModel, readCatalog, type DataModel } from '@zenstack-live/mod
 import { formatLsn, LIMITS, type Limits } from '@zenstack-live/protocol'
 import type { SchemaDef } from '@zenstackhq/schema'
 import { createAsker } from './database/asker.ts'
+import { createTableFiles } from './database/table-files.ts'
 import { checkProtection } from './identity/check-protection.ts'
 import { ChunkWriter } from './streams/chunk-writer.ts'
 import { TickWheel } from './streams/tick-wheel.ts'
@@ -150,7 +151,7 @@ async function openContext(options: EdgeOptions, { metrics, onOtherTables }: Ope
     })
     const lookBackMs = limits.lookBackMs + (await database.oldestStalledCommitMs())
     const hub = await Hub.open({ log, data, limits, lookBackMs, nudge: nudge.soon, onError })
-    const asker = createAsker({ limits, metrics })
+    const asker = createAsker({ limits, metrics, tableFiles: createTableFiles(database, data) })
     const guards = { ...ALL_GUARDS, ...options.guards }
     const identityChanges = new IdentityChanges(data, { database, hub, guards })
     const ask: EdgeContext['ask'] = async (client, question) => {

@@ -11,7 +11,8 @@ function setUp(limits: Partial<Limits> = {}) {
   const began: string[] = []
   const held: (() => void)[] = []
   const metrics = createMetrics()
-  const asker = createAsker({ limits: { ...LIMITS, ...limits }, metrics })
+  const tableFiles = { known: '1', read: async () => '1' }
+  const asker = createAsker({ limits: { ...LIMITS, ...limits }, metrics, tableFiles })
   const answered = (args: { n: number }): { n: number } => {
     if (args.n < 0) throw Object.assign(new Error('no such field'), { reason: 'invalid-input' })
     return args

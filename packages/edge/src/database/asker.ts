@@ -3,6 +3,7 @@ import type { EdgeClient, EdgeTransaction } from '../identity/live-client.ts'
 import type { Metrics } from '../operations/metrics.ts'
 import { readExactTimes } from './exact-times.ts'
 import { parsePgSnapshot, type PgSnapshot } from './pg-snapshot.ts'
+import type { TableFiles } from './table-files.ts'
 import { Turns, type Turn } from './turns.ts'
 import type { ExactTimes } from '../queries/stored-record.ts'
 
@@ -56,7 +57,13 @@ const MAX_QUESTIONS_PER_TRANSACTION = 16
 /** Of the transactions that may run, those of questions that are asked again: what is slow for one must not stand in the way of all. */
 const SHARE_FOR_DOUBTFUL = 1 / 2
 
-export function createAsker(options: { limits: Limits; metrics: Metrics }): Asker {
+export interface AskerOptions {
+  limits: Limits
+  metrics: Metrics
+  tableFiles: TableFiles
+}
+
+export function createAsker(options: AskerOptions): Asker {
   const { limits, metrics } = options
   const fresh = new Turns<EdgeClient, Waiting>(MAX_QUESTIONS_PER_TRANSACTION)
   /** Their transaction failed before it was their turn: each is asked alone, so that none has to wait for more than itself. */
@@ -103,12 +110,19 @@ export function createAsker(options: { limits: Limits; metrics: Metrics }): Aske
 }
 
 /** @returns those that were not asked; `isInDoubt` where another failed before it came to them */
-async function answerAll(
-  { of: client, taken }: Turn<EdgeClient, Waiting>,
-  options: { limits: Limits; metrics: Metrics },
-): Promise<{ rest: Waiting[]; isInDoubt: boolean }> {
+async function answerAll({ of: client, taken }: Turn<EdgeClient, Waiting>, options: AskerOptions): Promise<{ rest: Waiting[]; isInDoubt: boolean }> {
   const questions = taken.map(({ question }) => question)
-  const { answers, failure } = await askTogether(client, questions, options)
+  let together: Together
+  try {
+    const { tableFiles } = options
+    const files = tableFiles.known ?? (await tableFiles.read())
+    together = await askTogether(client, questions, options)
+    // A table was emptied beneath them, or somewhat before: they are asked again.
+    if (together.answers.length > 0 && (await tableFiles.read()) !== files) return { rest: [...taken], isInDoubt: false }
+  } catch (error) {
+    together = { answers: [], failure: { error, isOfQuestion: false } }
+  }
+  const { answers, failure } = together
   for (const [index, answer] of answers.entries()) taken[index]?.resolve(answer)
   const rest = taken.slice(answers.length)
   if (failure === undefined) return { rest, isInDoubt: false }
@@ -131,11 +145,7 @@ interface Together {
  * The snapshot is taken by the first statement, so the place read by the same statement lies behind all it shows.
  * After `databaseTimeoutMs` no further question is begun: an old snapshot keeps the database from cleaning up.
  */
-async function askTogether(
-  client: EdgeClient,
-  questions: readonly Question[],
-  { limits, metrics }: { limits: Limits; metrics: Metrics },
-): Promise<Together> {
+async function askTogether(client: EdgeClient, questions: readonly Question[], { limits, metrics }: AskerOptions): Promise<Together> {
   const answers: DatabaseAnswer[] = []
   let isBegun = false
   metrics.databaseTransactions++

@@ -3,6 +3,7 @@ import { ZenStackClient, type ClientContract, type ClientOptions } from '@zensta
 import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
 import type { SchemaDef } from '@zenstackhq/schema'
 import pg from 'pg'
+import { coalesce } from './coalesce.ts'
 import { BoundClient } from '../identity/bound-client.ts'
 import type { EdgeClient, LiveClient, QueryBuilder } from '../identity/live-client.ts'
 
@@ -156,20 +157,4 @@ async function whereaboutsOfClient(client: LiveClient): Promise<Whereabouts> {
 
 function whereabouts(row: Record<string, unknown> | undefined): Whereabouts {
   return { place: `database "${String(row?.['database'])}" of the server started ${String(row?.['started'])}`, user: String(row?.['user']) }
-}
-
-/** Calls made while one is running share the next one: each answer was begun after its call. */
-function coalesce<Result>(run: () => Promise<Result>): () => Promise<Result> {
-  let next: Promise<Result> | undefined
-  let last: Promise<unknown> = Promise.resolve()
-  return () => {
-    if (next !== undefined) return next
-    const mine = last.then(() => {
-      next = undefined
-      return run()
-    })
-    last = mine.catch(() => {})
-    next = mine
-    return mine
-  }
 }

@@ -1,0 +1,39 @@
+import { tableKey, type DataModel, type TableName } from '@zenstack-live/model'
+import pg from 'pg'
+import { coalesce } from './coalesce.ts'
+import type { EdgeDatabase } from './edge-database.ts'
+
+/**
+ * The files that the models' tables lie in. TRUNCATE gives a table another one, and does not heed snapshots: who reads with an older one
+ * finds that table empty, and the others as they were. Such a state never was, and may show what nobody could ever read (a row, since
+ * nobody is a member of its space any more, as it was while somebody was).
+ */
+export interface TableFiles {
+  /** As they were read last; `undefined` before. */
+  readonly known: string | undefined
+  /** Reads them, after the call. @throws {LiveError} `database_unavailable` */
+  read(): Promise<string>
+}
+
+// Not in the transaction that is in question: its snapshot is the old one.
+const FILES = `SELECT string_agg(file.relfilenode::text, ',' ORDER BY file.oid) AS files FROM unnest($1::text[]) AS named (name)
+  CROSS JOIN LATERAL (SELECT to_regclass(name) UNION SELECT relid FROM pg_partition_tree(to_regclass(name))) AS part (oid)
+  JOIN pg_class AS file ON file.oid = part.oid`
+
+export function createTableFiles(
+  { query }: Pick<EdgeDatabase, 'query'>,
+  { models, joinTables }: Pick<DataModel, 'models' | 'joinTables'>,
+): TableFiles {
+  const tables = new Map<string, TableName>([...models.values(), ...joinTables].map(({ table }) => [tableKey(table), table]))
+  const names = [...tables.values()].map(({ schema, name }) => `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(name)}`)
+  let known: string | undefined
+  return {
+    get known() {
+      return known
+    },
+    read: coalesce(async () => {
+      const [row] = await query(FILES, [names])
+      return (known = String(row?.['files']))
+    }),
+  }
+}

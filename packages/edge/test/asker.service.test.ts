@@ -1,0 +1,74 @@
+import { createDataModel, readCatalog } from '@zenstack-live/model'
+import { LIMITS } from '@zenstack-live/protocol'
+import { schema } from '@zenstack-live/testing/workspace'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { createAsker, type Asker, type Question } from '../src/database/asker.ts'
+import { createEdgeDatabase, type EdgeDatabase } from '../src/database/edge-database.ts'
+import { createTableFiles } from '../src/database/table-files.ts'
+import type { EdgeClient, EdgeTransaction } from '../src/identity/live-client.ts'
+import { createMetrics } from '../src/operations/metrics.ts'
+import { createWorkspace, seedWorkspace, type Workspace } from './support/workspace.ts'
+
+// A rule such as `space.members^[…]` lets nobody in while there are members.
+const WITHOUT_BOB: Question = { model: 'Task', operation: 'findMany', args: { where: { space: { members: { none: { userId: 'bob' } } } } } }
+
+describe('an answer that is read while tables change', () => {
+  let workspace: Workspace
+  let database: EdgeDatabase
+  let asker: Asker
+  const metrics = createMetrics()
+
+  beforeAll(async () => {
+    workspace = await createWorkspace(inject('postgresUrl'))
+    await seedWorkspace(workspace)
+    await workspace.db.task.create({ data: { id: 't1', spaceId: 'garden', title: 'Secret', ownerId: 'ann' } })
+    database = createEdgeDatabase({ url: workspace.url, schema, limits: LIMITS })
+    const data = createDataModel(schema, await readCatalog(database.query))
+    asker = createAsker({ limits: LIMITS, metrics, tableFiles: createTableFiles(database, data) })
+  })
+  afterAll(async () => {
+    await database.close()
+    await workspace.close()
+  })
+
+  /** The client, with something that happens between its first snapshot and its first read. */
+  const interrupted = (happen: () => Promise<unknown>): EdgeClient => {
+    const client = database.unprotected()
+    let isFirst = true
+    const between = (transaction: EdgeTransaction): EdgeTransaction => ({
+      $qb: transaction.$qb,
+      Task: {
+        async findMany(args: unknown) {
+          if (isFirst) await happen()
+          isFirst = false
+          return (transaction['Task'] as { findMany(args: unknown): unknown }).findMany(args)
+        },
+      },
+    })
+    const $transaction: EdgeClient['$transaction'] = (run, options) => client.$transaction((transaction) => run(between(transaction)), options)
+    return { ...client, $transaction }
+  }
+
+  it('shows the one state of its snapshot, whoever writes meanwhile', async () => {
+    await workspace.sql('ANALYZE')
+    const { databaseTransactions } = metrics
+    const { value } = await asker.ask(
+      interrupted(() => workspace.db.member.deleteMany({ where: { spaceId: 'garden', userId: 'bob' } })),
+      WITHOUT_BOB,
+    )
+    expect(value).toEqual([])
+    expect(metrics.databaseTransactions - databaseTransactions).toBe(1)
+    await workspace.db.member.create({ data: { spaceId: 'garden', userId: 'bob' } })
+  })
+
+  it('shows nothing of before a TRUNCATE beside the table that it emptied', async () => {
+    const { value } = await asker.ask(
+      interrupted(async () => {
+        await workspace.db.task.update({ where: { id: 't1' }, data: { title: 'For all' } })
+        await workspace.sql('TRUNCATE "Member"')
+      }),
+      WITHOUT_BOB,
+    )
+    expect(value).toMatchObject([{ title: 'For all' }])
+  })
+})
