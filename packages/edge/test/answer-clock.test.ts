@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { AnswerClock } from '../src/queries/requery/answer-clock.ts'
 import type { TimedRows } from '../src/queries/requery/timed-rows.ts'
 
-const HOUR_MS = 60 * 60_000
+const MINUTE_MS = 60_000
 /** What the database's clock says when ours begins. */
 const NOW_MS = 1_700_000_000_000
 
@@ -17,10 +17,11 @@ function start({
   requeryNowMs = LIMITS.requeryNowMs,
 }: { moments?: number[]; ofAuth?: (now: number) => Moment | 'ask-database'; requeryNowMs?: number } = {}) {
   const asked: number[] = []
-  const database = { isUp: true }
+  const database = { isUp: true, isReady: Promise.resolve() }
   const ask = async (_: unknown, { args }: { args: { where: { at: { gte: Date; lte: Date } } } }): Promise<unknown> => {
     const { gte, lte } = args.where.at
     asked.push(gte.getTime() - NOW_MS)
+    await database.isReady
     if (!database.isUp) throw new Error('It went away.')
     const next = moments.map((ms) => new Date(NOW_MS + ms)).find((moment) => moment >= gte && moment <= lte)
     return { value: next === undefined ? null : { at: next } }
@@ -58,46 +59,46 @@ describe('the clock of an answer', () => {
   const pass = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms)
 
   it('rings when the next moment has come, not before it, and not by itself', async () => {
-    const { rung, asked, answered } = start({ moments: [-5, HOUR_MS] })
+    const { rung, asked, answered } = start({ moments: [-5, MINUTE_MS] })
     answered()
-    await pass(HOUR_MS - 1)
+    await pass(MINUTE_MS - 1)
     expect([rung, asked]).toEqual([[], [0]])
     await pass(10)
     expect(rung).toHaveLength(1)
-    await pass(HOUR_MS)
+    await pass(MINUTE_MS)
     expect([rung.length, asked.length]).toEqual([1, 2])
   })
 
   it('rings again at once for a moment that the answer did not see: the question was on its way', async () => {
-    const { rung, answered, late } = start({ moments: [HOUR_MS] })
+    const { rung, answered, late } = start({ moments: [MINUTE_MS] })
     late.push(20)
     answered()
-    await pass(HOUR_MS + 20)
+    await pass(MINUTE_MS + 20)
     expect(rung).toHaveLength(2)
-    await pass(HOUR_MS)
+    await pass(MINUTE_MS)
     expect(rung).toHaveLength(2)
   })
 
   it('rings once in requeryNowMs, or in a second where that is longer, where moments come closer together', async () => {
-    const { rung, answered } = start({ moments: Array.from({ length: 100 }, (_, index) => HOUR_MS + index * 100) })
+    const { rung, answered } = start({ moments: Array.from({ length: 100 }, (_, index) => MINUTE_MS + index * 100) })
     answered()
-    await pass(HOUR_MS + 100)
+    await pass(MINUTE_MS + 100)
     expect(rung).toHaveLength(1)
     await pass(LIMITS.requeryNowMs - 100)
     expect(rung).toHaveLength(1)
     await pass(100)
     expect(rung).toHaveLength(2)
-    const seldom = start({ moments: [2 * HOUR_MS, 2 * HOUR_MS + 100], requeryNowMs: HOUR_MS })
+    const seldom = start({ moments: [2 * MINUTE_MS, 2 * MINUTE_MS + 100], requeryNowMs: MINUTE_MS })
     seldom.answered()
-    await pass(HOUR_MS)
+    await pass(MINUTE_MS)
     expect(seldom.rung).toHaveLength(2)
   })
 
   it('rings for a moment that only auth() knows', async () => {
-    const until = NOW_MS + 2 * HOUR_MS
-    const { rung, answered } = start({ moments: [3 * HOUR_MS], ofAuth: (now) => (now <= until ? until : undefined) })
+    const until = NOW_MS + 2 * MINUTE_MS
+    const { rung, answered } = start({ moments: [3 * MINUTE_MS], ofAuth: (now) => (now <= until ? until : undefined) })
     answered()
-    await pass(2 * HOUR_MS + 10)
+    await pass(2 * MINUTE_MS + 10)
     expect(rung).toHaveLength(1)
   })
 
@@ -105,7 +106,7 @@ describe('the clock of an answer', () => {
     const unknown = start()
     unknown.knowNothing()
     const unfit = start({ ofAuth: () => 'ask-database' })
-    const down = start({ moments: [HOUR_MS] })
+    const down = start({ moments: [MINUTE_MS] })
     down.database.isUp = false
     for (const one of [unknown, unfit, down]) one.answered()
     await pass(LIMITS.requeryNowMs - 1)
@@ -119,24 +120,41 @@ describe('the clock of an answer', () => {
     expect(down.rung.length).toBeLessThanOrEqual(7)
   })
 
-  it('looks again after a day, and waits for no moment that never comes', async () => {
-    const { rung, answered } = start({ moments: [100 * 24 * HOUR_MS] })
+  it('looks again after ten minutes, whatever the clocks did meanwhile', async () => {
+    const { rung, answered } = start({ moments: [100 * MINUTE_MS] })
     answered()
-    await pass(23 * HOUR_MS)
+    await pass(9 * MINUTE_MS)
     expect(rung).toHaveLength(0)
-    await pass(2 * HOUR_MS)
+    await pass(2 * MINUTE_MS)
     expect(rung).toHaveLength(1)
   })
 
+  it('has one question on its way, however fast answers come, and asks anew for the newest', async () => {
+    const moments = [3 * MINUTE_MS]
+    const { rung, asked, database, answered } = start({ moments })
+    const { promise, resolve } = Promise.withResolvers<void>()
+    database.isReady = promise
+    for (let answer = 0; answer < 100; answer++) {
+      answered()
+      await pass(10)
+    }
+    expect(asked).toEqual([0])
+    // Written before the newest answer, after the question was put.
+    moments.unshift(2 * MINUTE_MS)
+    resolve()
+    await pass(2 * MINUTE_MS)
+    expect([asked.slice(0, 2), rung.length]).toEqual([[0, 990], 1])
+  })
+
   it('rings for the newest answer only, and no more when it is stopped', async () => {
-    const { rung, answered, stop } = start({ moments: [HOUR_MS] })
+    const { rung, answered, stop } = start({ moments: [MINUTE_MS] })
     answered()
     answered()
-    await pass(HOUR_MS + 10)
+    await pass(MINUTE_MS + 10)
     expect(rung).toHaveLength(1)
     answered()
     stop()
-    await pass(48 * HOUR_MS)
+    await pass(100 * MINUTE_MS)
     expect([rung.length, vi.getTimerCount()]).toEqual([1, 0])
   })
 })

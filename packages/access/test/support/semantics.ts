@@ -254,7 +254,7 @@ nothing but NULL (\`level <= auth().level\`), on a model that \`check()\` asks a
 \`auth() != null && level <= auth().level\` is not.
 
 With time a comparison with \`now()\` turns while nobody writes. Such a query is asked again when the next moment comes that its rows, seen or not, or \`auth()\` hold,
-at most once a second. Where the moments cannot be known (those of related rows, \`date\` columns, sessions that are not in UTC, functions of the
+at most once a second, and every ten minutes, for clocks may be set. Where the moments cannot be known (those of related rows, \`date\` columns, sessions that are not in UTC, functions of the
 application) it is asked every \`requeryNowMs\`.
 `
 }

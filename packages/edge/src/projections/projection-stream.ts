@@ -66,10 +66,6 @@ export class ProjectionStream implements SinkEvents, Living<SettledIdentity | un
     return this.#options.expiresAtMs
   }
 
-  get settled(): SettledIdentity {
-    return this.#settled
-  }
-
   get identity(): Identity {
     return this.#settled.identity
   }

@@ -121,7 +121,7 @@ export class Projections {
   }
 
   refreshIdentity(id: string): void {
-    for (const stream of this.#streams) if (stream.settled.identity.authKey === id) stream.doubt()
+    for (const stream of this.#streams) if (stream.identity.authKey === id) stream.doubt()
   }
 
   /** Ends all streams; each comes back elsewhere after a time of its own. */

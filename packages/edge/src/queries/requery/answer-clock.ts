@@ -6,7 +6,7 @@ import type { TimedRows } from './timed-rows.ts'
  * When time alone can change an answer.
  *
  * Where all that policies compare with `now()` is known, the next of those moments is looked up, of rows that the reader does not see as
- * well: nothing is asked until then. Anywhere else the query is asked again every `requeryNowMs`.
+ * well: until then nothing is asked, but for once in `LOOK_AHEAD_MS`. Anywhere else the query is asked again every `requeryNowMs`.
  */
 
 export interface AnswerClockOptions {
@@ -20,15 +20,16 @@ export interface AnswerClockOptions {
 
 /** Many rows may have their moments close together: so far apart it rings, or by `requeryNowMs` where that is shorter. */
 const MAX_GAP_MS = 1_000
-/** Further off nobody looks: timers cannot wait for more than 24 days, and `infinity` never comes. */
-const LOOK_AHEAD_MS = 24 * 60 * 60_000
+/** Further off nobody looks. A clock may be set, or stand still while its machine sleeps: after so long the database is asked in any case. */
+const LOOK_AHEAD_MS = 10 * 60_000
 /** A `Date` holds no microseconds, and timers may be early by one of these. */
 const MARGIN_MS = 2
 
 export class AnswerClock {
   readonly #options: AnswerClockOptions
-  /** How often it was set: an older look at the moments is worth nothing. */
-  #settings = 0
+  /** Of the newest answer: a look at the moments after an older one is worth nothing. */
+  #shown: DatabaseTime | undefined
+  #isLooking = false
   #timer: NodeJS.Timeout | undefined
   #rangAtMs = Number.NEGATIVE_INFINITY
   /** The moment it rang for, by the database's clock. */
@@ -40,18 +41,25 @@ export class AnswerClock {
 
   /** An answer shows what there was to see at this time. */
   set(time: DatabaseTime): void {
-    void this.#look(time)
+    this.#shown = time
+    if (!this.#isLooking) void this.#look()
   }
 
   stop(): void {
-    this.#settings++
+    this.#shown = undefined
     clearTimeout(this.#timer)
   }
 
-  async #look(time: DatabaseTime): Promise<void> {
-    const setting = ++this.#settings
-    const next = await this.#nextAfter(time).catch(() => undefined)
-    if (setting === this.#settings) this.#ringAt(next, time)
+  /** One look at a time: while much is written answers may come faster than the database says what comes next. */
+  async #look(): Promise<void> {
+    this.#isLooking = true
+    let seen: DatabaseTime | undefined
+    while (this.#shown !== undefined && this.#shown !== seen) {
+      seen = this.#shown
+      const next = await this.#nextAfter(seen).catch(() => undefined)
+      if (seen === this.#shown) this.#ringAt(next, seen)
+    }
+    this.#isLooking = false
   }
 
   /** @param next - in milliseconds since 1970; `undefined`: not known, or not now */
