@@ -34,6 +34,21 @@ describe('Redis behind TLS', () => {
   })
 })
 
+describe('a Redis whose keys have a prefix', () => {
+  it('lists its readers with their places', async () => {
+    const server = await startRedis()
+    open.push({ close: () => server.stop() })
+    const log = await openRedisLog({ url: server.url, connection: { keyPrefix: 'app:' } })
+    open.push(log)
+    await log.append([transaction(10)])
+    await log.readers.place(['mail'], { cursor: rowId(10, 1), state: '{}' })
+    const lease = await log.readers.acquire('mail', { owner: 'one', leaseMs: 60_000 })
+    if ('heldByOwner' in lease) throw new Error('held')
+    await log.readers.save(lease, { deadLetters: [{ key: 'a', text: '{}' }] })
+    expect(await log.readers.list()).toMatchObject([{ id: 'mail', cursor: rowId(10, 1), state: '{}', owner: 'one', fence: 1, deadLetters: 1 }])
+  })
+})
+
 describe('a Redis Cluster of three nodes', () => {
   it('carries the log on, through a move of its slot to another node', async () => {
     const [nodes, admins] = await startCluster(3)

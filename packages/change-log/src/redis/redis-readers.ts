@@ -43,7 +43,9 @@ export function createRedisReaders(redis: RedisClient, keys: LogKeys): DurableRe
       await run('releasing a reader', RELEASE, [keys.reader(lease.id)], [lease.fence, lease.owner])
     },
     async list() {
-      const reply = await run('listing readers', LIST, [keys.readers], [keys.reader(''), keys.deadLetters('')])
+      // The client puts its prefix before keys only, and these are arguments.
+      const { keyPrefix = '' } = redis.options
+      const reply = await run('listing readers', LIST, [keys.readers], [keyPrefix + keys.reader(''), keyPrefix + keys.deadLetters('')])
       return parseReaders(reply)
     },
     async drop(ids) {
