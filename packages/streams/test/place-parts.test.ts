@@ -67,6 +67,17 @@ describe('the place of an id in several parts', { timeout: 60_000 }, () => {
     expect(Math.min(...after)).toBeGreaterThanOrEqual(3)
   })
 
+  it('misses nothing of an earlier split of which only some parts were taken over', async () => {
+    await log.append(noteEntries(10))
+    const [third, tenth] = [2, 9].map((rank) => noteEntries(10)[rank]?.entries.at(-1)?.id)
+    if (third === undefined || tenth === undefined) throw new Error('There are ten.')
+    await log.readers.place(['mail'], { cursor: third, state: '' })
+    await log.readers.place(['mail#0/2'], { cursor: tenth, state: '' })
+    streams().handle({ model: 'Note', id: 'mail', partitions: 2, created: {} }, () => undefined)
+    const missing = async (): Promise<string | undefined> => (await log.readers.list()).find(({ id }) => id === 'mail#1/2')?.state
+    await vi.waitFor(async () => expect(await missing()).toContain(`"began":"${third}"`), PATIENCE)
+  })
+
   it('stays that of the id, with the date it was to begin at, when it is split otherwise', async () => {
     nowMs = () => FIRST_COMMIT_MS
     await log.append(noteEntries(10))

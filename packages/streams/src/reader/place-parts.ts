@@ -12,8 +12,8 @@ import type { ReaderConfig } from './reader-config.ts'
  * which part when:
  *
  * ```
- *  some parts have one     ──► where the id was begun
  *  split otherwise before  ──► where the slowest of those parts stands; they are dropped in the same step
+ *  some parts have one     ──► where the id was begun
  *  a new id                ──► where `start` says
  * ```
  * Parts that the log lost, and this process remembers, are left to it.
@@ -47,9 +47,9 @@ function partsOf(readers: readonly ReaderInfo[], id: string, partitions: number)
 
 async function firstRecord(config: ReaderConfig, own: readonly ReaderInfo[], others: readonly ReaderInfo[]): Promise<ReaderRecord> {
   const { identity } = await config.log.state()
-  const sibling = slowest(own, identity)
-  if (sibling !== undefined) return { ...sibling, cursor: parseProgress(sibling).began ?? sibling.cursor }
   const earlier = slowest(others, identity)
+  const sibling = earlier === undefined ? slowest(own, identity) : undefined
+  if (sibling !== undefined) return { ...sibling, cursor: parseProgress(sibling).began ?? sibling.cursor }
   const {
     after,
     log = identity,
