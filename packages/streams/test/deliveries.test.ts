@@ -69,6 +69,40 @@ it('offers a loop its events in their order, also those that came while it was n
   expect(offered).toEqual(['event 0', 'event 1', 'event 2'])
 })
 
+it('has finished what becomes a dead letter, for the letter may be saved at once', () => {
+  const progress = new Progress('log', FIRST_ENTRY_ID)
+  const cursors: string[] = []
+  const deps = {
+    config: {
+      concurrency: 1,
+      retries: { maxDeliveries: 1, backoff: () => 0 },
+      limits: STREAM_LIMITS,
+      deliver: () => {
+        throw new Error('poison')
+      },
+    },
+    lease: {} as ReaderLease,
+    progress,
+    saver: {
+      isFresh: true,
+      request: () => undefined,
+      afterSave: (then: () => void) => then(),
+      addLetter: () => cursors.push(progress.record().cursor),
+    },
+    signal: new AbortController().signal,
+    isStopping: () => false,
+  } as unknown as DeliveriesDeps
+  const deliveries = new Deliveries(deps)
+  const match = { model: 'Note', kind: 'created', key: 'a', toEvent: () => ({}) as never } as const
+  const [failing, killing] = noteEntries(2).flatMap(({ entries }) => entries)
+  if (failing === undefined || killing === undefined) throw new Error('There are two.')
+  void deliveries.add(changeOf(failing), match)
+  // As it was counted before its process ended.
+  progress.count(killing.id)
+  void deliveries.add(changeOf(killing), match)
+  expect(cursors).toEqual([failing.id, killing.id])
+})
+
 function changeOf(entry: LogEntry): SharedChange {
   if (entry.kind !== 'change') throw new Error('Notes are changes.')
   return new SharedChange(entry, FIRST_ENTRY_ID)

@@ -77,8 +77,8 @@ export class Deliveries {
     const event: PendingEvent = { position, key: match.key, change, match, replay: undefined }
     const deliveries = progress.deliveries(position)
     if (config.retries !== undefined && deliveries >= config.retries.maxDeliveries) {
-      this.#bury(event, new Error(`The process ended during each of ${deliveries} deliveries.`), deliveries)
       progress.finish(position)
+      this.#bury(event, new Error(`The process ended during each of ${deliveries} deliveries.`), deliveries)
       return undefined
     }
     this.#heldChars += change.entry.value.length
@@ -93,9 +93,14 @@ export class Deliveries {
    */
   replay(change: SharedChange, match: Match, deliveries: number): Promise<void> {
     return new Promise((resolve) => {
+      const { signal } = this.#deps
+      const settle = (): void => {
+        signal.removeEventListener('abort', settle)
+        resolve()
+      }
       // An end finds it where it is.
-      this.#deps.signal.addEventListener('abort', () => resolve(), { once: true })
-      this.#schedule.add({ position: change.entry.id, key: match.key, change, match, replay: { deliveries, settle: resolve } }, false)
+      signal.addEventListener('abort', settle, { once: true })
+      this.#schedule.add({ position: change.entry.id, key: match.key, change, match, replay: { deliveries, settle } }, false)
       this.#pump()
     })
   }
@@ -268,8 +273,8 @@ export class Deliveries {
     const isDead = event.replay !== undefined || delivery >= retries.maxDeliveries
     this.#ask('onFailure', () => retries.onFailure?.({ id, position: event.position, key: event.key, error, deliveries: delivery, isDead }))
     if (isDead) {
-      this.#bury(event, error, delivery)
       this.#finish(event)
+      this.#bury(event, error, delivery)
       event.replay?.settle()
       return
     }
@@ -295,7 +300,7 @@ export class Deliveries {
     }
   }
 
-  /** Makes it a dead letter, kept in the same step that finishes it. */
+  /** Makes it a dead letter. It is finished before: the letter may be saved at once, and that save has to say both. */
   #bury({ change, key, match }: PendingEvent, error: unknown, deliveries: number): void {
     const { config, saver } = this.#deps
     const { maxErrorChars } = config.limits
