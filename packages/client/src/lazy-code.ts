@@ -34,7 +34,6 @@ export class LazyCode<Code> {
   #failures = 0
   #isAsked = false
   #retry: ReturnType<typeof setTimeout> | undefined
-  readonly #again = (): void => this.ask()
 
   constructor(options: LazyCodeOptions, host: LazyCodeHost<Code>) {
     this.#options = options
@@ -44,21 +43,26 @@ export class LazyCode<Code> {
     })
   }
 
-  /** Someone wants it: loads it, unless that was begun before. */
+  /** Someone wants it: loads it, unless that was begun before, or failed and is to be tried again. */
   ask(): void {
-    if (this.#isAsked) return
-    clearTimeout(this.#retry)
-    if (typeof window !== 'undefined') window.removeEventListener('online', this.#again)
-    if (!this.#host.isWanted()) return
+    if (this.#isAsked || this.#retry !== undefined || !this.#host.isWanted()) return
     this.#isAsked = true
     void this.#load()
   }
 
-  /** As {@link LazyCode.ask}, for someone who shall not be told of what failed before. */
+  /** Ends the pause after a failure: tries again at once, if someone still wants it. */
+  readonly askNow = (): void => {
+    clearTimeout(this.#retry)
+    this.#retry = undefined
+    if (typeof window !== 'undefined') window.removeEventListener('online', this.askNow)
+    this.ask()
+  }
+
+  /** As {@link LazyCode.askNow}, for someone who shall not be told of what failed before. */
   askAnew(): void {
     this.#failures = 0
     if (this.error !== undefined) this.#become(undefined)
-    this.ask()
+    this.askNow()
   }
 
   async #load(): Promise<void> {
@@ -76,8 +80,9 @@ export class LazyCode<Code> {
   #fail(cause: unknown): void {
     const { limits, random } = this.#options
     this.#isAsked = false
-    this.#retry = setTimeout(this.#again, backoffMs(this.#failures++, limits, random))
-    if (typeof window !== 'undefined') window.addEventListener('online', this.#again)
+    if (!this.#host.isWanted()) return
+    this.#retry = setTimeout(this.askNow, backoffMs(this.#failures++, limits, random))
+    if (typeof window !== 'undefined') window.addEventListener('online', this.askNow)
     if (this.#failures === limits.codeTries) this.#become(new LiveError('client_incomplete', MESSAGE, { cause }))
   }
 

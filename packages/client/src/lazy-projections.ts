@@ -72,6 +72,7 @@ export class LazyProjections {
   close(): void {
     this.#isClosed = true
     this.#waiting.clear()
+    this.#code.askNow()
     this.#store?.close()
   }
 }

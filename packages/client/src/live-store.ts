@@ -284,6 +284,7 @@ export class LiveStore implements ConnectionHost {
     this.#tabs?.close()
     this.#tabs = undefined
     this.#leavePage?.()
+    this.#later.askNow()
   }
 
   #watched(query: AnyDescriptor): WatchedQuery {
@@ -355,9 +356,11 @@ export class LiveStore implements ConnectionHost {
     this.stay = {}
     this.#connection.forgetAll()
     this.#syncedAt = undefined
+    let room = this.limits.maxQueries
     for (const watched of this.#queries.values()) {
       watched.error = undefined
       watched.syncedAt = undefined
+      if (room-- <= 0) watched.fail('too_many_queries')
     }
     this.#commits.review(true)
     for (const listener of this.#scopeListeners) listener()

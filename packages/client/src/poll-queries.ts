@@ -36,6 +36,6 @@ export async function pollQueries(connection: Connection): Promise<ConnectionEve
   }
   const asked = host.asked().filter(({ query }) => query.operation !== '$changes')
   const ends = await Promise.all(asked.map(ask))
-  host.shown(answered, false)
+  if (host.stay === stay) host.shown(answered, false)
   return ends.find((end) => end?.kind === 'auth-expired') ?? { kind: 'polled' }
 }

@@ -1,4 +1,5 @@
 import { CLIENT_LIMITS, createLiveClient, type LiveClientOptions, type LiveState } from '@zenstack-live/client'
+import { internals } from '@zenstack-live/client/internal'
 import { ERROR_CODES, parseEntryId, type EntryId, type ErrorCode, type Frame, type QueryId } from '@zenstack-live/protocol'
 import { createFakeEdge, type FakeConnection, type FakeEdge } from '@zenstack-live/testing/fake-edge'
 import { schema } from '@zenstack-live/testing/workspace'
@@ -117,9 +118,11 @@ describe('silence', () => {
     live.subscribe(live.task.findMany({ where: { spaceId: 's1' } }), (state) => told.push(state))
     await pass(10)
     newest().accept()
-    await pass(2000)
+    // Given up after a second; opened again, for a second, after a pause of up to half of one.
+    await pass(1600)
+    expect(edge.connections).toHaveLength(2)
     newest().accept()
-    await pass(2000)
+    await pass(1000)
     const read = edge.reads[0]
     expect(read?.url.pathname).toBe('/live/task/findMany')
     expect(read?.url.searchParams.get('q')).toBe('{"where":{"spaceId":"s1"}}')
@@ -157,6 +160,22 @@ describe('silence', () => {
     newest().endBatch(5)
     await pass()
     expect(told.at(-1)).toMatchObject({ isLive: true, data: [{ id: 'of bob' }] })
+  })
+
+  it('that made the client ask ends with the person: the one who comes has seen nothing yet', async () => {
+    let person = 'ann'
+    const live = open({ identity: () => person, limits: { silencesBeforePolling: 1, openTimeoutMs: 1000 } })
+    for (const query of [live.task.findMany(), live.space.findMany()]) live.subscribe(query, () => {})
+    await pass(10)
+    newest().accept()
+    await pass(1000)
+    edge.reads[0]?.respond({ data: [{ id: 'of ann' }] })
+    await pass()
+    person = 'bob'
+    expect(live.$status).toBe('connecting')
+    edge.reads[1]?.respond({ data: [] })
+    await pass()
+    expect(live[internals].store.lastSyncedAt(live.task.findMany())).toBeUndefined()
   })
 
   it('is not assumed where nothing was accepted', async () => {
@@ -209,6 +228,17 @@ describe('one query', () => {
     for (const spaceId of ['1', '2', '3']) live.subscribe(live.task.findMany({ where: { spaceId } }), () => {})
     await pass(10)
     expect(newest().ids).toHaveLength(2)
+  })
+
+  it('too many of it wait for another person, too', async () => {
+    let person = 'ann'
+    const live = open({ limits: { maxQueries: 2 }, identity: () => person })
+    for (const spaceId of ['1', '2', '3']) live.subscribe(live.task.findMany({ where: { spaceId } }), () => {})
+    await pass(10)
+    person = 'bob'
+    expect(live.$status).toBe('connecting')
+    await pass(10)
+    expect(edge.connections.map(({ ids }) => ids.length)).toEqual([2, 2])
   })
 })
 

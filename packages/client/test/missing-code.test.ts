@@ -139,6 +139,33 @@ describe('without the later code', () => {
     expect(store.status()).toBe('live')
   })
 
+  it('it is not asked for any sooner because another query comes', async () => {
+    const { loads, failLoads, watch } = await openPage()
+    await failLoads()
+    const asked = loads.length
+    loads.at(-1)?.reject(NOT_FETCHED)
+    await pass()
+    watch(NOTES, [])
+    expect(loads).toHaveLength(asked)
+    await pass(CLIENT_LIMITS.maxBackoffMs)
+    expect(loads).toHaveLength(asked + 1)
+  })
+
+  it.each(['before it is closed', 'after that'])('a client that was closed waits for nothing, where the load failed %s', async (when) => {
+    const { loads, store } = await openPage()
+    const removed = vi.spyOn(window, 'removeEventListener')
+    const added = vi.spyOn(window, 'addEventListener')
+    const fail = async (): Promise<void> => {
+      loads[0]?.reject(NOT_FETCHED)
+      await pass()
+    }
+    if (when === 'before it is closed') await fail()
+    store.close()
+    if (when === 'after that') await fail()
+    expect([vi.getTimerCount(), loads.length]).toEqual([0, 1])
+    for (const [type, listener] of added.mock.calls) expect(removed).toHaveBeenCalledWith(type, listener)
+  })
+
   it('it is asked for at once when the network is back, and when someone asks to try again', async () => {
     const { loads, failLoads, store } = await openPage()
     await failLoads()
