@@ -1,4 +1,3 @@
-import { spawn, type ChildProcess } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +6,7 @@ import { findBrowser, freePort, startPostgres, type PostgresServer } from '@zens
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { catalogVersions, packAll, root, run } from './pack.ts'
+import { startGroup } from './start-group.ts'
 
 const PATIENCE = { timeout: 90_000, interval: 250 }
 /** Next.js is large, to install and to build. */
@@ -20,7 +20,7 @@ describe.skipIf(browserPath === undefined)('a Next.js app', () => {
   const app = join(base, 'app')
   let postgres: PostgresServer
   let sql: pg.Client
-  let server: ChildProcess
+  let endServer: (() => Promise<void>) | undefined
   let browser: Browser
   let origin: string
 
@@ -50,19 +50,15 @@ describe.skipIf(browserPath === undefined)('a Next.js app', () => {
     const port = await freePort()
     origin = `http://127.0.0.1:${port}`
     const env = { ...process.env, NODE_OPTIONS: '', DATABASE_URL: databaseUrl, NEXT_TELEMETRY_DISABLED: '1' }
-    server = spawn(process.execPath, ['node_modules/next/dist/bin/next', 'start', '-p', String(port)], { cwd: app, env, stdio: 'ignore' })
+    endServer = startGroup(process.execPath, ['node_modules/next/dist/bin/next', 'start', '-p', String(port)], { cwd: app, env })
     browser = await chromium.launch({ executablePath: browserPath ?? '', args: ['--no-sandbox', '--disable-gpu'] })
     await vi.waitUntil(async () => (await htmlFor('ann').catch(String)).includes('Prune the roses'), PATIENCE)
   }, SET_UP_MS)
 
   afterAll(async () => {
+    // Asked politely, it would wait for streams to end.
+    await endServer?.()
     await browser?.close()
-    if (server?.exitCode === null) {
-      const ended = new Promise((resolve) => server.once('exit', resolve))
-      // Asked politely, it waits for streams to end.
-      server.kill('SIGKILL')
-      await ended
-    }
     await sql?.end()
     await postgres?.stop()
     rmSync(base, { recursive: true, force: true })
