@@ -92,4 +92,4 @@ export class LazyCode<Code> {
   }
 }
 
-const MESSAGE = 'A file of the live client did not load. If it does not arrive by itself, load the page again.'
+const MESSAGE = 'A file of the client did not load: load the page again.'
