@@ -40,7 +40,8 @@ export interface DatabaseTime {
 /** Asks the policy-bound client, many questions of one identity in one transaction, each identity in turn. */
 export interface Asker {
   /**
-   * Asked at most twice: a question that fails takes those that would have come after it out of its transaction, and each of them is then asked alone.
+   * A question that fails takes those that would have come after it out of its transaction, and each of them is then asked alone: once more, and
+   * no oftener, unless a table is emptied meanwhile.
    *
    * @throws {LiveError} `database_unavailable`, `bad_arguments`, `forbidden` or `internal`; never anything else
    */
