@@ -23,6 +23,9 @@ export interface CommandResult {
   notes?: readonly string[]
 }
 
+/** With what a shell says of a program that such a signal ended. */
+const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }
+
 /**
  * Reads `<name> [--json] [--seed n] [--runs n] [--seconds n] [--mutate]`, imports what `fileOf` names, and runs it.
  * A table goes to stderr; the last line on stdout is the result as one JSON object.
@@ -30,6 +33,8 @@ export interface CommandResult {
  * @param wantsSeed - choose a seed when none is given, and say it, so that the run can be repeated
  */
 export async function runCommand(fileOf: (name: string) => string, usage: string, wantsSeed = false): Promise<Record<string, unknown>> {
+  // What was started is ended when this process exits, which it does not do of a signal.
+  for (const [signal, code] of Object.entries(SIGNALS)) process.once(signal, () => process.exit(code))
   const { positionals, values } = parseArgs({
     allowPositionals: true,
     options: {

@@ -141,10 +141,10 @@ class EdgeProcess {
   async start(): Promise<void> {
     const file = fileURLToPath(new URL('projection/edge-child.ts', import.meta.url))
     const env = { ...process.env, EDGE_JOB: JSON.stringify(this.#job) }
-    const child = spawn(process.execPath, ['--conditions=@zenstack-live/source', file], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(process.execPath, ['--conditions=@zenstack-live/source', file], { env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
     this.#child = child
     await new Promise<void>((resolve, reject) => {
-      child.stdout.once('data', () => resolve())
+      child.once('message', () => resolve())
       child.once('exit', (code) => reject(new Error(`The edge ended with ${code} before it was ready.`)))
     })
   }

@@ -15,11 +15,13 @@ export interface EdgeJob {
 
 // A process that is killed at random, so nothing here closes anything.
 const job = JSON.parse(process.argv[2] ?? '{}') as EdgeJob
+// Nobody is there to end it.
+process.on('disconnect', () => process.exit())
 const pool = new pg.Pool({ connectionString: job.databaseUrl, max: 4 })
 pool.on('error', () => {})
 const log = await openRedisLog({ url: job.redisUrl })
 const edge = await createEdge({ schema: job.schema, log, database: { url: job.databaseUrl }, secret: SECRET })
 await serveEdge(() => edge, createStudio(job.schema, pool), job.port)
-process.stdout.write('ready\n')
+process.send?.('ready')
 // Node does so when it ends, which this process never does by itself: the next starts in half the time.
 flushCompileCache()

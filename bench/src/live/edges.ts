@@ -66,10 +66,10 @@ export async function edgeOfItsOwn(job: Omit<EdgeJob, 'port'>): Promise<FuzzedEd
 async function startProcess(job: EdgeJob): Promise<ChildProcess> {
   const file = fileURLToPath(new URL('edge-process.ts', import.meta.url))
   const child = spawn(process.execPath, ['--conditions=@zenstack-live/source', file, JSON.stringify(job)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     env: { ...process.env, NODE_COMPILE_CACHE: join(cacheDirectory(), 'node') },
   })
-  const isUp = once(child.stdout, 'data')
+  const isUp = once(child, 'message')
   const isGone = once(child, 'exit').then(() => Promise.reject(new Error('An edge of its own ended before it was up.')))
   await Promise.race([isUp, isGone])
   isGone.catch(() => {})

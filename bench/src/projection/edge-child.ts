@@ -19,6 +19,8 @@ export interface EdgeJob {
 }
 
 const job = JSON.parse(process.env['EDGE_JOB'] ?? '{}') as EdgeJob
+// Nobody is there to end it.
+process.on('disconnect', () => process.exit())
 const pool = new pg.Pool({ connectionString: job.databaseUrl, max: 8 })
 pool.on('error', () => {})
 const db = new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) }).$use(new PolicyPlugin())
@@ -40,7 +42,7 @@ const live = new ZenStackLive({
 })
 const app = new Hono()
 app.use('/api/live/*', createHonoLiveHandler({ live, getClient: () => db.$setAuth({ id: 'ann', role: 'MEMBER' }) }))
-serve({ fetch: app.fetch, port: job.port, hostname: '127.0.0.1' }, () => process.stdout.write('ready\n'))
+serve({ fetch: app.fetch, port: job.port, hostname: '127.0.0.1' }, () => process.send?.('ready'))
 
 function losing(source: LiveProjection['projection']): LiveProjection['projection'] {
   return {

@@ -33,7 +33,7 @@ export class Chaos {
     const whole: FuzzJob = { ...job, worker, outFile, splitInto: 1 + random.whole(4) }
     const program = join(import.meta.dirname, 'fuzz-worker.ts')
     const child = spawn(process.execPath, ['--conditions=@zenstack-live/source', program, JSON.stringify(whole)], {
-      stdio: ['ignore', 'ignore', 'inherit'],
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     })
     this.#children.set(worker, child)
   }

@@ -17,6 +17,8 @@ type Note = StreamRow<typeof schema, 'Note'>
 type NoteEvent = StreamEvent<Note, 'created' | 'updated'>
 
 const job = JSON.parse(process.argv[2] ?? '{}') as FuzzJob
+// Nobody is there to end it.
+process.on('disconnect', () => process.exit())
 const catalog = JSON.parse(readFileSync(job.catalogFile, 'utf8')) as Catalog
 // Filters of these streams never ask the database; the client only validates them.
 const client = new ZenStackClient(schema, { dialect: new PostgresDialect({ pool: new pg.Pool({ host: '127.0.0.1', port: 1 }) }) })

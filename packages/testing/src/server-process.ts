@@ -10,6 +10,13 @@ export interface ServerProcess {
   readonly pid: number | undefined
 }
 
+const running = new Set<ChildProcess>()
+
+// Whoever ends without ending them first leaves none behind. SIGINT is a fast and orderly end for each of them.
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGINT')
+})
+
 /**
  * @param options.readyLine - text of the log that means "ready"; without it the caller waits by other means
  * @param options.onLog - each line that the program writes to its error output
@@ -26,6 +33,8 @@ export function createServerProcess(
     async start(args) {
       const started = spawn(command, args, { ...options.spawn, stdio: ['ignore', 'ignore', 'pipe'] })
       child = started
+      running.add(started)
+      started.once('exit', () => running.delete(started))
       let log = ''
       await new Promise<void>((resolve, reject) => {
         started.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -41,11 +50,11 @@ export function createServerProcess(
       })
     },
     async end(signal) {
-      const running = child
+      const ending = child
       child = undefined
-      if (running === undefined || running.exitCode !== null || running.signalCode !== null) return
-      const ended = new Promise<void>((resolve) => running.once('exit', () => resolve()))
-      running.kill(signal)
+      if (ending === undefined || ending.exitCode !== null || ending.signalCode !== null) return
+      const ended = new Promise<void>((resolve) => ending.once('exit', () => resolve()))
+      ending.kill(signal)
       await ended
     },
   }
