@@ -34,7 +34,7 @@ export function deferStreams(deferral: Deferral): UntypedStreamCalls {
     (opening ??= openPatiently(deferral).finally(() => {
       opening = undefined
     }))
-  const scope = (options: object): Scope => ({ open: openTogether, signals: [deferral.signal, signalOf(options)] })
+  const scope = (options: object): Scope => ({ open: openTogether, closing: deferral.signal, asked: signalOf(options) })
   return {
     stream: (options) => deferStream(scope(options), (streams) => streams.stream(options)),
     handle: (options, handler, settings) => {
@@ -58,7 +58,10 @@ export function deferAdmin(open: () => Promise<StreamAdmin>): StreamAdmin {
 
 interface Scope {
   open: () => Promise<UntypedStreamCalls>
-  signals: (AbortSignal | undefined)[]
+  /** When all streams are closed. */
+  closing: AbortSignal
+  /** When this one is to end, whether or not it began. */
+  asked: AbortSignal | undefined
 }
 
 async function openPatiently({ open, onWaiting, signal }: Deferral): Promise<UntypedStreamCalls> {
@@ -75,8 +78,9 @@ async function openPatiently({ open, onWaiting, signal }: Deferral): Promise<Unt
 }
 
 /** @returns `undefined` when it is to end before. Who asks after the end is told so by the opening itself */
-async function openUnlessEnded({ open, signals }: Scope, stop: AbortSignal): Promise<UntypedStreamCalls | undefined> {
-  const signal = AbortSignal.any([stop, ...signals.filter((each) => each !== undefined && !each.aborted)] as AbortSignal[])
+async function openUnlessEnded({ open, closing, asked }: Scope, stop: AbortSignal): Promise<UntypedStreamCalls | undefined> {
+  // Where all are closed already, the opening says so.
+  const signal = AbortSignal.any([stop, ...(asked === undefined ? [] : [asked]), ...(closing.aborted ? [] : [closing])])
   const { promise: ended, resolve } = Promise.withResolvers<undefined>()
   const end = (): void => resolve(undefined)
   if (signal.aborted) return undefined

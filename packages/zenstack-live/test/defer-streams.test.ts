@@ -57,6 +57,7 @@ describe('streams that are begun before the database or Redis is up', { timeout:
 
   it('end while they wait when they are closed, their signal aborts, or all is closed', async () => {
     const { calls, handled, onWaiting, closed } = scene(always(AWAY))
+    await calls.handle({ ...OPTIONS, signal: AbortSignal.abort() }, () => {}).ended
     const stop = new AbortController()
     const [one, two, three] = [
       calls.handle(OPTIONS, () => {}),
