@@ -42,7 +42,9 @@ export function readDependencies(data: DataModel, query: ReadQuery): ReadDepende
 class DependencyWalk implements ReadDependencies {
   readonly tables = new Set<string>()
   readonly models = new Set<string>()
-  readonly #timedRules = new Set<string>()
+  readonly #timedModels = new Set<string>()
+  /** Rules of other operations than reads ask for the time. */
+  #isTimedElsewhere = false
   readonly #data: DataModel
   readonly #model: string
   readonly #isPolicyOn: boolean
@@ -62,12 +64,11 @@ class DependencyWalk implements ReadDependencies {
   }
 
   get readsNow(): boolean {
-    return this.#timedRules.size > 0
+    return this.#timedModels.size > 0 || this.#isTimedElsewhere
   }
 
   get timedModels(): ReadonlySet<string> | undefined {
-    const rules = [...this.#timedRules].map((rule) => rule.split(' '))
-    return rules.every(([, operation]) => operation === 'read') ? new Set(rules.flatMap(([model]) => model ?? [])) : undefined
+    return this.#isTimedElsewhere ? undefined : this.#timedModels
   }
 
   get unknown(): readonly string[] {
@@ -138,7 +139,8 @@ class DependencyWalk implements ReadDependencies {
       if (relation !== undefined) this.#visitRelation(relation)
     }
     followPaths(this.#data, modelName, expression, see, ({ function: name, args = [] }, self) => {
-      if (name === 'now') this.#timedRules.add(`${modelName} ${operation}`)
+      if (name === 'now' && operation === 'read') this.#timedModels.add(modelName)
+      else if (name === 'now') this.#isTimedElsewhere = true
       if (!FUNCTIONS.has(name)) this.#unknown.add(`function "${name}"`)
       if (name === 'check') this.#visitCheck(self, args, operation)
     })
