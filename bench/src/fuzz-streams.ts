@@ -191,7 +191,11 @@ class World {
       const owners = streams.flatMap(({ partitions }) => partitions.map(({ owner }) => owner))
       return streams.length === FUZZED_IDS.length && owners.every((owner) => this.chaos.isRunning(Number(owner?.split(':')[1])))
     }
-    while (!(await isRead())) await sleep(100)
+    const readBy = performance.now() + SETTLE_MS
+    while (!(await isRead())) {
+      if (performance.now() > readBy) throw new Error(`Not every part of every id has an owner: ${JSON.stringify(await this.log.readers.list())}`)
+      await sleep(100)
+    }
     await this.#append(random, 50)
     const before = countGaps(this.chaos)
     const redis = new Redis(this.#redis.url)

@@ -48,6 +48,15 @@ describe('the place of an id in several parts', { timeout: 60_000 }, () => {
     await vi.waitFor(() => expect(ranks.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 25 }, (_, index) => index + 5)), PATIENCE)
   })
 
+  it('is that of one split, where processes begin it at once in different numbers of parts', async () => {
+    const warnings: string[] = []
+    const numbers = [1, 4, 2, 3]
+    for (const partitions of numbers) streams(warnings).handle({ model: 'Note', id: 'mail', partitions, created: {} }, () => undefined)
+    await vi.waitFor(() => expect(warnings.filter((warning) => warning.includes('waits'))).toHaveLength(numbers.length - 1), PATIENCE)
+    const parts = (await log.readers.list()).flatMap(({ id }) => /^mail(?:#\d\/(\d))?$/.exec(id)?.[1] ?? (id === 'mail' ? '1' : []))
+    expect([new Set(parts).size, parts.length]).toEqual([1, Number(parts[0])])
+  })
+
   it('is put back to where it was begun where one of them is missing', async () => {
     await log.append(noteEntries(3))
     const options = { model: 'Note', id: 'mail', partitions: 2, created: {} } as const

@@ -29,6 +29,11 @@ export function memberName(id: string, partitions: number, owner: string): strin
   return `${id}~member/${partitions}~${owner}`
 }
 
+/** Held by the process that gives the parts of a stream their places. */
+export function placingName(id: string): string {
+  return `${id}~placing`
+}
+
 /** Dead letters that are to be delivered again. */
 export function replayName(id: string): string {
   return `${id}~replay`

@@ -3,9 +3,13 @@ import { compareEntryIds, FIRST_ENTRY_ID, parseEntryId, type EntryId } from '@ze
 import { StreamGapError } from '../stream-error.ts'
 import { describeGap } from './describe-gap.ts'
 import type { PartMemory } from './part-memory.ts'
-import { parsePartitionName, partitionName, replayName } from './partition-of.ts'
+import { parsePartitionName, partitionName, placingName, replayName } from './partition-of.ts'
 import { parseProgress, Progress } from './progress.ts'
 import type { ReaderConfig } from './reader-config.ts'
+import { wait } from '../wait.ts'
+
+/** Who places holds the lock for three calls. */
+const MAX_LOCK_PAUSE_MS = 50
 
 /**
  * Gives every part of a stream its place before any of them is read, all in one step, so that the id begins at one place whoever takes
@@ -23,12 +27,47 @@ import type { ReaderConfig } from './reader-config.ts'
  * @throws {ProtocolError} `bad_position`
  */
 export async function placeParts(config: ReaderConfig, memory: PartMemory): Promise<boolean> {
-  const { id, partitions, log } = config
+  if (isPlaced(await look(config, memory))) return true
+  const { id, owner, leaseMs, signal, log } = config
+  const lock = placingName(id)
+  // Two that began it at once, in different numbers of parts, would each see nothing of the other's.
+  for (;;) {
+    const taken = await log.readers.acquire(lock, { owner, leaseMs })
+    if (!('heldByOwner' in taken)) break
+    await wait(Math.min(taken.remainingMs, MAX_LOCK_PAUSE_MS), signal)
+    if (signal.aborted) return false
+  }
+  try {
+    return await placeMissing(config, await look(config, memory))
+  } finally {
+    // Who does not reach the log has lost the lease before long.
+    await log.readers.drop([lock]).catch(() => false)
+  }
+}
+
+interface Parts {
+  own: ReaderInfo[]
+  /** Of the same id, split otherwise. */
+  others: ReaderInfo[]
+  /** Of its own parts, those of which neither the log nor this process knows a place. */
+  missing: number[]
+}
+
+async function look({ id, partitions, log }: ReaderConfig, memory: PartMemory): Promise<Parts> {
   const readers = await log.readers.list()
-  const { own, others } = partsOf(readers, id, partitions)
   memory.learnAll(readers, id, partitions)
   const missing = Array.from({ length: partitions }, (_, index) => index).filter((index) => memory.get(index) === undefined)
-  if (missing.length === 0 && others.length === 0) return true
+  return { ...partsOf(readers, id, partitions), missing }
+}
+
+function isPlaced({ missing, others }: Parts): boolean {
+  return missing.length === 0 && others.length === 0
+}
+
+async function placeMissing(config: ReaderConfig, parts: Parts): Promise<boolean> {
+  if (isPlaced(parts)) return true
+  const { id, partitions, log } = config
+  const { own, others, missing } = parts
   const record = await firstRecord(config, own, others)
   const nameOf = (index: number): string => partitionName(id, index, partitions)
   const heir = nameOf(0)
