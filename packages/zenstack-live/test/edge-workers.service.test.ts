@@ -1,6 +1,7 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { get } from 'node:http'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -14,6 +15,8 @@ const SCHEMA = pathToFileURL(join(import.meta.dirname, '../../testing/src/genera
 // Below the package, so that the configuration finds what it imports.
 const FOLDERS = join(import.meta.dirname, '../node_modules/.cache')
 const STREAMS = 6
+const VISITORS = 20
+const VISITOR_PATIENCE_MS = 20_000
 const PATIENCE = { timeout: 100_000, interval: 100 }
 const TEST_TIMEOUT_MS = 400_000
 
@@ -74,13 +77,17 @@ describe('zenstack-live edge --workers', { timeout: TEST_TIMEOUT_MS }, () => {
     for (const stream of streams) stream.close()
   })
 
-  it('starts a worker that dies again', async () => {
+  it('starts a worker that dies again, and leaves nobody waiting who came to it', async () => {
     const [first] = await workerPids()
+    const visitors = keepVisiting(url)
+    await vi.waitUntil(() => visitors.answered > 100, PATIENCE)
     process.kill(first ?? 0, 'SIGKILL')
     await vi.waitUntil(async () => {
       const pids = await workerPids()
       return pids.length === 2 && !pids.includes(first ?? 0)
     }, PATIENCE)
+    await visitors.stop()
+    expect(visitors.left).toBe(0)
     await vi.waitUntil(async () => (await streamsOf(0)) === 0 && (await streamsOf(1)) === 0, PATIENCE)
   })
 
@@ -149,6 +156,48 @@ async function openStream(url: string): Promise<TestStream> {
       return isEnded
     },
     close: () => abort.abort(),
+  }
+}
+
+interface Visitors {
+  /** How many were answered. */
+  readonly answered: number
+  /** How many were neither answered nor cut. */
+  readonly left: number
+  stop(): Promise<void>
+}
+
+/** Many at a time, each with a connection of its own. */
+function keepVisiting(url: string): Visitors {
+  let answered = 0
+  let left = 0
+  let hasStopped = false
+  const visit = (): Promise<void> =>
+    new Promise((resolve) => {
+      const visitor = get(`${url}/health/live`, { agent: false, timeout: VISITOR_PATIENCE_MS }, (response) => {
+        answered++
+        response.resume().once('close', resolve)
+      })
+      visitor.once('timeout', () => {
+        left++
+        visitor.destroy()
+      })
+      visitor.once('error', () => setImmediate(resolve))
+    })
+  const visiting = Array.from({ length: VISITORS }, async () => {
+    while (!hasStopped) await visit()
+  })
+  return {
+    get answered() {
+      return answered
+    },
+    get left() {
+      return left
+    },
+    async stop() {
+      hasStopped = true
+      await Promise.all(visiting)
+    },
   }
 }
 
