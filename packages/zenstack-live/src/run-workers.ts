@@ -40,7 +40,8 @@ const STEADY_MS = 60_000
  * @throws {Error} when one of the first ends before it listens: what is wrong would end the others too
  */
 export async function runWorkers({ count, signal, numberVariable, note, onListening }: RunWorkersOptions): Promise<void> {
-  // Each accepts from one queue in the kernel. In turn, by this process, loses who was just handed to one that ends: nobody answers or hangs up.
+  // Each accepts from one queue in the kernel, a busy one less often. Were they given out in turn by this process, who was just handed to a
+  // worker that ends would be lost: neither answered nor cut.
   cluster.schedulingPolicy = cluster.SCHED_NONE
   const start = (number: number): Worker => cluster.fork({ [numberVariable]: String(number) })
   const failed = new AbortController()

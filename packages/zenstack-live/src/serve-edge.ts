@@ -1,4 +1,6 @@
-import { createAdaptorServer } from '@hono/node-server'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { getRequestListener } from '@hono/node-server'
 import { createHonoLiveHandler, createHonoOperationsHandler } from '@zenstack-live/edge'
 import { Hono } from 'hono'
 import { cors } from 'hono/cors'
@@ -29,6 +31,10 @@ export interface ServedEdge {
 }
 
 const DEFAULT_PORT = 4000
+/** For requests that were there when the last stream had ended. */
+const ANSWER_DEADLINE_MS = 5_000
+/** A connection that is kept after its answer is not waited for; Node looks for such ones only when the server is told to close. */
+const IDLE_LOOK_MS = 20
 
 /**
  * A process that serves live queries and nothing else; mutations stay with the application. `GET /health` answers 200 while
@@ -67,6 +73,7 @@ export async function serveEdge(config: LiveConfig, options: ServeEdgeOptions = 
         server.stop()
         await live.close()
         operations?.stop()
+        await server.ended()
       },
     }
   } catch (error) {
@@ -78,7 +85,10 @@ export async function serveEdge(config: LiveConfig, options: ServeEdgeOptions = 
 
 interface Listening {
   port: number
+  /** Accepts nobody from now on. */
   stop(): void
+  /** After `stop`: resolves when all who were there have their answers, or were cut after {@link ANSWER_DEADLINE_MS}. */
+  ended(): Promise<void>
 }
 
 function listenToOperators(live: ZenStackLive, port: number, host: string | undefined): Promise<Listening> {
@@ -89,7 +99,7 @@ function listenToOperators(live: ZenStackLive, port: number, host: string | unde
 
 async function listen(fetch: Hono['fetch'], options: { port: number; host: string | undefined; exclusive?: boolean }): Promise<Listening> {
   const { port, host, exclusive = false } = options
-  const server = createAdaptorServer({ fetch })
+  const server = createServer(getRequestListener(fetch))
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) =>
       reject(
@@ -101,5 +111,16 @@ async function listen(fetch: Hono['fetch'], options: { port: number; host: strin
     server.listen({ port, exclusive, ...(host === undefined ? {} : { host }) }, resolve)
   })
   const address = server.address()
-  return { port: typeof address === 'object' && address !== null ? address.port : port, stop: () => void server.close() }
+  const closed = once(server, 'close')
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : port,
+    stop: () => void server.close(),
+    async ended() {
+      const looking = setInterval(() => server.closeIdleConnections(), IDLE_LOOK_MS)
+      const deadline = setTimeout(() => server.closeAllConnections(), ANSWER_DEADLINE_MS)
+      await closed
+      clearInterval(looking)
+      clearTimeout(deadline)
+    },
+  }
 }
