@@ -42,9 +42,11 @@ export default defineConfig({
         test: {
           name: 'packed',
           include: ['scripts/test/*.packed.test.ts'],
-          globalSetup: ['packages/testing/src/service-setup.ts'],
+          globalSetup: ['scripts/test/packed-setup.ts'],
           testTimeout: 600_000,
           hookTimeout: 600_000,
+          // They wait for downloads by turns.
+          maxWorkers: 2,
         },
       },
       {

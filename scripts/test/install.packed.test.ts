@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort, startPostgres } from '@zenstack-live/testing'
 import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { catalogVersions, packAll, root, run } from './pack.ts'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { catalogVersions, root, run } from './pack.ts'
 
-const NODE_VERSIONS = ['22.18.0', '24']
+const OLDEST_NODE = '22.18.0'
 const DENO_VERSION = '2.9.6'
 const TYPESCRIPT_VERSIONS = ['5.9', '7']
 /** A machine that does much else at the same time needs its time to start. */
@@ -15,6 +15,9 @@ const LINE_DEADLINE_MS = 90_000
 
 const base = mkdtempSync(join(tmpdir(), 'zenstack-live-packed-'))
 const app = join(base, 'app')
+const runtimes = join(base, 'runtimes')
+/** The oldest Node that runs the packages, and the one that runs this. */
+const NODES = { [OLDEST_NODE]: join(runtimes, 'node_modules/node/bin/node'), [process.versions.node]: process.execPath }
 
 const TABLE = `
   CREATE TABLE "Task" (id serial PRIMARY KEY, title text NOT NULL, done boolean NOT NULL DEFAULT false,
@@ -36,12 +39,11 @@ const TSCONFIGS = {
 
 /** The README's app, in an empty project, with nothing but what npm brings. */
 beforeAll(async () => {
-  const tarballs = await packAll(join(base, 'tarballs'))
   const fromCatalog = catalogVersions()
   const versions = (...names: string[]): Record<string, string> => Object.fromEntries(names.map((name) => [name, fromCatalog[name] ?? 'latest']))
   cpSync(join(root, 'docs/snippets/readme'), app, { recursive: true })
   const dependencies = {
-    ...Object.fromEntries(Object.entries(tarballs).map(([name, file]) => [name, `file:${file}`])),
+    ...Object.fromEntries(Object.entries(inject('tarballs')).map(([name, file]) => [name, `file:${file}`])),
     ...versions(
       '@hono/node-server',
       '@tanstack/react-query',
@@ -61,13 +63,12 @@ beforeAll(async () => {
   }
   writeFileSync(join(app, 'index.html'), '<script type="module" src="/app.tsx"></script>')
   writeFileSync(join(app, 'subscribe.mjs'), SUBSCRIBE)
-  await run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error'], app)
-  for (const version of NODE_VERSIONS) {
-    const folder = nodeFolder(version)
-    mkdirSync(folder)
-    writeFileSync(join(folder, 'package.json'), '{ "private": true }')
-    await run('npm', ['install', `node@${version}`, '--no-audit', '--no-fund', '--loglevel=error'], folder)
-  }
+  mkdirSync(runtimes)
+  writeFileSync(join(runtimes, 'package.json'), '{ "private": true }')
+  await Promise.all([
+    run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error'], app),
+    run('npm', ['install', `node@${OLDEST_NODE}`, `deno@${DENO_VERSION}`, '--no-audit', '--no-fund', '--loglevel=error'], runtimes),
+  ])
 })
 
 afterAll(() => rmSync(base, { recursive: true, force: true }))
@@ -103,7 +104,7 @@ describe('what users install', () => {
     }
   })
 
-  for (const version of NODE_VERSIONS) {
+  for (const [version, node] of Object.entries(NODES)) {
     it(`receives a row that plain SQL inserted, on Node ${version}`, async () => {
       // A server of its own: slots belong to the whole server, and the app takes the default one.
       const postgres = await startPostgres()
@@ -112,7 +113,6 @@ describe('what users install', () => {
       await sql.connect()
       await sql.query(TABLE)
       rmSync(join(app, '.zenstack-live'), { recursive: true, force: true })
-      const node = join(nodeFolder(version), 'node_modules/node/bin/node')
       const port = await freePort()
       const server = spawnQuietly(node, ['server.ts'], { DATABASE_URL: databaseUrl, PORT: String(port) })
       const subscriber = spawnQuietly(node, ['subscribe.mjs'], { ENDPOINT: `http://127.0.0.1:${port}/api/live` })
@@ -131,10 +131,6 @@ describe('what users install', () => {
   }
 
   it('streams where there is no socket of Node to write to: on Deno', async () => {
-    const folder = join(base, 'deno')
-    mkdirSync(folder)
-    writeFileSync(join(folder, 'package.json'), '{ "private": true }')
-    await run('npm', ['install', `deno@${DENO_VERSION}`, '--no-audit', '--no-fund', '--loglevel=error'], folder)
     writeFileSync(join(app, 'deno-server.ts'), denoServer(readFileSync(join(app, 'server.ts'), 'utf8')))
     const postgres = await startPostgres()
     const databaseUrl = await postgres.createDatabase()
@@ -144,7 +140,7 @@ describe('what users install', () => {
     rmSync(join(app, '.zenstack-live'), { recursive: true, force: true })
     const port = await freePort()
     const args = ['run', '--allow-all', '--no-check', 'deno-server.ts']
-    const server = spawnQuietly(join(folder, 'node_modules/.bin/deno'), args, { DATABASE_URL: databaseUrl, PORT: String(port) })
+    const server = spawnQuietly(join(runtimes, 'node_modules/.bin/deno'), args, { DATABASE_URL: databaseUrl, PORT: String(port) })
     const origin = `http://127.0.0.1:${port}`
     const insert = (title: string): Promise<unknown> => sql.query(`INSERT INTO "Task" (title, "ownerId") VALUES ($1, 'ann')`, [title])
     const connections = async (): Promise<string | undefined> =>
@@ -231,10 +227,6 @@ live.subscribe(live.task.findMany({ orderBy: { id: 'asc' } }), (result) => {
   last = text
 })
 `
-
-function nodeFolder(version: string): string {
-  return join(base, `node-${version}`)
-}
 
 function spawnQuietly(command: string, args: string[], env: Record<string, string>): { nextLine(): Promise<string>; end(): Promise<void> } {
   const child: ChildProcess = spawn(command, args, { cwd: app, env: { ...process.env, NODE_OPTIONS: '', ...env }, stdio: ['ignore', 'pipe', 'pipe'] })

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { chromium, type Browser, type Page } from '@playwright/test'
 import { findBrowser, freePort, startPostgres, type PostgresServer } from '@zenstack-live/testing'
 import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { catalogVersions, packAll, root, run } from './pack.ts'
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest'
+import { catalogVersions, root, run } from './pack.ts'
 import { startGroup } from './start-group.ts'
 
 const PATIENCE = { timeout: 90_000, interval: 250 }
@@ -25,14 +25,13 @@ describe.skipIf(browserPath === undefined)('a Next.js app', () => {
   let origin: string
 
   beforeAll(async () => {
-    const tarballs = await packAll(join(base, 'tarballs'))
     cpSync(join(root, 'examples/next-app'), app, { recursive: true })
     const manifest = JSON.parse(readFileSync(join(app, 'package.json'), 'utf8')) as Record<'dependencies' | 'devDependencies', Record<string, string>>
     const known = catalogVersions()
     for (const wanted of [manifest.dependencies, manifest.devDependencies]) {
       for (const name of Object.keys(wanted)) wanted[name] = known[name] ?? wanted[name] ?? 'latest'
     }
-    for (const [name, file] of Object.entries(tarballs)) manifest.dependencies[name] = `file:${file}`
+    for (const [name, file] of Object.entries(inject('tarballs'))) manifest.dependencies[name] = `file:${file}`
     writeFileSync(join(app, 'package.json'), JSON.stringify(manifest))
     await run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error'], app)
     await run(process.execPath, ['node_modules/next/dist/bin/next', 'build'], app, { NEXT_TELEMETRY_DISABLED: '1' })

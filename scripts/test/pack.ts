@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -25,12 +25,15 @@ export async function run(command: string, args: readonly string[], cwd: string,
 export async function packAll(into: string): Promise<Record<string, string>> {
   // Two test runs at once would pack what the other is writing.
   await inTurn(join(root, '.cache', 'build.lock'), () => run('tsc', ['-b', 'tsconfig.build.json'], root))
-  mkdirSync(into, { recursive: true })
+  await run('npx', ['-y', 'pnpm@12', '--recursive', '--filter', './packages/*', 'pack', '--pack-destination', into], root)
   const tarballs: Record<string, string> = {}
-  for (const folder of readdirSync(join(root, 'packages')).map((name) => join(root, 'packages', name))) {
-    const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { name: string; version: string; private?: boolean }
+  for (const name of readdirSync(join(root, 'packages'))) {
+    const manifest = JSON.parse(readFileSync(join(root, 'packages', name, 'package.json'), 'utf8')) as {
+      name: string
+      version: string
+      private?: boolean
+    }
     if (manifest.private === true) continue
-    await run('npx', ['-y', 'pnpm@12', 'pack', '--pack-destination', into], folder)
     tarballs[manifest.name] = join(into, `${manifest.name.replace('@', '').replace('/', '-')}-${manifest.version}.tgz`)
   }
   return tarballs
