@@ -3,6 +3,7 @@ import { ZenStackClient } from '@zenstackhq/orm'
 import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
 import { PolicyPlugin } from '@zenstackhq/plugin-policy'
 import type pg from 'pg'
+import { compileOnce } from './compile-once.ts'
 
 /** Of schemas over the studio's tables, whatever their policies. */
 export type StudioSchema = typeof schema
@@ -55,6 +56,7 @@ export interface SentQuery {
 
 export function createStudio(schema: StudioSchema, pool: pg.Pool, onSent?: (query: SentQuery) => void): Studio {
   const db = plainClient(schema, pool, onSent)
+  compileOnce(db.$qb.getExecutor())
   const bound = db.$use(new PolicyPlugin())
   // The studio's own schema knows less of a user, which others' policies read.
   const clientAs: Studio['clientAs'] = (auth) => bound.$setAuth(auth as Parameters<typeof bound.$setAuth>[0])
