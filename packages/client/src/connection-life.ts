@@ -101,8 +101,8 @@ export class ConnectionLife extends MachineRunner<LiveStream> {
     return refreshCredentials(this.#connection.options)
   }
 
-  protected override poll(): Promise<ConnectionEvent> {
-    return pollQueries(this.#connection)
+  protected override poll(signal: AbortSignal): Promise<ConnectionEvent> {
+    return pollQueries(this.#connection, signal)
   }
 
   protected override onStep(before: ConnectionState, event: ConnectionEvent): void {

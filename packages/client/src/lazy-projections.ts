@@ -14,6 +14,7 @@ interface Waiting {
 }
 
 const CONNECTING_STATE: LiveState<unknown> = liveStateOf(undefined, 'connecting', undefined, undefined)
+const CLOSED_STATE: LiveState<unknown> = liveStateOf(undefined, 'closed', undefined, undefined)
 
 /** The store of projections, whose code is loaded with the first one that is watched: most pages show none. */
 export class LazyProjections {
@@ -30,24 +31,23 @@ export class LazyProjections {
   constructor(options: LazyCodeOptions, load: () => Promise<ProjectionStore>) {
     this.#code = new LazyCode(options, {
       load,
-      isWanted: () => this.#waiting.size > 0,
+      isWanted: () => this.#waiting.size > 0 && !this.#isClosed,
       arrived: (store) => {
+        if (this.#isClosed) return
         this.#store = store
         for (const waiting of this.#waiting) waiting.release = store.watch(waiting.projection, waiting.listener)
         this.#waiting.clear()
       },
       moved: () => {
         const { error } = this.#code
-        this.#state = error === undefined ? CONNECTING_STATE : liveStateOf(undefined, 'stalled', undefined, error)
-        for (const { listener } of this.#waiting) callListener(listener, undefined)
+        this.#become(error === undefined ? CONNECTING_STATE : liveStateOf(undefined, 'stalled', undefined, error))
       },
     })
   }
 
   /** As {@link ProjectionStore.watch}. */
   watch(projection: AnyProjection, listener: () => void): () => void {
-    if (this.#isClosed) return () => {}
-    if (this.#store !== undefined) return this.#store.watch(projection, listener)
+    if (this.#store !== undefined && !this.#isClosed) return this.#store.watch(projection, listener)
     const waiting: Waiting = { projection, listener, release: undefined }
     this.#waiting.add(waiting)
     this.#code.ask()
@@ -59,20 +59,27 @@ export class LazyProjections {
 
   /** As {@link ProjectionStore.read}. */
   read(projection: AnyProjection): LiveState<unknown> {
-    if (this.#store !== undefined) return this.#store.read(projection)
+    const known = this.#store?.read(projection) ?? IDLE_STATE
+    if (known !== IDLE_STATE) return known
     const path = projectionPath(projection)
     return [...this.#waiting].some((waiting) => projectionPath(waiting.projection) === path) ? this.#state : IDLE_STATE
   }
 
   reconnect(): void {
+    if (this.#isClosed) return
     this.#code.askAnew()
     this.#store?.reconnect()
   }
 
   close(): void {
     this.#isClosed = true
-    this.#waiting.clear()
     this.#code.askNow()
+    this.#become(CLOSED_STATE)
     this.#store?.close()
+  }
+
+  #become(state: LiveState<unknown>): void {
+    this.#state = state
+    for (const { listener } of this.#waiting) callListener(listener, undefined)
   }
 }

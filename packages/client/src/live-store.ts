@@ -148,7 +148,11 @@ export class LiveStore implements ConnectionHost {
     this.#connection.adopt(id, { result, at, ticket, isReady: false }, resume.lastEventId)
   }
 
-  /** Resolves with the query's first result, or with the next one after an error was retried; rejects with its error. */
+  /**
+   * Resolves with the query's first result, or with the next one after an error was retried; rejects with its error.
+   *
+   * @throws {TypeError} when the client is closed before there is a result.
+   */
   async ready(query: LiveQuery<unknown>, signal?: AbortSignal): Promise<unknown> {
     const watched = this.#watched(query)
     if (watched.error !== undefined) this.#askAgain(watched)
@@ -159,6 +163,7 @@ export class LiveStore implements ConnectionHost {
         const state = this.read(query)
         if (state.status === 'success') resolve(state.data)
         else if (state.status === 'error' && state.data === undefined) reject(state.error)
+        else if (this.#connection.kind === 'closed') reject(new TypeError('This live client was closed. Make another one.'))
       }
       ended.signal.addEventListener('abort', this.watch(query, check))
       signal?.addEventListener('abort', () => reject(signal.reason), { signal: ended.signal })

@@ -34,7 +34,7 @@ export abstract class MachineRunner<Stream extends AnyStream> {
   #timer: ReturnType<typeof setTimeout> | undefined
   #queue: ConnectionEvent[] = []
   #isDispatching = false
-  #work = 0
+  #work = new AbortController()
 
   constructor(options: MachineOptions, streams: StreamPair<Stream>, state: ConnectionState = INITIAL_STATE) {
     this.#options = options
@@ -48,8 +48,8 @@ export abstract class MachineRunner<Stream extends AnyStream> {
   protected abstract onReplace(by: Stream | undefined): void
   /** Says with an event how it went. */
   protected abstract refresh(): Promise<ConnectionEvent>
-  /** Says with an event how it went. */
-  protected abstract poll(): Promise<ConnectionEvent>
+  /** Says with an event how it went. `signal` ends what takes too long, or what nobody waits for any more. */
+  protected abstract poll(signal: AbortSignal): Promise<ConnectionEvent>
   /** The event was dealt with, effects included. */
   protected abstract onStep(before: ConnectionState, event: ConnectionEvent): void
 
@@ -93,14 +93,18 @@ export abstract class MachineRunner<Stream extends AnyStream> {
       this.#timer = setTimeout(() => this.dispatch({ kind: 'due' }), effect.timerMs)
       return
     }
-    const work = ++this.#work
-    void this.#do(effect)?.then((event) => work === this.#work && this.dispatch(event))
+    this.#work.abort()
+    const work = (this.#work = new AbortController())
+    void this.#do(effect, work)?.then((event) => work === this.#work && this.dispatch(event))
   }
 
-  #do(deed: Deed): Promise<ConnectionEvent> | undefined {
+  #do(deed: Deed, work: AbortController): Promise<ConnectionEvent> | undefined {
     const { streams } = this
     if (deed === 'refresh') return this.refresh()
-    if (deed === 'poll') return this.poll()
+    if (deed === 'poll') {
+      this.#timer = setTimeout(() => work.abort(), this.#options.limits.openTimeoutMs)
+      return this.poll(work.signal)
+    }
     if (deed === 'openCurrent') streams.current = this.open()
     else if (deed === 'openNext') streams.next = this.open()
     else {

@@ -9,7 +9,7 @@ import { endOf } from './stream-end.ts'
 import type { WatchedQuery } from './watched-query.ts'
 
 /** Asks for each query once, in place of listening, and shows the answers together. */
-export async function pollQueries(connection: Connection): Promise<ConnectionEvent> {
+export async function pollQueries(connection: Connection, signal: AbortSignal): Promise<ConnectionEvent> {
   const { host } = connection
   const { stay } = host
   const isCurrent = (watched: WatchedQuery): boolean => {
@@ -21,7 +21,7 @@ export async function pollQueries(connection: Connection): Promise<ConnectionEve
   const ask = async (watched: WatchedQuery): Promise<ConnectionEvent | undefined> => {
     const { id, query } = watched
     try {
-      const { data } = await readJson(query, connection.options)
+      const { data } = await readJson(query, { ...connection.options, signal })
       if (!isCurrent(watched)) return undefined
       const { result } = connection.view(id)
       connection.seed(id, { ...EMPTY_QUERY_VIEW, result: valueResult(result ? shareStructure(dataOf(result), data) : data) })

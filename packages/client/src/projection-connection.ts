@@ -15,7 +15,7 @@ export interface ProjectionHost {
   moved(projection: ProjectionConnection): void
   refresh(): Promise<ConnectionEvent>
   /** The state, asked for once without a stream. @throws {LiveError} when it is refused */
-  readOnce(projection: ProjectionConnection): Promise<unknown>
+  readOnce(projection: ProjectionConnection, signal: AbortSignal): Promise<unknown>
 }
 
 const UNKNOWN_POSITION = -1
@@ -104,10 +104,10 @@ export class ProjectionConnection extends MachineRunner<ProjectionStream> implem
     return this.#host.refresh()
   }
 
-  protected override async poll(): Promise<ConnectionEvent> {
+  protected override async poll(signal: AbortSignal): Promise<ConnectionEvent> {
     const memory = this.#memory
     try {
-      const read = await this.#host.readOnce(this)
+      const read = await this.#host.readOnce(this, signal)
       if (memory !== this.#memory) return { kind: 'polled' }
       const state = shareStructure(this.#shown?.state, read)
       // Streams know nothing of where an answer stands: the next one begins with a snapshot.

@@ -74,8 +74,8 @@ export class ProjectionStore implements ProjectionHost {
     return refreshCredentials(this.#options)
   }
 
-  async readOnce({ url }: ProjectionConnection): Promise<unknown> {
-    const response = await this.#options.fetch(url, { headers: { accept: 'application/json' }, cache: 'no-store' })
+  async readOnce({ url }: ProjectionConnection, signal: AbortSignal): Promise<unknown> {
+    const response = await this.#options.fetch(url, { headers: { accept: 'application/json' }, cache: 'no-store', signal })
     if (!response.ok) throw refusedError(await refusalIn(response), 'the projection')
     // From here on the body is what protocol/projection-frame.ts says.
     return ((await response.json()) as ProjectionAnswer).data

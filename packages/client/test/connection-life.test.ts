@@ -142,6 +142,38 @@ describe('silence', () => {
     expect(told.at(-1)).toMatchObject({ isLive: true })
   })
 
+  it('gives up an answer that takes too long, and asks again', async () => {
+    const live = open({ limits: { silencesBeforePolling: 1, openTimeoutMs: 1000, pollIntervalMs: 1000 } })
+    const told: LiveState<unknown>[] = []
+    live.subscribe(live.task.findMany(), (state) => told.push(state))
+    await pass(10)
+    newest().accept()
+    await pass(1000)
+    expect(edge.reads).toHaveLength(1)
+    // Given up after a second, asked for again after a pause of up to one and a quarter.
+    await pass(1000 + 1250)
+    expect(edge.reads).toHaveLength(2)
+    edge.reads[1]?.respond({ data: [{ id: 'a' }] })
+    await pass()
+    expect(told.at(-1)).toMatchObject({ liveStatus: 'polling', data: [{ id: 'a' }] })
+  })
+
+  it('ends what it asked for with the client', async () => {
+    const signals: (AbortSignal | null | undefined)[] = []
+    const fetch: LiveClientOptions['fetch'] = (url, init) => {
+      signals.push(init?.signal)
+      return edge.fetch(url, init)
+    }
+    const live = open({ fetch, limits: { silencesBeforePolling: 1, openTimeoutMs: 1000 } })
+    live.subscribe(live.task.findMany(), () => {})
+    await pass(10)
+    newest().accept()
+    await pass(1000)
+    expect([edge.reads.length, signals.at(-1)?.aborted]).toEqual([1, false])
+    live.$close()
+    expect(signals.at(-1)?.aborted).toBe(true)
+  })
+
   it.each(['before the answer', 'with the answer'])('answers nobody with what was asked for the person before, noticed %s', async (when) => {
     let person = 'ann'
     const live = open({ identity: () => person, limits: { silencesBeforePolling: 1, openTimeoutMs: 1000 } })

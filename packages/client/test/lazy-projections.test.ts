@@ -109,7 +109,23 @@ describe('projections whose code is not loaded yet', () => {
     await vi.advanceTimersByTimeAsync(5000)
     expect(load).toHaveBeenCalledTimes(2)
     projections.watch(CART, () => {})
-    expect([load.mock.calls.length, projections.read(CART)]).toEqual([2, IDLE_STATE])
+    projections.reconnect()
+    expect([load.mock.calls.length, projections.read(CART).liveStatus]).toEqual([2, 'closed'])
+  })
+
+  it('say that they are closed with the client, also to those who come later, and are watched by nobody when the code comes after all', async () => {
+    const store = new FakeStore()
+    const load = Promise.withResolvers<FakeStore>()
+    const projections = lazily(() => load.promise)
+    const tell = vi.fn(() => projections.read(CART).liveStatus)
+    projections.watch(CART, tell)
+    projections.close()
+    expect(tell.mock.results.map(({ value }): unknown => value)).toEqual(['closed'])
+    projections.watch({ ...CART, id: 'late' }, () => {})
+    expect(projections.read({ ...CART, id: 'late' }).liveStatus).toBe('closed')
+    load.resolve(store)
+    await vi.advanceTimersByTimeAsync(0)
+    expect([store.watched, projections.read(CART).liveStatus]).toEqual([[], 'closed'])
   })
 
   it('are not watched for those who left before they came', async () => {

@@ -1,4 +1,5 @@
 import { createLiveClient, type LiveState } from '@zenstack-live/client'
+import { internals } from '@zenstack-live/client/internal'
 import { COMMIT_POSITION_HEADER, parseEntryId, type EntryId, type Frame, type QueryId } from '@zenstack-live/protocol'
 import { createFakeEdge, type FakeConnection, type FakeEdge } from '@zenstack-live/testing/fake-edge'
 import { schema } from '@zenstack-live/testing/workspace'
@@ -42,6 +43,17 @@ const only = <T>(items: readonly T[]): T => {
 }
 
 describe('a live client', () => {
+  it.each(['before', 'while'])('rejects who waits for a first result of a client that was closed %s', async (when) => {
+    const live = client()
+    const { store } = live[internals]
+    if (when === 'before') live.$close()
+    const waiting = store.ready(live.task.findMany())
+    const told = expect(waiting).rejects.toThrow(TypeError)
+    await tick(10)
+    live.$close()
+    await told
+  })
+
   it('opens nothing until a query is watched', async () => {
     client().task.findMany()
     await tick(1000)

@@ -251,13 +251,17 @@ export class QueryCacheBridge {
   }
 
   #onCacheEvent(event: QueryCacheNotifyEvent): void {
-    if (event.type !== 'updated' || event.action.type !== 'success' || this.#isWriting) return
-    const entry = this.#entries.get(event.query.queryHash)
-    const data: unknown = event.query.state.data
-    if (entry === undefined || data === entry.written) return
+    if (event.type !== 'updated' || this.#isWriting) return
+    const { action, query } = event
+    const data: unknown = query.state.data
+    // A live result that is reset is there again at once, before anybody would fetch what the stream has brought.
+    const isReset = action.type === 'setState' && data === undefined
+    if (action.type !== 'success' && !isReset) return
+    const entry = this.#entries.get(query.queryHash)
+    if (entry === undefined || data === entry.written || (isReset && entry.holders === 0)) return
     const streamed = this.live.store.read(entry.query).data
     if (streamed === undefined) return
-    if (event.action.manual === true) {
+    if (action.type === 'success' && action.manual === true) {
       const [shown, pending] = [entry.written, this.#pendingMutations()]
       this.#tell((ownWrites) => {
         // One of them has ended meanwhile, perhaps the one whose edit this is.

@@ -76,6 +76,7 @@ describe('what is live causes no request', () => {
     ['when the network is back', () => [false, true].forEach((isOnline) => onlineManager.setOnline(isOnline))],
     ['when everything is invalidated', ({ harness }) => harness.queryClient.invalidateQueries({ refetchType: 'all' })],
     ['when everything is fetched again', ({ harness }) => harness.queryClient.refetchQueries()],
+    ['when everything is reset', ({ harness }) => harness.queryClient.resetQueries()],
     ['when a hook is asked to fetch again', ({ refetch }) => refetch()],
     ['when a component is mounted again', ({ showAgain }) => showAgain()],
     ['when an interval has passed', () => {}],
