@@ -1,62 +1,105 @@
-import { compareEntryIds, positionLsn } from '@zenstack-live/protocol'
-import type { Connection } from './connection.ts'
+import { compareEntryIds, positionLsn, type EntryId, type ErrorCode, type QueryId } from '@zenstack-live/protocol'
+import type { Asked, Connection } from './connection.ts'
 import { INITIAL_STATE, type ConnectionEvent, type ConnectionState, type StateKind } from './connection-machine.ts'
 import type { ChangeEvent } from './connection-view.ts'
-import type { LiveStream } from './live-stream.ts'
+import { LiveStream, type LiveStreamOwner } from './live-stream.ts'
 import { MachineRunner } from './machine-runner.ts'
 import { pollQueries } from './poll-queries.ts'
 import { refreshCredentials } from './refresh-credentials.ts'
+import { shareView } from './share-view.ts'
 import type { StreamEnd } from './stream-end.ts'
 
-/** What becomes of a connection after its first stream was opened: drives the state machine, and decides which stream's results are shown. */
-export class ConnectionLife extends MachineRunner<LiveStream> {
+/**
+ * Drives the state machine of a connection, and decides which stream's results are shown.
+ * A stream leads when its first batch is whole and it has every query that its predecessor follows, not behind it; until then the
+ * predecessor's results stay. A query that is still opening, or new, holds nobody up.
+ */
+export class ConnectionLife extends MachineRunner<LiveStream> implements LiveStreamOwner {
+  /** The stream whose results are shown. */
+  leader: LiveStream | undefined
   readonly #connection: Connection
+  /** The last change of each `$changes` query that was told, and by whom. */
+  readonly #told = new Map<QueryId, { at: EntryId; stream: LiveStream }>()
   #catchUpTimer: ReturnType<typeof setTimeout> | undefined
 
   /**
    * @param kind - where the connection stands
+   * @param first - what was asked for before
    */
-  constructor(connection: Connection, kind: StateKind) {
-    super(connection.options, connection, { ...INITIAL_STATE, kind })
+  constructor(connection: Connection, kind: StateKind, first: Asked | undefined) {
+    super(connection.options, { ...INITIAL_STATE, kind })
     this.#connection = connection
+    if (first !== undefined) this.streams.current = this.#read(first)
   }
 
   /** Whether what is wanted is what is open. */
   isServed(): boolean {
-    const { host, next, current } = this.#connection
-    const wanted = host.wanted()
+    const { next, current } = this.streams
+    const wanted = this.#connection.host.wanted()
     const open = next ?? current
     const served = open === undefined ? [] : [...open.ids].filter((id) => !open.failed.has(id))
     return served.length === wanted.size && served.every((id) => wanted.has(id))
   }
 
-  tell(stream: LiveStream, events: readonly ChangeEvent[]): void {
-    const { told, host } = this.#connection
-    for (const { query, at, changes } of events) {
-      // Two streams may bring the same while one takes over from the other.
-      const last = told.get(query)
-      if (last?.stream !== stream && last !== undefined && compareEntryIds(at, last.at) <= 0) continue
-      told.set(query, { at, stream })
-      host.happened(query, changes)
-    }
+  /** Whether a stream follows this query. */
+  isFollowed(id: QueryId): boolean {
+    const { leader } = this
+    const { current, next } = this.streams
+    const isShown = [leader, current, next].some((stream) => stream !== undefined && (stream === leader ? stream.ids : stream.grafted).has(id))
+    return isShown && this.#connection.view(id).isReady
+  }
+
+  forget(id: QueryId): void {
+    this.#told.delete(id)
+  }
+
+  forgetAll(): void {
+    this.#told.clear()
+    this.leader = undefined
+  }
+
+  delivered(stream: LiveStream, events?: readonly ChangeEvent[]): void {
+    if (events !== undefined) this.#tell(stream, events)
+    if (events !== undefined && stream !== this.leader && this.#maySucceed(stream)) this.#lead(stream)
+    else this.#connection.host.shown(this.#show(stream), events !== undefined)
+  }
+
+  refused(query: QueryId, code: ErrorCode): void {
+    this.#connection.host.refused(query, code)
+    this.#connection.review()
   }
 
   ended(stream: LiveStream, end: StreamEnd): void {
-    const { current, next, host } = this.#connection
+    const { current, next } = this.streams
     if (stream !== next || end.kind === 'auth-expired') return this.dispatch(end)
     if (end.kind === 'refused') {
       // What is open goes on; what was to be added is what the server does not want.
-      for (const id of stream.ids) if (current?.ids.has(id) !== true) host.refused(id, end.code)
+      for (const id of stream.ids) if (current?.ids.has(id) !== true) this.#connection.host.refused(id, end.code)
     }
     this.dispatch({ ...end, kind: 'next-lost' })
+  }
+
+  #read(asked: Asked): LiveStream {
+    return new LiveStream(this.#connection.options.limits, this, asked)
+  }
+
+  #tell(stream: LiveStream, events: readonly ChangeEvent[]): void {
+    for (const { query, at, changes } of events) {
+      // Two streams may bring the same while one takes over from the other.
+      const last = this.#told.get(query)
+      if (last?.stream !== stream && last !== undefined && compareEntryIds(at, last.at) <= 0) continue
+      this.#told.set(query, { at, stream })
+      this.#connection.host.happened(query, changes)
+    }
   }
 
   /**
    * Whether a stream whose first batch is whole may take over: not while it lacks what the present leader shows, nor while it is behind what is
    * shown, by whomever; unless that lasts.
    */
-  maySucceed(stream: LiveStream): boolean {
-    const { leader, shown, options } = this.#connection
+  #maySucceed(stream: LiveStream): boolean {
+    const { leader } = this
+    const { shown, options } = this.#connection
     // No id passes what its stream has not delivered: one that is as far as ours has everything.
     const [reached, shownTo] = [positionLsn(stream.view.position), positionLsn(shown.position)]
     if (reached !== undefined && shownTo !== undefined && reached >= shownTo) return true
@@ -77,11 +120,42 @@ export class ConnectionLife extends MachineRunner<LiveStream> {
   #lookAgain(stream: LiveStream): false {
     clearTimeout(this.#catchUpTimer)
     this.#catchUpTimer = setTimeout(() => {
-      const { current, next, leader } = this.#connection
+      const { current, next } = this.streams
       const isOurs = stream === next || stream === current
-      if (isOurs && stream !== leader && this.maySucceed(stream)) this.#connection.lead(stream)
+      if (isOurs && stream !== this.leader && this.#maySucceed(stream)) this.#lead(stream)
     }, this.#connection.options.limits.catchUpMs)
     return false
+  }
+
+  #lead(stream: LiveStream): void {
+    const connection = this.#connection
+    shareView(stream, connection.shown)
+    this.leader = stream
+    const changed = this.#show(stream)
+    this.dispatch({ kind: stream === this.streams.next ? 'next-caught-up' : 'caught-up' })
+    connection.host.shown(changed, true)
+  }
+
+  /** Shows what the stream brought: all of it if it leads, else what nobody shows yet. */
+  #show(stream: LiveStream): ReadonlySet<QueryId> {
+    const { leader } = this
+    const connection = this.#connection
+    const { shown } = connection
+    const queries = new Map(shown.queries)
+    const changed = new Set<QueryId>()
+    for (const [id, view] of stream.view.queries) {
+      const before = queries.get(id)
+      if (view === before) continue
+      if (stream !== leader) {
+        if (leader?.ids.has(id) === true || (before?.result !== undefined && !stream.grafted.has(id))) continue
+        stream.grafted.add(id)
+      }
+      queries.set(id, view)
+      changed.add(id)
+    }
+    connection.shown = { queries, position: stream === leader ? stream.view.position : shown.position }
+    if (stream === leader) connection.continuable = stream.ids
+    return changed
   }
 
   protected override hasDemand(): boolean {
@@ -89,12 +163,11 @@ export class ConnectionLife extends MachineRunner<LiveStream> {
   }
 
   protected override open(): LiveStream {
-    return this.#connection.open()
+    return this.#read(this.#connection.ask())
   }
 
   protected override onReplace(): void {
-    const { leader, current } = this.#connection
-    if (leader === current) this.#connection.leader = undefined
+    if (this.leader === this.streams.current) this.leader = undefined
   }
 
   protected override refresh(): Promise<ConnectionEvent> {
@@ -107,7 +180,7 @@ export class ConnectionLife extends MachineRunner<LiveStream> {
 
   protected override onStep(before: ConnectionState, event: ConnectionEvent): void {
     const { kind } = this
-    if (this.#connection.current === undefined) clearTimeout(this.#catchUpTimer)
+    if (this.streams.current === undefined) clearTimeout(this.#catchUpTimer)
     if (kind !== before.kind) this.#connection.host.moved()
     if (kind === 'live' && before.kind !== 'live' && event.kind !== 'next-lost') this.#connection.review()
   }

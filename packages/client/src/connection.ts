@@ -1,11 +1,11 @@
-import { positionLsn, type EntryId, type ErrorCode, type QueryId, type RowChange, type WireQuery } from '@zenstack-live/protocol'
+import { positionLsn, type ErrorCode, type LiveRequestBody, type QueryId, type RowChange, type WireQuery } from '@zenstack-live/protocol'
 import type { ConnectionLife } from './connection-life.ts'
 import type { ConnectionEvent, EventKind, StateKind } from './connection-machine.ts'
-import { EMPTY_QUERY_VIEW, type ChangeEvent, type ConnectionView, type QueryView } from './connection-view.ts'
-import type { StreamOptions } from './event-stream.ts'
+import { EMPTY_QUERY_VIEW, type ConnectionView, type QueryView } from './connection-view.ts'
+import type { LiveFetch } from './live-fetch.ts'
+import type { ClientLimits } from './limits.ts'
 import type { LaterCode } from './load-later.ts'
-import { LiveStream, type LiveStreamOwner } from './live-stream.ts'
-import type { StreamEnd } from './stream-end.ts'
+import { openRequest, type OpenRequest } from './open-request.ts'
 import type { WatchedQuery } from './watched-query.ts'
 
 /** What the connection needs from the one who keeps the queries. */
@@ -24,18 +24,27 @@ export interface ConnectionHost {
   refused(query: QueryId, code: ErrorCode): void
   /** The state moved on: what is derived from it may differ. */
   moved(): void
-  /** Resolves when the code is there that `begin` was given. */
-  whenLater(): Promise<LaterCode>
 }
 
-export interface ConnectionOptions extends StreamOptions {
+export interface ConnectionOptions {
+  readonly endpoint: string
+  readonly fetch: LiveFetch
+  readonly limits: ClientLimits
   readonly random: () => number
   readonly onAuthExpired: (() => unknown) | undefined
 }
 
+/** A request for a stream, and what its reader has to know. */
+export interface Asked {
+  readonly request: OpenRequest
+  readonly ids: ReadonlySet<QueryId>
+  /** What was shown of these queries when they were asked for. */
+  readonly inherited: ConnectionView
+}
+
 const EMPTY_VIEW: ConnectionView = { queries: new Map(), position: undefined }
 
-/** What ends the first stream before its life is there, and the state it leaves. */
+/** What ends the first request before its life is there, and the state it leaves. */
 const QUITS: Partial<Record<EventKind, StateKind>> = {
   'no-demand': 'idle',
   'scope-changed': 'idle',
@@ -45,30 +54,18 @@ const QUITS: Partial<Record<EventKind, StateKind>> = {
 }
 
 /**
- * One connection for all queries: opens streams, and shows the results of one.
- * A stream leads when its first batch is whole and it has every query that its predecessor follows, not behind it; until then the
- * predecessor's results stay. A query that is still opening, or new, holds nobody up.
- *
- * What is here is what the first stream needs. All that may come after it is decided by its life, whose code is loaded meanwhile.
+ * One connection for all queries: what it shows, and what it asks for. The first request leaves from here, while the code loads that reads its
+ * answer. From then on its life decides.
  */
-export class Connection implements LiveStreamOwner {
+export class Connection {
   readonly options: ConnectionOptions
   readonly host: ConnectionHost
-  /** Loaded beside the first results. */
-  later: LaterCode | undefined
-  /** What its life works with, too: the stream in use, its successor while that opens, and the one whose results are shown. */
-  current: LiveStream | undefined
-  next: LiveStream | undefined
-  leader: LiveStream | undefined
   shown: ConnectionView = EMPTY_VIEW
-  /** The last change of each `$changes` query that was told, and by whom. */
-  readonly told = new Map<QueryId, { at: EntryId; stream: LiveStream }>()
   /** The queries that the position shown speaks for. What another stream brought may be older, and begins anew. */
-  #continuable: ReadonlySet<QueryId> = new Set()
+  continuable: ReadonlySet<QueryId> = new Set()
   #life: ConnectionLife | undefined
   #kind: StateKind = 'idle'
-  /** How the first stream ended, until its life is there to say what follows. */
-  #end: StreamEnd | undefined
+  #first: Asked | undefined
   #gathering: ReturnType<typeof setTimeout> | undefined
 
   constructor(options: ConnectionOptions, host: ConnectionHost) {
@@ -76,12 +73,10 @@ export class Connection implements LiveStreamOwner {
     this.host = host
   }
 
-  /** The code is there: from here on its life decides. */
+  /** The code is there. */
   begin(later: LaterCode): void {
     clearTimeout(this.#gathering)
-    this.later = later
-    this.#life = new later.ConnectionLife(this, this.#kind === 'gathering' ? 'idle' : this.#kind)
-    if (this.#end !== undefined) this.#life.dispatch(this.#end)
+    this.#life = new later.ConnectionLife(this, this.#kind === 'gathering' ? 'idle' : this.#kind, this.#first)
     this.review()
   }
 
@@ -101,35 +96,20 @@ export class Connection implements LiveStreamOwner {
 
   /** Whether a stream brings what is shown. */
   get isLed(): boolean {
-    return this.leader !== undefined
-  }
-
-  /** Whether it shows all that the stream brought. */
-  get isCurrent(): boolean {
-    return this.leader?.isWaiting === false
+    return this.#life?.leader !== undefined
   }
 
   get position(): string | undefined {
-    return this.leader && this.shown.position
+    return this.isLed ? this.shown.position : undefined
   }
 
   view(id: QueryId): QueryView {
     return this.shown.queries.get(id) ?? EMPTY_QUERY_VIEW
   }
 
-  /** Whether a stream follows this query, and what is shown is all it said. */
+  /** Whether a stream follows this query. */
   isFollowed(id: QueryId): boolean {
-    const { leader, current, next } = this
-    const isShown = [leader, current, next].some(
-      (stream) => stream !== undefined && !stream.isWaiting && (stream === leader ? stream.ids : stream.grafted).has(id),
-    )
-    return isShown && this.view(id).isReady
-  }
-
-  /** Whether this query cannot go on without the later code. */
-  isHeldUp(id: QueryId): boolean {
-    const { current } = this
-    return this.#life === undefined && (this.#end !== undefined || current?.isWaiting === true || current?.ids.has(id) === false)
+    return this.#life?.isFollowed(id) === true
   }
 
   /** Puts a result in place as if a stream had brought it. */
@@ -142,18 +122,16 @@ export class Connection implements LiveStreamOwner {
     const known = this.shown.position
     const isFirst = this.kind === 'idle' || this.kind === 'gathering'
     this.seed(id, isFirst ? view : { ...view, ticket: undefined, at: undefined })
-    if (isFirst) this.#continuable = new Set([...this.#continuable, id])
+    if (isFirst) this.continuable = new Set([...this.continuable, id])
     const [lsn, knownLsn] = [positionLsn(position), positionLsn(known)]
     if (isFirst && (known === undefined || (lsn !== undefined && knownLsn !== undefined && lsn < knownLsn))) this.shown = { ...this.shown, position }
   }
 
-  drop(ids: Iterable<QueryId>): void {
+  drop(id: QueryId): void {
     const queries = new Map(this.shown.queries)
-    for (const id of ids) {
-      queries.delete(id)
-      this.told.delete(id)
-    }
+    queries.delete(id)
     this.shown = { ...this.shown, queries }
+    this.#life?.forget(id)
   }
 
   /** The set of wanted queries may have changed. */
@@ -164,9 +142,8 @@ export class Connection implements LiveStreamOwner {
 
   forgetAll(): void {
     this.shown = EMPTY_VIEW
-    this.#continuable = new Set()
-    this.told.clear()
-    this.leader = undefined
+    this.continuable = new Set()
+    this.#life?.forgetAll()
   }
 
   dispatch(event: ConnectionEvent): void {
@@ -174,28 +151,47 @@ export class Connection implements LiveStreamOwner {
     else this.#life.dispatch(event)
   }
 
-  /** The machine's steps as far as the first stream goes. What else happens to it waits for its life. */
-  #dispatchFirst(event: ConnectionEvent): void {
-    const quit = QUITS[event.kind]
-    if (quit !== undefined) this.#quit(event.kind, quit)
-    else if (event.kind === 'demand' && this.#kind === 'idle') {
+  /** Asks for a stream of what is wanted, from where it stands. */
+  ask(): Asked {
+    const { fetch, endpoint } = this.options
+    const wanted = this.host.wanted()
+    const { queries: shown, position } = this.shown
+    const queries = new Map<QueryId, QueryView>()
+    const asked = [...wanted].map(([id, query]) => {
+      const view = shown.get(id)
+      // Not one of them is followed by this stream before it says so.
+      if (view !== undefined) queries.set(id, { ...view, isReady: false })
+      const ticket = position === undefined || !this.continuable.has(id) ? undefined : view?.ticket
+      return ticket === undefined ? query : { ...query, ticket }
+    })
+    // Members that are `undefined` are not sent.
+    const body = JSON.stringify({ lastEventId: position, queries: asked } satisfies { [Name in keyof LiveRequestBody]: unknown })
+    const request = openRequest(fetch, endpoint, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+    return { request, ids: new Set(wanted.keys()), inherited: { queries, position } }
+  }
+
+  /** The machine's steps as far as the first request goes. What its answer leads to waits for its life. */
+  #dispatchFirst({ kind }: ConnectionEvent): void {
+    const quit = QUITS[kind]
+    if (quit !== undefined) this.#quit(kind, quit)
+    else if (kind === 'demand' && this.#kind === 'idle') {
       this.#gathering = setTimeout(() => {
         // Asked first: it may notice another person, for whom gathering began anew.
         this.host.wanted()
         clearTimeout(this.#gathering)
         if (this.#kind !== 'gathering') return
-        this.current = this.open()
+        this.#first = this.ask()
         this.#become('connecting')
       }, this.options.limits.gatherMs)
       this.#become('gathering')
-    } else if (event.kind === 'caught-up') this.#become('live')
+    }
   }
 
   #quit(event: EventKind, kind: StateKind): void {
     if (this.#kind === 'closed' || (this.#kind === 'signed-out' && event === 'no-demand')) return
     clearTimeout(this.#gathering)
-    this.current?.close()
-    this.current = this.leader = this.#end = undefined
+    this.#first?.request.controller.abort()
+    this.#first = undefined
     this.#become(kind)
     if (event !== 'no-demand' && kind === 'idle') this.review()
   }
@@ -204,66 +200,5 @@ export class Connection implements LiveStreamOwner {
     const isNew = kind !== this.#kind
     this.#kind = kind
     if (isNew) this.host.moved()
-  }
-
-  open(): LiveStream {
-    const wanted = this.host.wanted()
-    const { queries: shown, position } = this.shown
-    const queries = new Map<QueryId, QueryView>()
-    const asked = [...wanted].map(([id, query]) => {
-      const view = shown.get(id)
-      // Not one of them is followed by this stream before it says so.
-      if (view !== undefined) queries.set(id, { ...view, isReady: false })
-      const ticket = position === undefined || !this.#continuable.has(id) ? undefined : view?.ticket
-      return ticket === undefined ? query : { ...query, ticket }
-    })
-    const stream = new LiveStream(this.options, this, new Set(wanted.keys()), { queries, position })
-    stream.open(this.options.endpoint, { ...(position === undefined ? {} : { lastEventId: position }), queries: asked })
-    return stream
-  }
-
-  delivered(stream: LiveStream, events?: readonly ChangeEvent[]): void {
-    if (events !== undefined) this.#life?.tell(stream, events)
-    if (events !== undefined && stream !== this.leader && this.#mayLead(stream)) this.lead(stream)
-    else this.host.shown(this.#show(stream), events !== undefined)
-  }
-
-  ended(stream: LiveStream, end: StreamEnd): void {
-    if (this.#life !== undefined) return this.#life.ended(stream, end)
-    this.#end = end
-    this.current = this.leader = undefined
-    this.host.moved()
-  }
-
-  #mayLead(stream: LiveStream): boolean {
-    return stream.firstBatchAt !== undefined && (this.#life === undefined || this.#life.maySucceed(stream))
-  }
-
-  lead(stream: LiveStream): void {
-    this.later?.shareView(stream, this.shown)
-    this.leader = stream
-    const changed = this.#show(stream)
-    this.dispatch({ kind: stream === this.next ? 'next-caught-up' : 'caught-up' })
-    this.host.shown(changed, true)
-  }
-
-  /** Shows what the stream brought: all of it if it leads, else what nobody shows yet. */
-  #show(stream: LiveStream): ReadonlySet<QueryId> {
-    const { leader, shown } = this
-    const queries = new Map(shown.queries)
-    const changed = new Set<QueryId>()
-    for (const [id, view] of stream.view.queries) {
-      const before = queries.get(id)
-      if (view === before) continue
-      if (stream !== leader) {
-        if (leader?.ids.has(id) === true || (before?.result !== undefined && !stream.grafted.has(id))) continue
-        stream.grafted.add(id)
-      }
-      queries.set(id, view)
-      changed.add(id)
-    }
-    this.shown = { queries, position: stream === leader ? stream.view.position : shown.position }
-    if (stream === leader) this.#continuable = stream.ids
-    return changed
   }
 }

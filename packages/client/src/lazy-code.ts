@@ -13,7 +13,7 @@ export interface LazyCodeHost<Code> {
   load(): Promise<Code>
   /** Whether someone waits for it. */
   isWanted(): boolean
-  /** Called once, before those who wait for `arrival` go on. */
+  /** Called once. */
   arrived(code: Code): void
   /** `error` differs. */
   moved(): void
@@ -24,13 +24,12 @@ export interface LazyCodeHost<Code> {
  * Browsers of before mid-2026 remember for the life of a page that a module did not load: there only loading the page again helps, and `error` says so.
  */
 export class LazyCode<Code> {
-  /** Never rejects. */
-  readonly arrival: Promise<Code>
+  /** Once it is there. */
+  code: Code | undefined
   /** Since it failed to load several times. */
   error: LiveError | undefined
   readonly #options: LazyCodeOptions
   readonly #host: LazyCodeHost<Code>
-  #arrive: (code: Code) => void = () => {}
   #failures = 0
   #isAsked = false
   #retry: ReturnType<typeof setTimeout> | undefined
@@ -38,9 +37,6 @@ export class LazyCode<Code> {
   constructor(options: LazyCodeOptions, host: LazyCodeHost<Code>) {
     this.#options = options
     this.#host = host
-    this.arrival = new Promise((resolve) => {
-      this.#arrive = resolve
-    })
   }
 
   /** Someone wants it: loads it, unless that was begun before, or failed and is to be tried again. */
@@ -66,15 +62,13 @@ export class LazyCode<Code> {
   }
 
   async #load(): Promise<void> {
-    let code: Code
     try {
-      code = await this.#host.load()
+      this.code = await this.#host.load()
     } catch (cause) {
       return this.#fail(cause)
     }
     this.error = undefined
-    this.#host.arrived(code)
-    this.#arrive(code)
+    this.#host.arrived(this.code)
   }
 
   #fail(cause: unknown): void {

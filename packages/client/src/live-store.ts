@@ -26,7 +26,7 @@ export interface LiveStoreOptions {
   readonly limits: ClientLimits
   readonly random: () => number
   readonly sharesSignOut: boolean
-  /** Loads what first results do not need. */
+  /** Loads what reads the first answer, and all that follows. */
   readonly loadLater: () => Promise<LaterCode>
 }
 
@@ -179,15 +179,14 @@ export class LiveStore implements ConnectionHost {
 
   /** The next result, in which everything that equals the previous one is the previous one. */
   share(previous: unknown, next: unknown): unknown {
-    return this.#connection.later?.shareStructure(previous, next) ?? next
+    return this.#later.code?.shareStructure(previous, next) ?? next
   }
 
   status(): LiveStatus {
     this.scope()
-    const ids = [...this.#queries.keys()]
-    if (ids.length === 0) return 'idle'
-    if (this.#later.error !== undefined && ids.some((id) => this.#connection.isHeldUp(id))) return 'stalled'
-    return liveStatusOf(this.#connection.kind, this.#connection.isCurrent, this.#syncedAt !== undefined)
+    if (this.#queries.size === 0) return 'idle'
+    if (this.#later.error !== undefined) return 'stalled'
+    return liveStatusOf(this.#connection.kind, this.#connection.isLed, this.#syncedAt !== undefined)
   }
 
   /** Whether a stream is bringing changes now. */
@@ -258,7 +257,7 @@ export class LiveStore implements ConnectionHost {
     const watched = this.#queries.get(query)
     if (watched === undefined) return
     watched.fail(code)
-    if (this.#connection.later?.isRetryable(code) === true) watched.retrying = setTimeout(() => this.#askAgain(watched), this.limits.queryRetryMs)
+    if (this.#later.code?.isRetryable(code) === true) watched.retrying = setTimeout(() => this.#askAgain(watched), this.limits.queryRetryMs)
     this.#admit()
     this.#notify(new Set([query]))
   }
@@ -271,10 +270,6 @@ export class LiveStore implements ConnectionHost {
     for (const listener of this.#statusListeners) listener()
   }
 
-  whenLater(): Promise<LaterCode> {
-    return this.#later.arrival
-  }
-
   #isWatched(): boolean {
     return this.#queries.size > 0 && this.#connection.kind !== 'closed'
   }
@@ -282,7 +277,7 @@ export class LiveStore implements ConnectionHost {
   #start(): void {
     if (this.#connection.kind === 'closed') return
     this.#tabs = openTabChannel(this.#options, this)
-    this.#leavePage = this.#connection.later?.followPage(this)
+    this.#leavePage = this.#later.code?.followPage(this)
   }
 
   #stop(): void {
@@ -307,7 +302,7 @@ export class LiveStore implements ConnectionHost {
   #forget(watched: WatchedQuery): void {
     watched.end()
     this.#queries.delete(watched.id)
-    this.#connection.drop([watched.id])
+    this.#connection.drop(watched.id)
     this.#connection.review()
     this.#admit()
     for (const listener of this.#batchListeners) listener(new Set([watched.id]))
@@ -334,7 +329,7 @@ export class LiveStore implements ConnectionHost {
     const { id, syncedAt } = watched
     const { result } = this.#connection.view(id)
     const refusal = watched.error ?? this.#stopped
-    const missing = this.#connection.isHeldUp(id) ? this.#later.error : undefined
+    const missing = this.#later.error
     const status = liveStatusOf(this.#connection.kind, this.#connection.isFollowed(id), result !== undefined)
     const liveStatus = refusal ? 'denied' : missing ? 'stalled' : status
     return liveStateOf(result && { data: dataOf(result) }, liveStatus, syncedAt, refusal ?? missing)
@@ -368,7 +363,8 @@ export class LiveStore implements ConnectionHost {
       if (room-- <= 0) watched.fail('too_many_queries')
     }
     this.#commits.review(true)
-    for (const listener of this.#scopeListeners) listener()
+    // Before those who clear what is theirs: what they read here must not be the person's before.
     this.#notify(new Set(this.#queries.keys()))
+    for (const listener of this.#scopeListeners) listener()
   }
 }

@@ -28,7 +28,7 @@ interface AnyStream {
 
 /** Runs the connection machine: one event after the other, one timer; an answer that comes after the next effect is not heard. */
 export abstract class MachineRunner<Stream extends AnyStream> {
-  protected readonly streams: StreamPair<Stream>
+  protected readonly streams: StreamPair<Stream> = { current: undefined, next: undefined }
   readonly #options: MachineOptions
   #state: ConnectionState
   #timer: ReturnType<typeof setTimeout> | undefined
@@ -36,9 +36,8 @@ export abstract class MachineRunner<Stream extends AnyStream> {
   #isDispatching = false
   #work = new AbortController()
 
-  constructor(options: MachineOptions, streams: StreamPair<Stream>, state: ConnectionState = INITIAL_STATE) {
+  constructor(options: MachineOptions, state: ConnectionState = INITIAL_STATE) {
     this.#options = options
-    this.streams = streams
     this.#state = state
   }
 

@@ -1,10 +1,11 @@
 import { LiveError } from '@zenstack-live/protocol'
 import type { ConnectionEvent } from './connection-machine.ts'
-import type { StreamOptions } from './event-stream.ts'
 import type { Held } from './hold.ts'
+import type { LiveFetch } from './live-fetch.ts'
 import { IDLE_STATE, type LiveState } from './live-state.ts'
 import { endOf, MachineRunner, shareStructure } from './later.ts'
 import type { MachineOptions } from './machine-runner.ts'
+import { openRequest } from './open-request.ts'
 import type { StreamEnd } from './stream-end.ts'
 import { ProjectionStream, type ProjectionState, type ProjectionStreamOwner } from './projection-stream.ts'
 
@@ -18,6 +19,10 @@ export interface ProjectionHost {
   readOnce(projection: ProjectionConnection, signal: AbortSignal): Promise<unknown>
 }
 
+export interface ProjectionOptions extends MachineOptions {
+  readonly fetch: LiveFetch
+}
+
 const UNKNOWN_POSITION = -1
 
 /** A projection that somebody watches, or watched a moment ago. Drives the connection machine for it: the same states, timers and rules as for queries, on a stream of its own. */
@@ -29,7 +34,7 @@ export class ProjectionConnection extends MachineRunner<ProjectionStream> implem
   lingering: ReturnType<typeof setTimeout> | undefined
   /** Where it is read. */
   readonly url: string
-  readonly #options: StreamOptions & MachineOptions
+  readonly #options: ProjectionOptions
   readonly #host: ProjectionHost
   #shown: ProjectionState | undefined
   #lastEventId: string | undefined
@@ -37,8 +42,8 @@ export class ProjectionConnection extends MachineRunner<ProjectionStream> implem
   /** Another one when all is forgotten: what was asked before is not shown. */
   #memory = {}
 
-  constructor(options: StreamOptions & MachineOptions, url: string, host: ProjectionHost) {
-    super(options, { current: undefined, next: undefined })
+  constructor(options: ProjectionOptions, url: string, host: ProjectionHost) {
+    super(options)
     this.#options = options
     this.#host = host
     this.url = url
@@ -83,9 +88,10 @@ export class ProjectionConnection extends MachineRunner<ProjectionStream> implem
   }
 
   protected override open(): ProjectionStream {
-    const stream = new ProjectionStream(this.#options, this, { held: this.#shown, lastEventId: this.#lastEventId })
-    stream.open(this.url)
-    return stream
+    const { fetch, limits } = this.#options
+    const lastEventId = this.#lastEventId
+    const request = openRequest(fetch, this.url, lastEventId === undefined ? {} : { headers: { 'last-event-id': lastEventId } })
+    return new ProjectionStream(limits, request, this, { held: this.#shown, lastEventId })
   }
 
   protected override hasDemand(): boolean {

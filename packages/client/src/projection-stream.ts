@@ -1,7 +1,8 @@
 import { decodeProjectionFrame, type ProjectionStreamFrame, type SseBlock } from '@zenstack-live/protocol'
 import { applyJsonPatch } from './apply-json-patch.ts'
-import { EventStream, type StreamOptions } from './event-stream.ts'
-import { endOf, endOfAnswer, shareStructure } from './later.ts'
+import { endOf, endOfAnswer, EventStream, shareStructure } from './later.ts'
+import type { ClientLimits } from './limits.ts'
+import type { OpenRequest } from './open-request.ts'
 import type { StreamEnd } from './stream-end.ts'
 
 /** A projection's state, and where it stands. */
@@ -25,11 +26,12 @@ export class ProjectionStream extends EventStream {
   #lastEventId: string | undefined
 
   constructor(
-    options: StreamOptions,
+    limits: ClientLimits,
+    request: OpenRequest,
     owner: ProjectionStreamOwner,
     inherited: { held: ProjectionState | undefined; lastEventId: string | undefined },
   ) {
-    super(options)
+    super(limits, request)
     this.#owner = owner
     this.#held = inherited.held
     this.#lastEventId = inherited.lastEventId
@@ -44,11 +46,7 @@ export class ProjectionStream extends EventStream {
     return this.#lastEventId
   }
 
-  open(url: string): void {
-    void this.request(url, this.#lastEventId === undefined ? {} : { headers: { 'last-event-id': this.#lastEventId } })
-  }
-
-  protected override onBlock({ event, data, lastEventId }: SseBlock): undefined {
+  protected override onBlock({ event, data, lastEventId }: SseBlock): void {
     const frame = data === undefined ? undefined : decodeProjectionFrame(event, data)
     if (frame !== undefined && !this.#take(frame)) return
     if (lastEventId !== undefined) this.#lastEventId = lastEventId

@@ -1,10 +1,9 @@
 import { CLIENT_LIMITS, type LiveState } from '@zenstack-live/client'
-import type { QueryId } from '@zenstack-live/protocol'
 import { createFakeEdge } from '@zenstack-live/testing/fake-edge'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { at, LIVE_A, NOT_FETCHED, NOTES, openPage, pass, snapshot, storeOn, TASKS, type World } from './support/late-page.ts'
+import { LIVE_A, NOT_FETCHED, NOTES, openPage, pass, snapshot, storeOn, TASKS } from './support/late-page.ts'
 
-/* What first results do not need is loaded beside them. Here it fails to load, or is not there when something happens that cannot wait. */
+/* The code that reads the first answer is loaded while that is on its way. Here it fails to load, or is not there when something happens that cannot wait. */
 const later = await import('../src/later.ts')
 
 beforeEach(() => {
@@ -16,22 +15,12 @@ afterEach(() => {
 })
 
 describe('without the later code', () => {
-  it('a change that cannot be shown ends with the stream being given up: nothing old is called live for longer than a silence', async () => {
-    const { told, newest, id } = await openPage()
-    newest().send({ event: 'change', q: id(), at: at(6), ops: [{ op: 'leave', key: 'a' }] })
-    newest().endBatch(6)
-    await pass(CLIENT_LIMITS.silenceMs)
-    expect(told.at(-1)).toMatchObject({ data: [{ id: 'a' }], liveStatus: 'catching-up' })
-    expect(newest().isClosed).toBe(true)
-  })
-
   it('nothing of one person is left when another one comes, who is shown their own', async () => {
     const world = await openPage()
-    const { store, told, edge, newest, id, tabs } = world
+    const { store, told, edge, newest, id, tabs, loads } = world
     const first = newest()
     world.who.person = 'bob'
     expect(store.scope()).toBe('bob')
-    expect(told.at(-1)).toMatchObject({ status: 'pending', data: undefined })
     expect(first.isClosed).toBe(true)
     expect(tabs[0]?.posted).toEqual([{ left: 'ada', entered: 'bob' }])
     await pass(10)
@@ -39,8 +28,9 @@ describe('without the later code', () => {
     expect(JSON.stringify(newest().body)).not.toContain('ticket')
     newest().send(...snapshot(id(), 6, [{ id: 'b' }]))
     newest().endBatch(6)
+    loads[0]?.resolve(later)
     await pass()
-    expect(told.at(-1)).toMatchObject({ data: [{ id: 'b' }], isLive: true })
+    expect(told).toMatchObject([{ data: [{ id: 'b' }], isLive: true }])
   })
 
   it('another person who comes while queries are gathered has one stream, and it is theirs', async () => {
@@ -115,8 +105,7 @@ describe('without the later code', () => {
   })
 
   it('it is asked for again for as long as someone watches, with pauses that grow, and everything goes on when it comes', async () => {
-    const { loads, told, newest, store } = await openPage()
-    newest().cut()
+    const { loads, told, store } = await openPage()
     let pauseMs: number = CLIENT_LIMITS.minBackoffMs
     for (let round = 1; round <= 10; round++) {
       loads.at(-1)?.reject(NOT_FETCHED)
@@ -127,13 +116,8 @@ describe('without the later code', () => {
       expect(loads).toHaveLength(round + 1)
       pauseMs = Math.min(pauseMs * 2, CLIENT_LIMITS.maxBackoffMs)
     }
-    expect(told.at(-1)).toMatchObject({ liveStatus: 'stalled', data: [{ id: 'a' }] })
+    expect(told.at(-1)).toMatchObject({ liveStatus: 'stalled', data: undefined })
     loads.at(-1)?.resolve(later)
-    await pass()
-    expect(told.at(-1)).toMatchObject({ liveStatus: 'catching-up', status: 'success', error: null })
-    await pass(CLIENT_LIMITS.minBackoffMs)
-    newest().send({ event: 'ready', q: newest().ids[0] as QueryId, at: at(5), engine: 'incremental', shape: 'rows', ticket: 't' })
-    newest().endBatch(5)
     await pass()
     expect(told.at(-1)).toMatchObject(LIVE_A)
     expect(store.status()).toBe('live')
@@ -181,62 +165,43 @@ describe('without the later code', () => {
     expect(loads).toHaveLength(asked + 2)
   })
 
-  it('nothing is said while what is shown is all there is', async () => {
-    const { told, store, failLoads } = await openPage()
-    await failLoads()
-    expect(told).toMatchObject([LIVE_A])
-    expect(store.status()).toBe('live')
-  })
-
-  it.each<[string, (world: World) => unknown]>([
-    ['a change', ({ newest, id }) => newest().send({ event: 'change', q: id(), at: at(6), ops: [{ op: 'leave', key: 'a' }] })],
-    ['a cut', ({ newest }) => newest().cut()],
-  ])('%s leads to an error, after which everything goes on when the code comes after all', async (_, happen) => {
-    const world = await openPage()
-    const { told, store, loads, failLoads } = world
+  it('every query says so after some tries, whatever was answered, until it comes', async () => {
+    const { told, store, loads, failLoads, watch } = await openPage()
+    const notes: LiveState<unknown>[] = []
+    watch(NOTES, notes)
     let statusChanges = 0
     store.onStatus(() => statusChanges++)
-    happen(world)
-    await pass()
-    expect(told.at(-1)).toMatchObject({ liveStatus: 'catching-up', error: null })
-    const before = statusChanges
     await failLoads()
-    expect(told.at(-1)).toMatchObject({
+    const stalled = {
       status: 'error',
-      data: [{ id: 'a' }],
+      data: undefined,
       isLive: false,
       liveStatus: 'stalled',
       error: { code: 'client_incomplete', cause: NOT_FETCHED },
-    })
-    expect([store.status(), statusChanges]).toEqual(['stalled', before + 1])
-    const toldBefore = told.length
+    }
+    expect([told, notes]).toMatchObject([[stalled], [stalled]])
+    expect([store.status(), statusChanges]).toEqual(['stalled', 1])
     await failLoads()
-    expect(told).toHaveLength(toldBefore)
+    expect([told.length, notes.length]).toEqual([1, 1])
     loads.at(-1)?.resolve(later)
     await pass()
-    expect(told.at(-1)).toMatchObject({ status: 'success', error: null })
-    expect(store.status()).toBe('catching-up')
+    expect(told.at(-1)).toMatchObject(LIVE_A)
+    expect(notes.at(-1)).toMatchObject({ status: 'pending', error: null, liveStatus: 'connecting' })
   })
 
-  it('another query says so, and what is shown already goes on', async () => {
-    const { told, store, failLoads, watch, newest, id } = await openPage()
-    const notes: LiveState<unknown>[] = []
-    watch(NOTES, notes)
-    const first = store.ready(NOTES)
+  it('who waits for a first result is told so; whoever asks again is told of no failure before', async () => {
+    const { store, failLoads, loads, newest, id } = await openPage()
+    const first = store.ready(TASKS)
     first.catch(() => {})
     await failLoads()
-    expect(notes.at(-1)).toMatchObject({ status: 'error', data: undefined, liveStatus: 'stalled', error: { code: 'client_incomplete' } })
     await expect(first).rejects.toMatchObject({ code: 'client_incomplete' })
-    expect(told).toMatchObject([LIVE_A])
-    expect(store.status()).toBe('stalled')
-    // Whoever asks again has a stream with every query, which needs no more code than the first one did.
-    const second = store.ready(NOTES)
+    const second = store.ready(TASKS)
+    expect(store.read(TASKS)).toMatchObject({ status: 'pending', liveStatus: 'connecting', error: null })
     await pass(10)
-    expect(newest().body).toMatchObject({ queries: [{ model: 'Task', ticket: 'ticket-5' }, { model: 'Note' }] })
-    newest().send({ event: 'ready', q: id(0), at: at(5), engine: 'incremental', shape: 'rows', ticket: 'ticket-5' }, ...snapshot(id(1), 5, []))
-    newest().endBatch(5)
+    newest().send(...snapshot(id(), 6, []))
+    newest().endBatch(6)
+    loads.at(-1)?.resolve(later)
     await expect(second).resolves.toEqual([])
-    expect([told.at(-1), notes.at(-1), store.status()]).toMatchObject([LIVE_A, { isLive: true }, 'live'])
   })
 
   it('a refusal says so, too', async () => {

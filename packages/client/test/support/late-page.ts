@@ -65,7 +65,7 @@ export function storeOn(edge: FakeEdge, loadLater: () => Promise<LaterCode>, ide
   })
 }
 
-/** A page with one query whose first result is shown, while the later code is still on its way. */
+/** A page with one query whose first answer is here, while the code that reads it is still on its way. */
 export async function openPage(queries: readonly LiveQuery<unknown>[] = [TASKS]): Promise<World> {
   const edge = createFakeEdge()
   const loads: PromiseWithResolvers<LaterCode>[] = []
