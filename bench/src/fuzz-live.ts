@@ -23,7 +23,14 @@ interface Result extends LiveOutcome {
   [kind: string]: unknown
 }
 
-const PROTECTIONS = { masking: 'masksFields', deletes: 'hidesDeleted', revocation: 'revokes', identityScope: 'scopesIdentity', keyHmac: 'hidesKeys' }
+const PROTECTIONS = {
+  masking: 'masksFields',
+  deletes: 'hidesDeleted',
+  leaves: 'checksLeaves',
+  revocation: 'revokes',
+  identityScope: 'scopesIdentity',
+  keyHmac: 'hidesKeys',
+}
 const CONTROL_RUN: LiveRun = { writes: 60, queriesPerUser: 32, faults: 1, isCompared: false }
 const MAX_CONTROL_RUNS = 10
 const SEED_STEP = 7919

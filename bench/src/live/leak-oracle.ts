@@ -1,8 +1,10 @@
 import { createSseDecoder, decodeFrame, type Frame, type RowChange } from '@zenstack-live/protocol'
 import { progress } from '../command.ts'
 import type { LiveWorld } from './live-world.ts'
+import { createKeyTrace, type KeyTrace } from './key-trace.ts'
 import { EVERYBODY, type DatabaseState, type Readable } from './observed-commits.ts'
 import type { UserId } from './studio.ts'
+import type { Watcher } from './watcher.ts'
 
 /*
  * What was sent is held against what each person could read, state by state. Every text and number that somebody may be kept from
@@ -25,8 +27,8 @@ export interface LeakOracle {
    * @throws {Error} when that is not what the last state says.
    */
   check(): Promise<Readable>
-  /** The bytes of one answer, all of them, and for whom they were. */
-  countLeaks(user: UserId, bytes: string, hiddenKeyQueries: ReadonlySet<string>): number
+  /** In all that one client was sent. */
+  countLeaks(watcher: Pick<Watcher, 'answers' | 'hiddenKeyQueries'>): number
 }
 
 export function createLeakOracle({ commits, policies }: Pick<LiveWorld, 'commits' | 'policies'>): LeakOracle {
@@ -34,6 +36,8 @@ export function createLeakOracle({ commits, policies }: Pick<LiveWorld, 'commits
   const ends: bigint[] = []
   /** The last state in which a person could read a token. */
   const readable = new Map<UserId, Map<string, number>>(EVERYBODY.map((user) => [user, new Map()]))
+  /** Rows that a person could read, state by state. */
+  const ids: DatabaseState['ids'][] = []
 
   let last: DatabaseState['readable'] = new Map()
   let checks = 0
@@ -52,6 +56,7 @@ export function createLeakOracle({ commits, policies }: Pick<LiveWorld, 'commits
     note(noted) {
       for (const state of noted) {
         ends.push(state.end)
+        ids.push(state.ids)
         for (const [user, text] of state.readable) for (const token of tokensOf(text)) readable.get(user)?.set(token, ends.length - 1)
         last = state.readable
       }
@@ -65,30 +70,52 @@ export function createLeakOracle({ commits, policies }: Pick<LiveWorld, 'commits
       if (isSame !== true) throw new Error(`${user} may read ${asked?.join(' ')}, but what was noted is ${noted?.join(' ')}.`)
       return mayRead
     },
-    countLeaks(user, bytes, hiddenKeyQueries) {
+    countLeaks({ answers, hiddenKeyQueries }) {
+      const traces = new Map<UserId, KeyTrace>()
       let leaks = 0
-      const check = (token: string, from: number, frame: Frame): void => {
-        const readableIn = lastReadable(user, token)
-        if (readableIn < from) report(`${token} of state ${readableIn} in one of state ${from},`, frame)
-      }
-      const report = (what: string, frame: Frame): void => {
-        leaks++
-        if (leaks <= 3) progress(`LEAK to ${user}: ${what} in ${JSON.stringify(frame).slice(0, 1_500)}`)
-      }
-      for (const { event, data } of createSseDecoder().feed(bytes)) {
-        const frame = data === undefined ? undefined : decodeFrame(event, data)
-        if (frame === undefined || data === undefined) continue
-        const at = 'at' in frame ? stateOf(frame.at) : 0
-        const earlier = new Set(frame.event === 'changes' ? tokensOf(data) : [])
-        const now = new Set(tokensOf(frame.event === 'changes' ? JSON.stringify(frame.changes.map(afterOf)) : data))
-        for (const token of earlier) if (!now.has(token)) check(token, 0, frame)
-        for (const token of now) check(token, at, frame)
-        if ('q' in frame && frame.q !== undefined && hiddenKeyQueries.has(frame.q) && hasPlainKey(frame)) report('a plain key', frame)
-        if (frame.event === 'changes' && showsDeleted(frame)) report('more than the key of a deleted row', frame)
+      for (const { user, bytes } of answers) {
+        const wasReadable = (key: string, from: number, to: number): boolean => ids.slice(from, to + 1).some((of) => of.get(user)?.has(key) === true)
+        const trace = traces.get(user) ?? createKeyTrace({ stateOf, wasReadable })
+        traces.set(user, trace)
+        trace.begin()
+        const reader: ReaderHistory = { stateOf, lastReadable: (token) => lastReadable(user, token), hiddenKeyQueries, trace }
+        for (const { event, data } of createSseDecoder().feed(bytes)) {
+          const frame = data === undefined ? undefined : decodeFrame(event, data)
+          if (frame === undefined || data === undefined) continue
+          for (const what of leaksIn(frame, data, reader)) {
+            leaks++
+            if (leaks <= 3) progress(`LEAK to ${user}: ${what} in ${JSON.stringify(frame).slice(0, 1_500)}`)
+          }
+        }
       }
       return leaks
     },
   }
+}
+
+/** What is known of one person, as one client saw it. */
+interface ReaderHistory extends Pick<Watcher, 'hiddenKeyQueries'> {
+  readonly trace: KeyTrace
+  stateOf(entry: string): number
+  lastReadable(token: string): number
+}
+
+/** What in a frame nobody may tell this reader. */
+function leaksIn(frame: Frame, data: string, { stateOf, lastReadable, hiddenKeyQueries, trace }: ReaderHistory): string[] {
+  const unreadable = (tokens: readonly string[], from: number): string[] =>
+    tokens.filter((token) => lastReadable(token) < from).map((token) => `${token} of state ${lastReadable(token)} in one of state ${from},`)
+  const earlier = new Set(frame.event === 'changes' ? tokensOf(data) : [])
+  const now = new Set(tokensOf(frame.event === 'changes' ? JSON.stringify(frame.changes.map(afterOf)) : data))
+  const leaks = [
+    ...unreadable(
+      [...earlier].filter((token) => !now.has(token)),
+      0,
+    ),
+    ...unreadable([...now], 'at' in frame ? stateOf(frame.at) : 0),
+  ]
+  if ('q' in frame && frame.q !== undefined && hiddenKeyQueries.has(frame.q) && hasPlainKey(frame)) leaks.push('a plain key')
+  if (frame.event === 'changes' && showsDeleted(frame)) leaks.push('more than the key of a deleted row')
+  return [...leaks, ...trace.foreignKeysIn(frame).map((key) => `the key ${key} of a row that the query did not have`)]
 }
 
 /** As often as each was read. */
@@ -96,11 +123,11 @@ function tokensOf(text: string): string[] {
   return text.match(TOKEN) ?? []
 }
 
-/** Ids of notes are numbers; a keyed hash is 22 characters. */
+/** A keyed hash is 22 characters; rows of equal content are told apart by a number behind it. */
 function hasPlainKey(frame: Frame): boolean {
   const keys = frame.event === 'snapshot' && frame.shape !== 'value' ? frame.rows.map(({ key }) => key) : []
   if (frame.event === 'change') keys.push(...frame.ops.flatMap((operation) => ('key' in operation ? [operation.key] : [])))
-  return keys.some((key) => /^\d+(#\d+)?$/.test(key))
+  return keys.some((key) => !/^[\w-]{22}(#\d+)?$/.test(key))
 }
 
 /** What a row is since a change. */

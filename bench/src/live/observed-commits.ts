@@ -18,6 +18,8 @@ export interface DatabaseState {
   readonly end: bigint
   /** Everything that each person may read, as text. */
   readonly readable: ReadonlyMap<UserId, string>
+  /** The ids of those rows, where they may be read: those of one model are not those of another. */
+  readonly ids: ReadonlyMap<UserId, ReadonlySet<string>>
 }
 
 /** What a person may read, and what is kept from them. */
@@ -90,11 +92,15 @@ export async function openObservedCommits(url: string, { schema, profiles, time 
   const stateOf = ([first, ...reads]: readonly pg.QueryArrayResult[]): DatabaseState => {
     const [end, present] = (first?.rows[0] ?? []) as string[]
     const profileOf = JSON.parse(present ?? '{}') as Record<string, Profile>
-    const readable = EVERYBODY.map((user): [UserId, string] => {
+    const answers = EVERYBODY.map((user) => {
       const from = keys.indexOf(JSON.stringify(authOf(user, profileOf[user]))) * READS.length
-      return [user, textOf(reads.slice(from, from + READS.length).map(({ rows }) => rows))]
+      return { user, results: reads.slice(from, from + READS.length) }
     })
-    return { end: BigInt(end ?? 0), readable: new Map(readable) }
+    return {
+      end: BigInt(end ?? 0),
+      readable: new Map(answers.map(({ user, results }) => [user, textOf(results.map(({ rows }) => rows))])),
+      ids: new Map(answers.map(({ user, results }) => [user, new Set(results.flatMap(idsOf))])),
+    }
   }
 
   return {
@@ -132,6 +138,11 @@ function readableOf(seen: readonly (readonly ReadRow[])[], all: readonly (readon
     }
   }
   return { text: textOf(seen), rows, deniedRows, deniedFields }
+}
+
+function idsOf({ fields, rows }: pg.QueryArrayResult): string[] {
+  const place = fields.findIndex(({ name }) => name === 'id')
+  return rows.map((row) => String(row[place]))
 }
 
 /** Where rows appear by time alone, with those that soon will; where they vanish, with those that did. */

@@ -1,4 +1,5 @@
 import type { Random } from '../random.ts'
+import { ORDERED_WITHOUT_ID } from './random-rules.ts'
 import type { StudioPolicies } from './studio-policies.ts'
 import { USERS } from './studio.ts'
 
@@ -172,8 +173,24 @@ export function randomQueries(random: Random, count: number, policies: StudioPol
   const known = policies === 'generated' ? [...QUERIES, ...MORE_QUERIES] : QUERIES
   const queries = new Map<string, FuzzQuery>()
   for (let tries = 0; queries.size < count && tries < count * 4; tries++) {
-    const query = random.pick(known)(random)
+    const { model, operation, args } = random.pick(known)(random)
+    const query: FuzzQuery = { model, operation, args: args === undefined ? undefined : ordered(model, args) }
     queries.set(JSON.stringify(query), query)
   }
   return [...queries.values()]
+}
+
+/** Models of lists inside answers. */
+const LISTS: Readonly<Record<string, string>> = { comments: 'comment', tags: 'tag', tasks: 'task', parts: 'task' }
+
+/** The same, in an order that is total also for whoever may not read the ids: to them they are all NULL. */
+function ordered(model: string, args: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const name = model === 'picture' || model === 'memo' ? 'Asset' : model.slice(0, 1).toUpperCase() + model.slice(1)
+  const tie = ORDERED_WITHOUT_ID[name]
+  const entries = Object.entries(args).map(([key, value]): [string, unknown] => {
+    if (key === 'orderBy' && tie !== undefined && JSON.stringify(value).includes('"id"')) return [key, [value].flat().concat({ [tie]: 'asc' })]
+    const isNested = typeof value === 'object' && value !== null && (key === 'include' || key === 'select' || key in LISTS)
+    return [key, isNested ? ordered(LISTS[key] ?? model, value as Record<string, unknown>) : value]
+  })
+  return Object.fromEntries(entries)
 }

@@ -30,6 +30,16 @@ const AUTH = [
   "auth().homeId == 'garden'",
   "(auth() != null && 'x' in auth().labels)",
   '(auth().homeId != null && auth().level < 3)',
+  '(auth() != null && auth().members?[role == MANAGER])',
+  "(auth() != null && auth().members^[spaceId == 'roof'])",
+]
+
+/** By what `auth()` itself holds of one's memberships. */
+const byAuthMembers = (space: string): readonly string[] => [
+  `(auth() != null && auth().members?[spaceId == this.${space}])`,
+  `(auth() != null && auth().members?[spaceId == this.${space} && role == MANAGER])`,
+  `(auth() != null && auth().members^[spaceId == this.${space}])`,
+  `(auth() != null && auth().members![spaceId != this.${space} || role == MEMBER])`,
 ]
 
 /** Through the relation that leads to a space's members. */
@@ -50,6 +60,7 @@ const CONDITIONS: Readonly<Record<string, Conditions>> = {
       '(auth() != null && level <= auth().level)',
       'homeId == auth().homeId',
       'hasSome(labels, auth().labels)',
+      ...byAuthMembers('homeId'),
     ],
     membership: ["members?[spaceId == 'garden' && userId == auth().id]"],
     related: [
@@ -63,7 +74,7 @@ const CONDITIONS: Readonly<Record<string, Conditions>> = {
     ],
   },
   Space: {
-    row: ['id == auth().homeId', "id in ['garden', 'roof']", "contains(name, '3')", "name != 'x'"],
+    row: [...byAuthMembers('id'), 'id == auth().homeId', "id in ['garden', 'roof']", "contains(name, '3')", "name != 'x'"],
     membership: throughMembers(''),
     related: [
       'tasks?[assigneeId == auth().id]',
@@ -75,7 +86,7 @@ const CONDITIONS: Readonly<Record<string, Conditions>> = {
     ],
   },
   Member: {
-    row: ['userId == auth().id', 'user == auth()', 'role == MANAGER', 'role == auth().role', 'spaceId == auth().homeId'],
+    row: [...byAuthMembers('spaceId'), 'userId == auth().id', 'user == auth()', 'role == MANAGER', 'role == auth().role', 'spaceId == auth().homeId'],
     membership: throughMembers('space.'),
     related: ['check(space)', "check(user, 'read')", 'user.level >= 1', 'space.tasks?[assigneeId == auth().id]'],
   },
@@ -95,6 +106,7 @@ const CONDITIONS: Readonly<Record<string, Conditions>> = {
       'dueAt != null',
       "contains(title, '7')",
       "spaceId in ['garden', auth().homeId]",
+      ...byAuthMembers('spaceId'),
     ],
     membership: throughMembers('space.'),
     related: [
@@ -201,6 +213,17 @@ const GUARDABLE: Readonly<Record<string, readonly string[]>> = {
   Memo: ['text'],
 }
 
+/** Models whose ids may be kept from somebody, and the field that orders their rows where it is: everybody may read it then. */
+export const ORDERED_WITHOUT_ID: Readonly<Record<string, string>> = {
+  User: 'name',
+  Space: 'name',
+  Task: 'title',
+  Comment: 'body',
+  Note: 'body',
+  Tag: 'name',
+  Asset: 'label',
+}
+
 /** Random policies, by which most people see something and few see all. */
 export function randomRules(random: Random): Rules {
   const time = random.chance(0.25) ? random.pick(['appears', 'vanishes'] as const) : undefined
@@ -218,6 +241,10 @@ export function randomRules(random: Random): Rules {
       const isDeny = random.chance(0.3)
       fields[`${model}.${field}`] = `@${isDeny ? 'deny' : 'allow'}('read', ${condition(isDeny)})`
     }
+    const order = ORDERED_WITHOUT_ID[model]
+    if (order === undefined || !random.chance(0.15)) continue
+    fields[`${model}.id`] = `@allow('read', ${condition()})`
+    delete fields[`${model}.${order}`]
   }
   return { models, fields, time }
 }

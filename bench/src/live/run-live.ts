@@ -99,9 +99,9 @@ export async function runLive(
       outcome.withRows += compared.withRows
       outcome.mismatches += compared.mismatches
     }
-    for (const { answers, hiddenKeyQueries } of watchers) {
-      for (const { user, bytes } of answers) {
-        outcome.leaks += oracle.countLeaks(user, bytes, hiddenKeyQueries)
+    for (const watcher of watchers) {
+      outcome.leaks += oracle.countLeaks(watcher)
+      for (const { bytes } of watcher.answers) {
         outcome.incremental += bytes.split('"engine":"incremental"').length - 1
         outcome.requery += bytes.split('"engine":"requery"').length - 1
       }

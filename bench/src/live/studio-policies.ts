@@ -16,6 +16,8 @@ export interface StudioPolicies {
   readonly time: Rules['time']
   /** What each person is by turns. */
   readonly profiles: Profiles
+  /** Models, named as queries name them, whose ids not everybody may read. */
+  readonly guardedIds: ReadonlySet<string>
 }
 
 export type Profiles = Readonly<Record<(typeof USERS)[number], readonly [Profile, Profile]>>
@@ -45,6 +47,7 @@ export const STUDIO_POLICIES: StudioPolicies = {
   schema: studioSchema,
   text: MODELS,
   time: undefined,
+  guardedIds: new Set(),
   profiles: { ann: [MANAGER, MEMBER], bob: [MEMBER, MANAGER], cay: [MEMBER, MANAGER] },
 }
 
@@ -57,7 +60,12 @@ export async function randomPolicies(random: Random): Promise<StudioPolicies> {
   const rules = randomRules(random)
   const models = withRules(rules)
   const profiles = Object.fromEntries(USERS.map((user) => [user, randomProfiles(random)])) as unknown as Profiles
-  return { kind: 'generated', schema: await schemaOf(models), text: models, time: rules.time, profiles }
+  return { kind: 'generated', schema: await schemaOf(models), text: models, time: rules.time, profiles, guardedIds: guardedIdsOf(rules) }
+}
+
+function guardedIdsOf({ fields }: Rules): ReadonlySet<string> {
+  const models = Object.keys(fields).flatMap((field) => /^(\w+)\.id$/.exec(field)?.[1]?.toLowerCase() ?? [])
+  return new Set(models.flatMap((model) => (model === 'asset' ? ['asset', 'picture', 'memo'] : [model])))
 }
 
 function randomProfiles(random: Random): readonly [Profile, Profile] {

@@ -23,7 +23,13 @@ export interface Profile {
   readonly labels: readonly string[]
 }
 
-export type Auth = (Profile & { readonly id: string }) | undefined
+/** As the application says of somebody when it signs them in, beside what the row says. */
+export interface Membership {
+  readonly spaceId: string
+  readonly role: string
+}
+
+export type Auth = (Profile & { readonly id: string; readonly members: readonly Membership[] }) | undefined
 
 export const SECRET = 'the secret of the fuzzer, shared by its edges'
 
@@ -73,7 +79,16 @@ export function createStudio(schema: StudioSchema, pool: pg.Pool, onSent?: (quer
 
 /** @param profile - the database's, where it has that user */
 export function authOf(user: UserId, { role = 'MEMBER', level = 0, homeId = null, labels = [] }: Partial<Profile> = {}): Auth {
-  return user === 'nobody' ? undefined : { id: user, role, level, homeId, labels }
+  return user === 'nobody' ? undefined : { id: user, role, level, homeId, labels, members: membershipsOf({ role, homeId, labels }) }
+}
+
+/** Made of the row, which edges watch: of what else the application puts into `auth()` they learn when they ask it again. */
+function membershipsOf({ role, homeId, labels }: Pick<Profile, 'role' | 'homeId' | 'labels'>): readonly Membership[] {
+  const spaces = [
+    ...(homeId === null ? [] : [{ spaceId: homeId, role }]),
+    ...labels.map((label) => ({ spaceId: label === 'x' ? 'roof' : 'cellar', role: 'MEMBER' })),
+  ]
+  return spaces.filter(({ spaceId }, index) => spaces.findIndex((one) => one.spaceId === spaceId) === index)
 }
 
 function plainClient(schema: StudioSchema, pool: pg.Pool, onSent?: (query: SentQuery) => void) {

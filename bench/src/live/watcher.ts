@@ -21,7 +21,7 @@ export interface Watcher {
   readonly user: UserId
   readonly queries: readonly WatchedQuery[]
   readonly answers: readonly Answer[]
-  /** Queries that do not show the id. */
+  /** Queries that do not show the id, or not to everybody. */
   readonly hiddenKeyQueries: ReadonlySet<string>
   /** Signs out, and somebody else in. */
   become(user: UserId): void
@@ -63,7 +63,11 @@ export function createWatcher(world: LiveWorld, firstUser: UserId, random: Rando
     },
     queries,
     answers,
-    hiddenKeyQueries: new Set(asked.filter(hidesId).map(({ operation, args }) => queryId({ model: 'Note', operation, args }))),
+    hiddenKeyQueries: new Set(
+      asked
+        .filter((query) => hidesId(query) || world.policies.guardedIds.has(query.model))
+        .map(({ model, operation, args }) => queryId({ model: model.slice(0, 1).toUpperCase() + model.slice(1), operation, args })),
+    ),
     become(next) {
       user = next
       // Read, as the next render would: everything of the one before is gone.

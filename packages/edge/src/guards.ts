@@ -20,6 +20,8 @@ export interface Guards {
   masksFields: boolean
   /** Of a deleted row its key is told, and only to those who could read it. */
   hidesDeleted: boolean
+  /** That a row leaves is told only to a query that had it. */
+  checksLeaves: boolean
   /** Who loses a membership or a role is shown no more. */
   revokes: boolean
   /** Answers, positions and tickets belong to an identity. */
@@ -37,6 +39,7 @@ export const ALL_GUARDS: Guards = {
   holdsAnswers: true,
   masksFields: true,
   hidesDeleted: true,
+  checksLeaves: true,
   revokes: true,
   scopesIdentity: true,
   hidesKeys: true,

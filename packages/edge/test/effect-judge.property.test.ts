@@ -150,7 +150,7 @@ function planOf(where: unknown, fields: ReadonlySet<string>, order: string, isPo
   const rows: RowPlan = compileRowPlan(DATA, { model: 'Doc', where, isPolicyOn })
   const sort = compileSort(DATA, 'Doc', { [order]: 'asc' })
   if (sort === 'ask-database') throw new Error(`The order by ${order} is not known.`)
-  return { rows, sort, fields, exactTimes: [], interestOf: () => ({ branches: [] }), reachOf: () => ({ kind: 'open' }) }
+  return { rows, sort, fields, exactTimes: [], checksLeaves: true, interestOf: () => ({ branches: [] }), reachOf: () => ({ kind: 'open' }) }
 }
 
 function catalog(): Catalog {

@@ -66,7 +66,7 @@ export class EffectJudge {
     // The row before it is judged as well: only a row that this reader's query had can leave it.
     const was: Verdict = before === null ? false : this.#isSteady ? is : this.#decide(before, this.#kindBefore, context, last)
     if (was === 'ask-database') return was
-    if (after === null || !is) return was ? this.#once('leave', () => ({ op: 'leave', key: this.#key })) : undefined
+    if (after === null || !is) return was || !this.#plan.checksLeaves ? this.#once('leave', () => ({ op: 'leave', key: this.#key })) : undefined
     return !was || before === null ? this.#enter(after, context) : this.#update(before, after, context)
   }
 

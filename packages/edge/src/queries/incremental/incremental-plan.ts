@@ -22,6 +22,8 @@ export interface IncrementalPlan {
   readonly fields: ReadonlySet<string>
   /** Fields of the order whose microseconds a record does not show: they are asked for beside it. */
   readonly exactTimes: readonly string[]
+  /** A row that it did not have leaves without a word. For tests alone it may be otherwise. */
+  readonly checksLeaves: boolean
   /** Which rows can concern it at all, for this identity. */
   interestOf(context: InterestContext): Interest
   /** Whether its answer can hold anything at all, for this identity. */
@@ -75,7 +77,8 @@ export function planIncremental(context: EdgeContext, asked: Asked): { plan: Inc
   const of = (decision: InterestContext) => ({ model: model.name, where: args['where'], isPolicyOn, context: decision })
   const interestOf = (decision: InterestContext): Interest => interestOfQuery(data, of(decision))
   const reachOf = (decision: InterestContext): Reach => reachOfQuery(data, of(decision))
-  return { plan: { rows: context.guards.masksFields ? rows : unmasked(rows), sort, fields, exactTimes, interestOf, reachOf } }
+  const { masksFields, checksLeaves } = context.guards
+  return { plan: { rows: masksFields ? rows : unmasked(rows), sort, fields, exactTimes, checksLeaves, interestOf, reachOf } }
 }
 
 /** The same plan, but for what it hides. For tests only. */
