@@ -71,4 +71,28 @@ describe('an answer that is read while tables change', () => {
     )
     expect(value).toMatchObject([{ title: 'For all' }])
   })
+
+  it('knows that one partition was emptied, at any depth, and that one came or went', async () => {
+    await workspace.sql(`CREATE TABLE log (id int, at int) PARTITION BY RANGE (at);
+      CREATE TABLE log_old PARTITION OF log FOR VALUES FROM (0) TO (10) PARTITION BY LIST (id);
+      CREATE TABLE log_old_one PARTITION OF log_old FOR VALUES IN (1);
+      CREATE TABLE log_new PARTITION OF log FOR VALUES FROM (10) TO (20)`)
+    const table = { schema: 'public', name: 'log' }
+    const files = createTableFiles(database, { models: new Map([['Log', { table }]]) as never, joinTables: [] })
+    const seen = [await files.read(), await files.read()]
+    expect(new Set(seen).size).toBe(1)
+    for (const change of ['INSERT INTO log VALUES (1, 1)', 'DELETE FROM log', 'CREATE TABLE other (id int)']) await workspace.sql(change)
+    expect(await files.read()).toBe(seen[0])
+    for (const change of [
+      'TRUNCATE log_new',
+      'TRUNCATE log_old_one',
+      'TRUNCATE log',
+      'ALTER TABLE log DETACH PARTITION log_new',
+      'ALTER TABLE log ATTACH PARTITION log_new FOR VALUES FROM (10) TO (20)',
+    ]) {
+      await workspace.sql(change)
+      seen.push(await files.read())
+      expect([change, seen.at(-1) === seen.at(-2)]).toEqual([change, false])
+    }
+  })
 })

@@ -11,7 +11,18 @@ function setUp(limits: Partial<Limits> = {}) {
   const began: string[] = []
   const held: (() => void)[] = []
   const metrics = createMetrics()
-  const tableFiles = { known: '1', read: async () => '1' }
+  /** How often a table is emptied still, each time while questions are on their way. */
+  const emptied = { times: 0 }
+  let file = 1
+  const tableFiles = {
+    get known() {
+      return String(file)
+    },
+    async read() {
+      if (emptied.times-- > 0) file++
+      return String(file)
+    },
+  }
   const asker = createAsker({ limits: { ...LIMITS, ...limits }, metrics, tableFiles })
   const answered = (args: { n: number }): { n: number } => {
     if (args.n < 0) throw Object.assign(new Error('no such field'), { reason: 'invalid-input' })
@@ -35,7 +46,7 @@ function setUp(limits: Partial<Limits> = {}) {
   }
   const question = (n: number): Question => ({ model: 'Note', operation: 'findMany', args: { n } })
   const nextBegins = (count: number): Promise<void> => vi.waitFor(() => expect(began).toHaveLength(count))
-  return { asker, metrics, began, held, clientOf, question, nextBegins, letGo: () => held.shift()?.() }
+  return { asker, metrics, emptied, began, held, clientOf, question, nextBegins, letGo: () => held.shift()?.() }
 }
 
 describe('asking the database', () => {
@@ -102,6 +113,21 @@ describe('asking the database', () => {
     const lettingGo = setInterval(letGo, 1)
     await Promise.all(others)
     expect(await asked).toEqual(['bad_arguments', ...Array.from({ length: 9 }).keys()])
+    clearInterval(lettingGo)
+  })
+
+  it('asks again while tables are emptied beneath a question, maxAsksPerQuestion times and no oftener', async () => {
+    const { asker, metrics, emptied, began, clientOf, question, letGo } = setUp({ maxAsksPerQuestion: 3 })
+    const client = clientOf('ann')
+    const lettingGo = setInterval(letGo, 1)
+    emptied.times = 2
+    expect(await outcomes([1, 2].map((n) => asker.ask(client, question(n))))).toEqual([1, 2])
+    expect(began).toHaveLength(3)
+    emptied.times = 1_000
+    expect(await outcomes([1, 2].map((n) => asker.ask(client, question(n))))).toEqual(['database_unavailable', 'database_unavailable'])
+    expect([began.length, metrics.questionsWaitingNow]).toEqual([6, 0])
+    emptied.times = 0
+    expect(await outcomes([asker.ask(client, question(3))])).toEqual([3])
     clearInterval(lettingGo)
   })
 

@@ -66,6 +66,11 @@ export const LIMITS = {
   requeryNowMs: 1_000,
   /** Requeries running at the same time. */
   maxConcurrentRequeries: 6,
+  /**
+   * How often one question is asked while tables are emptied (TRUNCATE) beneath it: what it reads then is no state of the database. Beyond it it
+   * has failed (`database_unavailable`), as when the database does not answer: live queries ask again after a pause, a reader who has nothing yet comes back.
+   */
+  maxAsksPerQuestion: 10,
   /** Transactions that wait for an answer of the database, per query. Beyond it, what is missing is read anew after a `reset`. */
   maxPendingTransactions: 1_000,
   /** How long a drained process gives its connections. */

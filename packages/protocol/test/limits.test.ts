@@ -32,6 +32,7 @@ const TESTED_IN: Record<keyof Limits, string> = {
   requeryTrailingMs: 'edge/test/requery-query.test.ts',
   requeryNowMs: 'edge/test/answer-clock.test.ts',
   maxConcurrentRequeries: 'edge/test/asker.test.ts',
+  maxAsksPerQuestion: 'edge/test/asker.test.ts',
   maxPendingTransactions: 'edge/test/snapshot-guards.service.test.ts',
   drainDeadlineMs: 'edge/test/spread-over.test.ts',
   maxPositionBytes: 'edge/test/parse-live-request.test.ts',

@@ -41,7 +41,7 @@ export interface DatabaseTime {
 export interface Asker {
   /**
    * A question that fails takes those that would have come after it out of its transaction, and each of them is then asked alone: once more, and
-   * no oftener, unless a table is emptied meanwhile.
+   * no oftener, unless a table is emptied meanwhile: then it fails when it was asked `maxAsksPerQuestion` times.
    *
    * @throws {LiveError} `database_unavailable`, `bad_arguments`, `forbidden` or `internal`; never anything else
    */
@@ -50,6 +50,8 @@ export interface Asker {
 
 interface Waiting {
   question: Question
+  /** How often a table was emptied beneath it. */
+  emptiedCount: number
   resolve(answer: DatabaseAnswer): void
   reject(error: unknown): void
 }
@@ -101,7 +103,7 @@ export function createAsker(options: AskerOptions): Asker {
     ask: (client, question) =>
       new Promise((resolve, reject) => {
         metrics.questionsWaitingNow++
-        fresh.add(client, [{ question, resolve, reject }])
+        fresh.add(client, [{ question, emptiedCount: 0, resolve, reject }])
         if (isPlanned) return
         isPlanned = true
         // Questions of the same turn of the event loop share a transaction.
@@ -119,7 +121,7 @@ async function answerAll({ of: client, taken }: Turn<EdgeClient, Waiting>, optio
     const files = tableFiles.known ?? (await tableFiles.read())
     together = await askTogether(client, questions, options)
     // A table was emptied beneath them, or somewhat before: they are asked again.
-    if (together.answers.length > 0 && (await tableFiles.read()) !== files) return { rest: [...taken], isInDoubt: false }
+    if (together.answers.length > 0 && (await tableFiles.read()) !== files) return { rest: askedAgain(taken, options.limits), isInDoubt: false }
   } catch (error) {
     together = { answers: [], failure: { error, isOfQuestion: false } }
   }
@@ -131,6 +133,18 @@ async function answerAll({ of: client, taken }: Turn<EdgeClient, Waiting>, optio
   const failed = failure.isOfQuestion ? rest.splice(0, 1) : rest.splice(0)
   for (const { question, reject } of failed) reject(asLiveError(failure.error, question))
   return { rest, isInDoubt: true }
+}
+
+/** Those that were asked often enough fail. */
+function askedAgain(taken: readonly Waiting[], { maxAsksPerQuestion }: Limits): Waiting[] {
+  return taken.filter((waiting) => {
+    waiting.emptiedCount++
+    if (waiting.emptiedCount < maxAsksPerQuestion) return true
+    const { question, reject } = waiting
+    const asked = `${question.model}.${question.operation}`
+    reject(new LiveError('database_unavailable', `${asked} was asked ${maxAsksPerQuestion} times, and each time a table was emptied (TRUNCATE).`))
+    return false
+  })
 }
 
 interface Together {
