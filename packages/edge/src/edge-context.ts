@@ -12,6 +12,7 @@ import type { Keys } from './keys.ts'
 import type { EdgeClient } from './identity/live-client.ts'
 import type { Metrics } from './operations/metrics.ts'
 import type { Place } from './log/place.ts'
+import type { NextMoments } from './queries/requery/next-moments.ts'
 import type { PlannedQuery } from './queries/plan-query.ts'
 import type { FrameFor } from './queries/incremental/shared-frames.ts'
 import type { Tracing } from './operations/tracing.ts'
@@ -31,6 +32,7 @@ export interface EdgeContext {
   readonly hub: Hub
   readonly database: EdgeDatabase
   readonly asker: Asker
+  readonly moments: NextMoments
   readonly identityChanges: IdentityChanges
   readonly keys: Keys
   readonly limits: Limits

@@ -24,6 +24,7 @@ import { prometheusText } from './operations/prometheus-text.ts'
 import { Projections, type LiveProjections } from './projections/projections.ts'
 import { stopAtSchemaMarks } from './log/stop-at-schema-marks.ts'
 import { createSharedFrames } from './queries/incremental/shared-frames.ts'
+import { createNextMoments } from './queries/requery/next-moments.ts'
 import { shareQuestions } from './database/share-questions.ts'
 import { Visitors } from './identity/visitors.ts'
 import { createTracing, type OpenTelemetryApi } from './operations/tracing.ts'
@@ -151,11 +152,11 @@ async function openContext(options: EdgeOptions, { metrics, onOtherTables }: Ope
     })
     const lookBackMs = limits.lookBackMs + (await database.oldestStalledCommitMs())
     const hub = await Hub.open({ log, data, limits, lookBackMs, nudge: nudge.soon, onError })
-    const asker = createAsker({ limits, metrics, tableFiles: createTableFiles(database, data) })
+    const asking = createAsking(database, data, { limits, metrics })
     const guards = { ...ALL_GUARDS, ...options.guards }
     const identityChanges = new IdentityChanges(data, { database, hub, guards })
     const ask: EdgeContext['ask'] = async (client, question) => {
-      const answer = await asker.ask(client, question)
+      const answer = await asking.asker.ask(client, question)
       if (guards.holdsAnswers && identityChanges.decidesAnswers) await hub.passed(answer.horizon)
       return answer
     }
@@ -164,7 +165,7 @@ async function openContext(options: EdgeOptions, { metrics, onOtherTables }: Ope
       hub,
       database,
       identityChanges,
-      asker,
+      ...asking,
       ask,
       askShared: shareQuestions(ask, hub),
       keys,
@@ -192,6 +193,12 @@ async function openContext(options: EdgeOptions, { metrics, onOtherTables }: Ope
     await database.close()
     throw error
   }
+}
+
+/** What asks the database. */
+function createAsking(database: EdgeDatabase, data: DataModel, of: Pick<EdgeContext, 'limits' | 'metrics'>): Pick<EdgeContext, 'asker' | 'moments'> {
+  const asker = createAsker({ ...of, tableFiles: createTableFiles(database, data) })
+  return { asker, moments: createNextMoments({ asker, database }) }
 }
 
 /** What all streams write with, and who looks after them. */

@@ -2,6 +2,7 @@ import type { RowPlan } from '@zenstack-live/access'
 import { LIMITS } from '@zenstack-live/protocol'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { AnswerClock } from '../src/queries/requery/answer-clock.ts'
+import { createNextMoments } from '../src/queries/requery/next-moments.ts'
 import type { TimedRows } from '../src/queries/requery/timed-rows.ts'
 
 const MINUTE_MS = 60_000
@@ -33,7 +34,10 @@ function start({
   const late: number[] = []
   const create = (timedRows: readonly TimedRows[] | undefined): AnswerClock =>
     new AnswerClock({
-      context: { asker: { ask }, database: { unprotected: () => ({}) }, limits: { ...LIMITS, requeryNowMs } } as never,
+      context: {
+        moments: createNextMoments({ asker: { ask }, database: { unprotected: () => ({}) } } as never),
+        limits: { ...LIMITS, requeryNowMs },
+      },
       timedRows,
       auth: null,
       onTime() {

@@ -255,6 +255,7 @@ nothing but NULL (\`level <= auth().level\`), on a model that \`check()\` asks a
 
 With time a comparison with \`now()\` turns while nobody writes. Such a query is asked again when the next moment comes that its rows, seen or not, or \`auth()\` hold,
 at most once a second, and every ten minutes, for clocks may be set. Where the moments cannot be known (those of related rows, \`date\` columns, sessions that are not in UTC, functions of the
-application) it is asked every \`requeryNowMs\`.
+application) it is asked every \`requeryNowMs\`. The next moment is looked up behind each answer, once for all who wait for the same: an index that begins with the field that is compared
+(\`@@index([startsAt])\`, or one that begins with what the query's \`where\` names and goes on with that field) makes that cheap.
 `
 }

@@ -1,5 +1,6 @@
-import type { DatabaseTime, Question } from '../../database/asker.ts'
+import type { DatabaseTime } from '../../database/asker.ts'
 import type { EdgeContext } from '../../edge-context.ts'
+import { LOOK_AHEAD_MS } from './next-moments.ts'
 import type { TimedRows } from './timed-rows.ts'
 
 /*
@@ -10,7 +11,7 @@ import type { TimedRows } from './timed-rows.ts'
  */
 
 export interface AnswerClockOptions {
-  context: Pick<EdgeContext, 'asker' | 'database' | 'limits'>
+  context: Pick<EdgeContext, 'moments' | 'limits'>
   /** `undefined`: not known. */
   timedRows: readonly TimedRows[] | undefined
   auth: Readonly<Record<string, unknown>> | null
@@ -20,8 +21,6 @@ export interface AnswerClockOptions {
 
 /** Many rows may have their moments close together: so far apart it rings, or by `requeryNowMs` where that is shorter. */
 const MAX_GAP_MS = 1_000
-/** Further off nobody looks. A clock may be set, or stand still while its machine sleeps: after so long the database is asked in any case. */
-const LOOK_AHEAD_MS = 10 * 60_000
 /** A `Date` holds no microseconds, and timers may be early by one of these. */
 const MARGIN_MS = 2
 
@@ -85,20 +84,12 @@ export class AnswerClock {
     if (timedRows === undefined) return undefined
     const known = timedRows.map(({ plan }) => plan.nextChange({}, { auth, now: databaseMs }))
     if (known.includes('ask-database')) return undefined
+    const { moments } = this.#options.context
     const ofRows = await Promise.all(
-      timedRows.flatMap(({ plan, where }) => [...plan.timeFields].map((field) => this.#nextIn(plan.model.name, field, where, databaseMs))),
+      timedRows.flatMap(({ plan, where }) =>
+        [...plan.timeFields].map((field) => moments.after({ model: plan.model.name, field, where }, databaseMs)),
+      ),
     )
     return Math.min(...[...known, ...ofRows].filter((moment) => typeof moment === 'number'), databaseMs + LOOK_AHEAD_MS)
-  }
-
-  /** Asked without policies: who is not let in by a row yet, may be then. Nobody is told. */
-  async #nextIn(model: string, field: string, where: object | undefined, fromMs: number): Promise<number | undefined> {
-    const { asker, database } = this.#options.context
-    const range = { [field]: { gte: new Date(Math.floor(fromMs)), lte: new Date(fromMs + LOOK_AHEAD_MS) } }
-    const args = { where: where === undefined ? range : { AND: [where, range] }, orderBy: { [field]: 'asc' }, select: { [field]: true } }
-    const question: Question = { model, operation: 'findFirst', args }
-    const { value } = await asker.ask(database.unprotected(), question)
-    const moment: unknown = Reflect.get(Object(value), field)
-    return moment instanceof Date ? moment.getTime() : undefined
   }
 }
