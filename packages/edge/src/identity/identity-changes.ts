@@ -1,5 +1,6 @@
 import { authMembers } from '@zenstack-live/access'
 import type { DataModel, Model } from '@zenstack-live/model'
+import { coalesce } from '../database/coalesce.ts'
 import type { EdgeDatabase } from '../database/edge-database.ts'
 import type { Guards } from '../guards.ts'
 import type { Identity } from './identity.ts'
@@ -47,6 +48,14 @@ export class IdentityChanges {
    * shows: a change of the row behind `auth()` that it shows has come by then, and put the identity it was made for in doubt.
    */
   readonly decidesAnswers: boolean
+  /**
+   * Resolves when every change has been told that the database showed before the call. Who asks while another waits shares the next
+   * wait: however many ask, one waits at a time, and none for longer than twice {@link MAX_LOG_WAIT_MS}.
+   *
+   * @returns `false` where the log does not come so far for {@link MAX_LOG_WAIT_MS}: then only asking again tells who somebody is
+   * @throws {LiveError} `database_unavailable`
+   */
+  readonly areTold = coalesce(() => this.#areTold())
   #clock = 0
   #isClosed = false
 
@@ -100,13 +109,11 @@ export class IdentityChanges {
     return this.#recent(authKey).every(({ xid }) => xid === 0 || sees(snapshot, xid))
   }
 
-  /**
-   * Resolves when every change has been told that the database showed before the call.
-   *
-   * @returns `false` where the log does not come so far for {@link MAX_LOG_WAIT_MS}: then only asking again tells who somebody is
-   * @throws {LiveError} `database_unavailable`
-   */
-  async areTold(): Promise<boolean> {
+  close(): void {
+    this.#isClosed = true
+  }
+
+  async #areTold(): Promise<boolean> {
     if (this.#table === undefined || !this.#guards.holdsAnswers) return true
     const isPassed = this.#hub.passed(await this.#database.endOfLog()).then(
       () => true,
@@ -117,10 +124,6 @@ export class IdentityChanges {
       timer = setTimeout(() => resolve(false), MAX_LOG_WAIT_MS)
     })
     return Promise.race([isPassed, isLate]).finally(() => clearTimeout(timer))
-  }
-
-  close(): void {
-    this.#isClosed = true
   }
 
   #newerThan(authKey: string | undefined, askedAt: number): RowChange[] {
