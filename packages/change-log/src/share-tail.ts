@@ -143,10 +143,12 @@ class Reading {
       let cursor = after
       let kept: KeptPage | undefined
       while (!signal.aborted && !this.#stop.signal.aborted) {
-        kept = kept?.next ?? this.#pageAfter(cursor)
-        if (kept !== undefined) {
-          const page = compareEntryIds(kept.after, cursor) >= 0 ? kept.entries : kept.entries.filter(({ id }) => compareEntryIds(id, cursor) > 0)
-          cursor = kept.last
+        // One that waits at the head keeps the newest page: what follows hangs on it, and need not be looked for among all that are kept.
+        const next = kept?.next ?? this.#pageAfter(cursor)
+        if (next !== undefined) {
+          const page = compareEntryIds(next.after, cursor) >= 0 ? next.entries : next.entries.filter(({ id }) => compareEntryIds(id, cursor) > 0)
+          kept = next
+          cursor = next.last
           yield page
           continue
         }
