@@ -73,7 +73,7 @@ export class LiveQueries {
     const { queries, effectsOf } = this.#concernedBy(transaction)
     this.#context.metrics.queriesConcerned += queries.length
     for (const query of changed) query.onTransaction(transaction, [], true)
-    for (const query of queries) if (!changed.has(query)) query.onTransaction(transaction, effectsOf(query), false)
+    for (const query of queries) if (changed.size === 0 || !changed.has(query)) query.onTransaction(transaction, effectsOf(query), false)
   }
 
   onReset(reason: ResetReason): void {

@@ -14,6 +14,8 @@ export interface LiveQuery {
   readonly shape: ResultShape
   /** Tables whose changes concern it, as `schema.table`. */
   readonly tables: ReadonlySet<string>
+  /** Whether {@link behind} ever names a point. */
+  readonly mayBeBehind: boolean
   /** The point up to which all effects have been given to its readers; `undefined` when that is the head. */
   readonly behind: Place | undefined
   /** Gives a new reader the whole result, then what follows. */

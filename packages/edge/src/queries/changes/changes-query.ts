@@ -46,6 +46,7 @@ const ROWS_PER_QUESTION = 500
 export class ChangesQuery implements LiveQuery {
   readonly id = randomBytes(9).toString('base64url')
   readonly engine = 'incremental'
+  readonly mayBeBehind = true
   readonly shape = 'rows'
   readonly #options: ChangesOptions
   readonly #table: string

@@ -14,8 +14,8 @@ export type Judgement = ResultOperation | 'ask-database' | undefined
  * the very same operation.
  */
 export class EffectJudge {
+  readonly effect: RowEffect
   readonly #plan: IncrementalPlan
-  readonly #effect: RowEffect
   readonly #key: RowKey
   /** Shown or ordered by, and not readable by everybody. */
   readonly #guarded: readonly string[]
@@ -26,6 +26,8 @@ export class EffectJudge {
   /** One of the guarded fields may show another value after than before. */
   readonly #isMaskNeeded: boolean
   readonly #operations = new Map<string, Judgement>()
+  /** An update that looks the same to everyone who sees the row. */
+  #plainUpdate: { judgement: Judgement } | undefined
   #isAskedOnce = false
   #ofEverybody: { judgement: Judgement } | undefined
 
@@ -35,7 +37,7 @@ export class EffectJudge {
   /** @param kindOf - names rows that are alike to the plan's decision */
   constructor(plan: IncrementalPlan, effect: RowEffect, key: RowKey, kindOf: (row: StoredRow | null) => RowKind | undefined = () => undefined) {
     this.#plan = plan
-    this.#effect = effect
+    this.effect = effect
     this.#key = key
     const { before, after } = effect
     this.#kindBefore = kindOf(before)
@@ -60,7 +62,7 @@ export class EffectJudge {
   }
 
   #judge(context: DecisionContext, last: LastVerdict | undefined): Judgement {
-    const { before, after } = this.#effect
+    const { before, after } = this.effect
     const is: Verdict = after === null ? false : this.#decide(after, this.#kindAfter, context, last)
     if (is === 'ask-database') return is
     // The row before it is judged as well: only a row that this reader's query had can leave it.
@@ -91,7 +93,7 @@ export class EffectJudge {
 
   #update(before: StoredRow, after: StoredRow, context: DecisionContext): Judgement {
     if (this.#changed === undefined) return 'ask-database'
-    if (this.#guarded.length === 0 || !this.#isMaskNeeded) return this.#once('update', () => this.#updateOf(before, after))
+    if (this.#guarded.length === 0 || !this.#isMaskNeeded) return (this.#plainUpdate ??= { judgement: this.#updateOf(before, after) }).judgement
     const [had, has] = [this.#plan.rows.mask(before, context), this.#plan.rows.mask(after, context)]
     if (had === 'ask-database' || has === 'ask-database') return 'ask-database'
     return this.#once(`update ${this.#look(before, had)} ${this.#look(after, has)}`, () => this.#updateOf(had, has))

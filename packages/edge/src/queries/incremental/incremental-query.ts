@@ -12,6 +12,7 @@ import { applyOperations, decideEffects } from './incremental-decide.ts'
 import { incrementalTables, type IncrementalPlan } from './incremental-plan.ts'
 import type { KeySetHolder } from './key-set-holder.ts'
 import type { LiveQuery, Reader } from '../live-query.ts'
+import { MostlyOne } from '../mostly-one.ts'
 import type { MemoryTies } from '../memory-ties.ts'
 import { countIn } from '../../operations/metrics.ts'
 import { sees, type PgSnapshot } from '../../database/pg-snapshot.ts'
@@ -49,30 +50,42 @@ const NO_KEY_SETS: ReadonlyMap<string, KeySetHolder> = new Map()
  * database is asked once per opening, and again only where memory cannot tell.
  */
 export class IncrementalQuery implements LiveQuery {
+  // First what each change looks at.
+  readonly #readers = new MostlyOne<Reader>()
+  readonly #context: EdgeContext
+  readonly #planned: PlannedQuery
+  readonly #plan: IncrementalPlan
+  /** Whom it judges for, and what they were told last. No plan that memory decides reads the time. */
+  readonly #decision: InterestContext & LastVerdict
+  readonly #table: string
+  readonly #opening = new MostlyOne<Reader>()
+  readonly #identity: Identity
+  readonly #keySets: readonly KeySetHolder[]
+  readonly #onInterest: MemoryTies['onInterest']
+  readonly #onDeserted: () => void
+  readonly tables: ReadonlySet<string>
   readonly id = randomBytes(9).toString('base64url')
   readonly engine = 'incremental'
+  readonly mayBeBehind = false
   readonly behind = undefined
-  readonly tables: ReadonlySet<string>
-  readonly #options: IncrementalOptions
-  readonly #table: string
-  /** Whom it judges for. No plan that memory decides reads the time. */
-  readonly #decision: InterestContext
-  readonly #last: LastVerdict = { kind: undefined, verdict: false }
-  readonly #readers = new Set<Reader>()
-  readonly #opening = new Set<Reader>()
   #isAsking = false
 
-  constructor(options: IncrementalOptions) {
-    this.#options = options
-    this.#table = tableKey(options.plan.rows.model.table)
-    const { identity, keySets } = options
+  constructor({ context, planned, plan, identity, keySets, onInterest, onDeserted }: IncrementalOptions) {
+    this.#context = context
+    this.#planned = planned
+    this.#plan = plan
+    this.#identity = identity
+    this.#keySets = keySets
+    this.#onInterest = onInterest
+    this.#onDeserted = onDeserted
+    this.#table = tableKey(plan.rows.model.table)
+    this.tables = incrementalTables(plan)
     const keySetsById = keySets.length === 0 ? NO_KEY_SETS : new Map(keySets.map((holder) => [holder.spec.id, holder]))
-    this.#decision = { auth: identity.auth, now: 0, keySets: keySetsById }
-    this.tables = incrementalTables(options.plan)
+    this.#decision = { auth: identity.auth, now: 0, keySets: keySetsById, kind: undefined, verdict: false }
   }
 
   get shape(): LiveQuery['shape'] {
-    return this.#options.planned.shape
+    return this.#planned.shape
   }
 
   open(reader: Reader): void {
@@ -88,7 +101,7 @@ export class IncrementalQuery implements LiveQuery {
   }
 
   catchUp(reader: Reader, from: Place): void {
-    const transactions = this.#options.context.hub.history.after(from.entry)
+    const transactions = this.#context.hub.history.after(from.entry)
     if (transactions !== undefined) {
       this.#replay(reader, this.#operationsOf(unseenOf(transactions, reader.seen?.snapshot)))
       return this.#forgetSeen(reader)
@@ -101,42 +114,44 @@ export class IncrementalQuery implements LiveQuery {
   leave(reader: Reader): void {
     this.#opening.delete(reader)
     endBeginning(reader)
-    if (this.#readers.delete(reader) && this.#readers.size === 0) this.#options.onDeserted()
+    if (this.#readers.delete(reader) && this.#readers.size === 0) this.#onDeserted()
   }
 
   onTransaction(transaction: Transaction, effects: readonly RowEffect[], isKeySetChanged: boolean): void {
-    const { context, planned, plan } = this.#options
     const reason = transaction.unknown.get(this.#table)
     if (reason !== undefined) return this.#waitForAll(this.#flowing(), reason)
     if (isKeySetChanged) return this.#waitForAll(this.#flowing())
+    const context = this.#context
     context.metrics.rowsDecided += effects.length
-    const frame = context.framesOf(planned, plan, transaction)(effects, this.#decision, this.#last)
+    const frame = context.framesOf(this.#planned, this.#plan, transaction)(effects, this.#decision, this.#decision)
     if (frame === 'ask-database') return this.#waitForAll(this.#flowing())
     if (frame === undefined) return
-    for (const reader of this.#readers) if (reader.isFlowing && !this.#hasSeen(reader, transaction)) reader.push(frame)
+    this.#readers.forEach((reader) => {
+      if (reader.isFlowing && !this.#hasSeen(reader, transaction)) reader.push(frame)
+    })
   }
 
   onReset(reason: ResetReason): void {
-    this.#waitForAll(this.#readers, reason)
+    this.#waitForAll(this.#readers.toArray(), reason)
   }
 
   #hasSeen(reader: Reader, transaction: Transaction): boolean {
-    return this.#options.context.guards.dropsSeen && reader.seen !== undefined && transaction.xid !== 0 && sees(reader.seen.snapshot, transaction.xid)
+    return reader.seen !== undefined && this.#context.guards.dropsSeen && transaction.xid !== 0 && sees(reader.seen.snapshot, transaction.xid)
   }
 
   /** Not while it is held: what it misses begins before the horizon, and it was shown a part of that. */
   #forgetSeen(reader: Reader): void {
-    if (reader.isFlowing && reader.seen !== undefined && this.#options.context.hub.history.head.lsn >= reader.seen.horizon) reader.seen = undefined
+    if (reader.isFlowing && reader.seen !== undefined && this.#context.hub.history.head.lsn >= reader.seen.horizon) reader.seen = undefined
   }
 
   #flowing(): Reader[] {
-    return [...this.#readers].filter((reader) => reader.isFlowing)
+    return this.#readers.toArray().filter((reader) => reader.isFlowing)
   }
 
   /** What these transactions do to the result, taken together. */
   #operationsOf(transactions: readonly Transaction[], reduce: (effects: RowEffect[]) => RowEffect[] = netEffects): Operations {
-    const { context, planned, plan, keySets } = this.#options
-    if (transactions.some((one) => one.unknown.has(this.#table)) || keySets.some((holder) => holder.isTouchedBy(transactions))) return 'unknown'
+    const [context, planned, plan] = [this.#context, this.#planned, this.#plan]
+    if (transactions.some((one) => one.unknown.has(this.#table)) || this.#keySets.some((holder) => holder.isTouchedBy(transactions))) return 'unknown'
     const effects = reduce(transactions.flatMap((one) => one.effects.filter(({ model }) => model === plan.rows.model)))
     context.metrics.rowsDecided += effects.length
     const operations = decideEffects(context.keys, planned, plan, effects, this.#decision)
@@ -144,9 +159,9 @@ export class IncrementalQuery implements LiveQuery {
   }
 
   /** Readers begin to wait for the whole result. */
-  #waitForAll(readers: Iterable<Reader>, reason?: ResetReason): void {
+  #waitForAll(readers: readonly Reader[], reason?: ResetReason): void {
     // Perhaps because a key set is another now.
-    this.#last.kind = undefined
+    this.#decision.kind = undefined
     for (const reader of readers) {
       if (this.#opening.has(reader)) continue
       if (reason === undefined) reader.wait()
@@ -179,7 +194,7 @@ export class IncrementalQuery implements LiveQuery {
    * @returns whether that could be done; if not, something keeps the two from meeting, and the database is asked again
    */
   async #askOnce(): Promise<boolean> {
-    const { context, planned, plan, keySets } = this.#options
+    const [context, planned, plan, keySets] = [this.#context, this.#planned, this.#plan, this.#keySets]
     const { hub, guards } = context
     await Promise.all(keySets.map((holder) => holder.ready()))
     const { era } = hub
@@ -204,7 +219,7 @@ export class IncrementalQuery implements LiveQuery {
 
   /** Where one question can show that many queries are empty, it is asked first, once for all of them. */
   async #answerWithin(reach: Reach): Promise<DatabaseAnswer> {
-    const { context, planned, identity } = this.#options
+    const [context, planned, identity] = [this.#context, this.#planned, this.#identity]
     if (reach.kind === 'other-rules') {
       const question: Question = { model: planned.model.name, operation: 'exists', args: { where: reach.where } }
       // A client may be sliced to have no such operation: then each is asked what it asked itself.
@@ -215,11 +230,11 @@ export class IncrementalQuery implements LiveQuery {
   }
 
   #give(opened: Opened): void {
-    const { context, planned, plan } = this.#options
+    const [context, planned] = [this.#context, this.#planned]
     const shape = planned.shape === 'row' ? 'row' : 'rows'
     const frames = snapshotFrames(planned.q, opened.at, { shape, rows: opened.rows }, context.limits.snapshotRowsPerFrame)
-    this.#options.onInterest(this, plan.interestOf(this.#decision))
-    for (const reader of this.#opening) {
+    this.#onInterest(this, this.#plan.interestOf(this.#decision))
+    this.#opening.forEach((reader) => {
       this.#opening.delete(reader)
       for (const frame of frames) reader.push(frame)
       countIn(context.metrics.snapshots, 'opening')
@@ -227,12 +242,12 @@ export class IncrementalQuery implements LiveQuery {
       reader.isFlowing = true
       reader.ready(opened.at, opened.horizon, this)
       context.hub.whenPassed(opened.horizon, () => this.#forgetSeen(reader))
-    }
+    })
   }
 
   #failed(error: LiveError): void {
-    const waiting = [...this.#opening]
-    this.#opening.clear()
+    const waiting = this.#opening.toArray()
+    for (const reader of waiting) this.#opening.delete(reader)
     for (const reader of waiting) reader.fail(error)
   }
 
@@ -242,12 +257,11 @@ export class IncrementalQuery implements LiveQuery {
    * @param onGoingOn - called before anything is given, when it need not begin anew
    */
   #replay(reader: Reader, operations: Operations, onGoingOn: () => void = () => {}): void {
-    const { context, planned } = this.#options
     if (operations === 'unknown') return this.#waitForAll([reader])
     endBeginning(reader)
     reader.isFlowing = true
     onGoingOn()
-    if (operations.length > 0) reader.push(changeFrame(planned.q, context.hub.history.head, operations))
+    if (operations.length > 0) reader.push(changeFrame(this.#planned.q, this.#context.hub.history.head, operations))
   }
 
   /** @param since - `otherwise`: why it begins anew where neither memory nor the log reaches back so far */
@@ -256,12 +270,12 @@ export class IncrementalQuery implements LiveQuery {
     { from, horizon, otherwise }: { from: Place; horizon: Lsn; otherwise: ResetReason },
     isWanted: () => boolean,
   ): Promise<void> {
-    const { context, keySets, plan } = this.#options
-    await Promise.all([...keySets.map((holder) => holder.ready()), context.hub.passed(horizon), context.hub.passed(from.lsn)])
+    const [context, plan] = [this.#context, this.#plan]
+    await Promise.all([...this.#keySets.map((holder) => holder.ready()), context.hub.passed(horizon), context.hub.passed(from.lsn)])
     await context.hub.since(from.entry, (missed) => {
       if (!isWanted()) return
       if (missed === undefined) return this.#waitForAll([reader], otherwise)
-      this.#options.onInterest(this, plan.interestOf(this.#decision))
+      this.#onInterest(this, plan.interestOf(this.#decision))
       const isShown = (row: StoredRow): Verdict => plan.rows.decide(row, this.#decision)
       const operations = this.#operationsOf(missed, context.guards.replaysAll ? (effects) => replayEffects(effects, isShown) : netEffects)
       reader.seen = undefined

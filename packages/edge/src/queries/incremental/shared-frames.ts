@@ -24,19 +24,22 @@ export function createSharedFrames(
   metrics: Metrics,
 ): (planned: PlannedQuery, plan: IncrementalPlan, transaction: Transaction) => FrameFor {
   let newest: Transaction | undefined
+  /** Thousands ask the same, one after the other. */
+  let last: { readonly planned: PlannedQuery; readonly frameFor: FrameFor } | undefined
   const kinds = new WeakMap<PlannedQuery, ReturnType<typeof createRowKinds>>()
   const byPlan = new Map<PlannedQuery, FrameFor>()
   return (planned, plan, transaction) => {
     if (transaction !== newest) {
       byPlan.clear()
+      last = undefined
       newest = transaction
     }
-    const known = byPlan.get(planned)
-    if (known !== undefined) return known
+    if (last?.planned === planned) return last.frameFor
     const kindOf = kinds.get(planned) ?? createRowKinds(plan.rows)
     kinds.set(planned, kindOf)
-    const frameFor = framesOf({ keys, metrics, planned, plan, transaction, kindOf })
+    const frameFor = byPlan.get(planned) ?? framesOf({ keys, metrics, planned, plan, transaction, kindOf })
     byPlan.set(planned, frameFor)
+    last = { planned, frameFor }
     return frameFor
   }
 }
@@ -55,13 +58,15 @@ function framesOf({ keys, metrics, planned, plan, transaction, kindOf }: Of): Fr
   const frames = new Map<ResultOperation | string, Octets>()
   /** Equal operations are one object: numbers name them. */
   const numbers = new Map<ResultOperation, number>()
+  // Those of the one before: mostly the next one's too.
+  let lastJudge: EffectJudge | undefined
+  let lastAlone: { readonly operation: ResultOperation; readonly frame: Octets } | undefined
 
   const judgeOf = (effect: RowEffect): EffectJudge => {
-    const known = judges.get(effect)
-    if (known !== undefined) return known
-    const judge = new EffectJudge(plan, effect, wireKey(keys, planned, effect.key), kindOf)
-    judges.set(effect, judge)
-    return judge
+    if (lastJudge?.effect === effect) return lastJudge
+    lastJudge = judges.get(effect) ?? new EffectJudge(plan, effect, wireKey(keys, planned, effect.key), kindOf)
+    judges.set(effect, lastJudge)
+    return lastJudge
   }
   const numberOf = (operation: ResultOperation): number => {
     const number = numbers.get(operation) ?? numbers.size
@@ -70,14 +75,17 @@ function framesOf({ keys, metrics, planned, plan, transaction, kindOf }: Of): Fr
   }
   const frameOf = (operations: readonly ResultOperation[]): Octets => {
     const [only] = operations
-    const name = only !== undefined && operations.length === 1 ? only : operations.map(numberOf).join()
-    const known = frames.get(name)
-    if (known !== undefined) {
+    const alone = operations.length === 1 ? only : undefined
+    if (alone !== undefined && lastAlone?.operation === alone) {
       metrics.framesShared++
-      return known
+      return lastAlone.frame
     }
-    const frame = changeFrame(planned.q, transaction.place, operations)
+    const name = alone ?? operations.map(numberOf).join()
+    const known = frames.get(name)
+    if (known !== undefined) metrics.framesShared++
+    const frame = known ?? changeFrame(planned.q, transaction.place, operations)
     frames.set(name, frame)
+    if (alone !== undefined) lastAlone = { operation: alone, frame }
     return frame
   }
 

@@ -45,6 +45,7 @@ const MIN_CHANGES_FOR_WHOLE = 8
 export class RequeryQuery implements LiveQuery {
   readonly id = randomBytes(9).toString('base64url')
   readonly engine = 'requery'
+  readonly mayBeBehind = true
   readonly #context: EdgeContext
   readonly #planned: PlannedQuery
   readonly #client: EdgeClient
