@@ -10,6 +10,8 @@ import { NO_HORIZON } from '../src/streams/ticket.ts'
 import type { EdgeContext } from '../src/edge-context.ts'
 import type { Identity } from '../src/identity/identity.ts'
 import type { LiveQuery, Reader } from '../src/queries/live-query.ts'
+import type { Place } from '../src/log/place.ts'
+import type { IdBlock } from '../src/streams/id-block.ts'
 
 const HEAD = { entry: '1-1' as EntryId, lsn: 1n as Lsn }
 const keys = createKeys('a secret of the tests')
@@ -21,7 +23,7 @@ function opened() {
   const socket = { hasRoom: true }
   let reader: Reader | undefined
   let who = identity('ann')
-  const hub = { history: { head: HEAD }, whenPassed: () => () => {} }
+  const hub = { history: { head: HEAD as Place }, whenPassed: () => () => {} }
   const context = {
     hub,
     keys,
@@ -36,24 +38,30 @@ function opened() {
     id: 'live',
     engine: 'incremental',
     shape: 'rows',
-    behind: undefined,
+    mayBeBehind: false,
+    behind: undefined as Place | undefined,
     open(of: Reader) {
       reader = of
       of.push(octetsOf('snapshot'))
       of.isFlowing = true
-      of.ready(HEAD, NO_HORIZON, live)
+      of.ready(HEAD, NO_HORIZON, live as unknown as LiveQuery)
     },
     catchUp,
     leave: () => {},
-  } as unknown as LiveQuery
+  }
   const host: ConnectionHost = {
     context,
-    begin: (of) => (live.open(of), live),
+    begin: (of) => (live.open(of), live as unknown as LiveQuery),
     onDirty: () => {},
     onIdentity: () => {},
     onClosed: () => {},
   }
-  const sink = { write: (parts: readonly Octets[]) => (written.push(...parts), socket.hasRoom), waitingMark: 0, end: () => {}, destroy: () => {} }
+  const sink = {
+    write: (parts: readonly Octets[], id?: IdBlock) => (written.push(...parts, ...(id === undefined ? [] : [id.idHead])), socket.hasRoom),
+    waitingMark: 0,
+    end: () => {},
+    destroy: () => {},
+  }
   const visitor = { identity: who, settle: async () => ({ identity: who, askedAt: 0 }), expiresAtMs: undefined }
   const connection = new Connection({ host, sink, identity: who, onlyQuery: undefined, resumedAt: undefined, visitor })
   connection.add('q' as QueryId, { model: 'Note', operation: 'findMany' }, undefined)
@@ -61,6 +69,10 @@ function opened() {
   return {
     connection,
     socket,
+    hub,
+    live,
+    reader: () => reader,
+    idAt: (place: Place) => context.idHead(place),
     catchUp,
     text,
     isFlowing: () => reader?.isFlowing,
@@ -87,5 +99,32 @@ describe('a stream whose reader takes nothing', () => {
     connection.onRoom()
     connection.flush()
     expect([text().match(/snapshot/g)?.length, isFlowing(), connection.isHeld, catchUp.mock.calls.length]).toEqual([1, true, false, 1])
+  })
+})
+
+describe("a stream's id", () => {
+  const place = (number: number): Place => ({ entry: `${number}-1` as EntryId, lsn: BigInt(number) as Lsn })
+
+  it('passes no place that its query may still be behind, nor any while the query waits', () => {
+    const { connection, hub, live, reader, idAt, text } = opened()
+    connection.flush()
+    text()
+    const movedTo = (head: Place): string => {
+      hub.history.head = head
+      connection.moveId()
+      return text()
+    }
+    expect(movedTo(place(2))).toBe(idAt(place(2)))
+    reader()?.wait()
+    expect(movedTo(place(3))).toBe('')
+    Object.assign(live, { mayBeBehind: true, behind: place(4) })
+    reader()?.ready(place(3), NO_HORIZON, live as unknown as LiveQuery)
+    connection.flush()
+    expect(text().endsWith(idAt(place(3)))).toBe(true)
+    expect(movedTo(place(5))).toBe(idAt(place(4)))
+    live.behind = undefined
+    expect(movedTo(place(6))).toBe(idAt(place(6)))
+    live.behind = place(6)
+    expect(movedTo(place(7))).toBe('')
   })
 })

@@ -22,24 +22,47 @@ describe('the chunks of one batch', () => {
       parts: fc.array(fc.nat({ max: 3 }), { maxLength: 3 }),
       place: fc.nat({ max: 1 }),
       scope: fc.string({ unit: fc.constantFrom('a', 'b', '-') }),
+      isTaken: fc.boolean(),
     }),
   )
 
-  it('are what each would be alone, whatever came before', () => {
+  it('are what each would be alone, whatever came before, and whether the kernel took them at once or takes them later', () => {
     fc.assert(
       fc.property(fc.array(texts, { minLength: 4, maxLength: 4 }), writes, (frames, given) => {
         const [shared, heads] = [new ChunkWriter(), [idHead('1-1'), idHead('1-2é')]]
         const blocks = frames.map(octetsOf)
-        for (const { parts, place, scope } of given) {
+        const sockets = given.map(({ parts, place, scope, isTaken }) => {
+          const socket = keepingSocket(isTaken)
+          const id = { idHead: heads[place] ?? octetsOf(''), idScope: octetsOf(scope) }
+          expect(
+            shared.write(
+              socket,
+              parts.map((part) => blocks[part] ?? octetsOf('')),
+              id,
+            ),
+          ).toBe(isTaken)
+          return socket
+        })
+        const expected = given.map(({ parts, place, scope }) => {
           const body = `${parts.map((part) => frames[part]).join('')}id: ${['1-1', '1-2é'][place]}.${scope}\n\n`
-          const expected = `${Buffer.byteLength(body).toString(16)}\r\n${body}\r\n`
-          const chunk = shared.chunk(
-            parts.map((part) => blocks[part] ?? octetsOf('')),
-            { head: heads[place] ?? octetsOf(''), scope: octetsOf(scope) },
-          )
-          expect(bytesOf(chunk)).toEqual(Buffer.from(expected, 'utf8'))
-        }
+          return `${Buffer.byteLength(body).toString(16)}\r\n${body}\r\n`
+        })
+        expect(sockets.map((socket) => socket.sent())).toEqual(expected)
       }),
     )
   })
 })
+
+/** Takes a copy at once, as the kernel does, or only when it is asked what was sent. */
+function keepingSocket(isTaken: boolean) {
+  let chunk: Uint8Array = new Uint8Array()
+  return {
+    writableLength: 0,
+    write(given: Uint8Array) {
+      chunk = isTaken ? Uint8Array.from(given) : given
+      this.writableLength = isTaken ? 0 : given.length
+      return isTaken
+    },
+    sent: () => Buffer.from(chunk).toString('utf8'),
+  }
+}

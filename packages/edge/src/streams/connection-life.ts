@@ -40,17 +40,18 @@ const MOST_TICK_MS = 1_000
  * after them.
  */
 export class ConnectionLife<Owner> {
+  // First what each write looks at.
+  #phase: ConnectionPhase = 'flowing'
+  /** Since when nothing was written, to within a tick; `undefined` when something was. */
+  #quietSinceMs: number | undefined
   readonly #of: Living<Owner>
   readonly #stall = new StallWatch()
   readonly #retireAtMs: number
   readonly #expiresAtMs: number
-  #phase: ConnectionPhase = 'flowing'
   #byeReason: ByeFrame['reason'] = 'drain'
   #checks = 0
   #checkedAtMs: number
   #doubtedAtMs: number | undefined
-  /** Since when nothing was written, to within a tick; `undefined` when something was. */
-  #quietSinceMs: number | undefined
 
   constructor(of: Living<Owner>) {
     this.#of = of

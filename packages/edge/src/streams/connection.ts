@@ -38,41 +38,49 @@ export interface ConnectionOptions {
 const NOTHING: Octets[] = []
 
 /**
- * One stream to one client, with all its queries. Thousands are idle at a time, so it holds no closures.
+ * One stream to one client, with all its queries. Thousands are idle at a time, so it holds no closures. What a write looks
+ * at comes first: a change may concern them all, and to fetch each of them from memory is most of what a delivery costs us.
  */
-export class Connection implements ReaderHost, SinkEvents, Living<Identity> {
+export class Connection implements ReaderHost, SinkEvents, Living<Identity>, IdBlock {
   /** Whether its flush is planned: kept by whoever flushes. */
   isPlanned = false
-  readonly #options: ConnectionOptions
-  readonly #readers: QueryReader[] = []
-  #identity: Identity
+  #pending: Octets[] = NOTHING
+  readonly #host: ConnectionHost
+  readonly #life: ConnectionLife<Identity>
+  #heldFrom: Place | undefined
+  /** Each query is, or would be if it were not held, where the log is, until one of them says that it waits. */
+  #areAllAtHead = false
+  /** No id is sent before the log has passed what the snapshots of this connection show. */
+  #horizon: Lsn | undefined
+  readonly sink: Sink
+  /** The id that was sent last: the one it resumed with, or nothing, until it reached a place. */
+  idHead: Octets
+  idScope: Octets
   /** What positions are bound to. Signed once per identity: per write it was over a third of what a delivery costs. */
   #scope: Octets
-  #pending: Octets[] = NOTHING
-  #sentId: IdBlock
-  #sentPlace: Place | undefined
-  #heldFrom: Place | undefined
-  /** No id is sent before the log has passed what the snapshots of this connection show. */
-  #horizon = 0n as Lsn
+  #identity: Identity
+  /** Replaced where one is added: an array that grew by itself has room for sixteen more. */
+  #readers: readonly QueryReader[] = []
+  readonly #visitor: Visitor
+  /** Text of the query that positions are bound to. */
+  readonly #onlyQuery: string | undefined
   #cancelHorizon: (() => void) | undefined
   /** How often the row behind its identity changed since that was last known. */
   #changes = 0
-  readonly #life: ConnectionLife<Identity>
 
-  constructor(options: ConnectionOptions) {
-    this.#options = options
-    this.#identity = options.identity
-    this.#scope = octetsOf(this.scopeOf(options.onlyQuery))
-    this.#sentId = options.resumedAt === undefined ? NO_ID : idBlockOf(options.resumedAt)
+  constructor({ host, sink, identity, onlyQuery, resumedAt, visitor }: ConnectionOptions) {
+    this.#host = host
+    this.sink = sink
+    this.#identity = identity
+    this.#onlyQuery = onlyQuery
+    this.#visitor = visitor
+    this.#scope = octetsOf(this.scopeOf(onlyQuery))
+    ;({ idHead: this.idHead, idScope: this.idScope } = resumedAt === undefined ? NO_ID : idBlockOf(resumedAt))
     this.#life = new ConnectionLife(this)
   }
 
   get context(): EdgeContext {
-    return this.#options.host.context
-  }
-
-  get sink(): Sink {
-    return this.#options.sink
+    return this.#host.context
   }
 
   get identity(): Identity {
@@ -90,12 +98,12 @@ export class Connection implements ReaderHost, SinkEvents, Living<Identity> {
   /** Opens a query, or goes on with it. */
   add(q: QueryId, wire: WireQuery, resume: Resume | 'worthless' | undefined): void {
     const reader = new QueryReader(this, q, wire)
-    this.#readers.push(reader)
+    this.#readers = [...this.#readers, reader]
     reader.open(resume)
   }
 
   begin(reader: QueryReader, resume: Resume | undefined): LiveQuery {
-    return this.#options.host.begin(reader, this.#identity, resume)
+    return this.#host.begin(reader, this.#identity, resume)
   }
 
   /** What ids and tickets are bound to: the identity and, where it is one, the only query. */
@@ -112,12 +120,16 @@ export class Connection implements ReaderHost, SinkEvents, Living<Identity> {
     if (this.#life.isClosed) return
     if (this.#pending === NOTHING) this.#pending = [block]
     else this.#pending.push(block)
-    this.#options.host.onDirty(this)
+    this.#host.onDirty(this)
+  }
+
+  onWait(): void {
+    this.#areAllAtHead = false
   }
 
   onReady(horizon: Lsn): void {
     const { hub, nudge } = this.context
-    if (horizon > this.#horizon) this.#horizon = horizon
+    if (this.#horizon === undefined || horizon > this.#horizon) this.#horizon = horizon
     if (hub.history.head.lsn >= this.#horizon) return
     nudge()
     this.#cancelHorizon?.()
@@ -129,7 +141,7 @@ export class Connection implements ReaderHost, SinkEvents, Living<Identity> {
 
   onFailed(error: LiveError): void {
     // One of several is asked for again by the client, alone; the others go on.
-    if (!ERROR_CODES[errorCodeOf(error)].isRetryable || this.#options.onlyQuery === undefined) return
+    if (!ERROR_CODES[errorCodeOf(error)].isRetryable || this.#onlyQuery === undefined) return
     // `EventSource` comes back after a while, and may fare better.
     setImmediate(() => this.#life.retire('overloaded'))
   }
@@ -172,15 +184,15 @@ export class Connection implements ReaderHost, SinkEvents, Living<Identity> {
   /** Writes the id if it has moved. */
   moveId(): void {
     const place = this.#reached()
-    if (place !== undefined && place !== this.#sentPlace) this.#write(true)
+    if (place !== undefined && this.context.idHead(place) !== this.idHead) this.#write(true)
   }
 
   get expiresAtMs(): number | undefined {
-    return this.#options.visitor.expiresAtMs
+    return this.#visitor.expiresAtMs
   }
 
   async identify(): Promise<Identity> {
-    const { identity } = await this.#options.visitor.settle()
+    const { identity } = await this.#visitor.settle()
     return identity
   }
 
@@ -191,10 +203,9 @@ export class Connection implements ReaderHost, SinkEvents, Living<Identity> {
     if (next.key === this.#identity.key) return changes > 1 ? 'other-identity' : 'same-identity'
     const previous = this.#identity
     this.#identity = next
-    this.#scope = octetsOf(this.scopeOf(this.#options.onlyQuery))
-    this.#sentPlace = undefined
-    this.#sentId = NO_ID
-    this.#options.host.onIdentity(this, previous)
+    this.#scope = octetsOf(this.scopeOf(this.#onlyQuery))
+    ;({ idHead: this.idHead, idScope: this.idScope } = NO_ID)
+    this.#host.onIdentity(this, previous)
     return 'other-identity'
   }
 
@@ -220,7 +231,7 @@ export class Connection implements ReaderHost, SinkEvents, Living<Identity> {
     const pending = this.#life.isFlowing ? this.#pending : NOTHING
     this.#pending = NOTHING
     if (this.#life.isFlowing) this.#moveId()
-    this.#options.sink.write([...pending, ...blocks], this.#sentId)
+    this.sink.write([...pending, ...blocks], this)
   }
 
   beat(): void {
@@ -230,20 +241,29 @@ export class Connection implements ReaderHost, SinkEvents, Living<Identity> {
   onClosed(): void {
     this.#cancelHorizon?.()
     this.#pending = NOTHING
-    for (const reader of this.#readers.splice(0)) reader.close()
-    this.#options.host.onClosed(this)
+    const readers = this.#readers
+    this.#readers = []
+    for (const reader of readers) reader.close()
+    this.#host.onClosed(this)
   }
 
   /** The furthest point all queries have reached; `undefined` while one of them is not there yet. */
   #reached(): Place | undefined {
     const { hub, guards } = this.context
     let place = this.#heldFrom ?? hub.history.head
-    if (guards.holdsIds && place.lsn < this.#horizon) return undefined
-    for (const reader of this.#readers) {
-      if (reader.state === 'opening') return undefined
-      const behind = reader.live?.behind
-      if (behind !== undefined && compareEntryIds(behind.entry, place.entry) < 0) place = behind
+    if (this.#horizon !== undefined) {
+      if (guards.holdsIds && place.lsn < this.#horizon) return undefined
+      if (place === hub.history.head) this.#horizon = undefined
     }
+    if (this.#areAllAtHead) return place
+    let areAllAtHead = true
+    for (const { state, live } of this.#readers) {
+      if (state === 'opening') return undefined
+      if (live?.mayBeBehind !== true) continue
+      areAllAtHead = false
+      if (live.behind !== undefined && compareEntryIds(live.behind.entry, place.entry) < 0) place = live.behind
+    }
+    this.#areAllAtHead = areAllAtHead
     return place
   }
 
@@ -257,20 +277,20 @@ export class Connection implements ReaderHost, SinkEvents, Living<Identity> {
     this.#life.wrote()
     metrics.framesSent += parts.length
     for (const part of parts) metrics.bytesSent += part.length
-    if (!this.#options.sink.write(parts, this.#sentId)) this.#life.dispatch('full')
+    if (!this.sink.write(parts, this)) this.#life.dispatch('full')
   }
 
   #moveId(): void {
     const place = this.#reached()
-    if (place === undefined || place === this.#sentPlace) return
-    this.#sentPlace = place
-    this.#sentId = { head: this.context.idHead(place), scope: this.#scope }
+    if (place === undefined) return
+    this.idHead = this.context.idHead(place)
+    this.idScope = this.#scope
   }
 
   #release(): void {
     const from = this.#heldFrom
     this.#heldFrom = undefined
     if (from !== undefined) for (const reader of this.#readers) reader.release(from)
-    this.#options.host.onDirty(this)
+    this.#host.onDirty(this)
   }
 }

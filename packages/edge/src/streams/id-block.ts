@@ -9,12 +9,12 @@ const END = octetsOf('\n\n')
  */
 export interface IdBlock {
   /** From `id:` up to the scope. */
-  readonly head: Octets
+  readonly idHead: Octets
   /** The scope: ASCII. */
-  readonly scope: Octets
+  readonly idScope: Octets
 }
 
-export const NO_ID: IdBlock = { head: octetsOf('id: '), scope: octetsOf('') }
+export const NO_ID: IdBlock = { idHead: octetsOf('id: '), idScope: octetsOf('') }
 
 /** The block up to the scope, for all connections at a place. @param placeText - as positions name it */
 export function idHead(placeText: string): Octets {
@@ -23,9 +23,9 @@ export function idHead(placeText: string): Octets {
 
 /** A position as it came, to be repeated. */
 export function idBlockOf(position: string): IdBlock {
-  return { head: NO_ID.head, scope: octetsOf(position) }
+  return { idHead: NO_ID.idHead, idScope: octetsOf(position) }
 }
 
-export function idBlockOctets({ head, scope }: IdBlock): Octets {
-  return joinOctets(head, scope, END)
+export function idBlockOctets(id: IdBlock): Octets {
+  return joinOctets(id.idHead, id.idScope, END)
 }

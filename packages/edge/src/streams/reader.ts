@@ -28,6 +28,8 @@ export interface ReaderHost {
   /** Finds the live query for the present identity, and opens or resumes it. @throws {LiveError} when it cannot be live */
   begin(reader: QueryReader, resume: Resume | undefined): LiveQuery
   mayTake(snapshot: PgSnapshot): boolean
+  /** A query has not all that it should: no id passes it. */
+  onWait(): void
   onReady(horizon: Lsn): void
   onFailed(error: LiveError): void
   /** Fingerprint of a query for the present identity. */
@@ -36,12 +38,13 @@ export interface ReaderHost {
 
 /** One query of one connection, with what the connection does to it. */
 export class QueryReader implements Reader {
-  readonly q: QueryId
+  // First what each change looks at.
   isFlowing = false
   seen: Reader['seen']
-  version: number | undefined
-  readonly wire: WireQuery
   readonly #host: ReaderHost
+  version: number | undefined
+  readonly q: QueryId
+  readonly wire: WireQuery
   #state: 'opening' | 'live' | 'failed' | 'closed' = 'opening'
   #live: LiveQuery | undefined
   #isHeld = false
@@ -94,6 +97,7 @@ export class QueryReader implements Reader {
 
   wait(): void {
     this.#state = 'opening'
+    this.#host.onWait()
     // Nothing it was held from is of use: it is held again when it is ready, if need be.
     this.#isHeld = false
     this.#heldFrom = undefined
@@ -151,9 +155,7 @@ export class QueryReader implements Reader {
   }
 
   #begin(resume: Resume | undefined): void {
-    this.#state = 'opening'
-    this.#isHeld = false
-    this.#heldFrom = undefined
+    this.wait()
     this.#scope = undefined
     try {
       this.#live = this.#host.begin(this, resume)

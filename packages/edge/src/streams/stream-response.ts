@@ -38,22 +38,23 @@ export interface StreamOptions {
 export function streamResponse({ node, chunks, start }: StreamOptions): Response {
   let events: SinkEvents | undefined
   let isOnSocket = false
-  let hasStarted = false
+  /** Let go once it was called: it holds what was asked, and the body lives as long as the stream. */
+  let begin: StreamOptions['start'] | undefined = start
   const isRawPossible = node !== undefined && node.incoming.httpVersionMajor === 1 && node.incoming.httpVersionMinor === 1
   let resolvePull: (() => void) | undefined
 
   const body = new ReadableStream<Uint8Array>(
     {
       pull(controller) {
-        if (!hasStarted) {
-          hasStarted = true
+        if (begin !== undefined) {
           const socket = isRawPossible && node.outgoing.headersSent ? node.outgoing.socket : null
           isOnSocket = socket !== null
           const sink = socket === null ? new WebSink(controller) : new SocketSink(socket, controller, chunks)
-          start(sink, (given) => {
+          begin(sink, (given) => {
             events = given
             if (sink instanceof SocketSink) sink.events = given
           })
+          begin = undefined
         } else events?.onRoom()
         // With a socket nothing will ever come through here; the reader waits until the stream is closed.
         if (isOnSocket) return new Promise<void>((resolve) => (resolvePull = resolve))
@@ -73,11 +74,12 @@ export function streamResponse({ node, chunks, start }: StreamOptions): Response
 type Controller = ReadableStreamDefaultController<Uint8Array>
 
 class SocketSink implements Sink {
-  events: SinkEvents | undefined
-  readonly #socket: Socket
-  readonly #controller: Controller
+  // First what each write looks at.
   readonly #chunks: ChunkWriter
+  readonly #socket: Socket
   #isWaiting = false
+  events: SinkEvents | undefined
+  readonly #controller: Controller
 
   constructor(socket: Socket, controller: Controller, chunks: ChunkWriter) {
     this.#socket = socket
@@ -90,7 +92,7 @@ class SocketSink implements Sink {
   }
 
   write(parts: readonly Octets[], id?: IdBlock): boolean {
-    const hasRoom = this.#socket.write(id === undefined ? asHttpChunk(parts) : this.#chunks.chunk(parts, id), 'latin1')
+    const hasRoom = id === undefined ? this.#socket.write(asHttpChunk(parts), 'latin1') : this.#chunks.write(this.#socket, parts, id)
     if (!hasRoom && !this.#isWaiting) {
       this.#isWaiting = true
       this.#socket.once('drain', () => {
