@@ -161,8 +161,7 @@ export class Connection {
       const view = shown.get(id)
       // Not one of them is followed by this stream before it says so.
       if (view !== undefined) queries.set(id, { ...view, isReady: false })
-      const ticket = position === undefined || !this.continuable.has(id) ? undefined : view?.ticket
-      return ticket === undefined ? query : { ...query, ticket }
+      return { ...query, ticket: position && this.continuable.has(id) ? view?.ticket : undefined }
     })
     // Members that are `undefined` are not sent.
     const body = JSON.stringify({ lastEventId: position, queries: asked } satisfies { [Name in keyof LiveRequestBody]: unknown })

@@ -39,6 +39,7 @@ export interface LiveClientMembers {
    * The connection stays open for a few seconds after the last watcher is gone.
    *
    * @returns a function that ends it
+   * @throws {TypeError} outside a browser, when the client's endpoint is not an absolute URL.
    */
   subscribe<T>(query: LiveQuery<T>, listener: (state: LiveState<T>) => void): () => void
   /** Watches a model's changes: the listener is called once for each. What happened before it, or while the client was away too long, is not told. */
@@ -167,7 +168,7 @@ function sender({ fetch = (url, init) => globalThis.fetch(url, init), headers, c
     for (const [name, value] of new Headers(init?.headers)) sent.set(name, value)
     // Nobody waits any more, perhaps because the person changed.
     init?.signal?.throwIfAborted()
-    return fetch(url, { ...(credentials === undefined ? {} : { credentials }), ...init, headers: sent })
+    return fetch(url, { ...(credentials && { credentials }), ...init, headers: sent })
   }
 }
 

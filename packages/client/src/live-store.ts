@@ -105,7 +105,11 @@ export class LiveStore implements ConnectionHost {
     return this.#queries.has(id)
   }
 
-  /** Keeps the query open until released, and for a while longer, in case someone comes back to it. */
+  /**
+   * Keeps the query open until released, and for a while longer, in case someone comes back to it.
+   *
+   * @throws {TypeError} when the endpoint cannot be reached from here: a path, outside a browser.
+   */
   watch(query: AnyDescriptor, listener: () => void = () => {}): () => void {
     this.scope()
     const watched = this.#watched(query)
@@ -276,6 +280,10 @@ export class LiveStore implements ConnectionHost {
 
   #start(): void {
     if (this.#connection.kind === 'closed') return
+    const { endpoint } = this.#options
+    // Every request would fail, which looks like a network that is away.
+    if (typeof location === 'undefined' && endpoint[0] === '/')
+      throw new TypeError(`Outside a browser the endpoint must be absolute, not "${endpoint}".`)
     this.#tabs = openTabChannel(this.#options, this)
     this.#leavePage = this.#later.code?.followPage(this)
   }

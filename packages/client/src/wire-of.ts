@@ -10,13 +10,10 @@ const WIRES = new WeakMap<AnyDescriptor, WireQuery>()
 export function wireOf(query: AnyDescriptor): WireQuery {
   let wire = WIRES.get(query)
   if (wire === undefined) {
-    const { data, meta } = query.args === undefined ? {} : serialize(query.args)
-    wire = {
-      model: query.model,
-      operation: query.operation,
-      ...(data === undefined ? {} : { args: data }),
-      ...(meta === undefined ? {} : { meta }),
-    }
+    const { model, operation } = query
+    const { data: args, meta } = query.args === undefined ? {} : serialize(query.args)
+    // Members that are `undefined` are not sent.
+    wire = { model, operation, args, meta }
     WIRES.set(query, wire)
   }
   return wire

@@ -43,6 +43,11 @@ const only = <T>(items: readonly T[]): T => {
 }
 
 describe('a live client', () => {
+  it('says at once that a path is no endpoint where there is no page', () => {
+    const live = createLiveClient(schema)
+    expect(() => live.subscribe(live.task.findMany(), () => {})).toThrow('the endpoint must be absolute, not "/api/live"')
+  })
+
   it.each(['before', 'while'])('rejects who waits for a first result of a client that was closed %s', async (when) => {
     const live = client()
     const { store } = live[internals]

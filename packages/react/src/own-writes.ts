@@ -1,6 +1,6 @@
 import type { Mutation } from '@tanstack/react-query'
 import type { LiveQuery } from '@zenstack-live/client'
-import type { LiveClientInternals, Write } from '@zenstack-live/client/internal'
+import type { JsonRead, LiveClientInternals, Write } from '@zenstack-live/client/internal'
 import { marshal, serialize } from '@zenstackhq/client-helpers/fetch'
 import {
   applyPatch,
@@ -122,12 +122,23 @@ export class OwnWrites {
     for (let round = 0; round < MAX_ROUNDS && this.#patches.length > 0; round++) {
       if (await whenStreamed()) return
       const over = this.#base
-      const read = await this.#live.store.readOnce(this.#query).catch(() => undefined)
+      const read = await this.#readOnce()
       if (read === undefined) continue
       // What the stream brought meanwhile is newer.
       if (over === this.#base) this.#read = { over, data: this.#live.store.share(over, read.data) }
       return
     }
+  }
+
+  /** `undefined` when it fails, or takes too long. */
+  #readOnce(): Promise<JsonRead | undefined> {
+    const { store } = this.#live
+    const controller = new AbortController()
+    const timer = setTimeout(() => controller.abort(), store.limits.openTimeoutMs)
+    return store
+      .readOnce(this.#query, controller.signal)
+      .catch(() => undefined)
+      .finally(() => clearTimeout(timer))
   }
 
   /** Without a commit position: until the base says the same by itself, but not for ever. */

@@ -176,6 +176,29 @@ describe('an optimistic write', () => {
 })
 
 describe('a write whose commit the stream is late to bring', () => {
+  it('is read again when an answer takes too long', async () => {
+    const { harness, frames, update } = await openBoard()
+    void update('a', 'A2')
+    await pass()
+    harness.read(0).respond({ data: { id: 'a', title: 'A2' } }, COMMIT(8))
+    await pass(4_100)
+    expect(harness.edge.reads).toHaveLength(2)
+    // The connection is kept alive meanwhile; a read has 30 seconds.
+    for (let seconds = 0; seconds < 30; seconds += 10) {
+      await pass(10_000)
+      harness.connection(0).endBatch(7)
+    }
+    await pass(4_100)
+    harness.read(2).respond({
+      data: [
+        { id: 'a', title: 'A2' },
+        { id: 'b', title: 'B' },
+      ],
+    })
+    await pass(100)
+    expect(frames).toEqual(['A B', 'A2* B', 'A2 B'])
+  })
+
   it('is read once over HTTP, and stays on the screen while that fails', async () => {
     const { harness, frames, update } = await openBoard()
     void update('a', 'A2')
