@@ -78,10 +78,10 @@ describe('what one judge says to many', () => {
         fc.option(row),
         wheres,
         shown,
-        fc.constantFrom('id', 'title', 'draft'),
+        fc.constantFrom(['id'], ['title'], ['draft'], ['draft', 'title'], ['title', 'secret']),
         identities,
         (before, after, where, names, order, people) => {
-          const plan = planOf(where, names, names.has(order) ? order : 'id')
+          const plan = planOf(where, names, order.every((name) => names.has(name)) ? order : ['id'])
           const effect = { model: plan.rows.model, key: 'doc', before, after }
           const judge = new EffectJudge(plan, effect, 'doc')
           for (const person of people) {
@@ -99,7 +99,7 @@ describe('what one judge says to many', () => {
     const effects = fc.array(fc.tuple(fc.option(row), fc.option(row)), { minLength: 2, maxLength: 12 })
     fc.assert(
       fc.property(effects, wheres, shown, identities, (changes, where, names, people) => {
-        const plan = planOf(where, names, 'id')
+        const plan = planOf(where, names, ['id'])
         const kindOf = createRowKinds(plan.rows)
         const asking = people.map((person) => ({ context: { auth: person, now: 0 }, last: { kind: undefined, verdict: false } as LastVerdict }))
         for (const [before, after] of changes) {
@@ -111,8 +111,18 @@ describe('what one judge says to many', () => {
     )
   })
 
+  it('gives a row its new place without the values of fields that the reader may not read', () => {
+    const plan = planOf(undefined, new Set(FIELDS), ['title', 'secret'])
+    const before: StoredRow = { id: 'doc', owner: 'ann', state: 'open', title: 'a', secret: 'hush', draft: null }
+    const judge = new EffectJudge(plan, { model: plan.rows.model, key: 'doc', before, after: { ...before, title: 'b' } }, 'doc')
+    const told = (id: string): string => JSON.stringify(judge.judge({ auth: { id }, now: 0 }))
+    const place = (id: string): unknown => Reflect.get(Object(judge.judge({ auth: { id }, now: 0 })), 'sort')
+    expect(told('bob')).not.toContain('hush')
+    expect([place('ann'), place('bob')]).toEqual(['hush', null].map((secret) => plan.sort?.sortKey({ ...before, title: 'b', secret })))
+  })
+
   it('looks at who asks only where the policies do', () => {
-    const plan = planOf({ title: 'a' }, new Set(['id', 'title']), 'id', false)
+    const plan = planOf({ title: 'a' }, new Set(['id', 'title']), ['id'], false)
     let asked = 0
     const curious = (): DecisionContext => ({
       now: 0,
@@ -146,10 +156,14 @@ function judgeAlone(plan: IncrementalPlan, before: StoredRow | null, after: Stor
   return { op: 'update', key: 'doc', set: presentRow(plan.rows.model, visible, changed), ...moved }
 }
 
-function planOf(where: unknown, fields: ReadonlySet<string>, order: string, isPolicyOn = true): IncrementalPlan {
+function planOf(where: unknown, fields: ReadonlySet<string>, order: readonly string[], isPolicyOn = true): IncrementalPlan {
   const rows: RowPlan = compileRowPlan(DATA, { model: 'Doc', where, isPolicyOn })
-  const sort = compileSort(DATA, 'Doc', { [order]: 'asc' })
-  if (sort === 'ask-database') throw new Error(`The order by ${order} is not known.`)
+  const sort = compileSort(
+    DATA,
+    'Doc',
+    order.map((name) => ({ [name]: 'asc' })),
+  )
+  if (sort === 'ask-database') throw new Error(`The order by ${order.join()} is not known.`)
   return { rows, sort, fields, exactTimes: [], checksLeaves: true, interestOf: () => ({ branches: [] }), reachOf: () => ({ kind: 'open' }) }
 }
 

@@ -23,7 +23,7 @@ export class EffectJudge {
   readonly #changed: ReadonlySet<string> | undefined
   /** Nothing that decisions read differs: what held of the row before holds of the row after, for everyone. */
   readonly #isSteady: boolean
-  /** One of the guarded fields may show another value after than before. */
+  /** One of the guarded fields may show another value after than before, or has a part in the row's new place. */
   readonly #isMaskNeeded: boolean
   readonly #operations = new Map<string, Judgement>()
   /** An update that looks the same to everyone who sees the row. */
@@ -45,7 +45,11 @@ export class EffectJudge {
     this.#guarded = [...plan.rows.guardedFields].filter((name) => plan.fields.has(name) || plan.sort?.fields.has(name) === true)
     this.#changed = before === null || after === null ? undefined : changedFields(plan, before, after)
     this.#isSteady = before !== null && after !== null && isSameIn(plan.rows.fields, before, after)
-    this.#isMaskNeeded = !this.#isSteady || this.#guarded.some((name) => this.#changed?.has(name) === true)
+    const isChanged = (name: string): boolean => this.#changed?.has(name) === true
+    // A place is made of all fields of the order, whichever of them changed.
+    const order = plan.sort?.fields ?? new Set<string>()
+    const isMoved = [...order].some(isChanged)
+    this.#isMaskNeeded = !this.#isSteady || this.#guarded.some((name) => isChanged(name) || (isMoved && order.has(name)))
   }
 
   /** @param last - what this identity was told last, of whatever effect of this plan; kept up */
