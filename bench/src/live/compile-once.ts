@@ -3,12 +3,17 @@ import type { CompiledQuery, DatabaseConnection, OperationNode, QueryResult } fr
 /*
  * Compiling its statements costs ZenStack more than all the rest of a world: the same people ask the same again and again. So what a client
  * makes of a statement is kept, by its options, who asks, the statement and its parameters. Now and then one is made again, and must be the
- * same. Whoever reads, edges and oracle, still asks the database each time.
+ * same. Whoever reads still asks the database each time. Edges keep theirs in their own way, which is among what is tested.
  */
+
+interface Client {
+  readonly $options: { readonly dialect: object }
+  readonly $auth: unknown
+}
 
 /** What ZenStack's executor is made of, as far as it matters here: none of it is public. */
 interface Executor {
-  readonly client: { readonly $options: object; readonly $auth: unknown }
+  readonly client: Client
   executeQuery(query: CompiledQuery): Promise<QueryResult<unknown>>
   proceedQueryWithKyselyInterceptors(connection: DatabaseConnection, node: OperationNode, ...rest: unknown[]): Promise<QueryResult<unknown>>
 }
@@ -19,14 +24,17 @@ const MAX_KEPT = 5_000
 const MADE_AGAIN_EVERY = 16
 
 const patched = new WeakSet<object>()
+/** Of the clients whose statements are kept; an edge's has another. */
+const dialects = new WeakSet<object>()
 
 /**
- * For all clients of this process: its kind of executor is changed.
+ * For all clients of this one's dialect.
  *
  * @throws {Error} from then on, when a client makes different statements of the same question
  */
-export function compileOnce(executor: object): void {
-  const prototype = Object.getPrototypeOf(executor) as Executor
+export function compileOnce(client: Pick<Client, '$options'> & { readonly $qb: { getExecutor(): object } }): void {
+  dialects.add(client.$options.dialect)
+  const prototype = Object.getPrototypeOf(client.$qb.getExecutor()) as Executor
   if (patched.has(prototype)) return
   patched.add(prototype)
   const { executeQuery, proceedQueryWithKyselyInterceptors: proceed } = prototype
@@ -37,7 +45,8 @@ export function compileOnce(executor: object): void {
   let uses = 0
 
   prototype.executeQuery = function (query) {
-    if (query.query.kind === 'SelectQueryNode') asked.set(query.query, `${query.sql} ${textOf(query.parameters)}`)
+    if (query.query.kind === 'SelectQueryNode' && dialects.has(this.client.$options.dialect))
+      asked.set(query.query, `${query.sql} ${textOf(query.parameters)}`)
     return executeQuery.call(this, query)
   }
   prototype.proceedQueryWithKyselyInterceptors = async function (connection, node, ...rest) {

@@ -62,7 +62,7 @@ export interface SentQuery {
 
 export function createStudio(schema: StudioSchema, pool: pg.Pool, onSent?: (query: SentQuery) => void): Studio {
   const db = plainClient(schema, pool, onSent)
-  compileOnce(db.$qb.getExecutor())
+  compileOnce(db)
   const bound = db.$use(new PolicyPlugin())
   // The studio's own schema knows less of a user, which others' policies read.
   const clientAs: Studio['clientAs'] = (auth) => bound.$setAuth(auth as Parameters<typeof bound.$setAuth>[0])

@@ -3,6 +3,7 @@ import { createDataModel, readCatalog, type DataModel } from '@zenstack-live/mod
 import { formatLsn, LIMITS, type Limits } from '@zenstack-live/protocol'
 import type { SchemaDef } from '@zenstackhq/schema'
 import { createAsker } from './database/asker.ts'
+import { STATEMENTS_PLUGIN } from './database/statements.ts'
 import { createTableFiles } from './database/table-files.ts'
 import { checkProtection } from './identity/check-protection.ts'
 import { ChunkWriter } from './streams/chunk-writer.ts'
@@ -136,13 +137,13 @@ interface OpenContext {
 
 async function openContext(options: EdgeOptions, { metrics, onOtherTables }: OpenEdgeHost): Promise<OpenContext> {
   const limits: Limits = { ...LIMITS, ...options.limits }
-  const logger = options.logger ?? SILENT
+  const { schema, logger = SILENT, readNeutralPlugins = [] } = options
   const onError = (error: unknown): void => logger.warn('A connection broke; it is made again.', { error: String(error) })
   const keys = createKeys(options.secret)
-  const database = createEdgeDatabase({ url: options.database.url, schema: options.schema, limits, onError })
+  const database = createEdgeDatabase({ url: options.database.url, schema, limits, metrics, readNeutralPlugins, onError })
   const nudge = createNudge(database, onError)
   try {
-    const readTables = async (): Promise<DataModel> => createDataModel(options.schema, await readCatalog(database.query))
+    const readTables = async (): Promise<DataModel> => createDataModel(schema, await readCatalog(database.query))
     const data = await readTables()
     const areTablesSame = async (): Promise<boolean> => (await readTables()).fingerprint === data.fingerprint
     const log = stopAtSchemaMarks(options.log, async (signal) => {
@@ -178,7 +179,7 @@ async function openContext(options: EdgeOptions, { metrics, onOtherTables }: Ope
       ...createWriting(limits),
       framesOf: createSharedFrames(keys, metrics),
       isWithheld: withheldFields(data, options.exclude ?? []),
-      readNeutralPlugins: options.readNeutralPlugins ?? [],
+      readNeutralPlugins: [...readNeutralPlugins, STATEMENTS_PLUGIN],
       nudge: nudge.soon,
     }
     const close = async (): Promise<void> => {
@@ -197,7 +198,7 @@ async function openContext(options: EdgeOptions, { metrics, onOtherTables }: Ope
 
 /** What asks the database. */
 function createAsking(database: EdgeDatabase, data: DataModel, of: Pick<EdgeContext, 'limits' | 'metrics'>): Pick<EdgeContext, 'asker' | 'moments'> {
-  const asker = createAsker({ ...of, tableFiles: createTableFiles(database, data) })
+  const asker = createAsker({ ...of, statements: database.statements, tableFiles: createTableFiles(database, data) })
   return { asker, moments: createNextMoments({ asker, database }) }
 }
 

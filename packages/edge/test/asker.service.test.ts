@@ -1,6 +1,7 @@
 import { createDataModel, readCatalog } from '@zenstack-live/model'
 import { LIMITS } from '@zenstack-live/protocol'
 import { schema } from '@zenstack-live/testing/workspace'
+import { definePlugin } from '@zenstackhq/orm'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { createAsker, type Asker, type Question } from '../src/database/asker.ts'
 import { createEdgeDatabase, type EdgeDatabase } from '../src/database/edge-database.ts'
@@ -12,6 +13,86 @@ import { createWorkspace, seedWorkspace, type Workspace } from './support/worksp
 // A rule such as `space.members^[…]` lets nobody in while there are members.
 const WITHOUT_BOB: Question = { model: 'Task', operation: 'findMany', args: { where: { space: { members: { none: { userId: 'bob' } } } } } }
 
+const LATER = {
+  model: 'Task',
+  operation: 'findMany',
+  args: { include: { comments: true, space: { include: { members: true } } }, orderBy: { id: 'asc' } },
+} as const
+const ALL_OPERATIONS: readonly Question[] = [
+  LATER,
+  { model: 'Task', operation: 'findFirst', args: { where: { title: { contains: 'e' } }, orderBy: { id: 'desc' } } },
+  { model: 'Task', operation: 'findUnique', args: { where: { id: 't2' } } },
+  { model: 'Task', operation: 'exists', args: { where: { budget: { gt: 1 } } } },
+  { model: 'Task', operation: 'count', args: undefined },
+  { model: 'Task', operation: 'aggregate', args: { _sum: { budget: true }, _max: { priority: true } } },
+  { model: 'Task', operation: 'groupBy', args: { by: ['status'], _count: true, orderBy: { status: 'asc' } } },
+  { model: 'Comment', operation: 'findMany', args: { orderBy: { id: 'asc' } } },
+]
+
+describe('a question that is asked again and again', () => {
+  let workspace: Workspace
+  let database: EdgeDatabase
+  let asker: Asker
+  const metrics = createMetrics()
+
+  beforeAll(async () => {
+    workspace = await createWorkspace(inject('postgresUrl'))
+    await seedWorkspace(workspace)
+    const task = { spaceId: 'garden', title: 'Weed', ownerId: 'ann', budget: 12 }
+    await workspace.db.task.createMany({
+      data: [
+        { ...task, id: 't1', isPrivate: true },
+        { ...task, id: 't2' },
+        { ...task, id: 't3', spaceId: 'roof' },
+      ],
+    })
+    await workspace.db.comment.create({ data: { id: 'c1', taskId: 't1', authorId: 'ann', body: 'Soon' } })
+    database = createEdgeDatabase({ url: workspace.url, schema, limits: LIMITS, metrics })
+    const data = createDataModel(schema, await readCatalog(database.query))
+    asker = createAsker({ limits: LIMITS, metrics, statements: database.statements, tableFiles: createTableFiles(database, data) })
+  })
+  afterAll(async () => {
+    await database.close()
+    await workspace.close()
+  })
+
+  const people = [{ id: 'ann', role: 'MANAGER' }, { id: 'bob' }, { id: 'cay' }, undefined] as const
+  const directly = (client: object, { model, operation, args }: Question): Promise<unknown> => {
+    const crud = Reflect.get(client, model) as Record<string, (args: unknown) => Promise<unknown>>
+    return crud[operation]?.(args) ?? Promise.reject(new TypeError(operation))
+  }
+
+  it('is answered as ZenStack answers it, to each as they may read it, whatever was written meanwhile', async () => {
+    const clients = await Promise.all(people.map(async (auth) => ({ direct: workspace.as(auth), bound: await database.bind(workspace.as(auth)) })))
+    for (let time = 0; time < 5; time++) {
+      for (const question of ALL_OPERATIONS) {
+        const answers = await Promise.all(clients.map(({ bound }) => asker.ask(bound, question)))
+        const expected = await Promise.all(clients.map(({ direct }) => directly(direct, question)))
+        expect(answers.map(({ value }) => value)).toEqual(expected)
+      }
+      await workspace.db.task.update({
+        where: { id: 't2' },
+        data: { title: `Weed ${time}`, budget: { increment: 1 }, status: time % 2 === 0 ? 'DONE' : 'OPEN' },
+      })
+      if (time === 2) await workspace.db.member.create({ data: { spaceId: 'roof', userId: 'cay' } })
+    }
+    expect(metrics.statementsRepeated).toBe(3 * ALL_OPERATIONS.length * people.length)
+  })
+
+  it('is made anew each time by a client with a plugin that may change it', async () => {
+    const before = metrics.statementsRepeated
+    const wanted = ['Weed 4', 'Weed 4', 'Weed 4', 'Weed 4', 'nothing']
+    let title: string | undefined
+    const plugin = definePlugin({
+      id: 'picky',
+      onQuery: ({ args, proceed }) => proceed({ ...args, where: { title } }),
+    })
+    const bound = await database.bind(workspace.as({ id: 'ann', role: 'MANAGER' }).$use(plugin))
+    for (title of wanted) expect((await asker.ask(bound, LATER)).value).toHaveLength(title === 'nothing' ? 0 : 1)
+    expect(metrics.statementsRepeated).toBe(before)
+  })
+})
+
 describe('an answer that is read while tables change', () => {
   let workspace: Workspace
   let database: EdgeDatabase
@@ -22,9 +103,9 @@ describe('an answer that is read while tables change', () => {
     workspace = await createWorkspace(inject('postgresUrl'))
     await seedWorkspace(workspace)
     await workspace.db.task.create({ data: { id: 't1', spaceId: 'garden', title: 'Secret', ownerId: 'ann' } })
-    database = createEdgeDatabase({ url: workspace.url, schema, limits: LIMITS })
+    database = createEdgeDatabase({ url: workspace.url, schema, limits: LIMITS, metrics })
     const data = createDataModel(schema, await readCatalog(database.query))
-    asker = createAsker({ limits: LIMITS, metrics, tableFiles: createTableFiles(database, data) })
+    asker = createAsker({ limits: LIMITS, metrics, tableFiles: createTableFiles(database, data), statements: database.statements })
   })
   afterAll(async () => {
     await database.close()

@@ -1,6 +1,7 @@
 import { LIMITS, type Limits } from '@zenstack-live/protocol'
 import { describe, expect, it, vi } from 'vitest'
 import { createAsker, type Question } from '../src/database/asker.ts'
+import { Statements } from '../src/database/statements.ts'
 import { shareQuestions } from '../src/database/share-questions.ts'
 import type { Identity } from '../src/identity/identity.ts'
 import type { EdgeClient, EdgeTransaction } from '../src/identity/live-client.ts'
@@ -23,7 +24,8 @@ function setUp(limits: Partial<Limits> = {}) {
       return String(file)
     },
   }
-  const asker = createAsker({ limits: { ...LIMITS, ...limits }, metrics, tableFiles })
+  const statements = new Statements({ limits: LIMITS, metrics })
+  const asker = createAsker({ limits: { ...LIMITS, ...limits }, metrics, tableFiles, statements })
   const answered = (args: { n: number }): { n: number } => {
     if (args.n < 0) throw Object.assign(new Error('no such field'), { reason: 'invalid-input' })
     return args

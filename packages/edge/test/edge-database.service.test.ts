@@ -3,13 +3,16 @@ import { schema } from '@zenstack-live/testing/workspace'
 import { createDatabase } from '@zenstack-live/testing'
 import { expect, inject, it } from 'vitest'
 import { createEdgeDatabase } from '../src/database/edge-database.ts'
+import { createMetrics } from '../src/operations/metrics.ts'
 import { createWorkspace, seedWorkspace } from './support/workspace.ts'
+
+const metrics = createMetrics()
 
 // How far an edge reads back when it begins: a transaction that somebody forgot would make that the whole log.
 it('finds no stalled commit in a transaction that stands open', async () => {
   const workspace = await createWorkspace(inject('postgresUrl'))
   await seedWorkspace(workspace)
-  const database = createEdgeDatabase({ url: workspace.url, schema, limits: LIMITS })
+  const database = createEdgeDatabase({ url: workspace.url, schema, limits: LIMITS, metrics })
   await workspace.db.$transaction(async (tx) => {
     await tx.note.create({ data: { id: 1, ownerId: 'bob', body: 'b' } })
     expect(await database.oldestStalledCommitMs()).toBe(0)
@@ -20,7 +23,7 @@ it('finds no stalled commit in a transaction that stands open', async () => {
 
 it('has maxDatabaseConnections, and uses all of them', async () => {
   const url = await createDatabase(inject('postgresUrl'))
-  const database = createEdgeDatabase({ url, schema, limits: { ...LIMITS, maxDatabaseConnections: 2 } })
+  const database = createEdgeDatabase({ url, schema, limits: { ...LIMITS, maxDatabaseConnections: 2 }, metrics })
   const backends = await Promise.all(Array.from({ length: 6 }, () => database.query('SELECT pg_backend_pid() AS pid FROM pg_sleep(0.2)')))
   expect(new Set(backends.map(([row]) => row?.['pid'])).size).toBe(2)
   await database.close()
@@ -28,7 +31,7 @@ it('has maxDatabaseConnections, and uses all of them', async () => {
 
 it('waits for an answer for databaseTimeoutMs, and no longer', async () => {
   const url = await createDatabase(inject('postgresUrl'))
-  const database = createEdgeDatabase({ url, schema, limits: { ...LIMITS, databaseTimeoutMs: 2_000 } })
+  const database = createEdgeDatabase({ url, schema, limits: { ...LIMITS, databaseTimeoutMs: 2_000 }, metrics })
   await expect(database.query('SELECT pg_sleep(0.1)')).resolves.toHaveLength(1)
   await expect(database.query('SELECT pg_sleep(600)')).rejects.toMatchObject({ code: 'database_unavailable' })
   await database.close()

@@ -71,6 +71,8 @@ export const LIMITS = {
    * has failed (`database_unavailable`), as when the database does not answer: live queries ask again after a pause, a reader who has nothing yet comes back.
    */
   maxAsksPerQuestion: 10,
+  /** SQL of questions that were asked before, kept by one process so that ZenStack need not make it again: some thousands of questions. */
+  maxStatementBytes: 16 * 1024 * 1024,
   /** Transactions that wait for an answer of the database, per query. Beyond it, what is missing is read anew after a `reset`. */
   maxPendingTransactions: 1_000,
   /** How long a drained process gives its connections. */

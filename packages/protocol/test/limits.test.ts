@@ -33,6 +33,7 @@ const TESTED_IN: Record<keyof Limits, string> = {
   requeryNowMs: 'edge/test/answer-clock.test.ts',
   maxConcurrentRequeries: 'edge/test/asker.test.ts',
   maxAsksPerQuestion: 'edge/test/asker.test.ts',
+  maxStatementBytes: 'edge/test/statements.test.ts',
   maxPendingTransactions: 'edge/test/snapshot-guards.service.test.ts',
   drainDeadlineMs: 'edge/test/spread-over.test.ts',
   maxPositionBytes: 'edge/test/parse-live-request.test.ts',

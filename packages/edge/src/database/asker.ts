@@ -3,6 +3,7 @@ import type { EdgeClient, EdgeTransaction } from '../identity/live-client.ts'
 import type { Metrics } from '../operations/metrics.ts'
 import { readExactTimes } from './exact-times.ts'
 import { parsePgSnapshot, type PgSnapshot } from './pg-snapshot.ts'
+import type { Statements } from './statements.ts'
 import type { TableFiles } from './table-files.ts'
 import { Turns, type Turn } from './turns.ts'
 import type { ExactTimes } from '../queries/stored-record.ts'
@@ -64,6 +65,7 @@ export interface AskerOptions {
   limits: Limits
   metrics: Metrics
   tableFiles: TableFiles
+  statements: Statements
 }
 
 export function createAsker(options: AskerOptions): Asker {
@@ -160,7 +162,7 @@ interface Together {
  * The snapshot is taken by the first statement, so the place read by the same statement lies behind all it shows.
  * After `databaseTimeoutMs` no further question is begun: an old snapshot keeps the database from cleaning up.
  */
-async function askTogether(client: EdgeClient, questions: readonly Question[], { limits, metrics }: AskerOptions): Promise<Together> {
+async function askTogether(client: EdgeClient, questions: readonly Question[], { limits, metrics, statements }: AskerOptions): Promise<Together> {
   const answers: DatabaseAnswer[] = []
   let isBegun = false
   metrics.databaseTransactions++
@@ -181,7 +183,7 @@ async function askTogether(client: EdgeClient, questions: readonly Question[], {
     for (const question of questions) {
       if (answers.length > 0 && performance.now() > untilMs) return
       metrics.databaseQueries++
-      const value = await call(transaction, question)
+      const value = await statements.ask(client, question, () => call(transaction, question))
       const exactTimes = await readExactTimes(transaction, question, value)
       answers.push({ value, snapshot, horizon, time, ...(exactTimes === undefined ? {} : { exactTimes }) })
     }

@@ -1,11 +1,14 @@
+import { clientFacts } from '@zenstack-live/access'
 import { LiveError, parseLsn, type Limits, type Lsn } from '@zenstack-live/protocol'
-import { ZenStackClient, type ClientContract, type ClientOptions } from '@zenstackhq/orm'
-import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
+import { ZenStackClient, type AnyPlugin, type ClientContract, type ClientOptions } from '@zenstackhq/orm'
+import type { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
 import type { SchemaDef } from '@zenstackhq/schema'
 import pg from 'pg'
 import { coalesce } from './coalesce.ts'
+import { Statements } from './statements.ts'
 import { BoundClient } from '../identity/bound-client.ts'
 import type { EdgeClient, LiveClient, QueryBuilder } from '../identity/live-client.ts'
+import type { Metrics } from '../operations/metrics.ts'
 
 /** The edge's own connections to Postgres: a bounded pool that the application's requests do not share. */
 export interface EdgeDatabase {
@@ -26,6 +29,8 @@ export interface EdgeDatabase {
   endOfLog(): Promise<Lsn>
   /** For how long at most a commit has waited for a standby, and snapshots not shown it, of those this user may know of; 0 without one. */
   oldestStalledCommitMs(): Promise<number>
+  /** What its clients say again. */
+  readonly statements: Statements
   close(): Promise<void>
 }
 
@@ -56,12 +61,16 @@ export interface EdgeDatabaseOptions {
   url: string
   schema: SchemaDef
   limits: Limits
+  metrics: Metrics
+  /** Ids of plugins that change nothing of what is read. */
+  readNeutralPlugins?: readonly string[]
   onError?: (error: Error) => void
 }
 
 export function createEdgeDatabase(options: EdgeDatabaseOptions): EdgeDatabase {
   const pool = openPool(options)
-  const dialect = new PostgresDialect({ pool })
+  const statements = new Statements(options)
+  const dialect = statements.createDialect({ pool })
   const bound = new WeakMap<object, Promise<Bound>>()
 
   const query = async (sql: string, parameters: unknown[] = []): Promise<Record<string, unknown>[]> => {
@@ -77,16 +86,17 @@ export function createEdgeDatabase(options: EdgeDatabaseOptions): EdgeDatabase {
     if (here.place !== there.place) {
       throw new LiveError('foreign_database', `getClient returned a client of ${there.place}, but the edge watches ${here.place}.`)
     }
-    // The user's options, whatever their schema, on this pool: the constructor checks them again.
-    const clientOptions = { ...client.$options, dialect } as unknown as ClientOptions<SchemaDef>
-    const base: ClientContract<SchemaDef> = new ZenStackClient(client.$schema, clientOptions)
-    return { base: base as unknown as EdgeClient, user: there.user === here.user ? SAME_USER : there.user }
+    // What another plugin makes of a question may be different each time.
+    const isSteady = clientFacts(client.$options, options).isIncrementalAllowed
+    const base = rebuild(client, dialect, isSteady ? [statements.plugin] : [])
+    return { base, user: there.user === here.user ? SAME_USER : there.user }
   }
 
   const settled = new WeakMap<object, Bound>()
   let plain: EdgeClient | undefined
   return {
     query,
+    statements,
     async bind(client) {
       const key = client.$options
       const pending = bound.get(key) ?? bindOptions(client)
@@ -119,6 +129,14 @@ export function createEdgeDatabase(options: EdgeDatabaseOptions): EdgeDatabase {
     },
     close: () => pool.end(),
   }
+}
+
+/** The user's client on another pool. Its options are of whatever schema it has: the constructor checks them again. */
+function rebuild({ $schema, $options }: LiveClient, dialect: PostgresDialect, further: readonly AnyPlugin[]): EdgeClient {
+  const { plugins = [] } = $options as { plugins?: readonly AnyPlugin[] }
+  const clientOptions = { ...$options, dialect, plugins: [...plugins, ...further] } as unknown as ClientOptions<SchemaDef>
+  const client: ClientContract<SchemaDef> = new ZenStackClient($schema, clientOptions)
+  return client as unknown as EdgeClient
 }
 
 function openPool({ url, limits, onError }: EdgeDatabaseOptions): pg.Pool {

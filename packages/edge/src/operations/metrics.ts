@@ -31,6 +31,8 @@ export interface Metrics {
   questionsWaitingNow: number
   databaseTransactions: number
   databaseQueries: number
+  /** Of those, for how many ZenStack's statement was known. */
+  statementsRepeated: number
   resumes: number
   resets: Record<string, number>
   refusals: Record<string, number>
@@ -67,6 +69,7 @@ export function createMetrics(): Metrics {
     questionsWaitingNow: 0,
     databaseTransactions: 0,
     databaseQueries: 0,
+    statementsRepeated: 0,
     resumes: 0,
     resets: {},
     refusals: {},

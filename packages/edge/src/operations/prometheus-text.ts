@@ -41,6 +41,7 @@ export function prometheusText(metrics: Metrics, readers: readonly ReaderDistanc
   add('gauge', 'questions_waiting', 'Questions that wait for the database.', [[metrics.questionsWaitingNow]])
   add('counter', 'database_transactions_total', 'Transactions opened at the database.', [[metrics.databaseTransactions]])
   add('counter', 'database_queries_total', 'Questions asked of the database.', [[metrics.databaseQueries]])
+  add('counter', 'statements_repeated_total', 'Questions of them whose statement was known.', [[metrics.statementsRepeated]])
   add('counter', 'frames_sent_total', 'Blocks written to streams.', [[metrics.framesSent]])
   add('counter', 'frames_shared_total', 'Frames that were there already for someone who sees the same.', [[metrics.framesShared]])
   add('counter', 'sent_bytes_total', 'Bytes of frames written to streams.', [[metrics.bytesSent]])
