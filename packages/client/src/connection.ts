@@ -77,6 +77,8 @@ export class Connection {
   begin(later: LaterCode): void {
     clearTimeout(this.#gathering)
     this.#life = new later.ConnectionLife(this, this.#kind === 'gathering' ? 'idle' : this.#kind, this.#first)
+    // It holds rows, which end with the stream.
+    this.#first = undefined
     this.review()
   }
 

@@ -292,7 +292,7 @@ export class LiveStore implements ConnectionHost {
     this.#tabs?.close()
     this.#tabs = undefined
     this.#leavePage?.()
-    this.#later.askNow()
+    this.#later.askAnew()
   }
 
   #watched(query: AnyDescriptor): WatchedQuery {

@@ -15,7 +15,7 @@ export async function pollQueries(connection: Connection, signal: AbortSignal): 
   const isCurrent = (watched: WatchedQuery): boolean => {
     // Perhaps nobody noticed yet that they left.
     host.scope()
-    return host.stay === stay && host.asked().includes(watched)
+    return !signal.aborted && host.stay === stay && host.asked().includes(watched)
   }
   const answered = new Set<QueryId>()
   const ask = async (watched: WatchedQuery): Promise<ConnectionEvent | undefined> => {

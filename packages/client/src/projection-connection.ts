@@ -39,8 +39,6 @@ export class ProjectionConnection extends MachineRunner<ProjectionStream> implem
   #shown: ProjectionState | undefined
   #lastEventId: string | undefined
   #isFollowed = false
-  /** Another one when all is forgotten: what was asked before is not shown. */
-  #memory = {}
 
   constructor(options: ProjectionOptions, url: string, host: ProjectionHost) {
     super(options)
@@ -59,7 +57,6 @@ export class ProjectionConnection extends MachineRunner<ProjectionStream> implem
   }
 
   forget(): void {
-    this.#memory = {}
     this.#shown = undefined
     this.#lastEventId = undefined
     this.#isFollowed = false
@@ -111,16 +108,16 @@ export class ProjectionConnection extends MachineRunner<ProjectionStream> implem
   }
 
   protected override async poll(signal: AbortSignal): Promise<ConnectionEvent> {
-    const memory = this.#memory
     try {
       const read = await this.#host.readOnce(this, signal)
-      if (memory !== this.#memory) return { kind: 'polled' }
+      // All was forgotten meanwhile, or a stream is tried again.
+      if (signal.aborted) return { kind: 'polled' }
       const state = shareStructure(this.#shown?.state, read)
       // Streams know nothing of where an answer stands: the next one begins with a snapshot.
       this.#shown = { state, position: UNKNOWN_POSITION }
       this.#lastEventId = undefined
     } catch (error) {
-      const end = error instanceof LiveError && memory === this.#memory ? endOf(error.code) : undefined
+      const end = error instanceof LiveError && !signal.aborted ? endOf(error.code) : undefined
       if (end === undefined || end.kind === 'lost') return { kind: 'polled' }
       if (end.kind === 'refused' && end.code === 'forbidden') this.forget()
       return end

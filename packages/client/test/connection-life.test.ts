@@ -174,6 +174,24 @@ describe('silence', () => {
     expect(signals.at(-1)?.aborted).toBe(true)
   })
 
+  it('is not answered any more once a stream is there again, whatever the `fetch` makes of its signal', async () => {
+    const fetch: LiveClientOptions['fetch'] = (url, init) => edge.fetch(url, init?.method === 'POST' ? init : { ...init, signal: null })
+    const live = open({ fetch, limits: { silencesBeforePolling: 1, openTimeoutMs: 1000 } })
+    const told: LiveState<unknown>[] = []
+    live.subscribe(live.task.findMany(), (state) => told.push(state))
+    await pass(10)
+    newest().accept()
+    await pass(1000)
+    live.$reconnect()
+    await pass()
+    newest().send(...snapshot(id(), 5, [{ id: 'b' }]))
+    newest().endBatch(5)
+    await pass()
+    edge.reads[0]?.respond({ data: [{ id: 'a' }] })
+    await pass()
+    expect(told.at(-1)).toMatchObject({ isLive: true, data: [{ id: 'b' }] })
+  })
+
   it.each(['before the answer', 'with the answer'])('answers nobody with what was asked for the person before, noticed %s', async (when) => {
     let person = 'ann'
     const live = open({ identity: () => person, limits: { silencesBeforePolling: 1, openTimeoutMs: 1000 } })

@@ -91,6 +91,15 @@ describe('without the later code', () => {
     expect([told.at(-1)?.liveStatus, tabs.map(({ isClosed }) => isClosed)]).toEqual(['closed', [true]])
   })
 
+  it('a client that is closed says so, whatever did not load', async () => {
+    const { store, told, failLoads } = await openPage()
+    await failLoads()
+    store.close()
+    expect(told.at(-1)).toMatchObject({ status: 'pending', error: null, liveStatus: 'closed' })
+    expect([store.status(), vi.getTimerCount()]).toEqual(['closed', 0])
+    await expect(store.ready(TASKS)).rejects.toThrow(TypeError)
+  })
+
   it('a client that was closed while nobody watched listens to nothing any more, whoever comes', async () => {
     const { store, watch, tabs, release } = await openPage()
     release()
