@@ -19,7 +19,14 @@ export interface Tab {
 
 export async function startBackgroundBrowser(executable: string, args: readonly string[]): Promise<BackgroundBrowser> {
   const profile = mkdtempSync(join(tmpdir(), 'zenstack-live-background-'))
-  const own = ['--headless=new', '--no-first-run', '--remote-debugging-port=0', `--user-data-dir=${profile}`, 'about:blank']
+  const own = [
+    '--headless=new',
+    '--no-first-run',
+    '--disable-dev-shm-usage',
+    '--remote-debugging-port=0',
+    `--user-data-dir=${profile}`,
+    'about:blank',
+  ]
   const child = spawn(executable, [...args, ...own], { stdio: ['ignore', 'ignore', 'pipe'] })
   const ended = new Promise((resolve) => child.once('exit', resolve))
   const address = await new Promise<string>((resolve, reject) => {
@@ -47,7 +54,8 @@ export async function startBackgroundBrowser(executable: string, args: readonly 
       }
     },
     async close() {
-      await send('Browser.close').catch(() => child.kill('SIGKILL'))
+      // It may end before it answers.
+      void send('Browser.close').catch(() => child.kill('SIGKILL'))
       await ended
       rmSync(profile, { recursive: true, force: true, maxRetries: 10 })
     },
