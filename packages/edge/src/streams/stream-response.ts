@@ -1,4 +1,5 @@
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { ChunkWriter } from './chunk-writer.ts'
 import { asHttpChunk } from './frame-chunks.ts'
 import { idBlockOctets, type IdBlock } from './id-block.ts'
@@ -8,7 +9,7 @@ import { bytesOf, joinOctets, type Octets } from './octets.ts'
 /** Node's side of a request, as Hono's node adapter gives it in `c.env`. Only what is used. */
 export interface NodeSide {
   incoming: { httpVersionMajor: number; httpVersionMinor: number }
-  outgoing: { readonly headersSent: boolean; readonly socket: Socket | null }
+  outgoing: { readonly headersSent: boolean; readonly socket: Duplex | null }
 }
 
 const HEADERS = {
@@ -48,8 +49,9 @@ export function streamResponse({ node, chunks, start }: StreamOptions): Response
       pull(controller) {
         if (begin !== undefined) {
           const socket = isRawPossible && node.outgoing.headersSent ? node.outgoing.socket : null
-          isOnSocket = socket !== null
-          const sink = socket === null ? new WebSink(controller) : new SocketSink(socket, controller, chunks)
+          // Servers take any duplex stream for a connection: one that is no socket may keep what it is given, and chunks share a buffer.
+          isOnSocket = socket instanceof Socket
+          const sink = socket instanceof Socket ? new SocketSink(socket, controller, chunks) : new WebSink(controller)
           begin(sink, (given) => {
             events = given
             if (sink instanceof SocketSink) sink.events = given
