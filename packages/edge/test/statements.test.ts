@@ -117,6 +117,19 @@ describe('the statement of a question', () => {
     expect(other).toEqual(['something else'])
   })
 
+  it('counts once, however many learn it at the same time', async () => {
+    const size = 1_000
+    const { ask, made } = await setUp(4 * size)
+    const [client, a, b] = [clientOf(), questionOf(), questionOf()]
+    await ask(client, a, statementOf('a'.repeat(size)))
+    await Promise.all([1, 2, 3].map(() => ask(client, a, statementOf('a'.repeat(size)))))
+    for (let time = 0; time < 2; time++) await ask(client, b, statementOf('b'.repeat(size)))
+    made()
+    await ask(client, a, statementOf('a'.repeat(size)))
+    await ask(client, b, statementOf('b'.repeat(size)))
+    expect(made()).toBe(0)
+  })
+
   it('is forgotten where all take more than maxStatementBytes, the one that was asked longest ago first', async () => {
     const size = 1_000
     const ofSize = (letter: string): Statement => statementOf(letter.repeat(size))

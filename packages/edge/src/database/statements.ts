@@ -66,7 +66,7 @@ export class Statements {
     this.#options = options
   }
 
-  /** For clients whose statements may be kept: those of whose plugins none but ZenStack's policies changes what is read. It has to be the last. */
+  /** For clients whose statements may be kept: those that ZenStack alone makes. It has to be the last. */
   readonly plugin: AnyPlugin = {
     id: STATEMENTS_PLUGIN,
     onKyselyQuery: ({ query, proceed }) => {
@@ -115,7 +115,8 @@ export class Statements {
 
   #learn(kept: Kept, { queries, sent }: Asking): void {
     const [statement] = sent
-    if (queries !== 1 || sent.length !== 1 || statement === undefined) return
+    // Another who asked at the same time may have learned it.
+    if (kept.statement !== undefined || queries !== 1 || sent.length !== 1 || statement === undefined) return
     const parameters = textOf(statement.parameters)
     const digest = createHash('sha256').update(`${statement.sql}\0${parameters}`).digest('base64url')
     const atMs = performance.now()
