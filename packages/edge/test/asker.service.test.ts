@@ -1,12 +1,13 @@
 import { createDataModel, readCatalog } from '@zenstack-live/model'
 import { LIMITS } from '@zenstack-live/protocol'
 import { schema } from '@zenstack-live/testing/workspace'
-import { definePlugin } from '@zenstackhq/orm'
+import { definePlugin, ZenStackClient } from '@zenstackhq/orm'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { createAsker, type Asker, type Question } from '../src/database/asker.ts'
 import { createEdgeDatabase, type EdgeDatabase } from '../src/database/edge-database.ts'
 import { createTableFiles } from '../src/database/table-files.ts'
 import type { EdgeClient, EdgeTransaction } from '../src/identity/live-client.ts'
+import type { LiveClient } from '../src/identity/live-client.ts'
 import { createMetrics } from '../src/operations/metrics.ts'
 import { createWorkspace, seedWorkspace, type Workspace } from './support/workspace.ts'
 
@@ -47,7 +48,7 @@ describe('a question that is asked again and again', () => {
       ],
     })
     await workspace.db.comment.create({ data: { id: 'c1', taskId: 't1', authorId: 'ann', body: 'Soon' } })
-    database = createEdgeDatabase({ url: workspace.url, schema, limits: LIMITS, metrics })
+    database = createEdgeDatabase({ url: workspace.url, schema, limits: LIMITS, metrics, readNeutralPlugins: ['looks on'] })
     const data = createDataModel(schema, await readCatalog(database.query))
     asker = createAsker({ limits: LIMITS, metrics, statements: database.statements, tableFiles: createTableFiles(database, data) })
   })
@@ -89,6 +90,37 @@ describe('a question that is asked again and again', () => {
     })
     const bound = await database.bind(workspace.as({ id: 'ann', role: 'MANAGER' }).$use(plugin))
     for (title of wanted) expect((await asker.ask(bound, LATER)).value).toHaveLength(title === 'nothing' ? 0 : 1)
+    expect(metrics.statementsRepeated).toBe(before)
+  })
+
+  it('is made anew each time by a client with a plugin that looks on, which is shown all of it', async () => {
+    let shown = 0
+    const plugin = definePlugin({
+      id: 'looks on',
+      onKyselyQuery: ({ query, proceed }) => {
+        if ('from' in query && query.from !== undefined) shown++
+        return proceed(query)
+      },
+    })
+    const bound = await database.bind(workspace.as({ id: 'ann', role: 'MANAGER' }).$use(plugin))
+    for (let time = 0; time < 5; time++) expect((await asker.ask(bound, LATER)).value).toHaveLength(3)
+    expect(shown).toBe(5)
+  })
+
+  it('is made anew each time by a client with computed fields: what they read may be another', async () => {
+    const before = metrics.statementsRepeated
+    const { Task } = schema.models
+    const day = { name: 'day', type: 'String', computed: true } as const
+    const models = { ...schema.models, Task: { ...Task, fields: { ...Task.fields, day } } }
+    const withDay = Object.assign(Object.create(schema) as typeof schema, { models })
+    let today = 'Monday'
+    const computedFields = {
+      Task: { day: (eb: { val(value: string): unknown; cast(value: unknown, type: 'text'): unknown }) => eb.cast(eb.val(today), 'text') },
+    }
+    const client = new ZenStackClient(withDay, { ...workspace.as(undefined).$options, computedFields } as never) as unknown as LiveClient
+    const bound = (await database.bind(client)).$setAuth({ id: 'ann', role: 'MANAGER' })
+    const question: Question = { model: 'Task', operation: 'findUnique', args: { where: { id: 't2' }, select: { day: true } } }
+    for (today of ['Monday', 'Monday', 'Monday', 'Tuesday', 'Tuesday']) expect((await asker.ask(bound, question)).value).toEqual({ day: today })
     expect(metrics.statementsRepeated).toBe(before)
   })
 })

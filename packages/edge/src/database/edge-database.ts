@@ -86,9 +86,7 @@ export function createEdgeDatabase(options: EdgeDatabaseOptions): EdgeDatabase {
     if (here.place !== there.place) {
       throw new LiveError('foreign_database', `getClient returned a client of ${there.place}, but the edge watches ${here.place}.`)
     }
-    // What another plugin makes of a question may be different each time.
-    const isSteady = clientFacts(client.$options, options).isIncrementalAllowed
-    const base = rebuild(client, dialect, isSteady ? [statements.plugin] : [])
+    const base = rebuild(client, dialect, isSteady(client.$options, options) ? [statements.plugin] : [])
     return { base, user: there.user === here.user ? SAME_USER : there.user }
   }
 
@@ -129,6 +127,19 @@ export function createEdgeDatabase(options: EdgeDatabaseOptions): EdgeDatabase {
     },
     close: () => pool.end(),
   }
+}
+
+/**
+ * Whether ZenStack alone makes the statements. What else has a part in them may make another each time (a computed field that reads a clock or
+ * a setting), and a plugin that only looks on would be shown an empty query, or have its own replaced.
+ */
+function isSteady(clientOptions: object, options: Pick<EdgeDatabaseOptions, 'readNeutralPlugins'>): boolean {
+  const { plugins = [], computedFields = {} } = clientOptions as { plugins?: readonly AnyPlugin[]; computedFields?: object }
+  return clientFacts(clientOptions, options).isIncrementalAllowed && Object.keys(computedFields).length === 0 && !plugins.some(takesPart)
+}
+
+function takesPart({ id, onQuery, onKyselyQuery, functions }: AnyPlugin): boolean {
+  return id !== 'policy' && (onQuery ?? onKyselyQuery ?? functions) !== undefined
 }
 
 /** The user's client on another pool. Its options are of whatever schema it has: the constructor checks them again. */
