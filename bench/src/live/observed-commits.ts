@@ -140,9 +140,11 @@ function readableOf(seen: readonly (readonly ReadRow[])[], all: readonly (readon
   return { text: textOf(seen), rows, deniedRows, deniedFields }
 }
 
+/** As keys of rows say them: members are known by their space and their user. */
 function idsOf({ fields, rows }: pg.QueryArrayResult): string[] {
-  const place = fields.findIndex(({ name }) => name === 'id')
-  return rows.map((row) => String(row[place]))
+  const placeOf = (wanted: string): number => fields.findIndex(({ name }) => name === wanted)
+  const [id, space, user] = ['id', 'spaceId', 'userId'].map(placeOf) as [number, number, number]
+  return rows.map((row) => (id < 0 ? JSON.stringify([row[space], row[user]]) : String(row[id])))
 }
 
 /** Where rows appear by time alone, with those that soon will; where they vanish, with those that did. */
