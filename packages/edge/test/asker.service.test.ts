@@ -8,7 +8,7 @@ import { createEdgeDatabase, type EdgeDatabase } from '../src/database/edge-data
 import { createTableFiles } from '../src/database/table-files.ts'
 import type { EdgeClient, EdgeTransaction } from '../src/identity/live-client.ts'
 import type { LiveClient } from '../src/identity/live-client.ts'
-import { createMetrics } from '../src/operations/metrics.ts'
+import { createMetrics, type Metrics } from '../src/operations/metrics.ts'
 import { createWorkspace, seedWorkspace, type Workspace } from './support/workspace.ts'
 
 // A rule such as `space.members^[…]` lets nobody in while there are members.
@@ -30,6 +30,11 @@ const ALL_OPERATIONS: readonly Question[] = [
   { model: 'Comment', operation: 'findMany', args: { orderBy: { id: 'asc' } } },
 ]
 
+async function askerOf(database: EdgeDatabase, metrics: Metrics): Promise<Asker> {
+  const data = createDataModel(schema, await readCatalog(database.query))
+  return createAsker({ limits: LIMITS, metrics, statements: database.statements, tableFiles: createTableFiles(database, data) })
+}
+
 describe('a question that is asked again and again', () => {
   let workspace: Workspace
   let database: EdgeDatabase
@@ -49,8 +54,7 @@ describe('a question that is asked again and again', () => {
     })
     await workspace.db.comment.create({ data: { id: 'c1', taskId: 't1', authorId: 'ann', body: 'Soon' } })
     database = createEdgeDatabase({ url: workspace.url, schema, limits: LIMITS, metrics, readNeutralPlugins: ['looks on'] })
-    const data = createDataModel(schema, await readCatalog(database.query))
-    asker = createAsker({ limits: LIMITS, metrics, statements: database.statements, tableFiles: createTableFiles(database, data) })
+    asker = await askerOf(database, metrics)
   })
   afterAll(async () => {
     await database.close()
@@ -136,8 +140,7 @@ describe('an answer that is read while tables change', () => {
     await seedWorkspace(workspace)
     await workspace.db.task.create({ data: { id: 't1', spaceId: 'garden', title: 'Secret', ownerId: 'ann' } })
     database = createEdgeDatabase({ url: workspace.url, schema, limits: LIMITS, metrics })
-    const data = createDataModel(schema, await readCatalog(database.query))
-    asker = createAsker({ limits: LIMITS, metrics, tableFiles: createTableFiles(database, data), statements: database.statements })
+    asker = await askerOf(database, metrics)
   })
   afterAll(async () => {
     await database.close()
