@@ -1,4 +1,5 @@
-import type { DatabaseAnswer, Question } from './asker.ts'
+import { argsText } from './args-text.ts'
+import type { DatabaseAnswer } from './asker.ts'
 import type { EdgeContext } from '../edge-context.ts'
 import type { Hub } from '../log/hub.ts'
 
@@ -9,15 +10,11 @@ import type { Hub } from '../log/hub.ts'
 export function shareQuestions(ask: EdgeContext['ask'], hub: Pick<Hub, 'era'>): EdgeContext['askShared'] {
   const waiting = new Map<string, Promise<DatabaseAnswer>>()
   return (identity, question) => {
-    const key = `${hub.era} ${identity.key} ${textOf(question)}`
+    const key = `${hub.era} ${identity.key} ${argsText(question)}`
     const known = waiting.get(key)
     if (known !== undefined) return known
     const answer = ask(identity.client, question).finally(() => waiting.delete(key))
     waiting.set(key, answer)
     return answer
   }
-}
-
-function textOf(question: Question): string {
-  return JSON.stringify(question, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value))
 }

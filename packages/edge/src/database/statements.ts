@@ -6,6 +6,7 @@ import type { PostgresDialect, PostgresDialectConfig } from '@zenstackhq/orm/dia
 import { SelectQueryNode } from 'kysely'
 import type { EdgeClient } from '../identity/live-client.ts'
 import type { Metrics } from '../operations/metrics.ts'
+import { argsText } from './args-text.ts'
 import type { Question } from './asker.ts'
 import { ReplacingDialect, type Statement } from './replacing-dialect.ts'
 
@@ -117,7 +118,7 @@ export class Statements {
     const [statement] = sent
     // Another who asked at the same time may have learned it.
     if (kept.statement !== undefined || queries !== 1 || sent.length !== 1 || statement === undefined) return
-    const parameters = textOf(statement.parameters)
+    const parameters = argsText(statement.parameters)
     const digest = createHash('sha256').update(`${statement.sql}\0${parameters}`).digest('base64url')
     const atMs = performance.now()
     const isSame = digest === kept.digest && atMs - (kept.madeAtMs ?? atMs) > MOMENT_MS
@@ -141,8 +142,4 @@ export class Statements {
     this.#sizes.delete(kept)
     this.#sizes.set(kept, size)
   }
-}
-
-function textOf(parameters: readonly unknown[]): string {
-  return JSON.stringify(parameters, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value))
 }

@@ -1,3 +1,4 @@
+import { argsText } from '../../database/args-text.ts'
 import type { Question } from '../../database/asker.ts'
 import type { EdgeContext } from '../../edge-context.ts'
 
@@ -45,7 +46,7 @@ export function createNextMoments({ asker, database }: Pick<EdgeContext, 'asker'
 
   /** Joins the look-up that has not begun: one on its way may not see the rows that made the caller ask. */
   const join = (of: MomentsOf, fromMs: number): Promise<number | undefined> => {
-    const key = textOf(of)
+    const key = argsText([of.model, of.field, of.where])
     const known = waiting.get(key)
     if (known !== undefined) {
       known.fromMs = Math.min(known.fromMs, fromMs)
@@ -72,8 +73,4 @@ export function createNextMoments({ asker, database }: Pick<EdgeContext, 'asker'
       return next !== undefined && next < from ? look(of, from, from + LOOK_AHEAD_MS) : next
     },
   }
-}
-
-function textOf({ model, field, where }: MomentsOf): string {
-  return JSON.stringify([model, field, where], (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value))
 }
