@@ -39,13 +39,15 @@ export interface ObservedCommits {
   close(): Promise<void>
 }
 
-type ReadRow = { readonly id: unknown }
+/** What tells rows apart: members are known by their space and their user. */
+type ReadRow = { readonly id?: string | null; readonly spaceId?: string | null; readonly userId?: string | null }
 
 export const EVERYBODY: readonly UserId[] = [...USERS, 'nobody']
 
 const READS: readonly ((client: BoundClient) => Promise<readonly ReadRow[]>)[] = [
   (client) => client.user.findMany(),
   (client) => client.space.findMany(),
+  (client) => client.member.findMany(),
   (client) => client.task.findMany(),
   (client) => client.comment.findMany(),
   (client) => client.note.findMany(),
@@ -127,9 +129,9 @@ export async function openObservedCommits(url: string, { schema, profiles, time 
 function readableOf(seen: readonly (readonly ReadRow[])[], all: readonly (readonly ReadRow[])[]): Readable {
   let [rows, deniedRows, deniedFields] = [0, 0, 0]
   for (const [index, there] of all.entries()) {
-    const seenById = new Map(seen[index]?.map((row) => [row.id, row]))
+    const seenById = new Map(seen[index]?.map((row) => [keyOf(row), row]))
     for (const row of there) {
-      const shown = seenById.get(row.id)
+      const shown = seenById.get(keyOf(row))
       if (shown === undefined) deniedRows++
       else {
         rows++
@@ -140,11 +142,18 @@ function readableOf(seen: readonly (readonly ReadRow[])[], all: readonly (readon
   return { text: textOf(seen), rows, deniedRows, deniedFields }
 }
 
-/** As keys of rows say them: members are known by their space and their user. */
 function idsOf({ fields, rows }: pg.QueryArrayResult): string[] {
-  const placeOf = (wanted: string): number => fields.findIndex(({ name }) => name === wanted)
-  const [id, space, user] = ['id', 'spaceId', 'userId'].map(placeOf) as [number, number, number]
-  return rows.map((row) => (id < 0 ? JSON.stringify([row[space], row[user]]) : String(row[id])))
+  const [id, spaceId, userId] = ['id', 'spaceId', 'userId'].map((wanted) => fields.findIndex(({ name }) => name === wanted)) as [
+    number,
+    number,
+    number,
+  ]
+  return rows.map((row) => keyOf({ id: row[id], spaceId: row[spaceId], userId: row[userId] }))
+}
+
+/** As frames say it. */
+function keyOf({ id, spaceId, userId }: ReadRow): string {
+  return id === undefined ? JSON.stringify([spaceId, userId]) : String(id)
 }
 
 /** Where rows appear by time alone, with those that soon will; where they vanish, with those that did. */
