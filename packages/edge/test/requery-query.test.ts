@@ -67,6 +67,22 @@ describe('a query that is asked again', () => {
     expect(told).toEqual(['reset', 'snapshot', 'ready'])
   })
 
+  // The database shows a commit before the log has it: whoever is given that is not told of it again.
+  it.each([
+    { whence: 'elsewhere', horizon: 2n, told: ['snapshot', 'ready'] },
+    { whence: 'elsewhere', horizon: 1n, told: ['ready'] },
+    { whence: 'here', horizon: 2n, told: ['snapshot', 'ready'] },
+    { whence: 'here', horizon: 1n, told: ['ready'] },
+  ])('gives a reader from $whence, at 1, what was asked at $horizon: $told', async ({ whence, horizon, told }) => {
+    const { query, reader, log } = await opened({ ...COUNTED, horizon: horizon as Lsn })
+    const heard: string[] = []
+    const back: Reader = { ...reader, isFlowing: false, version: undefined, push: () => heard.push('snapshot'), ready: () => heard.push('ready') }
+    query.resume(back, { scope: 's', entry: HEAD.entry, horizon: 0n as Lsn, follows: whence === 'here' ? query.id : 'another' }, HEAD)
+    log.resolve()
+    await vi.advanceTimersByTimeAsync(0)
+    expect([heard, back.version]).toEqual([told, 1])
+  })
+
   it('asks again for a reader that came on the way of an answer that cannot be for who it belongs to', async () => {
     const { query, reader, questions } = await opened()
     query.onTransaction(change(10), [], false)
@@ -84,7 +100,7 @@ describe('a query that is asked again', () => {
 })
 
 /** A count with one reader, who has the first answer. */
-async function opened() {
+async function opened(first = COUNTED) {
   const questions: PromiseWithResolvers<DatabaseAnswer>[] = []
   const onDeserted = vi.fn()
   const log = Promise.withResolvers<void>()
@@ -121,7 +137,7 @@ async function opened() {
     fail: () => {},
   }
   query.open(reader)
-  questions[0]?.resolve(COUNTED)
+  questions[0]?.resolve(first)
   await vi.advanceTimersByTimeAsync(0)
   return { query, reader, questions, onDeserted, log }
 }

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { compareEntryIds, ERROR_CODES, errorCodeOf, type LiveError, type ResetReason } from '@zenstack-live/protocol'
+import { compareEntryIds, ERROR_CODES, errorCodeOf, type LiveError, type Lsn, type ResetReason } from '@zenstack-live/protocol'
 import { AnswerClock } from './answer-clock.ts'
 import { rowsOfAnswer } from '../answer-rows.ts'
 import { beginReader, endBeginning } from '../begin-reader.ts'
+import type { DatabaseAnswer } from '../../database/asker.ts'
 import { diffRows, type AnswerRow } from './diff-rows.ts'
 import type { EdgeContext } from '../../edge-context.ts'
 import { unseenOf } from '../../log/history.ts'
@@ -26,6 +27,8 @@ interface Version {
   at: Place
   result: Result
   snapshot: PgSnapshot
+  /** Everything shown was written before this place of the write-ahead log. */
+  horizon: Lsn
 }
 
 export interface RequeryOptions {
@@ -103,8 +106,7 @@ export class RequeryQuery implements LiveQuery {
       return beginReader(reader, (isWanted) => this.#continueUntouched(reader, from, isWanted))
     }
     this.#opening.add(reader)
-    // Ids never pass what was not delivered: a reader at this place has every answer up to it.
-    if (compareEntryIds(version.at.entry, from.entry) <= 0) this.#give(reader, version, [])
+    if (this.#isHeldAt(from, version)) this.#give(reader, version, [])
     // What has been overtaken may be of a time when they were another.
     else if (this.#causes.length === 0) this.#giveAll(reader, version)
     else this.#step('wanted')
@@ -170,7 +172,7 @@ export class RequeryQuery implements LiveQuery {
       const result = rowsOfAnswer(this.#context, this.#planned, answer.value)
       const isStale = hub.era !== era
       if (isStale) this.#step('answered-stale')
-      else this.#take(result, answer.snapshot, causesBefore)
+      else this.#take(result, answer, causesBefore)
       if (this.#state.phase === 'idle') this.#clock?.set(answer.time)
       span?.end(isStale ? 'stale' : this.#version?.snapshot === answer.snapshot ? 'delivered' : 'too-early')
     } catch (error) {
@@ -179,7 +181,7 @@ export class RequeryQuery implements LiveQuery {
     }
   }
 
-  #take(result: Result, snapshot: PgSnapshot, causesBefore: ReadonlySet<Transaction>): void {
+  #take(result: Result, { snapshot, horizon }: DatabaseAnswer, causesBefore: ReadonlySet<Transaction>): void {
     const { guards, metrics, hub, nudge } = this.#context
     const previous = this.#version
     if (previous === undefined && guards.looksBehind) {
@@ -194,7 +196,7 @@ export class RequeryQuery implements LiveQuery {
       return this.#step('too-early')
     }
     const causes = guards.waitsForCause ? unseen : []
-    const next: Version = { number: this.#versions + 1, at: causes[0]?.before ?? hub.history.head, result, snapshot }
+    const next: Version = { number: this.#versions + 1, at: causes[0]?.before ?? hub.history.head, result, snapshot, horizon }
     const change = previous === undefined ? 'whole' : difference(this.#planned, previous, next)
     if (previous !== undefined && change !== undefined && compareEntryIds(next.at.entry, previous.at.entry) <= 0) {
       // Time alone changed it, or a commit that the log does not hold yet: readers ignore what is not ahead of what they hold.
@@ -270,6 +272,15 @@ export class RequeryQuery implements LiveQuery {
     return snapshotFrames(this.#planned.q, version.at, version.result, this.#context.limits.snapshotRowsPerFrame)
   }
 
+  /**
+   * Whether a reader at a place has this version: it shows all that concerns it up to there, and nothing beyond. Ids never pass what was not
+   * delivered, so its reader has that much; but what is shown before the log comes to it is not told again, and who was elsewhere lacks it.
+   */
+  #isHeldAt(place: Place, { horizon }: Version): boolean {
+    const [cause] = this.#causes
+    return horizon <= place.lsn && (cause === undefined || compareEntryIds(cause.place.entry, place.entry) > 0)
+  }
+
   /** From a place elsewhere: goes on when nothing it depends on has changed since, and shows the whole when something has. */
   async #continueUntouched(reader: Reader, from: Place, isWanted: () => boolean): Promise<void> {
     const { hub } = this.#context
@@ -279,10 +290,12 @@ export class RequeryQuery implements LiveQuery {
       endBeginning(reader)
       if (missed === undefined) reader.reset('gap')
       const isTouched = missed === undefined || this.#planned.readsNow || missed.some((one) => touches(one, this.#planned.tables))
-      if (isTouched) return this.open(reader)
-      reader.version = undefined
+      const { head } = hub.history
+      const version = this.#version
+      if (isTouched || (version !== undefined && !this.#isHeldAt(head, version))) return this.open(reader)
+      reader.version = version?.number
       reader.isFlowing = true
-      reader.ready(hub.history.head, NO_HORIZON, this)
+      reader.ready(head, NO_HORIZON, this)
     })
   }
 }
