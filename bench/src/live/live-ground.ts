@@ -21,7 +21,7 @@ export interface LiveGround {
 }
 
 export async function openLiveGround({ hasProcesses = false }: { hasProcesses?: boolean } = {}): Promise<LiveGround> {
-  const postgres = await startPostgres({ settings: { deadlock_timeout: '100ms' } })
+  const postgres = await startPostgres()
   const url = await postgres.createDatabase()
   const pool = new pg.Pool({ connectionString: url, max: 20 })
   pool.on('error', () => {})
