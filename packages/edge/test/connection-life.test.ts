@@ -88,6 +88,18 @@ describe('the life of a stream', () => {
     expect(untold.said.join()).toContain('{"reason":"overloaded"}')
   })
 
+  it('asks one question after the other as time goes by: an answer that takes longer than identityMaxAgeMs still counts', async () => {
+    const { promise, resolve } = Promise.withResolvers<'other-identity'>()
+    const { life, done, metrics } = createStream([() => promise])
+    life.tick(nowMs + 21_000)
+    life.tick(nowMs + 42_000)
+    expect(metrics.identityChecks).toBe(1)
+    resolve('other-identity')
+    await vi.waitFor(() => expect(done).toContain('reopen'))
+    life.tick(nowMs + 63_000)
+    expect(metrics.identityChecks).toBe(2)
+  })
+
   it('ends with auth-expired when its ticket does, and not before', () => {
     const { life, done, said } = createStream([], Date.now() + 60_000)
     life.tick(nowMs + 59_000)

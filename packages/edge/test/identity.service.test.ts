@@ -313,6 +313,23 @@ describe('a stream whose user changes', () => {
     })
   })
 
+  it('is not believed for longer than identityMaxAgeMs and identityTimeoutMs, where getClient does not answer', async () => {
+    await running.restart({ limits: { identityMaxAgeMs: 300, identityTimeoutMs: 300 } })
+    const stream = await opened()
+    let letStoreGo = (): void => {}
+    isStoreFree = new Promise((resolve) => (letStoreGo = resolve))
+    await stream.until(() => stream.isEnded, 'the end')
+    expect(stream.frames.at(-1)).toEqual({ event: 'bye', reason: 'overloaded' })
+    const [one, read] = await Promise.all(
+      ['text/event-stream', 'application/json'].map((accept) => fetch(`${running.base}/task/findMany`, { headers: { accept } })),
+    )
+    expect([one?.status, await one?.text()]).toEqual([200, expect.stringMatching(/^retry: /)])
+    expect([read?.status, await read?.json()]).toMatchObject([500, { error: { code: 'internal' } }])
+    letStoreGo()
+    await running.restart({ limits: {} })
+    await opened()
+  })
+
   it('ends with auth-expired when nobody is there any more', async () => {
     const stream = await opened()
     isSignedIn = false

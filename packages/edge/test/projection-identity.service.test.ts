@@ -12,6 +12,7 @@ describe('a projection whose reader is another for a while', () => {
   let running: RunningEdge
   let isStoreFree: Promise<void> = Promise.resolve()
   let isLogFree: Promise<void> = Promise.resolve()
+  let isRuleFree: Promise<void> = Promise.resolve()
   let asked = 0
   const logged: string[] = []
   const held: (() => void)[] = []
@@ -24,7 +25,7 @@ describe('a projection whose reader is another for a while', () => {
     running = await startEdge(workspace, {
       holdLog: () => isLogFree,
       logger: { warn: (message, facts) => void logged.push(`${message} ${JSON.stringify(facts)}`), error: () => {} },
-      projections: { plan: { projection: plan.source, authorize: (auth) => auth?.['role'] === 'MANAGER' } },
+      projections: { plan: { projection: plan.source, authorize: (auth) => isRuleFree.then(() => auth?.['role'] === 'MANAGER') } },
       async getClient(c) {
         asked++
         await isStoreFree
@@ -106,6 +107,15 @@ describe('a projection whose reader is another for a while', () => {
     expect(asked).toBeGreaterThan(before)
     log.letGo()
     stream.close()
+  })
+
+  it('is not shown what nobody says they may see', async () => {
+    await running.restart({ limits: { identityMaxAgeMs: 300, identityTimeoutMs: 300 } })
+    const stream = await open()
+    isRuleFree = hold().promise
+    await stream.until(() => stream.isEnded, 'the end')
+    expect(stream.frames.at(-1)).toMatchObject({ event: 'error', code: 'forbidden' })
+    expect((await fetch(`${running.base}/${PATH}`)).status).toBe(403)
   })
 })
 

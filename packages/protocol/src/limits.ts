@@ -26,7 +26,7 @@ export const LIMITS = {
   maxConnectionsPerIdentity: 1_000,
   /** Queries of one person in one process: those of fifty full connections. */
   maxQueriesPerIdentity: 10_000,
-  /** Rows of one snapshot: a browser list, not an export. */
+  /** Rows of one snapshot, groups of one `groupBy`, rows of one list inside a row: a browser list, not an export. */
   maxSnapshotRows: 20_000,
   /** Rows in one `snapshot` frame. */
   snapshotRowsPerFrame: 500,
@@ -42,6 +42,8 @@ export const LIMITS = {
   maxConnectionAgeMs: 60 * 60_000,
   /** `getClient` is asked again at least this often. */
   identityMaxAgeMs: 60_000,
+  /** Longest wait for `getClient`, `mint`, `redeem` and a projection's `authorize`: as long as for the database, which most of them ask. Beyond it nobody knows who it is: streams end, and come back. */
+  identityTimeoutMs: 15_000,
   /** How long a ticket in a URL opens its stream, at the most: about as long as usual access tokens, for URLs end up in logs. */
   accessTicketMaxAgeMs: 15 * 60_000,
   /** Longest such ticket; what `mint` names is in it. */

@@ -1,16 +1,22 @@
-import { errorCodeOf, LiveError } from '@zenstack-live/protocol'
+import { errorCodeOf, LiveError, type Limits } from '@zenstack-live/protocol'
+import { answerWithin } from './answer-within.ts'
 
 /**
  * What a function of the application says of whoever sent a request: `getClient`, and those of access tickets.
  *
  * @param name - the function's, for the log
+ * @param limits - `identityTimeoutMs`: without an answer for so long, it has failed
  * @throws {LiveError} `unauthenticated` when it gives nothing, or throws an error of that code, with the status 401 or 403, or ZenStack's not-found;
  * `internal` when it fails in any other way: a session store that does not answer has not signed anybody out, and the client comes back
  */
-export async function askApplication<Answer>(name: string, ask: () => Promise<Answer> | Answer): Promise<NonNullable<Answer>> {
+export async function askApplication<Answer>(
+  name: string,
+  ask: () => Promise<Answer> | Answer,
+  { identityTimeoutMs }: Pick<Limits, 'identityTimeoutMs'>,
+): Promise<NonNullable<Answer>> {
   let answer: Answer
   try {
-    answer = await ask()
+    answer = await answerWithin(identityTimeoutMs, ask)
   } catch (cause) {
     if (errorCodeOf(cause) !== 'internal') throw cause
     const code = isRefusal(cause) ? 'unauthenticated' : 'internal'

@@ -90,7 +90,7 @@ export class Visitors {
     const { accessTickets } = credentials
     if (accessTickets === undefined) throw new LiveError('bad_request', 'This edge has no access tickets: POST goes to the base itself.')
     const { identity } = await visitor.settle()
-    const { subject, expiresAtMs: endsAtMs = Infinity } = await askApplication('mint', () => accessTickets.mint())
+    const { subject, expiresAtMs: endsAtMs = Infinity } = await askApplication('mint', () => accessTickets.mint(), limits)
     const expiresAtMs = Math.floor(Math.min(endsAtMs, Date.now() + limits.accessTicketMaxAgeMs))
     checkAge({ subject, expiresAtMs })
     const access = encodeAccessTicket(keys, this.#bound(opens), { subject, owner: ownerOf(keys, identity.authKey), expiresAtMs })
@@ -121,7 +121,7 @@ export class Visitors {
   }
 
   async #identityOf(credentials: Credentials, name: string, ask: () => Promise<LiveClient> | LiveClient): Promise<Identity> {
-    const client = await askApplication(name, ask)
+    const client = await askApplication(name, ask, this.#context.limits)
     return this.#identities.of(client, credentials.clientKey?.(client))
   }
 

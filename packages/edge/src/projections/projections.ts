@@ -1,5 +1,6 @@
 import { encodeProjectionFrame, LiveError, type LiveProjectionReader, type LiveProjectionSource, type ProjectionFrame } from '@zenstack-live/protocol'
 import type { EdgeContext } from '../edge-context.ts'
+import { answerWithin } from '../identity/answer-within.ts'
 import { nameOf, type Identity } from '../identity/identity.ts'
 import type { SettledIdentity } from '../identity/identity-changes.ts'
 import type { ProjectionRequest } from './projection-request.ts'
@@ -17,7 +18,8 @@ export interface LiveProjection {
   readonly projection: LiveProjectionSource
   /**
    * Whether someone may read the projection of this id; `auth` is the `$auth` of the client that `getClient` gives. Asked before
-   * anything is read, again when the row behind `auth()` changes, and at least every `identityMaxAgeMs`. Without it nobody may; an error counts as no.
+   * anything is read, again when the row behind `auth()` changes, and at least every `identityMaxAgeMs`. Without it nobody may; an error
+   * counts as no, and so does no answer for `identityTimeoutMs`.
    */
   authorize?(auth: Readonly<Record<string, unknown>> | null, id: string): boolean | Promise<boolean>
 }
@@ -153,7 +155,8 @@ export class Projections {
   async #mayRead(registered: Registered, identity: Identity, id: string): Promise<boolean> {
     try {
       // Only `true` is a yes, also from code that no compiler has seen.
-      return (await registered.authorize?.(identity.auth, id)) === true
+      const { identityTimeoutMs } = this.#context.limits
+      return (await answerWithin(identityTimeoutMs, () => registered.authorize?.(identity.auth, id))) === true
     } catch (error) {
       // An error may depend on whether the id exists. So may its absence.
       this.#context.logger.warn('authorize failed, which counts as no.', {

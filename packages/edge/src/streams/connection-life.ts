@@ -50,6 +50,8 @@ export class ConnectionLife<Owner> {
   readonly #expiresAtMs: number
   #byeReason: ByeFrame['reason'] = 'drain'
   #checks = 0
+  /** The newest question about whose it is has not been answered. */
+  #isChecking = false
   #checkedAtMs: number
   #doubtedAtMs: number | undefined
 
@@ -106,7 +108,8 @@ export class ConnectionLife<Owner> {
     if (nowMs >= this.#expiresAtMs) return this.dispatch('no-identity')
     if (this.#stall.isStalled && this.#stall.isOverdue(nowMs, sink.waitingMark, limits.maxStallMs)) return this.dispatch('overdue')
     if (nowMs >= this.#retireAtMs) return this.retire('age')
-    if (nowMs - this.#checkedAtMs >= limits.identityMaxAgeMs) void this.#check()
+    // Not while it is being asked: a new question would be believed instead, and one that is always asked anew is never answered.
+    if (!this.#isChecking && nowMs - this.#checkedAtMs >= limits.identityMaxAgeMs) void this.#check()
     this.#quietSinceMs ??= nowMs
     if (nowMs - this.#quietSinceMs >= limits.heartbeatIntervalMs) this.#of.beat()
   }
@@ -133,6 +136,7 @@ export class ConnectionLife<Owner> {
   async #check(): Promise<void> {
     const { metrics, logger } = this.#of.context
     const number = ++this.#checks
+    this.#isChecking = true
     this.#checkedAtMs = performance.now()
     metrics.identityChecks++
     let owner: Owner
@@ -140,6 +144,7 @@ export class ConnectionLife<Owner> {
       owner = await this.#of.identify()
     } catch (error) {
       if (number !== this.#checks || this.isClosed) return
+      this.#isChecking = false
       const identity = nameOf(this.#of.identity)
       logger.warn('A stream ended: getClient does not say who it belongs to.', { identity, code: errorCodeOf(error), error: String(error) })
       // Nobody knows now: nothing more is sent, and it comes back after a while.
@@ -147,6 +152,7 @@ export class ConnectionLife<Owner> {
     }
     // A later question knows better.
     if (number !== this.#checks || this.isClosed) return
+    this.#isChecking = false
     if (this.#doubtedAtMs !== undefined) observe(metrics.revocationSeconds, (performance.now() - this.#doubtedAtMs) / 1000)
     this.#doubtedAtMs = undefined
     this.dispatch(this.#of.settle(owner))
