@@ -1,6 +1,6 @@
 import { createDatabase } from '@zenstack-live/testing'
 import { schema } from '@zenstack-live/testing/workspace'
-import { ERROR_CODES, LiveError, type ErrorCode } from '@zenstack-live/protocol'
+import { ERROR_CODES, LiveError, type ErrorCode, type QueryId } from '@zenstack-live/protocol'
 import { definePlugin, ZenStackClient } from '@zenstackhq/orm'
 import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
 import { PolicyPlugin } from '@zenstackhq/plugin-policy'
@@ -175,10 +175,22 @@ describe('what cannot be live', () => {
   it('has more rows than the limit', async () => {
     await running.restart({ limits: { maxSnapshotRows: 1 } })
     await workspace.db.note.createMany({ data: [1, 2].map((rank) => ({ ownerId: 'bob', body: 'b', rank })) })
-    const [all, one] = [wire('Note', 'findMany'), wire('Note', 'findMany', { where: { rank: 1 } })]
-    const stream = await openStream({ base: running.base, queries: [all, one] })
-    await stream.until(() => stream.query(one.q).isReady && stream.query(all.q).errors.length > 0, 'both')
-    expect(stream.query(all.q).errors).toEqual(['row_limit'])
+    const ranked = (list: object): object => ({ where: { id: 'bob' }, select: { id: true, notes: { where: { rank: { gte: 1 } }, ...list } } })
+    const beyond = [
+      wire('Note', 'findMany'),
+      wire('Note', 'groupBy', { by: ['rank'], where: { rank: { gte: 1 } } }),
+      wire('User', 'findUnique', ranked({})),
+      wire('Note', 'findFirst', { where: { rank: 1 }, select: { owner: { select: { notes: { take: -2 } } } } }),
+    ]
+    const within = [
+      wire('Note', 'findMany', { where: { rank: 1 } }),
+      wire('Note', 'groupBy', { by: ['rank'], where: { rank: 1 } }),
+      wire('User', 'findUnique', ranked({ take: -1 })),
+    ]
+    const stream = await openStream({ base: running.base, queries: [...beyond, ...within] })
+    const errors = (query: { q: QueryId }): string[] => stream.query(query.q).errors
+    await stream.until(() => within.every(({ q: id }) => stream.query(id).isReady) && beyond.every((one) => errors(one).length > 0), 'all')
+    expect(beyond.map(errors)).toEqual(beyond.map(() => ['row_limit']))
     stream.close()
     await running.restart()
   })

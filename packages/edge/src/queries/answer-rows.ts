@@ -1,5 +1,5 @@
-import { rowKeyOfRecord } from '@zenstack-live/model'
-import { LiveError, type RowKey, type SnapshotRow } from '@zenstack-live/protocol'
+import { rowKeyOfRecord, type DataModel, type Model } from '@zenstack-live/model'
+import { LiveError, type Limits, type RowKey, type SnapshotRow } from '@zenstack-live/protocol'
 import type { EdgeContext } from '../edge-context.ts'
 import type { Keys } from '../keys.ts'
 import type { PlannedQuery } from './plan-query.ts'
@@ -10,7 +10,7 @@ import { storedOfRecord, type ExactTimes } from './stored-record.ts'
  * What the database answered, as it goes over the wire: each row with its key, without the fields that were only asked for
  * to make the key.
  *
- * @throws {LiveError} `row_limit` when there are more rows than the limit.
+ * @throws {LiveError} `row_limit` when there are more rows, groups or rows of one list inside a row than the limit.
  */
 export function rowsOfAnswer(
   context: EdgeContext,
@@ -18,15 +18,14 @@ export function rowsOfAnswer(
   answer: unknown,
   options: { exactTimes?: ReadonlyMap<string, ExactTimes> | undefined } = {},
 ): Result {
-  if (planned.shape === 'value') return { shape: 'value', value: answer }
-  const records = (Array.isArray(answer) ? answer : answer === null || answer === undefined ? [] : [answer]) as Record<string, unknown>[]
-  if (records.length > context.limits.maxSnapshotRows) {
-    const asked = `${planned.question.model}.${planned.question.operation}`
-    throw new LiveError(
-      'row_limit',
-      `${asked} has more than ${context.limits.maxSnapshotRows} rows. Narrow \`where\`, add \`take\`, or raise maxSnapshotRows.`,
-    )
+  const { limits, data } = context
+  if (planned.shape === 'value') {
+    if (Array.isArray(answer)) checkCount(planned, 'groups', answer.length, limits)
+    return { shape: 'value', value: withPlainBytes(answer) }
   }
+  const records = (Array.isArray(answer) ? answer : answer === null || answer === undefined ? [] : [answer]) as Record<string, unknown>[]
+  checkCount(planned, 'rows', records.length, limits)
+  for (const record of records) checkLists(data, planned, planned.model, record, limits)
   const taken = new Map<RowKey, number>()
   const rows = records.map((record): SnapshotRow => {
     const key = uniqueKey(keyOfRecord(context.keys, planned, record), taken)
@@ -35,6 +34,35 @@ export function rowsOfAnswer(
     return sort === undefined ? { key, row } : { key, row, sort }
   })
   return { shape: planned.shape, rows }
+}
+
+function checkCount({ question }: PlannedQuery, what: string, count: number, { maxSnapshotRows }: Limits): void {
+  if (count <= maxSnapshotRows) return
+  throw new LiveError(
+    'row_limit',
+    `${question.model}.${question.operation} has more than ${maxSnapshotRows} ${what}. Narrow \`where\`, add \`take\`, or raise maxSnapshotRows.`,
+  )
+}
+
+/** Related rows count too: a list of them is asked for up to one beyond the limit. */
+function checkLists(data: DataModel, planned: PlannedQuery, model: Model, record: Readonly<Record<string, unknown>>, limits: Limits): void {
+  for (const { name, model: relatedName } of model.relations.values()) {
+    const value = record[name]
+    const related = data.models.get(relatedName)
+    if (typeof value !== 'object' || value === null || related === undefined) continue
+    if (Array.isArray(value)) checkCount(planned, `rows of "${name}"`, value.length, limits)
+    for (const each of Array.isArray(value) ? (value as unknown[]) : [value]) {
+      checkLists(data, planned, related, each as Readonly<Record<string, unknown>>, limits)
+    }
+  }
+}
+
+/** ZenStack leaves bytes in aggregates as the driver gave them; readers know no `Buffer`. */
+function withPlainBytes(value: unknown): unknown {
+  if (value instanceof Uint8Array) return Buffer.isBuffer(value) ? new Uint8Array(value) : value
+  if (Array.isArray(value)) return value.map(withPlainBytes)
+  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value
+  return Object.fromEntries(Object.entries(value).map(([name, member]: [string, unknown]) => [name, withPlainBytes(member)]))
 }
 
 /** Where a row stands among those of an incremental query. */

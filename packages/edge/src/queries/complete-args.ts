@@ -11,8 +11,8 @@ export interface CompletedArgs {
 }
 
 /**
- * The same question with every order made total by the primary key, the id fields in the answer, and no more rows than one
- * beyond the limit. Two answers of an unchanged database are then equal to the letter.
+ * The same question with every order made total by the primary key, the id fields in the answer, and no more rows, groups or rows
+ * of a list than one beyond the limit. Two answers of an unchanged database are then equal to the letter.
  */
 export function completeArgs(
   data: DataModel,
@@ -22,14 +22,14 @@ export function completeArgs(
   const args: Args = isArgs(options.args) ? { ...options.args } : {}
   if (operation === 'groupBy') {
     const by = asList(args['by']).filter((field): field is string => typeof field === 'string')
-    return { args: { ...args, orderBy: completeOrder(args['orderBy'], by) }, hiddenFields: new Set() }
+    return { args: { ...args, orderBy: completeOrder(args['orderBy'], by), take: boundedTake(args['take'], maxRows) }, hiddenFields: new Set() }
   }
   if (operation === 'exists' || (operation !== 'findUnique' && operation !== 'findFirst' && operation !== 'findMany')) {
     const hasWindow = args['take'] !== undefined || args['skip'] !== undefined || args['cursor'] !== undefined
     return { args: hasWindow ? { ...args, orderBy: completeOrder(args['orderBy'], model.idFields) } : options.args, hiddenFields: new Set() }
   }
   const { args: withIds, hiddenFields } = withIdFields(model, args, options.clientOptions)
-  const nested = completeNested(data, model, withIds)
+  const nested = completeNested({ data, maxRows }, model, withIds)
   if (operation === 'findUnique') return { args: nested, hiddenFields }
   const distinct = asList(args['distinct']).filter((field): field is string => typeof field === 'string')
   // DISTINCT ON wants its fields first.
@@ -45,7 +45,8 @@ function boundedTake(take: unknown, maxRows: number): number {
 
 function completeOrder(orderBy: unknown, fields: readonly string[]): unknown[] {
   const given = asList(orderBy)
-  const named = new Set(given.flatMap((item) => (isArgs(item) ? Object.keys(item) : [])))
+  // A field without a value orders nothing.
+  const named = new Set(given.flatMap((item) => (isArgs(item) ? Object.keys(item).filter((name) => item[name] !== undefined) : [])))
   return [...given, ...[...new Set(fields)].filter((field) => !named.has(field)).map((field) => ({ [field]: 'asc' }))]
 }
 
@@ -66,24 +67,29 @@ function withIdFields(model: Model, args: Args, clientOptions: object): { args: 
   return { args: { ...args, omit: { ...(isArgs(omit) ? omit : {}), ...allOf(hiddenFields, false) } }, hiddenFields }
 }
 
-/** Lists below the top get a total order too: without one, two equal databases may answer differently. */
-function completeNested(data: DataModel, model: Model, args: Args): Args {
+interface Nesting {
+  data: DataModel
+  maxRows: number
+}
+
+/** Lists below the top get a total order and an end too: without one, two equal databases may answer differently, or with millions of rows. */
+function completeNested(of: Nesting, model: Model, args: Args): Args {
   const completed: Args = { ...args }
   for (const part of ['include', 'select'] as const) {
     const chosen = args[part]
     if (!isArgs(chosen)) continue
-    completed[part] = Object.fromEntries(Object.entries(chosen).map(([name, value]) => [name, completeRelation(data, model, name, value)]))
+    completed[part] = Object.fromEntries(Object.entries(chosen).map(([name, value]) => [name, completeRelation(of, model, name, value)]))
   }
   return completed
 }
 
-function completeRelation(data: DataModel, model: Model, name: string, value: unknown): unknown {
+function completeRelation(of: Nesting, model: Model, name: string, value: unknown): unknown {
   const relation = model.relations.get(name)
-  const related = relation === undefined ? undefined : data.models.get(relation.model)
+  const related = relation === undefined ? undefined : of.data.models.get(relation.model)
   if (relation === undefined || related === undefined || value === false || value === undefined) return value
-  const nested = completeNested(data, related, isArgs(value) ? value : {})
+  const nested = completeNested(of, related, isArgs(value) ? value : {})
   if (!relation.isList) return isArgs(value) ? nested : value
-  return { ...nested, orderBy: completeOrder(nested['orderBy'], related.idFields) }
+  return { ...nested, orderBy: completeOrder(nested['orderBy'], related.idFields), take: boundedTake(nested['take'], of.maxRows) }
 }
 
 function allOf(fields: Iterable<string>, value: boolean): Record<string, boolean> {
