@@ -1,8 +1,9 @@
 import { createDataModel, readCatalog } from '@zenstack-live/model'
-import { LIMITS } from '@zenstack-live/protocol'
+import { LIMITS, type Limits } from '@zenstack-live/protocol'
 import { schema } from '@zenstack-live/testing/workspace'
 import { definePlugin, ZenStackClient } from '@zenstackhq/orm'
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest'
 import { createAsker, type Asker, type Question } from '../src/database/asker.ts'
 import { createEdgeDatabase, type EdgeDatabase } from '../src/database/edge-database.ts'
 import { createTableFiles } from '../src/database/table-files.ts'
@@ -13,6 +14,9 @@ import { createWorkspace, seedWorkspace, type Workspace } from './support/worksp
 
 // A rule such as `space.members^[…]` lets nobody in while there are members.
 const WITHOUT_BOB: Question = { model: 'Task', operation: 'findMany', args: { where: { space: { members: { none: { userId: 'bob' } } } } } }
+
+const TASK_IDS: Question = { model: 'Task', operation: 'findMany', args: { select: { id: true } } }
+const PATIENCE_MS = 30_000
 
 const LATER = {
   model: 'Task',
@@ -30,9 +34,9 @@ const ALL_OPERATIONS: readonly Question[] = [
   { model: 'Comment', operation: 'findMany', args: { orderBy: { id: 'asc' } } },
 ]
 
-async function askerOf(database: EdgeDatabase, metrics: Metrics): Promise<Asker> {
+async function askerOf(database: EdgeDatabase, metrics: Metrics, limits: Partial<Limits> = {}): Promise<Asker> {
   const data = createDataModel(schema, await readCatalog(database.query))
-  return createAsker({ limits: LIMITS, metrics, statements: database.statements, tableFiles: createTableFiles(database, data) })
+  return createAsker({ limits: { ...LIMITS, ...limits }, metrics, statements: database.statements, tableFiles: createTableFiles(database, data) })
 }
 
 describe('a question that is asked again and again', () => {
@@ -147,16 +151,15 @@ describe('an answer that is read while tables change', () => {
     await workspace.close()
   })
 
-  /** The client, with something that happens between its first snapshot and its first read. */
-  const interrupted = (happen: () => Promise<unknown>): EdgeClient => {
-    const client = database.unprotected()
-    let isFirst = true
+  /** The client, with something that happens between its first snapshot and its first read, or before a later one. */
+  const interrupted = (happen: () => Promise<unknown>, { of = database, beforeRead = 1 } = {}): EdgeClient => {
+    const client = of.unprotected()
+    let reads = 0
     const between = (transaction: EdgeTransaction): EdgeTransaction => ({
       $qb: transaction.$qb,
       Task: {
         async findMany(args: unknown) {
-          if (isFirst) await happen()
-          isFirst = false
+          if (++reads === beforeRead) await happen()
           return (transaction['Task'] as { findMany(args: unknown): unknown }).findMany(args)
         },
       },
@@ -164,6 +167,14 @@ describe('an answer that is read while tables change', () => {
     const $transaction: EdgeClient['$transaction'] = (run, options) => client.$transaction((transaction) => run(between(transaction)), options)
     return { ...client, $transaction }
   }
+
+  const connect = async (): Promise<pg.Client> => {
+    const connection = new pg.Client(workspace.url)
+    await connection.connect()
+    return connection
+  }
+  const isWaitedFor = async (table: string): Promise<boolean> =>
+    (await workspace.sql('SELECT 1 FROM pg_locks WHERE NOT granted AND relation = $1::regclass', [pg.escapeIdentifier(table)])).length > 0
 
   it('shows the one state of its snapshot, whoever writes meanwhile', async () => {
     await workspace.sql('ANALYZE')
@@ -186,6 +197,44 @@ describe('an answer that is read while tables change', () => {
       WITHOUT_BOB,
     )
     expect(value).toMatchObject([{ title: 'For all' }])
+  })
+
+  it.each([
+    { lockTimeoutMs: 60_000, asked: 'once' },
+    { lockTimeoutMs: 20, asked: 'again' },
+  ])(
+    'is asked $asked where a table is locked for longer than it takes to see that, and it waits $lockTimeoutMs ms',
+    async ({ lockTimeoutMs, asked }) => {
+      const { databaseTransactions: before } = metrics
+      const other = await connect()
+      await other.query('BEGIN; LOCK TABLE "Task"')
+      const answer = (await askerOf(database, metrics, { lockTimeoutMs })).ask(database.unprotected(), TASK_IDS)
+      const isSeen = asked === 'once' ? () => isWaitedFor('Task') : () => metrics.databaseTransactions - before > 1
+      await vi.waitUntil(isSeen, { timeout: PATIENCE_MS })
+      await other.query('COMMIT')
+      expect((await answer).value).toEqual([{ id: 't1' }])
+      expect(metrics.databaseTransactions - before > 1).toBe(asked === 'again')
+      await other.end()
+    },
+  )
+
+  it('lets go of what it has read where somebody who waits for that has what it waits for itself', async () => {
+    // Postgres would find out by itself, and might end the other.
+    await workspace.sql(`ALTER DATABASE "${new URL(workspace.url).pathname.slice(1)}" SET deadlock_timeout = '1h'`)
+    const own = createEdgeDatabase({ url: workspace.url, schema, limits: LIMITS, metrics })
+    const ofOwn = await askerOf(own, metrics)
+    const other = await connect()
+    let isDone: Promise<unknown> | undefined
+    const lock = async (): Promise<void> => {
+      await other.query('BEGIN; LOCK TABLE "Member"')
+      isDone = other.query('LOCK TABLE "Task"; COMMIT')
+      await vi.waitUntil(() => isWaitedFor('Task'), { timeout: PATIENCE_MS })
+    }
+    const client = interrupted(lock, { of: own, beforeRead: 2 })
+    const answers = await Promise.all([ofOwn.ask(client, TASK_IDS), ofOwn.ask(client, WITHOUT_BOB)])
+    expect(answers.map(({ value }) => value)).toMatchObject([[{ id: 't1' }], [{ id: 't1' }]])
+    await isDone
+    await Promise.all([own.close(), other.end()])
   })
 
   it('knows that one partition was emptied, at any depth, and that one came or went', async () => {

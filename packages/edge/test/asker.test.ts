@@ -14,6 +14,8 @@ function setUp(limits: Partial<Limits> = {}) {
   const metrics = createMetrics()
   /** How often a table is emptied still, each time while questions are on their way. */
   const emptied = { times: 0 }
+  /** How often another still has the table locked for too long. */
+  const locked = { times: 0 }
   let file = 1
   const tableFiles = {
     get known() {
@@ -33,6 +35,7 @@ function setUp(limits: Partial<Limits> = {}) {
   const clientOf = (name: string, { isReachable = true, answersAfterMs = 0 } = {}): EdgeClient => {
     const $qb = { selectNoFrom: () => ({ execute: async () => [{ snapshot: '10:10:', lsn: '0/1', now: 1 }] }) }
     const findMany = async (args: { n: number }): Promise<{ n: number }> => {
+      if (locked.times-- > 0) throw Object.assign(new Error('canceling statement due to lock timeout'), { dbErrorCode: '55P03' })
       if (answersAfterMs > 0) await new Promise((resolve) => setTimeout(resolve, answersAfterMs))
       return answered(args)
     }
@@ -48,7 +51,7 @@ function setUp(limits: Partial<Limits> = {}) {
   }
   const question = (n: number): Question => ({ model: 'Note', operation: 'findMany', args: { n } })
   const nextBegins = (count: number): Promise<void> => vi.waitFor(() => expect(began).toHaveLength(count))
-  return { asker, metrics, emptied, began, held, clientOf, question, nextBegins, letGo: () => held.shift()?.() }
+  return { asker, metrics, emptied, locked, began, held, clientOf, question, nextBegins, letGo: () => held.shift()?.() }
 }
 
 describe('asking the database', () => {
@@ -130,6 +133,19 @@ describe('asking the database', () => {
     expect([began.length, metrics.questionsWaitingNow]).toEqual([6, 0])
     emptied.times = 0
     expect(await outcomes([asker.ask(client, question(3))])).toEqual([3])
+    clearInterval(lettingGo)
+  })
+
+  it('asks again while a table that a question reads is locked, maxAsksPerQuestion times and no oftener', async () => {
+    const { asker, metrics, locked, began, clientOf, question, letGo } = setUp({ maxAsksPerQuestion: 3 })
+    const client = clientOf('ann')
+    const lettingGo = setInterval(letGo, 1)
+    locked.times = 2
+    expect(await outcomes([asker.ask(client, question(1))])).toEqual([1])
+    expect(began).toHaveLength(3)
+    locked.times = 3
+    expect(await outcomes([asker.ask(client, question(2))])).toEqual(['database_unavailable'])
+    expect([began.length, metrics.questionsWaitingNow]).toEqual([6, 0])
     clearInterval(lettingGo)
   })
 

@@ -69,8 +69,13 @@ export const LIMITS = {
   /** Requeries running at the same time. */
   maxConcurrentRequeries: 6,
   /**
-   * How often one question is asked while tables are emptied (TRUNCATE) beneath it: what it reads then is no state of the database. Beyond it it
-   * has failed (`database_unavailable`), as when the database does not answer: live queries ask again after a pause, a reader who has nothing yet comes back.
+   * How long a question waits for a table that somebody else has locked (ALTER TABLE, TRUNCATE) before it lets go of all it has read and is asked
+   * again. Less than `deadlock_timeout` of Postgres, which is a second unless set: else it could end the statement of the application instead.
+   */
+  lockTimeoutMs: 500,
+  /**
+   * How often one question is asked while tables are locked, or emptied (TRUNCATE) beneath it: what it reads then is no state of the database. Beyond
+   * it it has failed (`database_unavailable`), as when the database does not answer: live queries ask again after a pause, a reader who has nothing yet comes back.
    */
   maxAsksPerQuestion: 10,
   /** SQL of questions that were asked before, kept by one process so that ZenStack need not make it again: some thousands of questions. */

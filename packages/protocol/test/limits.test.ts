@@ -33,6 +33,7 @@ const TESTED_IN: Record<keyof Limits, string> = {
   requeryTrailingMs: 'edge/test/requery-query.test.ts',
   requeryNowMs: 'edge/test/answer-clock.test.ts',
   maxConcurrentRequeries: 'edge/test/asker.test.ts',
+  lockTimeoutMs: 'edge/test/asker.service.test.ts',
   maxAsksPerQuestion: 'edge/test/asker.test.ts',
   maxStatementBytes: 'edge/test/statements.test.ts',
   maxPendingTransactions: 'edge/test/snapshot-guards.service.test.ts',

@@ -42,7 +42,7 @@ export interface DatabaseTime {
 export interface Asker {
   /**
    * A question that fails takes those that would have come after it out of its transaction, and each of them is then asked alone: once more, and
-   * no oftener, unless a table is emptied meanwhile: then it fails when it was asked `maxAsksPerQuestion` times.
+   * no oftener, unless a table is locked or emptied meanwhile: then it fails when it was asked `maxAsksPerQuestion` times.
    *
    * @throws {LiveError} `database_unavailable`, `bad_arguments`, `forbidden` or `internal`; never anything else
    */
@@ -51,8 +51,8 @@ export interface Asker {
 
 interface Waiting {
   question: Question
-  /** How often a table was emptied beneath it. */
-  emptiedCount: number
+  /** How often a table was locked, or emptied beneath it. */
+  hinderedCount: number
   resolve(answer: DatabaseAnswer): void
   reject(error: unknown): void
 }
@@ -105,7 +105,7 @@ export function createAsker(options: AskerOptions): Asker {
     ask: (client, question) =>
       new Promise((resolve, reject) => {
         metrics.questionsWaitingNow++
-        fresh.add(client, [{ question, emptiedCount: 0, resolve, reject }])
+        fresh.add(client, [{ question, hinderedCount: 0, resolve, reject }])
         if (isPlanned) return
         isPlanned = true
         // Questions of the same turn of the event loop share a transaction.
@@ -131,6 +131,8 @@ async function answerAll({ of: client, taken }: Turn<EdgeClient, Waiting>, optio
   for (const [index, answer] of answers.entries()) taken[index]?.resolve(answer)
   const rest = taken.slice(answers.length)
   if (failure === undefined) return { rest, isInDoubt: false }
+  if (failure.isOfQuestion && isLockedOut(failure.error))
+    return { rest: [...askedAgain(rest.splice(0, 1), options.limits), ...rest], isInDoubt: true }
   // Without a transaction nobody is to blame: for all of them the database did not answer.
   const failed = failure.isOfQuestion ? rest.splice(0, 1) : rest.splice(0)
   for (const { question, reject } of failed) reject(asLiveError(failure.error, question))
@@ -140,11 +142,16 @@ async function answerAll({ of: client, taken }: Turn<EdgeClient, Waiting>, optio
 /** Those that were asked often enough fail. */
 function askedAgain(taken: readonly Waiting[], { maxAsksPerQuestion }: Limits): Waiting[] {
   return taken.filter((waiting) => {
-    waiting.emptiedCount++
-    if (waiting.emptiedCount < maxAsksPerQuestion) return true
+    waiting.hinderedCount++
+    if (waiting.hinderedCount < maxAsksPerQuestion) return true
     const { question, reject } = waiting
     const asked = `${question.model}.${question.operation}`
-    reject(new LiveError('database_unavailable', `${asked} was asked ${maxAsksPerQuestion} times, and each time a table was emptied (TRUNCATE).`))
+    reject(
+      new LiveError(
+        'database_unavailable',
+        `${asked} was asked ${maxAsksPerQuestion} times, and each time a table was locked or emptied (TRUNCATE).`,
+      ),
+    )
     return false
   })
 }
@@ -174,6 +181,7 @@ async function askTogether(client: EdgeClient, questions: readonly Question[], {
         // Not pg_current_wal_lsn(): it lags behind commits that did not wait for the disk (synchronous_commit=off).
         eb.cast(eb.fn('pg_current_wal_insert_lsn', []), 'text').as('lsn'),
         eb.fn('date_part', [eb.val('epoch'), eb.fn('now', [])]).as('now'),
+        eb.fn('set_config', [eb.val('lock_timeout'), eb.val(String(limits.lockTimeoutMs)), eb.val(true)]).as('lockTimeout'),
       ])
       .execute()
     const snapshot = parsePgSnapshot(String(row?.['snapshot']))
@@ -214,11 +222,26 @@ function asLiveError(error: unknown, question: Question | undefined): LiveError 
   return new LiveError('database_unavailable', message, { cause: error })
 }
 
-/** Classes 22 (data) and 42 (syntax, types) of SQLSTATE: asking again would fail again. Inside a transaction ZenStack wraps the driver's error twice. */
+/** Classes 22 (data) and 42 (syntax, types) of SQLSTATE: asking again would fail again. */
 function isAboutTheQuery(error: unknown): boolean {
+  return sqlStatesOf(error).some((code) => /^(22|42)/.test(code))
+}
+
+/** Another's lock outlasted `lockTimeoutMs`, or each of two waited for the other. */
+function isLockedOut(error: unknown): boolean {
+  return sqlStatesOf(error).some((code) => code === LOCK_NOT_AVAILABLE || code === DEADLOCK_DETECTED)
+}
+
+/** @see https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const LOCK_NOT_AVAILABLE = '55P03'
+const DEADLOCK_DETECTED = '40P01'
+
+/** Inside a transaction ZenStack wraps the driver's error twice. */
+function sqlStatesOf(error: unknown): string[] {
+  const states: string[] = []
   for (let each: unknown = error; typeof each === 'object' && each !== null; each = Reflect.get(each, 'cause')) {
     const code: unknown = Reflect.get(each, 'dbErrorCode') ?? Reflect.get(each, 'code')
-    if (typeof code === 'string' && /^(22|42)[0-9A-Z]{3}$/.test(code)) return true
+    if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)) states.push(code)
   }
-  return false
+  return states
 }
