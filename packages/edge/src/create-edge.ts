@@ -1,6 +1,9 @@
 import { LIMITS, LiveError } from '@zenstack-live/protocol'
-import { errorResponse } from './requests/error-response.ts'
+import { refuse } from './requests/turn-away.ts'
+import { readerDistances } from './operations/health.ts'
 import { createMetrics } from './operations/metrics.ts'
+import { prometheusText } from './operations/prometheus-text.ts'
+import { within } from './within.ts'
 import { openEdge, type Edge, type EdgeOptions, type OpenEdge } from './open-edge.ts'
 
 /** Migrations come in several steps. */
@@ -17,7 +20,7 @@ export async function createEdge(options: EdgeOptions): Promise<Edge> {
   const { warn } = options.logger ?? { warn: () => {} }
   const timeoutMs = options.limits?.databaseTimeoutMs ?? LIMITS.databaseTimeoutMs
   const metrics = createMetrics()
-  let isClosed = false
+  let isEnding = false
   let generation = 0
   let present: Promise<OpenEdge>
 
@@ -39,7 +42,7 @@ export async function createEdge(options: EdgeOptions): Promise<Edge> {
   const renew = async (old: Promise<OpenEdge>): Promise<OpenEdge> => {
     for (let pauseMs = QUIET_MS; ; pauseMs = Math.min(MAX_RETRY_MS, pauseMs * 2)) {
       await new Promise((resolve) => setTimeout(resolve, pauseMs))
-      if (isClosed) return old
+      if (isEnding) return old
       try {
         const next = await open()
         await (await old).close()
@@ -54,7 +57,7 @@ export async function createEdge(options: EdgeOptions): Promise<Edge> {
   return {
     async handle(request, context) {
       const edge = await within(present, timeoutMs)
-      return edge === undefined ? errorResponse(unavailable()) : edge.handle(request, context)
+      return edge === undefined ? refuse(request, unavailable()) : edge.handle(request, context)
     },
     async commitPosition() {
       const edge = await within(present, timeoutMs)
@@ -63,14 +66,18 @@ export async function createEdge(options: EdgeOptions): Promise<Edge> {
     },
     refreshIdentity: (id) => void present.then((edge) => edge.refreshIdentity(id)),
     metrics: () => metrics,
-    metricsText: async () => (await present).metricsText(),
+    metricsText: async () => prometheusText(metrics, await readerDistances(options.log)),
     async health() {
       const edge = await within(present, 0)
       return edge === undefined ? { isReady: false, reasons: ['The tables changed, and are read again.'] } : edge.health()
     },
-    drain: async () => (await present).drain(),
+    async drain() {
+      isEnding = true
+      // Where the tables are read again everybody was sent away already, and that may last for as long as the database does not answer.
+      await (await within(present, 0))?.drain()
+    },
     async close() {
-      isClosed = true
+      isEnding = true
       await (await present).close()
     },
   }
@@ -78,12 +85,4 @@ export async function createEdge(options: EdgeOptions): Promise<Edge> {
 
 function unavailable(): LiveError {
   return new LiveError('database_unavailable', 'The tables changed, and could not be read again in time.')
-}
-
-async function within<Result>(promise: Promise<Result>, ms: number): Promise<Result | undefined> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), ms)
-  })
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer))
 }

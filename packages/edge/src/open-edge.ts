@@ -14,14 +14,13 @@ import type { EdgeContext, EdgeLogger } from './edge-context.ts'
 import { createEdgeDatabase, type EdgeDatabase } from './database/edge-database.ts'
 import { ALL_GUARDS, type Guards } from './guards.ts'
 import { handleRequest, type RequestContext } from './requests/handle-request.ts'
-import { checkHealth, readerDistances, type Health } from './operations/health.ts'
+import { checkHealth, type Health } from './operations/health.ts'
 import { Hub } from './log/hub.ts'
 import { IdentityChanges } from './identity/identity-changes.ts'
 import { createIdentities } from './identity/identity.ts'
 import { createKeys } from './keys.ts'
 import type { Metrics } from './operations/metrics.ts'
 import { createPlaceTexts } from './streams/place-texts.ts'
-import { prometheusText } from './operations/prometheus-text.ts'
 import { Projections, type LiveProjections } from './projections/projections.ts'
 import { stopAtSchemaMarks } from './log/stop-at-schema-marks.ts'
 import { createSharedFrames } from './queries/incremental/shared-frames.ts'
@@ -61,7 +60,7 @@ export interface Edge {
   /** Asks `getClient` again for the streams of this user: the id as in the auth model, or its id fields as JSON text. */
   refreshIdentity(id: string): void
   metrics(): Readonly<Metrics>
-  /** The same, and how far durable readers are behind, in Prometheus' text format. @throws {LiveError} `log_unavailable` */
+  /** The same, and how far durable readers are behind while the log answers, in Prometheus' text format. */
   metricsText(): Promise<string>
   /** Whether newcomers can be served: what they need answers, and nothing is being shut down. */
   health(): Promise<Health>
@@ -75,7 +74,7 @@ const SILENT: EdgeLogger = { warn: () => {}, error: () => {} }
 const NUDGE_AFTER_MS = 5
 
 /** An edge on the database's tables as they are when it is opened. */
-export interface OpenEdge extends Edge {
+export interface OpenEdge extends Omit<Edge, 'metrics' | 'metricsText'> {
   /** Sends everybody away who is there: to come back to an edge that knows the tables as they are now. */
   sendAway(): void
 }
@@ -97,7 +96,7 @@ export async function openEdge(options: EdgeOptions, host: OpenEdgeHost): Promis
 }
 
 function createOpenEdge(options: EdgeOptions, context: EdgeContext, close: () => Promise<void>): OpenEdge {
-  const { data, database, keys, hub, metrics, readNeutralPlugins } = context
+  const { data, database, keys, hub, readNeutralPlugins } = context
   const check = (client: Parameters<typeof checkProtection>[0]): void => checkProtection(client, options.dangerouslyAllowUnprotected === true)
   const identities = createIdentities({ data, database, keys, readNeutralPlugins, check, isScoped: context.guards.scopesIdentity })
   const connections = new Connections(context)
@@ -114,8 +113,6 @@ function createOpenEdge(options: EdgeOptions, context: EdgeContext, close: () =>
       connections.refreshIdentity(id)
       projections.refreshIdentity(id)
     },
-    metrics: () => metrics,
-    metricsText: async () => prometheusText(metrics, await readerDistances(options.log)),
     health: () => checkHealth({ log: options.log, database, isDraining: connections.isDraining }),
     async drain() {
       await Promise.all([connections.drain(), projections.close()])

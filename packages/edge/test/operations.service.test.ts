@@ -1,4 +1,5 @@
 import { createHonoOperationsHandler } from '@zenstack-live/edge'
+import { Hono } from 'hono'
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest'
 import { openStream, wire } from './support/read-stream.ts'
 import { startEdge, type RunningEdge } from './support/start-edge.ts'
@@ -77,6 +78,24 @@ describe('what operators see', () => {
     await workspace.db.note.create({ data: { ownerId: 'bob', body: 'behind' } })
     await running.caughtUp()
     expect((await scrape())('durable_reader_distance_bytes{reader="mail"}')).toBeGreaterThan(before)
+  })
+
+  it('goes on telling the rest while the log does not answer', async () => {
+    const asked = vi.spyOn(running.log, 'state').mockRejectedValue(new Error('away'))
+    try {
+      const sample = await scrape()
+      expect([sample('connections'), sample('durable_reader_distance_bytes{reader="mail"}')]).toEqual([0, Number.NaN])
+    } finally {
+      asked.mockRestore()
+    }
+  })
+
+  it('says that nothing has started', async () => {
+    const app = new Hono().get('/*', createHonoOperationsHandler({ edge: () => Promise.reject(new Error('no database')) }))
+    for (const path of ['metrics', 'status', 'health']) {
+      const response = await app.request(`/${path}`)
+      expect([response.status, await response.json()]).toEqual([503, { isReady: false, reasons: ['The edge has not started.'] }])
+    }
   })
 
   it('shows it to people, on a page that runs nothing', async () => {

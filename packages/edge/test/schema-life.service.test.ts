@@ -1,5 +1,5 @@
 import { ERROR_CODES } from '@zenstack-live/protocol'
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest'
 import { openStream, wire, type TestStream } from './support/read-stream.ts'
 import { startEdge, type RunningEdge } from './support/start-edge.ts'
 import { createWorkspace, seedWorkspace, type Workspace } from './support/workspace.ts'
@@ -83,5 +83,23 @@ describe('an edge whose tables change', () => {
     await workspace.db.note.update({ where: { id: 1 }, data: { rank: 7 } })
     await stream.until(() => ranks(stream)[0] === 7, 'the next rank')
     expect(running.edge.metrics().schemaRenewals).toBe(renewals)
+  })
+
+  it('sends an EventSource away while the tables cannot be read again, and can be drained then', async () => {
+    await running.restart({ limits: { databaseTimeoutMs: 1_000 } })
+    const stream = await opened()
+    const away = vi.spyOn(running.log, 'state').mockRejectedValue(new Error('away'))
+    await workspace.sql('ALTER TABLE "Note" ALTER COLUMN rank TYPE int')
+    await workspace.db.note.create({ data: { id: 8, ownerId: 'bob', body: 'of another table', rank: 8 } })
+    await stream.until(() => stream.isEnded, 'the end')
+    const ask = (accept: string): Promise<Response> => fetch(`${running.base}/note/findMany`, { headers: { accept, 'x-user': 'bob' } })
+    expect((await ask('application/json')).status).toBe(ERROR_CODES.database_unavailable.status)
+    const sent = await ask('text/event-stream')
+    expect([sent.status, await sent.text()]).toEqual([200, expect.stringMatching(/^retry: \d+\n\nevent: bye/)])
+    await running.edge.drain()
+    away.mockRestore()
+    await running.restart()
+    const next = await opened()
+    expect(ranks(next)).toContain(8)
   })
 })

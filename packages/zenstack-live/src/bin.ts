@@ -22,8 +22,8 @@ process.exitCode = await runCommandLine({
   signal: ended.signal,
   hasColors: process.stdout.isTTY && process.env['NO_COLOR'] === undefined,
 })
-// Its supervisor waits for its end, which the channel between them, and what the configuration opened, would put off.
-if (cluster.isWorker) process.exit()
+// Who was told to end is waited for, which what the configuration opened (a pool, a session store) would put off, as would a worker's channel.
+if (cluster.isWorker || ended.signal.aborted) process.exit()
 
 async function ask(question: string): Promise<string> {
   const terminal = createInterface({ input: process.stdin, output: process.stdout })

@@ -94,13 +94,15 @@ function createPlace(start: () => Worker, name: string, note: (line: string) => 
   return {
     async run() {
       let pauseMs = FIRST_PAUSE_MS
-      for (let lives = 0; !over.aborted; lives++) {
+      let isProven = false
+      while (!over.aborted) {
         isReplaced = false
         const startedMs = performance.now()
         const { hasListened, how } = await live()
         if (over.aborted) return
-        if (lives === 0 && !hasListened) throw new Error(`${name} ended with ${how} before it listened.`)
+        isProven ||= hasListened
         if (isReplaced) continue
+        if (!isProven) throw new Error(`${name} ended with ${how} before it listened.`)
         if (performance.now() - startedMs > STEADY_MS) pauseMs = FIRST_PAUSE_MS
         note(`${name} ended with ${how}. Another follows in ${pauseMs} ms.`)
         await Promise.race([isOver, new Promise((resolve) => setTimeout(resolve, pauseMs))])

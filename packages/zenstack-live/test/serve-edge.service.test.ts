@@ -1,6 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { schema } from '@zenstack-live/testing/workspace'
 import { ZenStackClient } from '@zenstackhq/orm'
 import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
@@ -9,6 +12,9 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { serveEdge, type ServedEdge } from 'zenstack-live/edge'
 import { workspaceDatabase, type WorkspaceDatabase } from './support/workspace-database.ts'
+
+const BIN = join(import.meta.dirname, '../src/bin.ts')
+const SCHEMA = pathToFileURL(join(import.meta.dirname, '../../testing/src/generated/workspace/schema.ts')).href
 
 describe('an edge of its own', () => {
   let database: WorkspaceDatabase
@@ -49,5 +55,23 @@ describe('an edge of its own', () => {
 
   it('shows what it measures to nobody who merely reaches its port', async () => {
     for (const path of ['/metrics', '/health/metrics']) expect((await ask(path))[0]).toBe(404)
+  })
+
+  it('ends when it is told to, whatever its configuration left open', async () => {
+    const folder = join(directory, 'command')
+    const slot = `${new URL(database.url).pathname.slice(1)}_ends`
+    mkdirSync(folder)
+    writeFileSync(
+      join(folder, 'zenstack-live.config.ts'),
+      `import { schema } from '${SCHEMA}'
+setInterval(() => {}, 60_000)
+export default { schema, getClient: () => undefined, database: { url: '${database.url}' }, slot: '${slot}', publication: '${slot}' }`,
+    )
+    const args = ['--conditions=@zenstack-live/source', BIN, 'edge', '--port', '0']
+    const edge = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
+    const hasEnded = once(edge, 'exit')
+    await once(edge.stdout, 'data')
+    edge.kill('SIGTERM')
+    expect(await hasEnded).toEqual([0, null])
   })
 })

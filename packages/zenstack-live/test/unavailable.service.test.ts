@@ -42,7 +42,10 @@ describe('a server that cannot start', () => {
     vi.stubEnv('DATABASE_URL', url)
     const live = new ZenStackLive({ client: { $schema: schema, $options: {} }, directory, logger })
     const app = appOf(live, { $schema: schema, $options: {} })
-    for (const asked of [STREAM, READ]) {
+    // A browser's own `EventSource` would not come back from the status.
+    const stream = await app.request('/api/live/task/findMany', STREAM)
+    expect([stream.status, await stream.text()]).toEqual([200, expect.stringMatching(/^retry: \d+\n\nevent: bye/)])
+    for (const asked of [{ method: 'POST', body: '{"queries":[]}' }, READ]) {
       const response = await app.request('/api/live/task/findMany', asked)
       expect(response.status).toBe(503)
       expect(await response.json()).toEqual({ error: { code: 'database_unavailable', message: 'The database does not answer.' } })

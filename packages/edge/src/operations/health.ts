@@ -1,6 +1,7 @@
 import type { ChangeLog } from '@zenstack-live/change-log'
 import type { EdgeDatabase } from '../database/edge-database.ts'
 import type { ReaderDistance } from './prometheus-text.ts'
+import { within } from '../within.ts'
 
 /** Whether an edge can serve newcomers, and if not, why. */
 export interface Health {
@@ -9,23 +10,26 @@ export interface Health {
   readonly reasons: readonly string[]
 }
 
-/** A probe that waits longer is taken for no. */
+/** Who does not answer within this time is taken not to: probes and scrapes do not wait for long. */
 const PATIENCE_MS = 3_000
 const EPOCH_BITS = 52n
 
 /** Asks the log and the database whether they answer. */
 export async function checkHealth(parts: { log: ChangeLog; database: EdgeDatabase; isDraining: boolean }): Promise<Health> {
-  const [log, database] = await Promise.all([answers(parts.log.state()), answers(parts.database.query('SELECT 1'))])
+  const [log, database] = await Promise.all([inTime(parts.log.state()), inTime(parts.database.query('SELECT 1'))])
   const reasons = [
     ...(parts.isDraining ? ['The edge is draining.'] : []),
-    ...(log ? [] : ['The change log does not answer.']),
-    ...(database ? [] : ['The database does not answer.']),
+    ...(log !== undefined ? [] : ['The change log does not answer.']),
+    ...(database !== undefined ? [] : ['The database does not answer.']),
   ]
   return { isReady: reasons.length === 0, reasons }
 }
 
+/** None while the log does not answer: what else is measured is wanted then most of all. */
 export async function readerDistances(log: ChangeLog): Promise<ReaderDistance[]> {
-  const [{ newest }, readers] = await Promise.all([log.state(), log.readers.list()])
+  const answer = await inTime(Promise.all([log.state(), log.readers.list()]))
+  if (answer === undefined) return []
+  const [{ newest }, readers] = answer
   const end = newest === undefined ? undefined : majorOf(newest)
   return readers.map(({ id, cursor }) => {
     const place = cursor === undefined ? undefined : majorOf(cursor)
@@ -38,16 +42,10 @@ function majorOf(entry: string): bigint {
   return BigInt(entry.slice(0, entry.indexOf('-')))
 }
 
-async function answers(promise: Promise<unknown>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), PATIENCE_MS)
-  })
-  try {
-    return await Promise.race([promise.then(() => true), late])
-  } catch {
-    return false
-  } finally {
-    clearTimeout(timer)
-  }
+/** The answer; `undefined` when it fails, or does not come in time. */
+export function inTime<Answer>(answer: Promise<Answer>): Promise<Answer | undefined> {
+  return within(
+    answer.catch(() => undefined),
+    PATIENCE_MS,
+  )
 }

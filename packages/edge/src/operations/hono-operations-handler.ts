@@ -1,5 +1,6 @@
 import type { Handler } from 'hono'
 import type { HasEdge } from '../requests/hono-live-handler.ts'
+import { inTime, type Health } from './health.ts'
 import { statusPage } from './status-page.ts'
 
 /** A page of text and colours: nothing in it may run, load or be framed. */
@@ -17,21 +18,15 @@ const PROMETHEUS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
  */
 export function createHonoOperationsHandler(live: HasEdge): Handler {
   return async (c) => {
-    if (c.req.path.endsWith('/health/live')) return c.json({ isLive: true })
-    if (/\/health(\/ready)?$/.test(c.req.path)) {
-      const health = await live.edge().then(
-        (edge) => edge.health(),
-        () => NOT_STARTED,
-      )
-      return c.json(health, health.isReady ? 200 : 503)
-    }
-    if (c.req.path.endsWith('/metrics')) return c.body(await (await live.edge()).metricsText(), 200, { 'content-type': PROMETHEUS_TYPE })
-    if (c.req.path.endsWith('/status')) {
-      const edge = await live.edge()
-      return c.html(statusPage(edge.metrics(), await edge.health()), 200, PAGE_HEADERS)
-    }
-    return c.notFound()
+    const { path } = c.req
+    if (path.endsWith('/health/live')) return c.json({ isLive: true })
+    if (!/\/(health(\/ready)?|metrics|status)$/.test(path)) return c.notFound()
+    const edge = await inTime(live.edge())
+    if (edge === undefined) return c.json(NOT_STARTED, 503)
+    if (path.endsWith('/metrics')) return c.body(await edge.metricsText(), 200, { 'content-type': PROMETHEUS_TYPE })
+    const health = await edge.health()
+    return path.endsWith('/status') ? c.html(statusPage(edge.metrics(), health), 200, PAGE_HEADERS) : c.json(health, health.isReady ? 200 : 503)
   }
 }
 
-const NOT_STARTED = { isReady: false, reasons: ['The edge has not started.'] }
+const NOT_STARTED = { isReady: false, reasons: ['The edge has not started.'] } satisfies Health

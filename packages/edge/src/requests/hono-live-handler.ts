@@ -2,11 +2,11 @@ import { COMMIT_POSITION_HEADER, errorCodeOf } from '@zenstack-live/protocol'
 import type { Context, Handler, MiddlewareHandler } from 'hono'
 import { routePath } from 'hono/route'
 import type { Edge } from '../open-edge.ts'
-import { errorResponse } from './error-response.ts'
 import type { LiveClient } from '../identity/live-client.ts'
 import type { NodeSide } from '../streams/stream-response.ts'
-import { turnAway } from './turn-away.ts'
+import { refuse, turnAway } from './turn-away.ts'
 import type { AccessGrant } from '../identity/visitors.ts'
+import { within } from '../within.ts'
 
 /** Anything that has an edge, such as `ZenStackLive`. */
 export interface HasEdge {
@@ -48,7 +48,7 @@ export function createHonoLiveHandler(options: HonoLiveHandlerOptions): Handler 
     try {
       edge = await options.live.edge()
     } catch (error) {
-      return errorCodeOf(error) === 'overloaded' && asksForStream(c) ? turnAway('drain') : errorResponse(error)
+      return errorCodeOf(error) === 'overloaded' && asksForStream(c) ? turnAway('drain') : refuse(c.req.raw, error)
     }
     const node = nodeSide(c.env)
     const { accessTickets } = options
@@ -74,8 +74,9 @@ export function commitPosition(live: HasEdge): MiddlewareHandler {
     if (!isWrite(c.req.method) || !c.res.ok) return
     const position = await positionOf(live)
     if (position === undefined) return
-    c.res.headers.set(COMMIT_POSITION_HEADER, position)
-    c.res.headers.append('access-control-expose-headers', COMMIT_POSITION_HEADER)
+    // Through the context: the headers of an answer that was fetched from elsewhere cannot be changed.
+    c.header(COMMIT_POSITION_HEADER, position)
+    c.header('access-control-expose-headers', COMMIT_POSITION_HEADER, { append: true })
   }
 }
 
@@ -96,13 +97,16 @@ export function withCommitPosition(
   }
 }
 
+/** How long the answer to a write waits for its position: what the edge stands on may be slow, or away, while the application writes well. */
+const POSITION_PATIENCE_MS = 1_000
+
 /** What was written is written, whatever cannot be said about it: without a position the browser reads once more. */
-async function positionOf(live: HasEdge): Promise<string | undefined> {
-  try {
-    return await (await live.edge()).commitPosition()
-  } catch {
-    return undefined
-  }
+function positionOf(live: HasEdge): Promise<string | undefined> {
+  const position = live.edge().then((edge) => edge.commitPosition())
+  return within(
+    position.catch(() => undefined),
+    POSITION_PATIENCE_MS,
+  )
 }
 
 function asksForStream(c: Context): boolean {

@@ -1,4 +1,5 @@
-import { encodeFrame, encodeRetry } from '@zenstack-live/protocol'
+import { encodeFrame, encodeRetry, ERROR_CODES, errorCodeOf } from '@zenstack-live/protocol'
+import { errorResponse } from './error-response.ts'
 
 const COME_BACK_AFTER_MS = { least: 1_000, spread: 4_000 }
 
@@ -8,4 +9,10 @@ export function turnAway(reason: 'drain' | 'overloaded'): Response {
   const bye = encodeFrame({ event: 'bye', reason })
   const headers = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache, no-transform' }
   return new Response(retry + bye, { headers })
+}
+
+/** What a request is told that nothing was done for: `EventSource` never returns from the status of an error that passes, and is sent away. */
+export function refuse(request: Request, error: unknown): Response {
+  const isEventSource = request.method === 'GET' && request.headers.get('accept')?.includes('text/event-stream') === true
+  return isEventSource && ERROR_CODES[errorCodeOf(error)].isRetryable ? turnAway('overloaded') : errorResponse(error)
 }
