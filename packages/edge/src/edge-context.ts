@@ -18,6 +18,7 @@ import type { FrameFor } from './queries/incremental/shared-frames.ts'
 import type { Tracing } from './operations/tracing.ts'
 import type { Transaction } from './log/transaction.ts'
 import type { Octets } from './streams/octets.ts'
+import type { StreamTally } from './streams/stream-tally.ts'
 import type { TickWheel } from './streams/tick-wheel.ts'
 
 /** A few lines about what went wrong or was refused; never rows, secrets or policies. */
@@ -47,6 +48,7 @@ export interface EdgeContext {
   readonly chunks: ChunkWriter
   /** Looks at every stream from time to time. */
   readonly wheel: TickWheel
+  readonly tally: StreamTally
   /** The frames of a transaction for one plan: one for all identities that see the same of it. */
   framesOf(planned: PlannedQuery, plan: IncrementalPlan, transaction: Transaction): FrameFor
   /** Whether a field's values are kept out of the log. */

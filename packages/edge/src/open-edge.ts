@@ -7,6 +7,7 @@ import { STATEMENTS_PLUGIN } from './database/statements.ts'
 import { createTableFiles } from './database/table-files.ts'
 import { checkProtection } from './identity/check-protection.ts'
 import { ChunkWriter } from './streams/chunk-writer.ts'
+import { StreamTally } from './streams/stream-tally.ts'
 import { TickWheel } from './streams/tick-wheel.ts'
 import { tickMs } from './streams/connection-life.ts'
 import { Connections } from './streams/connections.ts'
@@ -200,9 +201,9 @@ function createAsking(database: EdgeDatabase, data: DataModel, of: Pick<EdgeCont
 }
 
 /** What all streams write with, and who looks after them. */
-function createWriting(limits: Limits): Pick<EdgeContext, 'chunks' | 'wheel'> {
+function createWriting(limits: Limits): Pick<EdgeContext, 'chunks' | 'wheel' | 'tally'> {
   const chunks = new ChunkWriter()
-  return { chunks, wheel: new TickWheel(tickMs(limits), () => chunks.forget()) }
+  return { chunks, wheel: new TickWheel(tickMs(limits), () => chunks.forget()), tally: new StreamTally() }
 }
 
 const ASK_AGAIN_MS = 500

@@ -50,3 +50,9 @@ describe('what a request may hold', () => {
     ])
   })
 })
+
+it('takes a body that never came whole for no request, and not for a failure of ours', async () => {
+  const body = new ReadableStream({ pull: (controller) => controller.error(new Error('aborted')) })
+  const whole = { method: 'POST', body, duplex: 'half' }
+  await expect(parse('', whole)).rejects.toMatchObject({ code: 'bad_request' })
+})

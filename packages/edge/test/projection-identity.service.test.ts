@@ -117,6 +117,29 @@ describe('a projection whose reader is another for a while', () => {
     expect(stream.frames.at(-1)).toMatchObject({ event: 'error', code: 'forbidden' })
     expect((await fetch(`${running.base}/${PATH}`)).status).toBe(403)
   })
+
+  it('counts with all streams of one person, and of all', async () => {
+    const next = (path: string, user: string): Promise<TestStream> => openGet({ base: running.base, path, user })
+    for (const [limits, other] of [
+      [{ maxConnectionsPerIdentity: 2 }, 'ann'],
+      [{ maxConnections: 2 }, 'bob'],
+    ] as const) {
+      await running.restart({ limits })
+      const all = [await next('note/findMany', 'ann'), await next(PATH, 'ann')]
+      await Promise.all(all.map((stream) => stream.until(() => /event: (ready|snapshot)/.test(stream.text), 'the answer')))
+      for (const path of [PATH, 'note/findMany']) {
+        const turned = await next(path, other)
+        await turned.until(() => turned.isEnded, 'the end')
+        expect(turned.text).toMatch(/^retry: \d+\n\nevent: bye\ndata: \{"reason":"overloaded"\}\n\n$/)
+      }
+      all.pop()?.close()
+      await expect.poll(() => running.edge.metrics().connectionsNow, { timeout: 30_000 }).toBe(1)
+      const again = await next(PATH, other)
+      await again.until(() => again.text.includes('event: snapshot'), 'the state')
+      for (const stream of [...all, again]) stream.close()
+    }
+    await running.restart()
+  })
 })
 
 /** A projection that is what it is told to be. */

@@ -188,6 +188,19 @@ describe('the socket of a stream', () => {
     await running.restart()
   })
 
+  it('holds these limits also against those who come in one moment', async () => {
+    for (const limits of [{ maxConnectionsPerIdentity: 3 }, { maxConnections: 3 }]) {
+      await running.restart({ limits })
+      const all = await Promise.all(Array.from({ length: 12 }, () => openStream({ base: running.base, user: 'bob', queries: [NOTES] })))
+      streams.push(...all)
+      await vi.waitUntil(() => all.every((stream) => stream.isEnded || stream.query(NOTES.q).isReady), { timeout: 30_000 })
+      expect(all.filter(({ isEnded }) => !isEnded)).toHaveLength(3)
+      for (const stream of all.filter(({ isEnded }) => isEnded)) expect(stream.text).toMatch(/^retry: \d+\n\nevent: bye\n/)
+      for (const stream of all) stream.close()
+    }
+    await running.restart()
+  })
+
   it('cuts a reader that takes nothing, keeps nothing for it, and lets it resume without a loss', async () => {
     await running.restart({ limits: { maxStallMs: 800 } })
     const url = new URL(running.base)

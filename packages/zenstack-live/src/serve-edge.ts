@@ -31,6 +31,8 @@ export interface ServedEdge {
 }
 
 const DEFAULT_PORT = 4000
+/** Longer than balancers keep a connection that they use again (mostly 60 s): whoever closes first must not be us, just when a request is on its way. */
+const KEEP_ALIVE_MS = 75_000
 /** For requests that were there when the last stream had ended. */
 const ANSWER_DEADLINE_MS = 5_000
 /** A connection that is kept after its answer is not waited for; Node looks for such ones only when the server is told to close. */
@@ -99,7 +101,7 @@ function listenToOperators(live: ZenStackLive, port: number, host: string | unde
 
 async function listen(fetch: Hono['fetch'], options: { port: number; host: string | undefined; exclusive?: boolean }): Promise<Listening> {
   const { port, host, exclusive = false } = options
-  const server = createServer(getRequestListener(fetch))
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, getRequestListener(fetch))
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) =>
       reject(

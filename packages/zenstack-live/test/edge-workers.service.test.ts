@@ -129,6 +129,12 @@ describe('zenstack-live edge', () => {
     for (const workers of ['0', '1.5', 'many', '257'])
       expect(await runCommand(['edge', '--workers', workers], { config })).toMatchObject({ code: 2, notes: [expect.stringContaining(workers)] })
   })
+
+  it('refuses a base that is no path', async () => {
+    const config = `getClient: () => undefined, database: { url: 'postgres://localhost:1/none' }`
+    for (const base of ['api/live', '/api/live/', '/api/*', '/'])
+      expect(await runCommand(['edge', '--base', base], { config })).toMatchObject({ code: 2, notes: [expect.stringContaining('is not a path')] })
+  })
 })
 
 interface TestStream {

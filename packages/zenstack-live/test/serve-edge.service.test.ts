@@ -57,6 +57,11 @@ describe('an edge of its own', () => {
     for (const path of ['/metrics', '/health/metrics']) expect((await ask(path))[0]).toBe(404)
   })
 
+  it('keeps connections for longer than balancers do, which would send a request just when they are closed', async () => {
+    const response = await fetch(`${served.url}/health/live`)
+    expect(response.headers.get('keep-alive')).toBe('timeout=75')
+  })
+
   it('ends when it is told to, whatever its configuration left open', async () => {
     const folder = join(directory, 'command')
     const slot = `${new URL(database.url).pathname.slice(1)}_ends`

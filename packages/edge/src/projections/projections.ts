@@ -44,8 +44,16 @@ interface Answering {
   readonly wanted: ProjectionRequest
   readonly visitor: Visitor
   readonly node: NodeSide | undefined
+  readonly door: Door
+}
+
+/** Lets streams in, whatever they show. */
+interface Door {
+  hasRoom(isReturning: boolean): boolean
+  hasRoomFor(identity: Identity, queries: number): boolean
   /** An answer that sends the client away for a while. */
-  readonly turnAway: () => Response
+  turnAway(): Response
+  turnAwayAt(sink: Sink): void
 }
 
 /** The projections of this process, and the streams that show them. */
@@ -73,10 +81,10 @@ export class Projections {
 
   /** Answers `GET {base}/$projections/{name}/{id}`. @throws {LiveError} `forbidden`, whatever the reason and whether the id exists */
   async answer(answering: Answering): Promise<Response> {
-    const { wanted, visitor, node, turnAway } = answering
-    const { limits, metrics, identityChanges } = this.#context
+    const { wanted, visitor, node, door } = answering
+    const { metrics, identityChanges, tally } = this.#context
     const isStream = wanted.kind === 'stream'
-    if (isStream && (this.#isClosing || metrics.connectionsNow >= limits.maxConnections)) return turnAway()
+    if (isStream && (this.#isClosing || !door.hasRoom(wanted.lastEventId !== undefined))) return door.turnAway()
     const registered = this.#registered.get(wanted.name)
     const authorize = async (): Promise<SettledIdentity | undefined> => {
       for (;;) {
@@ -96,26 +104,33 @@ export class Projections {
       const position = encodeProjectionPosition(this.#context.keys, this.#scope(registered, wanted.id), frame.position)
       return Response.json({ data: frame.state, position }, { headers: { 'cache-control': 'no-store' } })
     }
+    const { identity } = settled
+    const isReturning = (): boolean => this.#resumedAt(registered, wanted) !== undefined
+    const isAdmitted = (): boolean => !this.#isClosing && door.hasRoom(isReturning()) && door.hasRoomFor(identity, 0)
+    if (!isAdmitted()) return door.turnAway()
     const start = (sink: Sink, listen: (events: SinkEvents) => void): void => {
+      // The head of a response may be written long after it was decided on.
+      if (!isAdmitted()) return door.turnAwayAt(sink)
+      const resumedAt = this.#resumedAt(registered, wanted)
+      if (resumedAt !== undefined) metrics.resumes++
       const stream = new ProjectionStream({
         context: this.#context,
         name: registered.name,
         sink,
         settled,
         expiresAtMs: visitor.expiresAtMs,
-        resumedAt: this.#resumedAt(registered, wanted),
+        resumedAt,
         authorize,
         isOwnerKnown: (frame) => this.#isOwnerKnown(frame),
         ...this.#following(registered, wanted.id),
-        onClosed: (closed) => this.#forget(closed),
+        onClosed: (closed) => this.#forget(closed, identity.authKey),
       })
       this.#streams.add(stream)
       this.#context.wheel.add(stream)
+      tally.add(identity.authKey)
       metrics.connectionsNow++
       metrics.connectionsOpened++
       listen(stream)
-      // The head of a response may be written long after it was decided on.
-      if (this.#isClosing) return stream.leave()
       void stream.run()
       if (identityChanges.isOutdated(settled)) stream.onIdentityChange()
     }
@@ -171,9 +186,7 @@ export class Projections {
   #resumedAt(registered: Registered, { id, lastEventId: text }: ProjectionRequest): { text: string; position: number } | undefined {
     if (text === undefined) return undefined
     const position = parseProjectionPosition(this.#context.keys, this.#scope(registered, id), text)
-    if (position === undefined) return undefined
-    this.#context.metrics.resumes++
-    return { text, position }
+    return position === undefined ? undefined : { text, position }
   }
 
   #following(registered: Registered, id: string): Pick<ConstructorParameters<typeof ProjectionStream>[0], 'watch' | 'isContinued' | 'blockOf'> {
@@ -234,8 +247,10 @@ export class Projections {
     return { log: this.#context.hub.log, name, version: projection.version, id }
   }
 
-  #forget(stream: ProjectionStream): void {
+  /** @param key - of whom it was opened for */
+  #forget(stream: ProjectionStream, key: string | undefined): void {
     this.#streams.delete(stream)
+    this.#context.tally.take(key)
     this.#context.wheel.delete(stream)
     this.#context.metrics.connectionsNow--
   }

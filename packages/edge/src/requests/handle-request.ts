@@ -97,7 +97,7 @@ function answerProjection(
   requestContext: RequestContext,
 ): Promise<Response> {
   if (wanted.kind === 'mint') return visitors.mint(requestContext, visitor, projectionText(wanted))
-  return projections.answer({ wanted, visitor, node: requestContext.node, turnAway: () => connections.turnAway() })
+  return projections.answer({ wanted, visitor, node: requestContext.node, door: connections })
 }
 
 /** The schema's model for a name whose first letter may be in lower case, as in URLs. */

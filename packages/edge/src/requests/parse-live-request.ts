@@ -113,12 +113,21 @@ async function readText(request: Request, maxBytes: number): Promise<string> {
   const decoder = new TextDecoder()
   let text = ''
   let bytes = 0
-  for await (const chunk of request.body as ReadableStream<Uint8Array>) {
+  for await (const chunk of arriving(request.body)) {
     bytes += chunk.byteLength
     if (bytes > maxBytes) throw new ProtocolError('too_large', `The body is longer than ${maxBytes} bytes (four times maxQueryBytes).`)
     text += decoder.decode(chunk, { stream: true })
   }
   return text + decoder.decode()
+}
+
+/** Whoever leaves before their body is whole has sent no request: nothing of ours failed. */
+async function* arriving(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body
+  } catch (cause) {
+    throw new ProtocolError('bad_request', `The body did not arrive: ${String(cause)}`, { cause })
+  }
 }
 
 /** ZenStack's clients send `meta={ "serialization": … }`. */

@@ -18,7 +18,7 @@ import { streamResponse, type NodeSide } from './stream-response.ts'
 import { parseTicket } from './ticket.ts'
 import { wallClock } from '../operations/tracing.ts'
 import type { Transaction } from '../log/transaction.ts'
-import { turnAway } from '../requests/turn-away.ts'
+import { turnAway, turnAwayAt } from '../requests/turn-away.ts'
 import type { Visitor } from '../identity/visitors.ts'
 
 export interface OpenRequest {
@@ -95,10 +95,19 @@ export class Connections {
 
   /** @param isReturning - it goes on from a position: that asks the database for little, and waits for nobody's first answer */
   hasRoom(isReturning: boolean): boolean {
-    const { maxConnections } = this.#context.limits
+    const { limits, metrics } = this.#context
+    const { maxConnections } = limits
     if (this.#isDraining) return false
-    if (isReturning) return this.#all.size < maxConnections
-    return this.#all.size < maxConnections - Math.floor(maxConnections * SHARE_FOR_RETURNING) && this.hasRoomForQuestions
+    if (isReturning) return metrics.connectionsNow < maxConnections
+    return metrics.connectionsNow < maxConnections - Math.floor(maxConnections * SHARE_FOR_RETURNING) && this.hasRoomForQuestions
+  }
+
+  /** Where nobody in particular asks, only the limits for all hold: strangers would lock each other out. @param queries - that come with the stream */
+  hasRoomFor(identity: Identity, queries: number): boolean {
+    if (identity.authKey === undefined || this.#isWithin(identity.authKey, queries)) return true
+    countIn(this.#context.metrics.refusals, 'overloaded')
+    this.#context.logger.warn('Somebody has as many streams or queries open as one may; another was sent away.', { identity: nameOf(identity) })
+    return false
   }
 
   /** Whether one more may ask the database, who has not been answered yet. */
@@ -112,24 +121,28 @@ export class Connections {
   }
 
   turnAway(): Response {
-    return turnAway(this.#isDraining ? 'drain' : 'overloaded')
+    return turnAway(this.#reason)
+  }
+
+  /** The same where the head of the answer was written already. */
+  turnAwayAt(sink: Sink): void {
+    turnAwayAt(sink, this.#reason)
   }
 
   /** @throws {LiveError} when the one query of a `GET` cannot be live: there a status says it */
   open(request: OpenRequest): Response {
+    const { live, settled, node } = request
     const place = this.#placeOf(request)
-    // Who asks was being found out, and meanwhile others came, or the end.
-    if (!this.hasRoom(place !== undefined)) return this.turnAway()
-    if (!this.#hasRoomFor(request)) {
-      countIn(this.#context.metrics.refusals, 'overloaded')
-      this.#context.logger.warn('Somebody has as many streams or queries open as one may; another was sent away.', {
-        identity: nameOf(request.settled.identity),
-      })
-      return this.turnAway()
-    }
-    const [only] = request.live.queries
-    if (request.live.kind === 'stream-one' && only !== undefined) this.#obtainable(request.settled.identity, only)
-    return streamResponse({ node: request.node, chunks: this.#context.chunks, start: (sink, listen) => listen(this.#start(request, place, sink)) })
+    // Who asks was being found out, and meanwhile others came, or the end. So it is again when the head is written.
+    const isAdmitted = (): boolean => this.hasRoom(place !== undefined) && this.hasRoomFor(settled.identity, live.queries.length)
+    if (!isAdmitted()) return this.turnAway()
+    const [only] = live.queries
+    if (live.kind === 'stream-one' && only !== undefined) this.#obtainable(settled.identity, only)
+    return streamResponse({
+      node,
+      chunks: this.#context.chunks,
+      start: (sink, listen) => (isAdmitted() ? listen(this.#start(request, place, sink)) : this.turnAwayAt(sink)),
+    })
   }
 
   refreshIdentity(id: string): void {
@@ -165,16 +178,12 @@ export class Connections {
     for (const connection of this.#all) connection.leave()
   }
 
-  /** Where nobody in particular asks, only the limits for all hold: strangers would lock each other out. */
-  #hasRoomFor({ live, settled }: OpenRequest): boolean {
-    const { authKey } = settled.identity
-    const theirs = authKey === undefined ? undefined : this.#byAuthKey.get(authKey)
-    if (theirs === undefined) return true
-    const { maxConnectionsPerIdentity, maxQueriesPerIdentity } = this.#context.limits
-    if (theirs.size >= maxConnectionsPerIdentity) return false
-    let queries = live.queries.length
-    for (const connection of theirs) queries += connection.queryCount
-    return queries <= maxQueriesPerIdentity
+  #isWithin(authKey: string, more: number): boolean {
+    const { limits, tally } = this.#context
+    if (tally.of(authKey) >= limits.maxConnectionsPerIdentity) return false
+    let queries = more
+    for (const connection of this.#byAuthKey.get(authKey) ?? []) queries += connection.queryCount
+    return queries <= limits.maxQueriesPerIdentity
   }
 
   /** Where it goes on from; `undefined` where what it came with is nothing, or worth nothing here. */
@@ -185,6 +194,10 @@ export class Connections {
     // A connection's ids are bound to the identity; those of a JSON read, and of a connection with one query, to the query as well.
     const ofQueries = live.queries.map((wire) => queryScope(keys, identity, queryText(wire)))
     return parsePosition(keys, hub.log, live.kind === 'stream-one' ? ofQueries : [identity.fingerprint, ...ofQueries], live.lastEventId)
+  }
+
+  get #reason(): 'drain' | 'overloaded' {
+    return this.#isDraining ? 'drain' : 'overloaded'
   }
 
   #start(request: OpenRequest, place: Place | undefined, sink: Sink): Connection {
@@ -289,12 +302,14 @@ export class Connections {
 
   #file(connection: Connection, key: string | undefined): void {
     if (key === undefined) return
+    this.#context.tally.add(key)
     const connections = this.#byAuthKey.get(key)
     if (connections === undefined) this.#byAuthKey.set(key, new Set([connection]))
     else connections.add(connection)
   }
 
   #unfile(connection: Connection, key: string | undefined): void {
+    this.#context.tally.take(key)
     const connections = key === undefined ? undefined : this.#byAuthKey.get(key)
     connections?.delete(connection)
     if (key !== undefined && connections?.size === 0) this.#byAuthKey.delete(key)

@@ -32,6 +32,7 @@ export const command: Command = {
   --base             path of the live queries; /api/live
   --workers          processes that share the port, each with a tail of the log; auto: one for each processor; WORKERS, or 1
   --operations-port  where /metrics, /status and /health are answered: worker 0 at this port, worker 1 at the next; OPERATIONS_PORT, or nowhere
+  --json             what is said, and what is refused or goes wrong, as lines of JSON
 
 GET /health answers 200 while queries can be opened, and 503 with the reasons while they cannot. SIGTERM sends every stream elsewhere before it ends.
 With several workers, one that ends is started again, and SIGHUP replaces them one after the other.`,
@@ -47,7 +48,7 @@ With several workers, one that ends is started again, and SIGHUP replaces them o
       port: readPort(values.port ?? context.env['PORT']),
       operationsPort: readPort(values['operations-port'] ?? context.env['OPERATIONS_PORT']),
       config: await readConfig(context, values.config),
-      base: values.base,
+      base: readBase(values.base),
       isJson: values.json,
     }
     if (workers > 1 && cluster.isPrimary) await superviseWorkers(context, settings, workers)
@@ -70,13 +71,13 @@ async function superviseWorkers(context: CommandContext, settings: EdgeSettings,
 }
 
 async function serve(context: CommandContext, settings: EdgeSettings): Promise<void> {
-  const { config, port, operationsPort, base } = settings
+  const { config, port, operationsPort, base, isJson } = settings
   const number = cluster.isWorker ? Number(context.env[WORKER_NUMBER] ?? 0) : 0
   const serving = serveEdge(config, {
     ...(port === undefined ? {} : { port }),
     ...(operationsPort === undefined ? {} : { operationsPort: operationsPort === 0 ? 0 : operationsPort + number }),
     ...(base === undefined ? {} : { base }),
-    logger: noteLogger(context.note),
+    logger: noteLogger(context.note, isJson),
   })
   const edge = await serving.catch(async (error: unknown) => {
     throw await withAllThatIsWrong(error, config)
@@ -101,6 +102,11 @@ async function withAllThatIsWrong(reason: unknown, config: LoadedConfig): Promis
 
 function announce({ print, hasColors }: CommandContext, { isJson, base }: EdgeSettings, url: string): void {
   print(isJson ? JSON.stringify({ url }) : `${createStyle(hasColors).good('✔')} Serving live queries at ${url}${base ?? '/api/live'}`)
+}
+
+function readBase(text: string | undefined): string | undefined {
+  if (text !== undefined && !/^(\/[^/?#*]+)+$/.test(text)) throw new UsageError(`"${text}" is not a path. Give one as /api/live.`)
+  return text
 }
 
 function readWorkers(text: string | undefined): number {
