@@ -86,7 +86,9 @@ export class SchemaWatch {
   #notice(name: string, publication: PublicationFacts | undefined): boolean {
     const facts = this.#facts.get(name)
     const membership = publication?.tables.get(name)
-    return noticeShape(this.#shapes.catalog, name, facts === undefined ? 'gone' : `${tableShape(facts)} ${membership ?? 'unpublished'}`)
+    const isWhole = publication?.publishesEverything === true && publication.members.every((one) => tableName(one) !== name || !one.isPartial)
+    const published = membership === undefined ? 'unpublished' : isWhole ? String(membership) : `${membership} in part`
+    return noticeShape(this.#shapes.catalog, name, facts === undefined ? 'gone' : `${tableShape(facts)} ${published}`)
   }
 }
 

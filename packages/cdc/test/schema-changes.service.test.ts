@@ -61,6 +61,14 @@ describe('a schema change while the capture runs', () => {
     expect(marks(sink.entries).flat()).not.toContain('public.other')
   })
 
+  it('is told for all tables of a publication that leaves changes out', async () => {
+    const { sql, sink, start } = await open()
+    await start(QUICK).caughtUp()
+    await sql(`ALTER PUBLICATION zenstack_live SET (publish = 'insert')`)
+    await sink.until((entries) => marks(entries).length > 0)
+    expect(marks(sink.entries)).toEqual([['schema', 'public.other', 'public.t']])
+  })
+
   it('is told for partitions that come and go', async () => {
     const { sql, sink, start } = await open('CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id)', ['p'])
     await start(QUICK).caughtUp()

@@ -37,6 +37,8 @@ export interface EdgeOptions {
   database: { url: string }
   /** Signs positions and hides keys. All edges of one log share it; 16 bytes or more. */
   secret: string | Uint8Array
+  /** Whose tables the change log holds: others are refused. @defaultValue none, and then every table is taken to be in the log */
+  publication?: string
   limits?: Partial<Limits>
   logger?: EdgeLogger
   /** Traces each commit from its timestamp to the sockets: `@opentelemetry/api`. @defaultValue none, which costs nothing */
@@ -141,7 +143,7 @@ async function openContext(options: EdgeOptions, { metrics, onOtherTables }: Ope
   const database = createEdgeDatabase({ url: options.database.url, schema, limits, metrics, readNeutralPlugins, onError })
   const nudge = createNudge(database, onError)
   try {
-    const readTables = async (): Promise<DataModel> => createDataModel(schema, await readCatalog(database.query))
+    const readTables = async (): Promise<DataModel> => createDataModel(schema, await readCatalog(database.query, options))
     const data = await readTables()
     const areTablesSame = async (): Promise<boolean> => (await readTables()).fingerprint === data.fingerprint
     const log = stopAtSchemaMarks(options.log, async (signal) => {

@@ -16,7 +16,7 @@ describe('an edge whose tables change', () => {
   beforeAll(async () => {
     workspace = await createWorkspace(inject('postgresUrl'))
     await seedWorkspace(workspace)
-    running = await startEdge(workspace)
+    running = await startEdge(workspace, { reconcileIntervalMs: 500 })
   })
   afterEach(() => {
     for (const stream of streams.splice(0)) stream.close()
@@ -72,6 +72,27 @@ describe('an edge whose tables change', () => {
     const next = await opened()
     await workspace.db.note.update({ where: { id: 1 }, data: { rank: 6 } })
     await next.until(() => [ranks(next), ranks(next, WINDOW)].every(([rank]) => rank === 6), 'the next rank')
+  })
+
+  it('refuses a table from the moment on when the publication leaves it out, until it is whole again', async () => {
+    const publication = `ALTER PUBLICATION "${running.publication}"`
+    for (const change of ['DROP TABLE "Note"', `SET (publish = 'insert')`]) {
+      const stream = await opened()
+      const renewals = running.edge.metrics().schemaRenewals
+      await workspace.sql(`${publication} ${change}`)
+      // No change of the table would tell: the capture looks at the catalog from time to time.
+      await stream.until(() => stream.isEnded, 'the end')
+      await isRenewed(renewals + 1)
+      const refused = await fetch(`${running.base}/note/findMany`, { headers: { accept: 'text/event-stream' } })
+      expect([change, refused.status]).toEqual([change, ERROR_CODES.table_refused.status])
+      await workspace.sql(
+        change.startsWith('DROP') ? `${publication} ADD TABLE "Note"` : `${publication} SET (publish = 'insert, update, delete, truncate')`,
+      )
+      await isRenewed(renewals + 2)
+    }
+    const next = await opened()
+    await workspace.db.note.update({ where: { id: 1 }, data: { rank: 8 } })
+    await next.until(() => [ranks(next), ranks(next, WINDOW)].every(([rank]) => rank === 8), 'the next rank')
   })
 
   it('does not mind what it does not know', async () => {

@@ -28,6 +28,8 @@ export interface CatalogTable {
   kind: 'table' | 'partitioned' | 'partition' | 'view' | 'foreign' | 'other'
   persistence: 'permanent' | 'unlogged' | 'temporary'
   replicaIdentity: 'default' | 'nothing' | 'full' | 'index'
+  /** The publication that was asked about holds not all changes of it. Absent where it does, and where there is no such publication. */
+  isUnpublished?: true
   /** Columns that tell rows apart, and are never NULL: of the primary key first, then of unique indexes. */
   uniqueKeys: string[][]
   /** Native row-level security is on: what Postgres shows depends on its role, not only on ZenStack's policies. */

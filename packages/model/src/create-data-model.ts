@@ -5,7 +5,7 @@ import { isColumnTypeOf } from './column-types.ts'
 import type { DataModel, EnumLabels, Field, JoinTable, Model, Refusal, ScalarType } from './data-model.ts'
 import { tableKey } from './data-model.ts'
 import { joinTablesOf } from './join-tables.ts'
-import { refusalOfTable } from './refusal.ts'
+import { refusalOfTable, refusalOfUnpublished } from './refusal.ts'
 import { relationsOf } from './relations.ts'
 import { attributeText, tableNameOf } from './schema-names.ts'
 
@@ -50,7 +50,8 @@ function createModel(schema: SchemaDef, catalog: Catalog, definition: ModelDef, 
     refusalOfView(definition, table) ??
     refusalOfTable(catalog, table) ??
     fields.map((field) => refusalOfField(field, catalogTable)).find((each) => each !== undefined) ??
-    refusalOfKey(definition, fields, catalogTable)
+    refusalOfKey(definition, fields, catalogTable) ??
+    refusalOfUnpublished(catalog, table)
   return {
     kind: 'model',
     name: definition.name,

@@ -114,7 +114,7 @@ export interface Relation {
 }
 
 export interface Refusal {
-  readonly reason: 'missing_table' | 'missing_column' | 'column_type' | 'view' | 'unlogged' | 'no_key' | 'replica_identity'
+  readonly reason: 'missing_table' | 'missing_column' | 'column_type' | 'view' | 'unlogged' | 'no_key' | 'replica_identity' | 'unpublished'
   readonly message: string
   /** What to run or change. */
   readonly cure: string

@@ -1,6 +1,6 @@
 import type { ModelDef, SchemaDef } from '@zenstackhq/schema'
 import type { JoinEnd, JoinTable } from './data-model.ts'
-import { refusalOfTable } from './refusal.ts'
+import { refusalOfTable, refusalOfUnpublished } from './refusal.ts'
 import { tableNameOf } from './schema-names.ts'
 import type { Catalog } from './catalog.ts'
 
@@ -41,7 +41,7 @@ function joinTable(schema: SchemaDef, catalog: Catalog, one: End, other: End, re
     schema: owner === undefined ? 'public' : tableNameOf(schema, owner).schema,
     name: relationName === undefined ? `_${first.model}To${second.model}` : `_${relationName}`,
   }
-  const refusal = refusalOfTable(catalog, table)
+  const refusal = refusalOfTable(catalog, table) ?? refusalOfUnpublished(catalog, table)
   return {
     kind: 'join',
     table,

@@ -53,8 +53,21 @@ const COLUMNS = `
     AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
   ORDER BY c.oid, a.attnum`
 
-/** Reads what {@link createDataModel} needs to know about a database: a few catalog queries, no locks, no rows of tables. */
-export async function readCatalog(query: Query): Promise<Catalog> {
+/** `isWhole`: no row filter, no list of columns, and no kind of change is left out. Postgres 14 knows none of the first two. */
+const PUBLISHED = `
+  SELECT t.schemaname AS schema, t.tablename AS name, p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate
+    AND to_jsonb(t)->>'rowfilter' IS NULL AND to_jsonb(r)->>'prattrs' IS NULL AS "isWhole"
+  FROM pg_publication p LEFT JOIN pg_publication_tables t ON t.pubname = p.pubname
+    LEFT JOIN pg_namespace n ON n.nspname = t.schemaname LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename
+    LEFT JOIN pg_publication_rel r ON r.prpubid = p.oid AND r.prrelid = c.oid
+  WHERE p.pubname = $1`
+
+/**
+ * Reads what {@link createDataModel} needs to know about a database: a few catalog queries, no locks, no rows of tables.
+ *
+ * @param options.publication - whose tables alone have changes that can be followed; without one, or while there is none of this name, all have
+ */
+export async function readCatalog(query: Query, options: { publication?: string | undefined } = {}): Promise<Catalog> {
   const [database = {}] = await query(DATABASE)
   const catalog: Catalog = {
     serverVersion: Number(database['version']),
@@ -70,6 +83,7 @@ export async function readCatalog(query: Query): Promise<Catalog> {
   }
   for (const row of await query(TABLES)) addTable(catalog, row)
   for (const row of await query(COLUMNS)) addColumn(catalog, row)
+  if (options.publication !== undefined) notePublished(catalog, await query(PUBLISHED, [options.publication]))
   for (const [name, collation] of Object.entries(catalog.collations)) await addLowerCase(query, catalog, name, collation)
   return catalog
 }
@@ -92,6 +106,13 @@ function addTable(catalog: Catalog, row: Record<string, unknown>): void {
       referencedColumns: key.referencedColumns,
     })),
   }
+}
+
+/** @param rows - none when there is no such publication: then it is for the capture to say so */
+function notePublished(catalog: Catalog, rows: readonly Record<string, unknown>[]): void {
+  if (rows.length === 0) return
+  const whole = new Set(rows.filter((row) => row['isWhole'] === true).map((row) => `${text(row['schema'])}.${text(row['name'])}`))
+  for (const [name, table] of Object.entries(catalog.tables)) if (!whole.has(name)) table.isUnpublished = true
 }
 
 function addColumn(catalog: Catalog, row: Record<string, unknown>): void {

@@ -27,3 +27,13 @@ export function refusalOfTable(catalog: Catalog, table: TableName): Refusal | un
   }
   return undefined
 }
+
+/** The same of a table that could be captured: those that cannot be are in no publication of ours. */
+export function refusalOfUnpublished(catalog: Catalog, table: TableName): Refusal | undefined {
+  if (catalog.tables[`${table.schema}.${table.name}`]?.isUnpublished !== true) return undefined
+  return {
+    reason: 'unpublished',
+    message: `The publication leaves out table "${table.schema}"."${table.name}", or some of its changes.`,
+    cure: 'Run `zenstack-live setup`',
+  }
+}

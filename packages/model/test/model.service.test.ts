@@ -1,4 +1,14 @@
-import { decodeRow, parseExactChange, presentRow, readCatalog, rowKey, rowKeyOfRecord, tableKey, type DataModel } from '@zenstack-live/model'
+import {
+  createDataModel,
+  decodeRow,
+  parseExactChange,
+  presentRow,
+  readCatalog,
+  rowKey,
+  rowKeyOfRecord,
+  tableKey,
+  type DataModel,
+} from '@zenstack-live/model'
 import { createDatabase } from '@zenstack-live/testing'
 import { loadSchema, openOracle, type Oracle } from '@zenstack-live/testing/oracle'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
@@ -94,6 +104,22 @@ describe('a schema against its database', () => {
     const refusals = [...broken.models.values(), ...broken.joinTables].map((each) => each.refusal).filter((refusal) => refusal !== undefined)
     expect(refusals.find((refusal) => refusal.reason === reason)?.cure).toBeTruthy()
     await oracle.pool.query(mending)
+  })
+
+  it('refuses what a publication leaves out, and nothing while there is no such publication', async () => {
+    const refused = async (): Promise<unknown[]> => {
+      const query = async (sql: string, parameters?: unknown[]) => (await oracle.pool.query(sql, parameters)).rows as Record<string, unknown>[]
+      const known = createDataModel(data.schema, await readCatalog(query, { publication: 'some_of_it' }))
+      return [known.models.get('User'), known.models.get('Tag')].map((model) => model?.refusal?.reason)
+    }
+    expect(await refused()).toEqual([undefined, undefined])
+    await oracle.pool.query('CREATE PUBLICATION some_of_it')
+    expect(await refused()).toEqual(['unpublished', 'unpublished'])
+    await oracle.pool.query('ALTER PUBLICATION some_of_it ADD TABLE "User"')
+    expect(await refused()).toEqual([undefined, 'unpublished'])
+    await oracle.pool.query(`ALTER PUBLICATION some_of_it SET (publish = 'insert, delete')`)
+    expect(await refused()).toEqual(['unpublished', 'unpublished'])
+    await oracle.pool.query('DROP PUBLICATION some_of_it')
   })
 
   it('notices native row-level security', async () => {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { setUpCapture, startCapture, type Capture } from '@zenstack-live/cdc'
+import { DEFAULT_CAPTURE_NAME, setUpCapture, startCapture, type Capture } from '@zenstack-live/cdc'
 import { openEmbeddedLog, openRedisLog, type ChangeLog, type Retention } from '@zenstack-live/change-log'
 import { createEdge, type Edge, type EdgeLogger, type LiveClient, type LiveProjections, type OpenTelemetryApi } from '@zenstack-live/edge'
 import { LiveError, type Limits } from '@zenstack-live/protocol'
@@ -196,6 +196,7 @@ export class ZenStackLive<in out Schema extends SchemaDef = any> {
         schema: options.client.$schema,
         log,
         database: { url },
+        publication: options.publication ?? DEFAULT_CAPTURE_NAME,
         secret,
         logger: this.#logger,
         ...(options.openTelemetry === undefined ? {} : { openTelemetry: options.openTelemetry }),

@@ -45,9 +45,11 @@ export async function startEdge(
     accessTickets?: HonoAccessTickets
     mount?: (app: Hono) => void
     tables?: readonly string[]
+    /** How often the capture looks at the catalog. */
+    reconcileIntervalMs?: number
   } = {},
 ): Promise<RunningEdge> {
-  const { redisUrl, getClient, accessTickets, mount, holdLog, tables: names = TABLES, ...edgeOptions } = options
+  const { redisUrl, getClient, accessTickets, mount, holdLog, tables: names = TABLES, reconcileIntervalMs, ...edgeOptions } = options
   const tables = names.map((table) => ({ schema: 'public', name: table }))
   const directory = mkdtempSync(join(tmpdir(), 'zenstack-live-edge-'))
   const name = `test:${directory.slice(-6)}`
@@ -57,7 +59,14 @@ export async function startEdge(
     .toLowerCase()
     .replaceAll(/[^a-z0-9]/g, '_')}`
   await setUpCapture({ url: workspace.url, tables, slot, publication: slot })
-  const capture = startCapture({ url: workspace.url, tables, slot, publication: slot, sink: sinkOf(log) })
+  const capture = startCapture({
+    url: workspace.url,
+    tables,
+    slot,
+    publication: slot,
+    sink: sinkOf(log),
+    limits: reconcileIntervalMs === undefined ? {} : { reconcileIntervalMs },
+  })
   await capture.caughtUp()
 
   const make = (extra: Partial<EdgeOptions>) =>
@@ -66,6 +75,7 @@ export async function startEdge(
       log: holdLog === undefined ? log : heldLog(log, holdLog),
       database: { url: workspace.url },
       secret: SECRET,
+      publication: slot,
       ...edgeOptions,
       ...extra,
     })
