@@ -60,4 +60,6 @@ export interface EdgeContext {
   askShared(identity: Identity, question: Question): Promise<DatabaseAnswer>
   /** Asks that the log pass a place soon, also on an idle database. */
   nudge(): void
+  /** A table was refused: the tables are looked at again, in case it has been set up since. */
+  onRefusedTable(): void
 }

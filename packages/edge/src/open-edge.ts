@@ -181,6 +181,7 @@ async function openContext(options: EdgeOptions, { metrics, onOtherTables }: Ope
       isWithheld: withheldFields(data, options.exclude ?? []),
       readNeutralPlugins: [...readNeutralPlugins, STATEMENTS_PLUGIN],
       nudge: nudge.soon,
+      onRefusedTable: createSecondLook(areTablesSame, onOtherTables, onError),
     }
     const close = async (): Promise<void> => {
       nudge.cancel()
@@ -206,6 +207,20 @@ function createAsking(database: EdgeDatabase, data: DataModel, of: Pick<EdgeCont
 function createWriting(limits: Limits): Pick<EdgeContext, 'chunks' | 'wheel' | 'tally'> {
   const chunks = new ChunkWriter()
   return { chunks, wheel: new TickWheel(tickMs(limits), () => chunks.forget()), tally: new StreamTally() }
+}
+
+const LOOK_AGAIN_MS = 5_000
+
+/** Of a table that was never captured before nothing in the log tells that it is now. */
+function createSecondLook(areTablesSame: () => Promise<boolean>, onOtherTables: () => void, onError: (error: unknown) => void): () => void {
+  let lookedAtMs = Number.NEGATIVE_INFINITY
+  return () => {
+    if (performance.now() - lookedAtMs < LOOK_AGAIN_MS) return
+    lookedAtMs = performance.now()
+    areTablesSame().then((isSame) => {
+      if (!isSame) onOtherTables()
+    }, onError)
+  }
 }
 
 const ASK_AGAIN_MS = 500

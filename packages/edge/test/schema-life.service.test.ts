@@ -1,3 +1,4 @@
+import { setUpCapture } from '@zenstack-live/cdc'
 import { ERROR_CODES } from '@zenstack-live/protocol'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest'
 import { openStream, wire, type TestStream } from './support/read-stream.ts'
@@ -7,6 +8,21 @@ import { createWorkspace, seedWorkspace, type Workspace } from './support/worksp
 // Decided in memory; asked again (a window is).
 const NOTES = wire('Note', 'findMany', { orderBy: { id: 'asc' } })
 const WINDOW = wire('Note', 'findMany', { orderBy: { id: 'asc' }, take: 100 })
+
+it('serves a table that was set up after the edge was opened, of which nothing in the log tells', async () => {
+  const workspace = await createWorkspace(inject('postgresUrl'))
+  await seedWorkspace(workspace)
+  const names = ['User', 'Space', 'Member', 'Task', 'Note']
+  const running = await startEdge(workspace, { tables: names })
+  const status = async (): Promise<number> => (await fetch(`${running.base}/comment/findMany`, { headers: { 'x-user': 'bob' } })).status
+  expect(await status()).toBe(ERROR_CODES.table_refused.status)
+  const { publication } = running
+  const tables = [...names, 'Comment'].map((name) => ({ schema: 'public', name }))
+  await setUpCapture({ url: workspace.url, tables, slot: publication, publication })
+  await expect.poll(status, { timeout: 30_000 }).toBe(200)
+  await running.close()
+  await workspace.close()
+})
 
 describe('an edge whose tables change', () => {
   let workspace: Workspace

@@ -1,5 +1,5 @@
 import { clientFacts, readDependencies, validateArgs, type ReadDependencies } from '@zenstack-live/access'
-import { tableKey, type Model } from '@zenstack-live/model'
+import { tableKey, type Model, type Refusal } from '@zenstack-live/model'
 import { LiveError, queryId, queryText, type QueryId, type ResultShape, type WireQuery } from '@zenstack-live/protocol'
 import { deserialize } from '@zenstackhq/client-helpers/fetch'
 import type { Question } from '../database/asker.ts'
@@ -132,14 +132,18 @@ export function decodeArgs(wire: WireQuery): unknown {
 }
 
 /** Every table an answer is made of has to be one whose changes are seen. */
-export function checkTables({ data }: EdgeContext, dependencies: ReadDependencies): void {
+export function checkTables(context: EdgeContext, dependencies: ReadDependencies): void {
+  const { data } = context
+  const refuse = (name: string, { message, cure }: Refusal): never => {
+    context.onRefusedTable()
+    throw new LiveError('table_refused', `${name} cannot be live: ${message} ${cure}`)
+  }
   for (const name of dependencies.models) {
     const refusal = data.models.get(name)?.refusal
-    if (refusal !== undefined) throw new LiveError('table_refused', `${name} cannot be live: ${refusal.message} ${refusal.cure}`)
+    if (refusal !== undefined) refuse(name, refusal)
   }
   for (const table of data.joinTables) {
-    if (!dependencies.tables.has(tableKey(table.table)) || table.refusal === undefined) continue
-    throw new LiveError('table_refused', `${tableKey(table.table)} cannot be live: ${table.refusal.message} ${table.refusal.cure}`)
+    if (dependencies.tables.has(tableKey(table.table)) && table.refusal !== undefined) refuse(tableKey(table.table), table.refusal)
   }
 }
 
