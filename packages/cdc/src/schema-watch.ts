@@ -20,6 +20,8 @@ export class SchemaWatch {
   readonly #captured: ReadonlyMap<string, CapturedTable>
   readonly #publicationName: string
   readonly #shapes: Shapes
+  /** Something was captured before: a table that is new to it may have readers all the same, to whom its changes were not told. */
+  readonly #hasMemory: boolean
   #facts = new Map<string, TableFacts>()
   #types: Types = new Map()
 
@@ -28,6 +30,7 @@ export class SchemaWatch {
     this.#query = query
     this.#captured = new Map(tables.map((table) => [tableName(table), table]))
     this.#publicationName = publication
+    this.#hasMemory = shapes !== undefined
     this.#shapes = { catalog: { ...shapes?.catalog }, stream: { ...shapes?.stream } }
   }
 
@@ -88,11 +91,12 @@ export class SchemaWatch {
     const membership = publication?.tables.get(name)
     const isWhole = publication?.publishesEverything === true && publication.members.every((one) => tableName(one) !== name || !one.isPartial)
     const published = membership === undefined ? 'unpublished' : isWhole ? String(membership) : `${membership} in part`
-    return noticeShape(this.#shapes.catalog, name, facts === undefined ? 'gone' : `${tableShape(facts)} ${published}`)
+    const isNew = this.#hasMemory && this.#shapes.catalog[name] === undefined
+    return noticeShape(this.#shapes.catalog, name, facts === undefined ? 'gone' : `${tableShape(facts)} ${published}`) || isNew
   }
 }
 
-/** A table that is seen for the first time has no readers yet, so nothing has changed for anybody. */
+/** What is seen for the first time is no change. */
 function noticeShape(shapes: Record<string, string>, name: string, text: string): boolean {
   const before = shapes[name]
   const shape = shapeHash(text)

@@ -121,6 +121,21 @@ describe('a schema change while no capture runs', () => {
     expect(marks(sink.entries)).toHaveLength(1)
   })
 
+  it('is told for a table that is captured from now on: its changes until now were passed over', async () => {
+    const { sql, sink, start, tables } = await open()
+    const [t] = tables
+    const before = start({ ...NEVER, tables: t === undefined ? [] : [t] })
+    await sql('INSERT INTO other VALUES (1)')
+    await before.caughtUp()
+    await before.close()
+    const after = start(NEVER)
+    await sink.until((entries) => marks(entries).length > 0)
+    await after.caughtUp()
+    await after.close()
+    await start(NEVER).caughtUp()
+    expect(marks(sink.entries)).toEqual([['schema', 'public.other']])
+  })
+
   it('is told for a table whose old changes are still to come, which keep their old look', async () => {
     const { sql, sink, start } = await open()
     await sql(`INSERT INTO t VALUES (1, 'a')`)
