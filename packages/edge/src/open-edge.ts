@@ -156,11 +156,7 @@ async function openContext(options: EdgeOptions, { metrics, onOtherTables }: Ope
     const asking = createAsking(database, data, { limits, metrics })
     const guards = { ...ALL_GUARDS, ...options.guards }
     const identityChanges = new IdentityChanges(data, { database, hub, guards })
-    const ask: EdgeContext['ask'] = async (client, question) => {
-      const answer = await asking.asker.ask(client, question)
-      if (guards.holdsAnswers && identityChanges.decidesAnswers) await hub.passed(answer.horizon)
-      return answer
-    }
+    const ask = createAsk({ ...asking, hub, guards, identityChanges })
     const context: EdgeContext = {
       data,
       hub,
@@ -197,6 +193,15 @@ async function openContext(options: EdgeOptions, { metrics, onOtherTables }: Ope
   }
 }
 
+/** Where rows decide who somebody is, an answer counts when the log has passed what it shows. */
+function createAsk({ asker, hub, guards, identityChanges }: Pick<EdgeContext, 'asker' | 'hub' | 'guards' | 'identityChanges'>): EdgeContext['ask'] {
+  return async (client, question) => {
+    const answer = await asker.ask(client, question)
+    if (guards.holdsAnswers && identityChanges.decidesAnswers) await hub.passed(answer.horizon)
+    return answer
+  }
+}
+
 /** What asks the database. */
 function createAsking(database: EdgeDatabase, data: DataModel, of: Pick<EdgeContext, 'limits' | 'metrics'>): Pick<EdgeContext, 'asker' | 'moments'> {
   const asker = createAsker({ ...of, statements: database.statements, tableFiles: createTableFiles(database, data) })
@@ -214,12 +219,13 @@ const LOOK_AGAIN_MS = 5_000
 /** Of a table that was never captured before nothing in the log tells that it is now. */
 function createSecondLook(areTablesSame: () => Promise<boolean>, onOtherTables: () => void, onError: (error: unknown) => void): () => void {
   let lookedAtMs = Number.NEGATIVE_INFINITY
+  const look = async (): Promise<void> => {
+    if (!(await areTablesSame())) onOtherTables()
+  }
   return () => {
     if (performance.now() - lookedAtMs < LOOK_AGAIN_MS) return
     lookedAtMs = performance.now()
-    areTablesSame().then((isSame) => {
-      if (!isSame) onOtherTables()
-    }, onError)
+    void look().catch(onError)
   }
 }
 
