@@ -1,4 +1,10 @@
 import type { LiveProjectionSource, ProjectionFrame } from '@zenstack-live/protocol'
+import { createDatabase } from '@zenstack-live/testing'
+import { loadSchema } from '@zenstack-live/testing/oracle'
+import { ZenStackClient } from '@zenstackhq/orm'
+import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
+import { PolicyPlugin } from '@zenstackhq/plugin-policy'
+import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
 import { openGet, type TestStream } from './support/read-stream.ts'
 import { startEdge, type RunningEdge } from './support/start-edge.ts'
@@ -140,6 +146,42 @@ describe('a projection whose reader is another for a while', () => {
     }
     await running.restart()
   })
+})
+
+/** Who is the same to all policies, and not to the projection. */
+it('is asked for with the auth() of whoever asks, also where no policy tells them from another', async () => {
+  const url = await createDatabase(inject('postgresUrl'))
+  const pool = new pg.Pool({ connectionString: url, max: 2 })
+  pool.on('error', () => {})
+  const schema = await loadSchema(`model User { id String @id
+    role String
+    @@auth
+    @@allow('read', auth().role == 'MEMBER') }`)
+  const db = new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) } as never)
+  await db.$pushSchema()
+  const bound = db.$use(new PolicyPlugin())
+  const plan = createPlan()
+  plan.becomes('for one alone')
+  const running = await startEdge(
+    {
+      url,
+      sql: async (text, parameters = []) => (await pool.query<Record<string, unknown>>(text, parameters)).rows,
+      as: () => {
+        throw new TypeError('getClient says who asks.')
+      },
+    },
+    {
+      schema,
+      tables: ['User'],
+      projections: { plan: { projection: plan.source, authorize: (auth, id) => auth?.['id'] === id } },
+      getClient: (c) => bound.$setAuth({ id: c.req.header('x-user') ?? '', role: 'MEMBER' }),
+    },
+  )
+  const statusFor = async (user: string): Promise<number> =>
+    (await fetch(`${running.base}/$projections/plan/bob`, { headers: { 'x-user': user } })).status
+  expect([await statusFor('bob'), await statusFor('cay'), await statusFor('bob')]).toEqual([200, 403, 200])
+  await running.close()
+  await pool.end()
 })
 
 /** A projection that is what it is told to be. */

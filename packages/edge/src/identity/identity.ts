@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { authText, clientFacts } from '@zenstack-live/access'
 import type { DataModel } from '@zenstack-live/model'
 import { serialize } from '@zenstackhq/client-helpers/fetch'
@@ -59,8 +60,8 @@ export function createIdentities(options: {
       const bound = await database.bind(client)
       const authKey = authKeyOf(data, auth)
       const before = known.get(key)
-      // Policies may tell people apart by less than their ids; whose row it is still counts.
-      if (before !== undefined) return before.authKey === authKey ? before : { ...before, authKey }
+      // Policies may tell people apart by less than `auth()` holds; whose row it is, and what `authorize` of projections looks at, still counts.
+      if (before !== undefined) return before.authKey === authKey && isDeepStrictEqual(before.auth, auth) ? before : { ...before, auth, authKey }
       const identity: Identity = {
         key,
         fingerprint: keys.sign('identity', JSON.stringify([data.fingerprint, projection, clientKey ?? optionsText(client.$options)])),
