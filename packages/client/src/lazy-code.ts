@@ -50,7 +50,7 @@ export class LazyCode<Code> {
   readonly askNow = (): void => {
     clearTimeout(this.#retry)
     this.#retry = undefined
-    if (typeof window !== 'undefined') window.removeEventListener('online', this.askNow)
+    page()?.removeEventListener?.('online', this.askNow)
     this.ask()
   }
 
@@ -76,7 +76,7 @@ export class LazyCode<Code> {
     this.#isAsked = false
     if (!this.#host.isWanted()) return
     this.#retry = setTimeout(this.askNow, backoffMs(this.#failures++, limits, random))
-    if (typeof window !== 'undefined') window.addEventListener('online', this.askNow)
+    page()?.addEventListener?.('online', this.askNow)
     if (this.#failures === limits.codeTries) this.#become(new LiveError('client_incomplete', MESSAGE, { cause }))
   }
 
@@ -87,3 +87,8 @@ export class LazyCode<Code> {
 }
 
 const MESSAGE = 'A file of the client did not load: load the page again.'
+
+/** React Native has a `window` that nobody can listen to. */
+function page(): Partial<Window> | undefined {
+  return typeof window === 'undefined' ? undefined : window
+}

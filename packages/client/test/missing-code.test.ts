@@ -159,6 +159,14 @@ describe('without the later code', () => {
     for (const [type, listener] of added.mock.calls) expect(removed).toHaveBeenCalledWith(type, listener)
   })
 
+  it('it is asked for again where there is a window that nobody can listen to', async () => {
+    const { loads, failLoads, store } = await openPage()
+    vi.stubGlobal('window', {})
+    await failLoads()
+    expect(loads.length).toBeGreaterThan(1)
+    store.close()
+  })
+
   it('it is asked for at once when the network is back, and when someone asks to try again', async () => {
     const { loads, failLoads, store } = await openPage()
     await failLoads()

@@ -1,8 +1,9 @@
-import { LIMITS, LiveError } from '@zenstack-live/protocol'
+import { LiveError } from '@zenstack-live/protocol'
 import { refuse } from './requests/turn-away.ts'
 import { readerDistances } from './operations/health.ts'
 import { createMetrics } from './operations/metrics.ts'
 import { prometheusText } from './operations/prometheus-text.ts'
+import { readLimits } from './read-limits.ts'
 import { within } from './within.ts'
 import { openEdge, type Edge, type EdgeOptions, type OpenEdge } from './open-edge.ts'
 
@@ -15,10 +16,11 @@ const MAX_RETRY_MS = 5_000
  * the catalog again, and serves them anew as they come back. What was not touched goes on from its position.
  *
  * @throws {LiveError} `database_unavailable` or `log_unavailable` when one of them does not answer
+ * @throws {TypeError} when one of `limits` is none
  */
 export async function createEdge(options: EdgeOptions): Promise<Edge> {
   const { warn } = options.logger ?? { warn: () => {} }
-  const timeoutMs = options.limits?.databaseTimeoutMs ?? LIMITS.databaseTimeoutMs
+  const { databaseTimeoutMs: timeoutMs } = readLimits(options.limits)
   const metrics = createMetrics()
   let isEnding = false
   let generation = 0

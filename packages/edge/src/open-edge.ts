@@ -1,6 +1,6 @@
 import type { ChangeLog } from '@zenstack-live/change-log'
 import { createDataModel, readCatalog, type DataModel } from '@zenstack-live/model'
-import { formatLsn, LIMITS, type Limits } from '@zenstack-live/protocol'
+import { formatLsn, type Limits } from '@zenstack-live/protocol'
 import type { SchemaDef } from '@zenstackhq/schema'
 import { createAsker } from './database/asker.ts'
 import { STATEMENTS_PLUGIN } from './database/statements.ts'
@@ -23,6 +23,7 @@ import { createKeys } from './keys.ts'
 import type { Metrics } from './operations/metrics.ts'
 import { createPlaceTexts } from './streams/place-texts.ts'
 import { Projections, type LiveProjections } from './projections/projections.ts'
+import { readLimits } from './read-limits.ts'
 import { stopAtSchemaMarks } from './log/stop-at-schema-marks.ts'
 import { createSharedFrames } from './queries/incremental/shared-frames.ts'
 import { createNextMoments } from './queries/requery/next-moments.ts'
@@ -136,7 +137,7 @@ interface OpenContext {
 }
 
 async function openContext(options: EdgeOptions, { metrics, onOtherTables }: OpenEdgeHost): Promise<OpenContext> {
-  const limits: Limits = { ...LIMITS, ...options.limits }
+  const limits = readLimits(options.limits)
   const { schema, logger = SILENT, readNeutralPlugins = [] } = options
   const onError = (error: unknown): void => logger.warn('A connection broke; it is made again.', { error: String(error) })
   const keys = createKeys(options.secret)

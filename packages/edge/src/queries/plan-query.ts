@@ -39,7 +39,16 @@ export interface PlannedQuery {
 }
 
 const MAX_PLANS_PER_CLIENT = 10_000
-const plans = new WeakMap<object, Map<string, PlannedQuery>>()
+/** Of their queries' texts, which may be long: a stranger's may all differ. Plans of some times as much. */
+const MAX_PLANNED_CHARS = 8 * 1024 * 1024
+
+interface Plans {
+  readonly byText: Map<string, PlannedQuery>
+  /** Of all texts. */
+  chars: number
+}
+
+const plans = new WeakMap<object, Plans>()
 
 /**
  * Plans are shared by all identities of equally set-up clients: they know the policies, not whom they judge.
@@ -51,12 +60,21 @@ export function planQuery(context: EdgeContext, identity: Identity, wire: WireQu
   if (text.length > context.limits.maxQueryBytes) {
     throw new LiveError('too_large', `A query has ${text.length} characters; maxQueryBytes is ${context.limits.maxQueryBytes}.`)
   }
-  const known = plans.get(identity.client.$options) ?? new Map<string, PlannedQuery>()
+  const known = plans.get(identity.client.$options) ?? { byText: new Map<string, PlannedQuery>(), chars: 0 }
   plans.set(identity.client.$options, known)
-  const planned = known.get(text) ?? makePlan(context, identity, wire, text)
-  if (known.size >= MAX_PLANS_PER_CLIENT) known.clear()
-  known.set(text, planned)
+  const planned = known.byText.get(text) ?? keep(known, makePlan(context, identity, wire, text))
   checkRowSecurity(context, identity, planned)
+  return planned
+}
+
+function keep(known: Plans, planned: PlannedQuery): PlannedQuery {
+  const { byText } = known
+  known.chars += planned.text.length
+  if (byText.size >= MAX_PLANS_PER_CLIENT || known.chars > MAX_PLANNED_CHARS) {
+    byText.clear()
+    known.chars = planned.text.length
+  }
+  byText.set(planned.text, planned)
   return planned
 }
 
