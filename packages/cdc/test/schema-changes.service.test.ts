@@ -46,6 +46,7 @@ describe('a schema change while the capture runs', () => {
     ['a column that is gone', 'ALTER TABLE t DROP COLUMN v'],
     ['a column of another name', 'ALTER TABLE t RENAME v TO w'],
     ['another replica identity', 'ALTER TABLE t REPLICA IDENTITY DEFAULT'],
+    ['native row-level security', 'ALTER TABLE t ENABLE ROW LEVEL SECURITY'],
     ['a table that is gone', 'DROP TABLE t'],
     ['a table that is no longer logged', 'ALTER PUBLICATION zenstack_live DROP TABLE t; ALTER TABLE t SET UNLOGGED'],
     ['a table that left the publication', 'ALTER PUBLICATION zenstack_live DROP TABLE t'],

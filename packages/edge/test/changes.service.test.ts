@@ -1,6 +1,7 @@
 import { deserialize } from '@zenstackhq/client-helpers/fetch'
 import { CHANGES_SEGMENT, ERROR_CODES, queryId, type ErrorCode, type QueryId, type RowChange, type WireQuery } from '@zenstack-live/protocol'
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
+import pg from 'pg'
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest'
 import { openGet, openStream, type TestStream } from './support/read-stream.ts'
 import { startEdge, type RunningEdge } from './support/start-edge.ts'
 import { createWorkspace, seedWorkspace, type Workspace } from './support/workspace.ts'
@@ -242,6 +243,24 @@ describe('a stream of changes', () => {
     await stream.until(() => stream.query(comments.q).isReady, 'ready again')
     await workspace.db.comment.create({ data: { id: 'new', taskId: 'c1', authorId: 'bob', body: 'after it' } })
     await stream.until(() => told(stream, comments.q).length === 1, 'the next one')
+  })
+
+  it('is reset where memory has let go of what happened while the database was asked', async () => {
+    await running.restart({ limits: { ringEntries: 1 } })
+    const comments = changes('Comment')
+    const stream = await opened('bob', comments)
+    const other = new pg.Client(workspace.url)
+    await other.connect()
+    await other.query('BEGIN; LOCK TABLE "Member"')
+    await workspace.db.comment.create({ data: { id: 'slow', taskId: 'c1', authorId: 'bob', body: 'while it was slow' } })
+    for (let count = 0; count < 3; count++) await workspace.db.note.create({ data: { id: nextId++, ownerId: 'cay', body: 'another' } })
+    await running.caughtUp()
+    await vi.waitUntil(() => running.edge.metrics().transactions >= 4, { timeout: 30_000 })
+    await other.query('COMMIT')
+    await other.end()
+    await stream.until(() => stream.frames.some((frame) => frame.event === 'reset'), 'the reset')
+    expect(stream.frames.flatMap((frame) => (frame.event === 'reset' ? [frame.reason] : []))).toEqual(['slow'])
+    await running.restart()
   })
 
   it('refuses what it cannot tell', async () => {

@@ -12,6 +12,8 @@ export interface TableFacts {
   /** `p`ermanent, `u`nlogged, `t`emporary. */
   persistence: string
   replicaIdentity: string
+  /** Native row-level security is on: what memory would show, the database may keep from who asks. */
+  hasRowSecurity: boolean
   columns: ColumnFacts[]
   /** Which transactions made or changed its columns, dropped ones included. */
   history: string
@@ -33,7 +35,7 @@ export interface ColumnFacts {
 
 const TABLES = `
 SELECT c.oid::int8::text AS oid, n.nspname AS schema, c.relname AS name, c.relkind::text AS kind, c.relpersistence::text AS persistence,
-  c.relreplident::text AS identity,
+  c.relreplident::text AS identity, c.relrowsecurity AS "rowSecurity",
   (SELECT json_agg(json_build_array(a.attname, a.atttypid::int8, a.atttypmod, a.attnotnull, a.atthasdef) ORDER BY a.attnum)
      FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
   (SELECT string_agg(a.attnum || ':' || a.xmin, ' ' ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0) AS history,
@@ -85,11 +87,12 @@ export async function readTypes(query: Query, oids: Iterable<number>): Promise<M
 
 /** What of a table's facts makes rows look different: compared to notice a change. */
 export function tableShape(facts: TableFacts): string {
-  const { oid, columns, history, key, replicaIdentity, persistence, partitions } = facts
+  const { oid, columns, history, key, replicaIdentity, hasRowSecurity, persistence, partitions } = facts
   return JSON.stringify([
     oid,
     persistence,
     replicaIdentity,
+    hasRowSecurity,
     key,
     history,
     columns.map((column) => [column.name, column.typeOid, column.typmod]),
@@ -149,6 +152,7 @@ function parseTable(row: Record<string, unknown>): TableFacts {
     kind: String(row['kind']),
     persistence: String(row['persistence']),
     replicaIdentity: String(row['identity']),
+    hasRowSecurity: row['rowSecurity'] === true,
     history: String(row['history']),
     columns: columns.map(([name, typeOid, typmod, isNotNull, hasDefault]) => ({ name, typeOid, typmod, isNotNull, hasDefault })),
     key: keys[0]?.[1] ?? [],

@@ -158,7 +158,8 @@ export class ChangesQuery implements LiveQuery {
         // Given up meanwhile: its readers began anew.
         if (this.#pending[0] !== next) continue
         this.#pending.shift()
-        this.#tell(next, changes)
+        if (changes === undefined) this.#restart([...next.readers], 'slow')
+        else this.#tell(next, changes)
       }
     } catch (error) {
       this.#pending = []
@@ -168,13 +169,15 @@ export class ChangesQuery implements LiveQuery {
     }
   }
 
-  /** Asks who may read the rows that memory could not judge. */
-  async #settle(pending: Pending): Promise<RowChange[]> {
+  /** Asks who may read the rows that memory could not judge. @returns `undefined` when memory no longer knows what became of them meanwhile */
+  async #settle(pending: Pending): Promise<RowChange[] | undefined> {
     const { plan } = this.#options
     const asked = pending.items.filter((item): item is RowEffect => 'key' in item)
     const rows = new Map<string, AskedRow>()
     for (let from = 0; from < asked.length; from += ROWS_PER_QUESTION) {
-      for (const [key, row] of await this.#askAbout(pending, asked.slice(from, from + ROWS_PER_QUESTION))) rows.set(key, row)
+      const answered = await this.#askAbout(pending, asked.slice(from, from + ROWS_PER_QUESTION))
+      if (answered === undefined) return undefined
+      for (const [key, row] of answered) rows.set(key, row)
     }
     return pending.items.flatMap((item): RowChange[] => {
       if ('type' in item) return [item]
@@ -185,15 +188,17 @@ export class ChangesQuery implements LiveQuery {
   }
 
   /** A row that has moved on is left out where nobody can say any more who could read it as it was. */
-  async #askAbout({ at, causes, readers }: Pending, asked: readonly RowEffect[]): Promise<Map<string, AskedRow>> {
+  async #askAbout({ at, causes, readers }: Pending, asked: readonly RowEffect[]): Promise<Map<string, AskedRow> | undefined> {
     const { context, plan, identity } = this.#options
     const { model } = plan
     const where = { OR: asked.map(({ after }) => keyOfRow(model, after ?? {})) }
     const select = Object.fromEntries([...model.fields.keys()].map((name) => [name, true]))
     const question: Question = { model: model.name, operation: 'findMany', args: { where, select } }
     const answer = await askUntilSeen(context, identity.client, question, causes, () => readers.size > 0)
-    const later = answer === undefined ? undefined : context.hub.history.after(at.entry)?.filter(answer.hasSeen)
-    if (answer === undefined || later === undefined || later.some((one) => one.unknown.has(this.#table))) return new Map()
+    if (answer === undefined) return new Map()
+    const later = context.hub.history.after(at.entry)?.filter(answer.hasSeen)
+    if (later === undefined) return undefined
+    if (later.some((one) => one.unknown.has(this.#table))) return new Map()
     const records = new Map((answer.value as Record<string, unknown>[]).map((record) => [rowKeyOfRecord(model, record), record]))
     const rows = new Map<string, AskedRow>()
     for (const { key, before, after } of asked) {
