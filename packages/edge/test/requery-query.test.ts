@@ -36,6 +36,17 @@ describe('a query that is asked again', () => {
     expect(questions).toHaveLength(2)
   })
 
+  it('measures from the oldest commit that an answer shows', async () => {
+    const { query, questions, metrics } = await opened()
+    const startedMs = Date.now()
+    query.onTransaction({ ...change(10), committedAtMs: startedMs - 300 }, [], false)
+    query.onTransaction({ ...change(11), committedAtMs: startedMs - 100 }, [], false)
+    await vi.advanceTimersByTimeAsync(LIMITS.requeryTrailingMs)
+    questions[1]?.resolve({ ...COUNTED, snapshot: parsePgSnapshot('12:12:') })
+    await vi.advanceTimersByTimeAsync(0)
+    expect(metrics.commitToAnswerSeconds.sumSeconds).toBeCloseTo((300 + LIMITS.requeryTrailingMs) / 1000)
+  })
+
   it('is asked no more when its last reader left while a question was on its way, whatever becomes of that', async () => {
     const { query, reader, questions, onDeserted } = await opened()
     query.onTransaction(change(10), [], false)
@@ -110,11 +121,12 @@ async function opened(first = COUNTED) {
     passed: () => log.promise,
     since: async (_: EntryId, use: (missed: []) => void) => use([]),
   }
+  const metrics = createMetrics()
   // Only what it uses.
   const context = {
     hub,
     limits: LIMITS,
-    metrics: createMetrics(),
+    metrics,
     guards: ALL_GUARDS,
     ask() {
       const question = Promise.withResolvers<DatabaseAnswer>()
@@ -139,7 +151,7 @@ async function opened(first = COUNTED) {
   query.open(reader)
   questions[0]?.resolve(first)
   await vi.advanceTimersByTimeAsync(0)
-  return { query, reader, questions, onDeserted, log }
+  return { query, reader, questions, onDeserted, log, metrics }
 }
 
 function change(xid: number): Transaction {

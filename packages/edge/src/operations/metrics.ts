@@ -42,8 +42,10 @@ export interface Metrics {
   schemaRenewals: number
   /** Matching and deciding one transaction, for all queries. */
   decideSeconds: Histogram
-  /** From the commit timestamp until all were written to whom it concerns. */
+  /** From the commit timestamp until all that memory decides were written to whom it concerns. */
   commitToSocketSeconds: Histogram
+  /** The same for queries that are asked again: until the answer that shows the commit was given to their readers. */
+  commitToAnswerSeconds: Histogram
   /** From the moment somebody may have become another until their stream was settled. */
   revocationSeconds: Histogram
 }
@@ -78,6 +80,7 @@ export function createMetrics(): Metrics {
     schemaRenewals: 0,
     decideSeconds: createHistogram(DECIDE_BOUNDS),
     commitToSocketSeconds: createHistogram(LATENCY_BOUNDS),
+    commitToAnswerSeconds: createHistogram(LATENCY_BOUNDS),
     revocationSeconds: createHistogram(LATENCY_BOUNDS),
   }
 }

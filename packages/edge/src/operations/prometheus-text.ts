@@ -55,6 +55,12 @@ export function prometheusText(metrics: Metrics, readers: readonly ReaderDistanc
   addHistogram(lines, 'commit_to_socket_seconds', 'From the commit timestamp to the write to the last socket.', metrics.commitToSocketSeconds)
   addHistogram(
     lines,
+    'commit_to_answer_seconds',
+    'From the commit timestamp to the answer that shows it, of queries that are asked again.',
+    metrics.commitToAnswerSeconds,
+  )
+  addHistogram(
+    lines,
     'revocation_seconds',
     'From a change that may concern who somebody is until their stream was settled.',
     metrics.revocationSeconds,

@@ -10,6 +10,7 @@ import { unseenOf } from '../../log/history.ts'
 import type { Identity } from '../../identity/identity.ts'
 import type { EdgeClient } from '../../identity/live-client.ts'
 import type { LiveQuery, Reader } from '../live-query.ts'
+import { observe } from '../../operations/histogram.ts'
 import { countIn } from '../../operations/metrics.ts'
 import { sees, type PgSnapshot } from '../../database/pg-snapshot.ts'
 import type { Place } from '../../log/place.ts'
@@ -203,10 +204,13 @@ export class RequeryQuery implements LiveQuery {
       nudge()
       return this.#step('too-early')
     }
+    const oldest = this.#causes.find((cause) => !causes.includes(cause))
     this.#causes = causes
     this.#versions++
     this.#version = next
     const isForAll = this.#deliver(previous, next, change)
+    if (oldest !== undefined && oldest.committedAtMs > 0)
+      observe(metrics.commitToAnswerSeconds, Math.max(0, Date.now() - oldest.committedAtMs) / 1000)
     this.#step(isForAll && this.#causes.length === 0 ? 'answered' : 'answered-stale')
   }
 
