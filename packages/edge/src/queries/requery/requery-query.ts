@@ -204,7 +204,8 @@ export class RequeryQuery implements LiveQuery {
       nudge()
       return this.#step('too-early')
     }
-    const oldest = this.#causes.find((cause) => !causes.includes(cause))
+    // What is left is in the same order.
+    const oldest = this.#causes.find((cause, index) => cause !== causes[index])
     this.#causes = causes
     this.#versions++
     this.#version = next
