@@ -1,5 +1,5 @@
 import type { Random } from '../random.ts'
-import { ORDERED_WITHOUT_ID } from './random-rules.ts'
+import { ORDERED_WITHOUT_BASE, ORDERED_WITHOUT_ID } from './random-rules.ts'
 import type { StudioPolicies } from './studio-policies.ts'
 import { USERS } from './studio.ts'
 
@@ -185,10 +185,11 @@ const LISTS: Readonly<Record<string, string>> = { comments: 'comment', tags: 'ta
 
 /** The same, in an order that is total also for whoever may not read the ids: to them they are all NULL. */
 function ordered(model: string, args: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const name = model === 'picture' || model === 'memo' ? 'Asset' : model.slice(0, 1).toUpperCase() + model.slice(1)
-  const tie = ORDERED_WITHOUT_ID[name]
+  const name = model.slice(0, 1).toUpperCase() + model.slice(1)
+  const own = ORDERED_WITHOUT_BASE[name]
+  const ties = [ORDERED_WITHOUT_ID[own === undefined ? name : 'Asset'], own].flatMap((tie) => (tie === undefined ? [] : [{ [tie]: 'asc' }]))
   const entries = Object.entries(args).map(([key, value]): [string, unknown] => {
-    if (key === 'orderBy' && tie !== undefined && JSON.stringify(value).includes('"id"')) return [key, [value].flat().concat({ [tie]: 'asc' })]
+    if (key === 'orderBy' && ties.length > 0 && JSON.stringify(value).includes('"id"')) return [key, [value].flat().concat(ties)]
     const isNested = typeof value === 'object' && value !== null && (key === 'include' || key === 'select' || key in LISTS)
     return [key, isNested ? ordered(LISTS[key] ?? model, value as Record<string, unknown>) : value]
   })

@@ -209,8 +209,8 @@ const GUARDABLE: Readonly<Record<string, readonly string[]>> = {
   Note: ['secret', 'secret', 'body', 'rank', 'score', 'ownerId', 'tags', 'data'],
   Tag: ['name'],
   Asset: ['label'],
-  Picture: ['source', 'caption'],
-  Memo: ['text'],
+  Picture: ['caption'],
+  Memo: [],
 }
 
 /** Models whose ids may be kept from somebody, and the field that orders their rows where it is: everybody may read it then. */
@@ -223,6 +223,9 @@ export const ORDERED_WITHOUT_ID: Readonly<Record<string, string>> = {
   Tag: 'name',
   Asset: 'label',
 }
+
+/** What extends a model, and the field of its own that orders its rows for whoever may not read what it extends: everybody may read it. */
+export const ORDERED_WITHOUT_BASE: Readonly<Record<string, string>> = { Picture: 'source', Memo: 'text' }
 
 /** Random policies, by which most people see something and few see all. */
 export function randomRules(random: Random): Rules {
