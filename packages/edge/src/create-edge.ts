@@ -1,6 +1,6 @@
 import { LiveError } from '@zenstack-live/protocol'
 import { refuse } from './requests/turn-away.ts'
-import { readerDistances } from './operations/health.ts'
+import { measureDistances } from './operations/health.ts'
 import { createMetrics } from './operations/metrics.ts'
 import { prometheusText } from './operations/prometheus-text.ts'
 import { readLimits } from './read-limits.ts'
@@ -68,10 +68,10 @@ export async function createEdge(options: EdgeOptions): Promise<Edge> {
     },
     refreshIdentity: (id) => void present.then((edge) => edge.refreshIdentity(id)),
     metrics: () => metrics,
-    metricsText: async () => prometheusText(metrics, await readerDistances(options.log)),
+    metricsText: async () => prometheusText(metrics, await measureDistances(options.log, await within(present, 0))),
     async health() {
       const edge = await within(present, 0)
-      return edge === undefined ? { isReady: false, reasons: ['The tables changed, and are read again.'] } : edge.health()
+      return edge === undefined ? { isReady: false, reasons: ['The tables changed, and are read again.'], warnings: [] } : edge.health()
     },
     async drain() {
       isEnding = true

@@ -16,6 +16,7 @@ import { createEdgeDatabase, type EdgeDatabase } from './database/edge-database.
 import { ALL_GUARDS, type Guards } from './guards.ts'
 import { handleRequest, type RequestContext } from './requests/handle-request.ts'
 import { checkHealth, type Health } from './operations/health.ts'
+import { CaptureWatch } from './log/capture-watch.ts'
 import { Hub } from './log/hub.ts'
 import { IdentityChanges } from './identity/identity-changes.ts'
 import { createIdentities } from './identity/identity.ts'
@@ -64,9 +65,9 @@ export interface Edge {
   /** Asks `getClient` again for the streams of this user: the id as in the auth model, or its id fields as JSON text. */
   refreshIdentity(id: string): void
   metrics(): Readonly<Metrics>
-  /** The same, and how far durable readers are behind while the log answers, in Prometheus' text format. */
+  /** The same, and how far the capture and durable readers are behind while those answer who know, in Prometheus' text format. */
   metricsText(): Promise<string>
-  /** Whether newcomers can be served: what they need answers, and nothing is being shut down. */
+  /** Whether newcomers can be served: what they need answers, and nothing is being shut down. Writes a mark to the write-ahead log. */
   health(): Promise<Health>
   /** Lets streams end, each at a moment of its own, within `drainDeadlineMs`. New ones are sent away. */
   drain(): Promise<void>
@@ -81,6 +82,8 @@ const NUDGE_AFTER_MS = 5
 export interface OpenEdge extends Omit<Edge, 'metrics' | 'metricsText'> {
   /** Sends everybody away who is there: to come back to an edge that knows the tables as they are now. */
   sendAway(): void
+  /** @see CaptureWatch.behindMs */
+  captureBehindMs(): Promise<number>
 }
 
 export interface OpenEdgeHost {
@@ -106,6 +109,7 @@ function createOpenEdge(options: EdgeOptions, context: EdgeContext, close: () =>
   const connections = new Connections(context)
   const projections = new Projections(context, options.projections ?? {})
   const visitors = new Visitors(context, identities)
+  const capture = new CaptureWatch(context)
   return {
     handle: (request, requestContext) => handleRequest({ context, visitors, connections, projections }, request, requestContext),
     async commitPosition() {
@@ -117,7 +121,8 @@ function createOpenEdge(options: EdgeOptions, context: EdgeContext, close: () =>
       connections.refreshIdentity(id)
       projections.refreshIdentity(id)
     },
-    health: () => checkHealth({ log: options.log, database, isDraining: connections.isDraining }),
+    captureBehindMs: () => capture.behindMs(),
+    health: () => checkHealth({ log: options.log, database, capture, isDraining: connections.isDraining }),
     async drain() {
       await Promise.all([connections.drain(), projections.close()])
     },

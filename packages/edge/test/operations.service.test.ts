@@ -11,11 +11,14 @@ const COUNT = wire('Note', 'count')
 describe('what operators see', () => {
   let workspace: Workspace
   let running: RunningEdge
+  /** The edge sees the log up to here. */
+  let gate: Promise<void> = Promise.resolve()
 
   beforeAll(async () => {
     workspace = await createWorkspace(inject('postgresUrl'))
     await seedWorkspace(workspace)
     running = await startEdge(workspace, {
+      holdLog: () => gate,
       mount: (app) => app.get('/internal/*', createHonoOperationsHandler({ edge: async () => running.edge })),
     })
   })
@@ -80,6 +83,21 @@ describe('what operators see', () => {
     expect((await scrape())('durable_reader_distance_bytes{reader="mail"}')).toBeGreaterThan(before)
   })
 
+  it('tells for how long what was committed has not come into the log', async () => {
+    const behind = async (): Promise<number> => (await scrape())('capture_behind_seconds')
+    expect(await behind()).toBeLessThan(0.5)
+    const held = Promise.withResolvers<void>()
+    gate = held.promise
+    try {
+      const first = await behind()
+      expect(first).toBeGreaterThanOrEqual(0.5)
+      expect(await behind()).toBeGreaterThan(first)
+    } finally {
+      held.resolve()
+    }
+    await vi.waitUntil(async () => (await behind()) < 0.5, { timeout: 30_000 })
+  })
+
   it('goes on telling the rest while the log does not answer', async () => {
     const asked = vi.spyOn(running.log, 'state').mockRejectedValue(new Error('away'))
     try {
@@ -94,7 +112,7 @@ describe('what operators see', () => {
     const app = new Hono().get('/*', createHonoOperationsHandler({ edge: () => Promise.reject(new Error('no database')) }))
     for (const path of ['metrics', 'status', 'health']) {
       const response = await app.request(`/${path}`)
-      expect([response.status, await response.json()]).toEqual([503, { isReady: false, reasons: ['The edge has not started.'] }])
+      expect([response.status, await response.json()]).toEqual([503, { isReady: false, reasons: ['The edge has not started.'], warnings: [] }])
     }
   })
 
@@ -111,9 +129,9 @@ describe('what operators see', () => {
       return [response.status, await response.json()]
     }
     expect(await ask('live')).toEqual([200, { isLive: true }])
-    expect(await ask('ready')).toEqual([200, { isReady: true, reasons: [] }])
+    expect(await ask('ready')).toEqual([200, { isReady: true, reasons: [], warnings: [] }])
     await running.edge.drain()
-    expect(await ask('ready')).toEqual([503, { isReady: false, reasons: ['The edge is draining.'] }])
+    expect(await ask('ready')).toEqual([503, { isReady: false, reasons: ['The edge is draining.'], warnings: [] }])
     expect(await ask('live')).toEqual([200, { isLive: true }])
   })
 })

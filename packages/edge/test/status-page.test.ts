@@ -3,7 +3,7 @@ import { observe } from '../src/operations/histogram.ts'
 import { createMetrics } from '../src/operations/metrics.ts'
 import { statusPage } from '../src/operations/status-page.ts'
 
-const READY = { isReady: true, reasons: [] }
+const READY = { isReady: true, reasons: [], warnings: [] }
 
 describe('the status page', () => {
   it('shows what an edge does, and asks for itself again without a script', () => {
@@ -23,10 +23,15 @@ describe('the status page', () => {
   })
 
   it('says why an edge is not ready, and nothing of what was not measured yet', () => {
-    const html = statusPage(createMetrics(), { isReady: false, reasons: ['The edge is draining.', 'The database does not answer.'] })
+    const html = statusPage(createMetrics(), { isReady: false, reasons: ['The edge is draining.', 'The database does not answer.'], warnings: [] })
     expect(html).toContain('Not ready</span> <span>The edge is draining. The database does not answer.</span>')
     expect(html).toContain('<p class="value">–</p>')
     expect(html.match(/None so far\./g)).toHaveLength(4)
+  })
+
+  it('warns of what newcomers can bear', () => {
+    const html = statusPage(createMetrics(), { ...READY, warnings: ['The capture is away.'] })
+    expect(html).toContain('<span class="badge late">Ready</span> <span>The capture is away.</span>')
   })
 
   it('shows the most frequent of many, and names as text', () => {

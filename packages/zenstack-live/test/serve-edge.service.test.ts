@@ -45,9 +45,9 @@ describe('an edge of its own', () => {
   }
 
   it('says that it is ready while it takes newcomers, and why it is not', async () => {
-    expect(await ask('/health')).toEqual([200, '{"isReady":true,"reasons":[]}'])
+    expect(await ask('/health')).toEqual([200, '{"isReady":true,"reasons":[],"warnings":[]}'])
     await (await served.live.edge()).drain()
-    const draining = [503, '{"isReady":false,"reasons":["The edge is draining."]}']
+    const draining = [503, '{"isReady":false,"reasons":["The edge is draining."],"warnings":[]}']
     expect(await ask('/health')).toEqual(draining)
     expect(await ask('/health/ready')).toEqual(draining)
     expect(await ask('/health/live')).toEqual([200, '{"isLive":true}'])

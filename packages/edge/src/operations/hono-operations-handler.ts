@@ -29,4 +29,4 @@ export function createHonoOperationsHandler(live: HasEdge): Handler {
   }
 }
 
-const NOT_STARTED = { isReady: false, reasons: ['The edge has not started.'] } satisfies Health
+const NOT_STARTED = { isReady: false, reasons: ['The edge has not started.'], warnings: [] } satisfies Health

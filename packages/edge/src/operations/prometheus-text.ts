@@ -8,6 +8,13 @@ export interface ReaderDistance {
   readonly bytes: number | undefined
 }
 
+/** What an edge does not count, but asks others for. */
+export interface Distances {
+  readonly readers: readonly ReaderDistance[]
+  /** Unknown while the database does not answer. */
+  readonly captureBehindMs?: number | undefined
+}
+
 type Labels = Readonly<Record<string, string>>
 type Sample = readonly [value: number, labels?: Labels]
 
@@ -16,7 +23,7 @@ type Sample = readonly [value: number, labels?: Labels]
  *
  * @see https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
  */
-export function prometheusText(metrics: Metrics, readers: readonly ReaderDistance[]): string {
+export function prometheusText(metrics: Metrics, { readers, captureBehindMs }: Distances): string {
   const lines: string[] = []
   const add = (type: 'counter' | 'gauge', name: string, help: string, samples: readonly Sample[]): void => {
     head(lines, type, name, help)
@@ -65,6 +72,8 @@ export function prometheusText(metrics: Metrics, readers: readonly ReaderDistanc
     'From a change that may concern who somebody is until their stream was settled.',
     metrics.revocationSeconds,
   )
+  const behind: Sample[] = captureBehindMs === undefined ? [] : [[captureBehindMs / 1_000]]
+  add('gauge', 'capture_behind_seconds', 'For how long what was committed has not come into the log, or what a commit needs for it.', behind)
   const distances = readers.flatMap(({ id, bytes }): Sample[] => (bytes === undefined ? [] : [[bytes, { reader: id }]]))
   add('gauge', 'durable_reader_distance_bytes', 'How far durable readers are behind the end of the log.', distances)
   return `${lines.join('\n')}\n`

@@ -44,6 +44,7 @@ body { font: 15px/1.45 system-ui, sans-serif; background: light-dark(#fafafa, #0
 header { display: flex; gap: 1rem; align-items: center; flex-wrap: wrap; margin-bottom: 1.5rem }
 h1 { font-size: 1.25rem; font-weight: 650; letter-spacing: -.01em }
 .badge { padding: .2rem .7rem; border-radius: 99px; font-weight: 600; font-size: .85rem; color: light-dark(#166534, #86efac); background: light-dark(#dcfce7, #14321f) }
+.badge.late { color: light-dark(#854d0e, #fde047); background: light-dark(#fef9c3, #3a2e0b) }
 .badge.no { color: light-dark(#991b1b, #fca5a5); background: light-dark(#fee2e2, #3b1618) }
 section { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); margin-bottom: 1rem }
 .tables { grid-template-columns: repeat(auto-fill, minmax(22rem, 1fr)); align-items: start }
@@ -57,9 +58,10 @@ tr:first-child td { border-top: 0 }
 td:last-child { text-align: right; padding-left: 1rem }
 `
 
-function badge({ isReady, reasons }: Health): string {
-  if (isReady) return '<span class="badge">Ready</span>'
-  return `<span class="badge no">Not ready</span> <span>${reasons.map(escape).join(' ')}</span>`
+function badge({ isReady, reasons, warnings }: Health): string {
+  const state = isReady ? `<span class="badge${warnings.length > 0 ? ' late' : ''}">Ready</span>` : '<span class="badge no">Not ready</span>'
+  const words = [...reasons, ...warnings]
+  return words.length === 0 ? state : `${state} <span>${words.map(escape).join(' ')}</span>`
 }
 
 function figure(title: string, value: string, more: string): string {
