@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { DecisionContext, InterestContext } from '@zenstack-live/access'
+import type { DecisionContext, InterestContext, ListableKeySets } from '@zenstack-live/access'
 import { keyOfRow, rowKeyOfRecord, tableKey, type Model, type StoredRow } from '@zenstack-live/model'
 import { compareEntryIds, type LiveError, type ResetReason, type RowChange } from '@zenstack-live/protocol'
 import { askUntilSeen } from '../../database/ask-until-seen.ts'
@@ -10,7 +10,7 @@ import { beginReader, endBeginning } from '../begin-reader.ts'
 import type { EdgeContext } from '../../edge-context.ts'
 import { frameOctets } from '../../streams/frame-chunks.ts'
 import type { Identity } from '../../identity/identity.ts'
-import type { KeySetHolder } from '../incremental/key-set-holder.ts'
+import { knownKeySets } from '../incremental/key-set-holder.ts'
 import type { LiveQuery, Reader } from '../live-query.ts'
 import type { MemoryTies } from '../memory-ties.ts'
 import type { Place } from '../../log/place.ts'
@@ -50,7 +50,7 @@ export class ChangesQuery implements LiveQuery {
   readonly shape = 'rows'
   readonly #options: ChangesOptions
   readonly #table: string
-  readonly #keySetsById: ReadonlyMap<string, KeySetHolder>
+  readonly #known: ListableKeySets
   readonly #readers = new Set<Reader>()
   /** What readers that were held have not been told, though it was released. */
   readonly #missedFrom = new Map<Reader, Place>()
@@ -60,7 +60,7 @@ export class ChangesQuery implements LiveQuery {
   constructor(options: ChangesOptions) {
     this.#options = options
     this.#table = tableKey(options.plan.model.table)
-    this.#keySetsById = new Map(options.keySets.map((holder) => [holder.spec.id, holder]))
+    this.#known = knownKeySets(options.keySets)
   }
 
   get tables(): ReadonlySet<string> {
@@ -129,7 +129,7 @@ export class ChangesQuery implements LiveQuery {
   #judge(effects: readonly RowEffect[], of: { committedAtMs: number; isBeforeKnown: boolean }): Pick<Pending, 'items' | 'date'> {
     const { plan, identity, isLocal } = this.#options
     const date = new Date(of.committedAtMs).toISOString()
-    const context: DecisionContext = { auth: identity.auth, now: of.committedAtMs, keySets: this.#keySetsById }
+    const context: DecisionContext = { auth: identity.auth, now: of.committedAtMs, keySets: this.#known }
     const items: (RowChange | RowEffect)[] = []
     for (const effect of effects) {
       const verdict = isLocal ? judgeChange(plan, effect, { context, date, isBeforeKnown: of.isBeforeKnown }) : 'ask-database'
@@ -284,7 +284,7 @@ export class ChangesQuery implements LiveQuery {
   }
 
   #interestContext(): InterestContext {
-    return { auth: this.#options.identity.auth, now: Date.now(), keySets: this.#keySetsById }
+    return { auth: this.#options.identity.auth, now: Date.now(), keySets: this.#known }
   }
 }
 

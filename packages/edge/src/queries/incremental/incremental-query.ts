@@ -10,7 +10,7 @@ import type { Identity } from '../../identity/identity.ts'
 import { beginReader, endBeginning } from '../begin-reader.ts'
 import { applyOperations, decideEffects } from './incremental-decide.ts'
 import { incrementalTables, type IncrementalPlan } from './incremental-plan.ts'
-import type { KeySetHolder } from './key-set-holder.ts'
+import { knownKeySets, type KeySetHolder } from './key-set-holder.ts'
 import type { LiveQuery, Reader } from '../live-query.ts'
 import { MostlyOne } from '../mostly-one.ts'
 import type { MemoryTies } from '../memory-ties.ts'
@@ -43,7 +43,6 @@ interface Opened {
 type Operations = ResultOperation[] | 'unknown'
 
 const MAX_PAUSE_MS = 500
-const NO_KEY_SETS: ReadonlyMap<string, KeySetHolder> = new Map()
 
 /**
  * A query that memory decides: it holds no rows, only readers. Each change is judged by the row before it and after it; the
@@ -80,8 +79,7 @@ export class IncrementalQuery implements LiveQuery {
     this.#onDeserted = onDeserted
     this.#table = tableKey(plan.rows.model.table)
     this.tables = incrementalTables(plan)
-    const keySetsById = keySets.length === 0 ? NO_KEY_SETS : new Map(keySets.map((holder) => [holder.spec.id, holder]))
-    this.#decision = { auth: identity.auth, now: 0, keySets: keySetsById, kind: undefined, verdict: false }
+    this.#decision = { auth: identity.auth, now: 0, keySets: knownKeySets(keySets), kind: undefined, verdict: false }
   }
 
   get shape(): LiveQuery['shape'] {
@@ -120,7 +118,7 @@ export class IncrementalQuery implements LiveQuery {
   onTransaction(transaction: Transaction, effects: readonly RowEffect[], isKeySetChanged: boolean): void {
     const reason = transaction.unknown.get(this.#table)
     if (reason !== undefined) return this.#waitForAll(this.#flowing(), reason)
-    if (isKeySetChanged) return this.#waitForAll(this.#flowing())
+    if (isKeySetChanged) return this.#keySetChanged()
     const context = this.#context
     context.metrics.rowsDecided += effects.length
     const frame = context.framesOf(this.#planned, this.#plan, transaction)(effects, this.#decision, this.#decision)
@@ -129,6 +127,13 @@ export class IncrementalQuery implements LiveQuery {
     this.#readers.forEach((reader) => {
       if (reader.isFlowing && !this.#hasSeen(reader, transaction)) reader.push(frame)
     })
+  }
+
+  /** Who flows is given the whole result. Who is held may have been shown it by their snapshot, and go on from there: with the rows that can concern them now. */
+  #keySetChanged(): void {
+    const flowing = this.#flowing()
+    if (flowing.length < this.#readers.size) this.#onInterest(this, this.#plan.interestOf(this.#decision))
+    this.#waitForAll(flowing)
   }
 
   onReset(reason: ResetReason): void {
@@ -148,9 +153,14 @@ export class IncrementalQuery implements LiveQuery {
     return this.#readers.toArray().filter((reader) => reader.isFlowing)
   }
 
+  #areKeySetsReady(): boolean {
+    return this.#keySets.every((holder) => holder.isReady)
+  }
+
   /** What these transactions do to the result, taken together. */
   #operationsOf(transactions: readonly Transaction[], reduce: (effects: RowEffect[]) => RowEffect[] = netEffects): Operations {
     const [context, planned, plan] = [this.#context, this.#planned, this.#plan]
+    if (!this.#areKeySetsReady()) return 'unknown'
     if (transactions.some((one) => one.unknown.has(this.#table)) || this.#keySets.some((holder) => holder.isTouchedBy(transactions))) return 'unknown'
     const effects = reduce(transactions.flatMap((one) => one.effects.filter(({ model }) => model === plan.rows.model)))
     context.metrics.rowsDecided += effects.length
@@ -199,7 +209,7 @@ export class IncrementalQuery implements LiveQuery {
     await Promise.all(keySets.map((holder) => holder.ready()))
     const { era } = hub
     const start = hub.history.head
-    if (keySets.some((holder) => !holder.isReady)) return false
+    if (!this.#areKeySetsReady()) return false
     const reach = plan.reachOf(this.#decision)
     if (reach.kind === 'none') {
       // As of the head, and by what it says alone: no snapshot was taken that could show more.
@@ -212,7 +222,7 @@ export class IncrementalQuery implements LiveQuery {
     const transactions = hub.history.after(from.entry)
     if (hub.era !== era || transactions === undefined || result.shape === 'value') return false
     const operations = this.#operationsOf(guards.dropsSeen ? unseenOf(transactions, answer.snapshot) : transactions)
-    if (operations === 'unknown' || !keySets.every((holder) => holder.isReady)) return false
+    if (operations === 'unknown') return false
     this.#give({ rows: applyOperations([...result.rows], operations), at: hub.history.head, snapshot: answer.snapshot, horizon: answer.horizon })
     return true
   }

@@ -1,9 +1,23 @@
-import { KeySet, type DecisionContext, type KeySetSpec } from '@zenstack-live/access'
+import { KeySet, type DecisionContext, type KeySetSpec, type ListableKeySets } from '@zenstack-live/access'
 import { tableKey, type StoredRow } from '@zenstack-live/model'
 import type { EdgeContext } from '../../edge-context.ts'
 import { unseenOf } from '../../log/history.ts'
 import type { Identity } from '../../identity/identity.ts'
 import { netEffects, type RowEffect, type Transaction } from '../../log/transaction.ts'
+
+const NO_KEY_SETS: ListableKeySets = { get: () => undefined }
+
+/** Those whose keys are known: in the place of others an empty set would let in where a rule denies. */
+export function knownKeySets(holders: readonly KeySetHolder[]): ListableKeySets {
+  if (holders.length === 0) return NO_KEY_SETS
+  const byId = new Map(holders.map((holder) => [holder.spec.id, holder]))
+  return {
+    get(id) {
+      const holder = byId.get(id)
+      return holder?.isReady === true ? holder : undefined
+    },
+  }
+}
 
 /** The commit that a snapshot could not show will be visible a moment later. */
 const RELOAD_MS = 20
