@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { ChangeLog } from '@zenstack-live/change-log'
 import { createEdge, type EdgeOptions } from '@zenstack-live/edge'
@@ -8,6 +9,9 @@ import { cacheDirectory, freePort } from '@zenstack-live/testing'
 import type { EdgeJob } from './edge-process.ts'
 import { portOf, serveEdge } from './serve-edge.ts'
 import { SECRET, type Studio } from './studio.ts'
+
+/** How long pages of the log wait for an edge, in turn: answers of the database are often ahead of what is near. */
+const LAGS_MS = [0, 0, 5, 0, 40, 0, 15, 0]
 
 /** One edge and its server, however it runs. */
 export interface FuzzedEdge {
@@ -25,7 +29,7 @@ export async function edgeInProcess(
   studio: Studio,
   options: Partial<EdgeOptions> & Pick<EdgeOptions, 'schema'>,
 ): Promise<FuzzedEdge> {
-  const make = () => createEdge({ log, database: { url }, secret: SECRET, ...options })
+  const make = () => createEdge({ log: lagging(log), database: { url }, secret: SECRET, ...options })
   let edge = await make()
   const server = await serveEdge(() => edge, studio)
   return {
@@ -43,6 +47,22 @@ export async function edgeInProcess(
       server.close()
     },
   }
+}
+
+function lagging(log: ChangeLog): ChangeLog {
+  let pages = 0
+  async function* tail(...args: Parameters<ChangeLog['tail']>): AsyncGenerator<Awaited<ReturnType<ChangeLog['read']>>> {
+    for await (const page of log.tail(...args)) {
+      await sleep(LAGS_MS[pages++ % LAGS_MS.length])
+      yield [...page]
+    }
+  }
+  return new Proxy(log, {
+    get(target, name) {
+      const value: unknown = name === 'tail' ? tail : Reflect.get(target, name, target)
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value
+    },
+  })
 }
 
 /** A process that is killed without a word. */

@@ -42,6 +42,9 @@ const byAuthMembers = (space: string): readonly string[] => [
   `(auth() != null && auth().members![spaceId != this.${space} || role == MEMBER])`,
 ]
 
+/** It asks more of `auth()` than who it is. */
+const ASKS_MORE = /auth\(\)\.(?!id\b)/
+
 /** Through the relation that leads to a space's members. */
 const throughMembers = (path: string): readonly string[] => [
   `${path}members?[userId == auth().id]`,
@@ -230,11 +233,13 @@ export const ORDERED_WITHOUT_BASE: Readonly<Record<string, string>> = { Picture:
 /** Random policies, by which most people see something and few see all. */
 export function randomRules(random: Random): Rules {
   const time = random.chance(0.25) ? random.pick(['appears', 'vanishes'] as const) : undefined
+  // Where no row decides who somebody is, answers do not wait for the log.
+  const isBare = random.chance(0.3)
   const models: Record<string, readonly string[]> = {}
   const fields: Record<string, string> = {}
   for (const [model, guardable] of Object.entries(GUARDABLE)) {
     const utmost = random.pick(REACHES)
-    const condition = (isNegative = false): string => randomCondition(random, model, utmost, isNegative && time !== undefined)
+    const condition = (isNegative = false): string => randomCondition(random, { model, utmost, isBare }, isNegative && time !== undefined)
     models[model] = [
       ...randomModelRules(random, condition, model in EXTENDING),
       ...(model === 'Task' && time !== undefined ? [timeRule(random, time)] : []),
@@ -272,18 +277,28 @@ function timeRule(random: Random, time: 'appears' | 'vanishes'): string {
   return random.pick([`@@allow('read', ${sooner})`, `@@deny('read', ${later})`, `@@allow('read', ${sooner} && priority > 0)`])
 }
 
+interface ConditionsFor {
+  readonly model: string
+  readonly utmost: Reach
+  /** Nothing is asked of `auth()` but who it is. */
+  readonly isBare: boolean
+}
+
 /** @param isPlain - it does not ask `check()`: what time lets somebody read must not take something else from them */
-function randomCondition(random: Random, model: string, utmost: Reach, isPlain: boolean, depth = random.pick([0, 1, 1, 2])): string {
-  const again = (isPlainToo = isPlain): string => randomCondition(random, model, utmost, isPlainToo, depth - 1)
+function randomCondition(random: Random, of: ConditionsFor, isPlain: boolean, depth = random.pick([0, 1, 1, 2])): string {
+  const { model, utmost, isBare } = of
+  const again = (isPlainToo = isPlain): string => randomCondition(random, of, isPlainToo, depth - 1)
   const form = depth === 0 ? 9 : random.whole(8)
   if (form < 2) return `(${again()} && ${again()})`
   if (form < 4) return `(${again()} || ${again()})`
   // A negation is as plain as what is denied.
   if (form === 4) return `!(${again(true)})`
-  if (random.chance(0.15)) return random.pick(AUTH)
+  const isAllowed = (text: string): boolean => !(isPlain && text.includes('check(')) && !(isBare && ASKS_MORE.test(text))
+  const ofAuth = AUTH.filter(isAllowed)
+  if (random.chance(0.15)) return random.pick(ofAuth)
   const conditions = CONDITIONS[model] ?? CONDITIONS['Asset']
   const own = EXTENDING[model] ?? []
   const reaches = REACHES.slice(0, REACHES.indexOf(utmost) + 1).flatMap((reach) => Array.from({ length: reach === utmost ? 3 : 1 }, () => reach))
-  const known = [...own, ...(conditions?.[random.pick(reaches)] ?? [])].filter((text) => !isPlain || !text.includes('check('))
-  return known.length === 0 ? random.pick(AUTH) : random.pick(known)
+  const known = [...own, ...(conditions?.[random.pick(reaches)] ?? [])].filter(isAllowed)
+  return random.pick(known.length === 0 ? ofAuth : known)
 }
