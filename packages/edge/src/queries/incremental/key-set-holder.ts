@@ -11,13 +11,11 @@ const NO_KEY_SETS: ListableKeySets = { get: () => undefined }
 export function knownKeySets(holders: readonly KeySetHolder[]): ListableKeySets {
   if (holders.length === 0) return NO_KEY_SETS
   const byId = new Map(holders.map((holder) => [holder.spec.id, holder]))
-  return {
-    get(id) {
-      const holder = byId.get(id)
-      return holder?.isReady === true ? holder : undefined
-    },
-  }
+  return { get: (id) => byId.get(id)?.known }
 }
+
+/** Of more rows than memory holds nothing is known but that they were read. */
+const TOO_LARGE = 'too-large'
 
 /** The commit that a snapshot could not show will be visible a moment later. */
 const RELOAD_MS = 20
@@ -32,7 +30,7 @@ export class KeySetHolder {
   readonly #identity: Identity
   readonly #where: object
   readonly #table: string
-  #set: KeySet | undefined
+  #set: KeySet | typeof TOO_LARGE | undefined
   #loading: Promise<void> | undefined
 
   /** @param where - the rows that can be the identity's */
@@ -44,8 +42,14 @@ export class KeySetHolder {
     this.#table = tableKey(spec.model.table)
   }
 
+  /** They were read, and changes are told. */
   get isReady(): boolean {
     return this.#set !== undefined
+  }
+
+  /** `undefined` while they are not read, and when there are more than `maxMembershipRows`: then only the database can decide by them. */
+  get known(): KeySet | undefined {
+    return this.#set === TOO_LARGE ? undefined : this.#set
   }
 
   /** Resolves when the keys are known; asks again when the last try failed. @throws {LiveError} as asking does */
@@ -57,19 +61,12 @@ export class KeySetHolder {
     return this.#loading
   }
 
-  has(key: string): boolean {
-    return this.#set?.has(key) ?? false
-  }
-
-  keys(): Iterable<string> {
-    return this.#set?.keys() ?? []
-  }
-
   /** Takes a transaction in; of its effects, at least those that concern the set. @returns whether the set of keys is another now, or not known any more */
   take(transaction: Transaction, effects: readonly RowEffect[]): boolean {
     if (this.#set === undefined || !transaction.tables.has(this.#table) || !this.#context.guards.revokes) return false
     const result = transaction.unknown.has(this.#table) ? 'unknown' : this.#apply(this.#set, effects)
     if (result === 'unknown') this.forget()
+    else this.#set = this.#bounded(this.#set)
     return result !== 'same'
   }
 
@@ -77,7 +74,7 @@ export class KeySetHolder {
   isTouchedBy(transactions: readonly Transaction[]): boolean {
     return transactions.some((one) => {
       if (!one.tables.has(this.#table)) return false
-      return one.unknown.has(this.#table) || this.#concerning(one.effects).some(({ before, after }) => this.#counts(before) || this.#counts(after))
+      return one.unknown.has(this.#table) || this.#isAny(one.effects)
     })
   }
 
@@ -88,18 +85,19 @@ export class KeySetHolder {
   }
 
   async #load(): Promise<void> {
-    const { hub, asker, database } = this.#context
+    const { hub, asker, database, limits } = this.#context
     const { spec } = this
     for (;;) {
       const { era } = hub
       const start = hub.history.head
       const select = Object.fromEntries(spec.selectFields.map((name) => [name, true]))
-      const answer = await asker.ask(database.unprotected(), { model: spec.model.name, operation: 'findMany', args: { where: this.#where, select } })
-      const set = new KeySet(spec, answer.value as Record<string, unknown>[])
+      const args = { where: this.#where, select, take: limits.maxMembershipRows + 1 }
+      const answer = await asker.ask(database.unprotected(), { model: spec.model.name, operation: 'findMany', args })
+      const set = this.#bounded(new KeySet(spec, answer.value as Record<string, unknown>[]))
       const from = hub.history.firstUnseen(answer.snapshot) ?? start
       const transactions = hub.history.after(from.entry)
       if (hub.era === era && transactions !== undefined && this.#join(set, unseenOf(transactions, answer.snapshot))) {
-        this.#set = set
+        this.#set = this.#bounded(set)
         return
       }
       await new Promise((resolve) => setTimeout(resolve, RELOAD_MS))
@@ -107,12 +105,17 @@ export class KeySetHolder {
   }
 
   /** Brings a set that was just read up to the head of the log. @returns whether that could be done */
-  #join(set: KeySet, unseen: readonly Transaction[]): boolean {
+  #join(set: KeySet | typeof TOO_LARGE, unseen: readonly Transaction[]): boolean {
     if (unseen.some((one) => one.unknown.has(this.#table))) return false
     return this.#apply(set, netEffects(unseen.flatMap((one) => one.effects))) !== 'unknown'
   }
 
-  #apply(set: KeySet, effects: readonly RowEffect[]): 'same' | 'other' | 'unknown' {
+  #bounded(set: KeySet | typeof TOO_LARGE): KeySet | typeof TOO_LARGE {
+    return set === TOO_LARGE || set.rowCount > this.#context.limits.maxMembershipRows ? TOO_LARGE : set
+  }
+
+  #apply(set: KeySet | typeof TOO_LARGE, effects: readonly RowEffect[]): 'same' | 'other' | 'unknown' {
+    if (set === TOO_LARGE) return this.#isAny(effects) ? 'unknown' : 'same'
     let result: 'same' | 'other' = 'same'
     for (const { before, after } of this.#concerning(effects)) {
       const change = set.apply(before, after, this.#decision())
@@ -120,6 +123,10 @@ export class KeySetHolder {
       if (change.added !== undefined || change.removed !== undefined) result = 'other'
     }
     return result
+  }
+
+  #isAny(effects: readonly RowEffect[]): boolean {
+    return this.#concerning(effects).some(({ before, after }) => this.#counts(before) || this.#counts(after))
   }
 
   #concerning(effects: readonly RowEffect[]): RowEffect[] {
