@@ -195,6 +195,20 @@ describe('what cannot be live', () => {
     await running.restart()
   })
 
+  it('has more rows in the lists of its rows than the limit', async () => {
+    await running.restart({ limits: { maxRelatedRows: 4 } })
+    await workspace.db.note.deleteMany()
+    await workspace.db.note.createMany({ data: [1, 2, 3].map((rank) => ({ ownerId: 'bob', body: 'b', rank })) })
+    const listing = (where: object): ReturnType<typeof wire> =>
+      wire('Note', 'findMany', { where, select: { id: true, owner: { select: { id: true, notes: { where } } } } })
+    const [within, beyond] = [listing({ rank: { lte: 2 } }), listing({ rank: { lte: 3 } })]
+    const stream = await openStream({ base: running.base, queries: [within, beyond] })
+    await stream.until(() => stream.query(within.q).isReady && stream.query(beyond.q).errors.length > 0, 'both')
+    expect(stream.query(beyond.q).errors).toEqual(['row_limit'])
+    stream.close()
+    await running.restart()
+  })
+
   it('is asked again, not decided in memory, when a plugin changes what reads give', async () => {
     const own = client
     const softDelete = definePlugin(schema, {

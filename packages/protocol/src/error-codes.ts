@@ -95,7 +95,7 @@ export const ERROR_CODES = {
     status: 422,
     isRetryable: false,
     sentence: 'The result has more rows than the server allows.',
-    cure: 'Narrow `where`, add `take`, or raise `maxSnapshotRows`.',
+    cure: 'Narrow `where`, add `take`, or raise `maxSnapshotRows` or `maxRelatedRows`.',
   },
   overloaded: {
     status: 200,

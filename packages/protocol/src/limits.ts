@@ -33,6 +33,8 @@ export const LIMITS = {
    * more is right all the same: of what these rows may decide, the database is asked again at each change.
    */
   maxMembershipRows: 20_000,
+  /** Rows of all lists inside the rows of one answer (`include`, `select`), counted together. */
+  maxRelatedRows: 100_000,
   /** Rows in one `snapshot` frame. */
   snapshotRowsPerFrame: 500,
   /** The edge's own database pool. */

@@ -10,7 +10,7 @@ import { storedOfRecord, type ExactTimes } from './stored-record.ts'
  * What the database answered, as it goes over the wire: each row with its key, without the fields that were only asked for
  * to make the key.
  *
- * @throws {LiveError} `row_limit` when there are more rows, groups or rows of one list inside a row than the limit.
+ * @throws {LiveError} `row_limit` when there are more rows, groups, rows of one list inside a row, or rows of all such lists, than the limits.
  */
 export function rowsOfAnswer(
   context: EdgeContext,
@@ -20,12 +20,16 @@ export function rowsOfAnswer(
 ): Result {
   const { limits, data } = context
   if (planned.shape === 'value') {
-    if (Array.isArray(answer)) checkCount(planned, 'groups', answer.length, limits)
+    if (Array.isArray(answer)) checkCount(planned, 'groups', answer.length, limits, 'maxSnapshotRows')
     return { shape: 'value', value: withPlainBytes(answer) }
   }
   const records = (Array.isArray(answer) ? answer : answer === null || answer === undefined ? [] : [answer]) as Record<string, unknown>[]
-  checkCount(planned, 'rows', records.length, limits)
-  for (const record of records) checkLists(data, planned, planned.model, record, limits)
+  checkCount(planned, 'rows', records.length, limits, 'maxSnapshotRows')
+  let relatedRows = 0
+  for (const record of records) {
+    relatedRows += countLists(data, planned, planned.model, record, limits)
+    checkCount(planned, 'rows of lists inside its rows', relatedRows, limits, 'maxRelatedRows')
+  }
   const taken = new Map<RowKey, number>()
   const rows = records.map((record): SnapshotRow => {
     const key = uniqueKey(keyOfRecord(context.keys, planned, record), taken)
@@ -36,25 +40,29 @@ export function rowsOfAnswer(
   return { shape: planned.shape, rows }
 }
 
-function checkCount({ question }: PlannedQuery, what: string, count: number, { maxSnapshotRows }: Limits): void {
-  if (count <= maxSnapshotRows) return
+function checkCount({ question }: PlannedQuery, what: string, count: number, limits: Limits, limit: 'maxSnapshotRows' | 'maxRelatedRows'): void {
+  if (count <= limits[limit]) return
   throw new LiveError(
     'row_limit',
-    `${question.model}.${question.operation} has more than ${maxSnapshotRows} ${what}. Narrow \`where\`, add \`take\`, or raise maxSnapshotRows.`,
+    `${question.model}.${question.operation} has more than ${limits[limit]} ${what}. Narrow \`where\`, add \`take\`, or raise ${limit}.`,
   )
 }
 
-/** Related rows count too: a list of them is asked for up to one beyond the limit. */
-function checkLists(data: DataModel, planned: PlannedQuery, model: Model, record: Readonly<Record<string, unknown>>, limits: Limits): void {
+/** Related rows count too: a list of them is asked for up to one beyond the limit. @returns how many there are in all lists */
+function countLists(data: DataModel, planned: PlannedQuery, model: Model, record: Readonly<Record<string, unknown>>, limits: Limits): number {
+  let count = 0
   for (const { name, model: relatedName } of model.relations.values()) {
     const value = record[name]
     const related = data.models.get(relatedName)
     if (typeof value !== 'object' || value === null || related === undefined) continue
-    if (Array.isArray(value)) checkCount(planned, `rows of "${name}"`, value.length, limits)
-    for (const each of Array.isArray(value) ? (value as unknown[]) : [value]) {
-      checkLists(data, planned, related, each as Readonly<Record<string, unknown>>, limits)
+    if (Array.isArray(value)) {
+      checkCount(planned, `rows of "${name}"`, value.length, limits, 'maxSnapshotRows')
+      count += value.length
     }
+    for (const each of Array.isArray(value) ? (value as unknown[]) : [value])
+      count += countLists(data, planned, related, each as Readonly<Record<string, unknown>>, limits)
   }
+  return count
 }
 
 /** ZenStack leaves bytes in aggregates as the driver gave them; readers know no `Buffer`. */
