@@ -8,6 +8,7 @@ import type { SettledIdentity } from '../identity/identity-changes.ts'
 import { LiveQueries } from '../queries/live-queries.ts'
 import type { LiveQuery } from '../queries/live-query.ts'
 import { countIn } from '../operations/metrics.ts'
+import { IdMover } from './id-mover.ts'
 import type { LiveRequest } from '../requests/parse-live-request.ts'
 import { parsePosition, type Place } from '../log/place.ts'
 import { planQuery } from '../queries/plan-query.ts'
@@ -28,7 +29,6 @@ export interface OpenRequest {
   node: NodeSide | undefined
 }
 
-const MOVE_IDS_EVERY_MS = 250
 /** Of all connections, those that only who goes on from a position is given. */
 const SHARE_FOR_RETURNING = 1 / 20
 
@@ -45,8 +45,7 @@ export class Connections {
   #batch: number[] = []
   #isFlushPlanned = false
   #isDraining = false
-  #movedIdsAtMs = 0
-  #movingIds: NodeJS.Timeout | undefined
+  readonly #idMover = new IdMover(this.#all)
 
   constructor(context: EdgeContext) {
     this.#context = context
@@ -149,15 +148,9 @@ export class Connections {
     for (const connection of this.#byAuthKey.get(id) ?? []) connection.doubt(this.#context.hub.history.head)
   }
 
-  /** Lets quiet streams know how far the log has come: someone waits for a write of theirs. */
+  /** @see IdMover */
   moveIdsSoon(): void {
-    if (this.#movingIds !== undefined) return
-    const pause = Math.max(0, this.#movedIdsAtMs + MOVE_IDS_EVERY_MS - performance.now())
-    this.#movingIds = setTimeout(() => {
-      this.#movingIds = undefined
-      this.#movedIdsAtMs = performance.now()
-      for (const connection of this.#all) connection.moveId()
-    }, pause)
+    this.#idMover.soon()
   }
 
   /** Ends all streams, spread over time so that they do not come back at once. */
@@ -174,7 +167,7 @@ export class Connections {
 
   close(): void {
     this.#isDraining = true
-    clearTimeout(this.#movingIds)
+    this.#idMover.close()
     for (const connection of this.#all) connection.leave()
   }
 
