@@ -49,11 +49,12 @@ function opened() {
     catchUp,
     leave: () => {},
   }
+  const onIdentity = vi.fn()
   const host: ConnectionHost = {
     context,
     begin: (of) => (live.open(of), live as unknown as LiveQuery),
     onDirty: () => {},
-    onIdentity: () => {},
+    onIdentity,
     onClosed: () => {},
   }
   const sink = {
@@ -74,10 +75,11 @@ function opened() {
     reader: () => reader,
     idAt: (place: Place) => context.idHead(place),
     catchUp,
+    onIdentity,
     text,
     isFlowing: () => reader?.isFlowing,
-    becomes(name: string) {
-      who = identity(name)
+    becomes(name: string, authKey = name) {
+      who = { ...identity(name), authKey }
       connection.doubt(HEAD)
       return vi.waitFor(() => expect(connection.identity).toBe(who))
     },
@@ -126,5 +128,29 @@ describe("a stream's id", () => {
     expect(movedTo(place(6))).toBe(idAt(place(6)))
     live.behind = place(6)
     expect(movedTo(place(7))).toBe('')
+  })
+
+  it('waits for no place of a log that has begun anew', async () => {
+    const { connection, hub, reader, live, idAt, text } = opened()
+    reader()?.ready(HEAD, place(9).lsn, live as unknown as LiveQuery)
+    connection.flush()
+    text()
+    hub.history.head = place(2)
+    connection.moveId()
+    expect(text()).toBe('')
+    connection.onReset()
+    await vi.waitFor(() => expect(connection.isHeld).toBe(false))
+    connection.moveId()
+    expect(text()).toBe(idAt(place(2)))
+  })
+})
+
+describe('a stream of somebody else whom policies do not tell apart', () => {
+  it('follows the row behind the new one', async () => {
+    const { connection, onIdentity, becomes, catchUp } = opened()
+    connection.flush()
+    await becomes('ann', 'ann of another tenant')
+    expect(onIdentity.mock.calls.map(([, previous]) => (previous as Identity).authKey)).toEqual(['ann'])
+    expect([connection.identity.authKey, catchUp.mock.calls.length]).toEqual(['ann of another tenant', 1])
   })
 })

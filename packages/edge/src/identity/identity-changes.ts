@@ -81,7 +81,7 @@ export class IdentityChanges {
     const keys = this.changedBy(transaction)
     if (keys.length === 0) return keys
     const change: RowChange = { xid: transaction.xid, notedAtMs: performance.now(), shownAt: undefined, showing: undefined }
-    for (const key of keys === 'all' ? [EVERYBODY] : keys) this.#remember(key, change)
+    for (const key of keys === 'all' || keys.length >= MAX_REMEMBERED ? [EVERYBODY] : keys) this.#remember(key, change)
     return keys
   }
 

@@ -176,6 +176,14 @@ export class Connection implements ReaderHost, SinkEvents, Living<Identity>, IdB
     this.doubt(from)
   }
 
+  /** Continuity ended: a log that begins anew may never come to a place of the one before. */
+  onReset(): void {
+    this.#cancelHorizon?.()
+    this.#cancelHorizon = undefined
+    this.#horizon = undefined
+    this.onIdentityChange(this.context.hub.history.head)
+  }
+
   /** Writes what has been pushed, and moves the reader's id as far as it may go. */
   flush(): void {
     this.#write(false)
@@ -199,13 +207,14 @@ export class Connection implements ReaderHost, SinkEvents, Living<Identity>, IdB
   settle(next: Identity): ConnectionEvent {
     const changes = this.#changes
     this.#changes = 0
-    // Between two changes it may have been another, and what was answered then was never for it.
-    if (next.key === this.#identity.key) return changes > 1 ? 'other-identity' : 'same-identity'
     const previous = this.#identity
     this.#identity = next
+    // Policies may read less of a person than who it is.
+    if (next.authKey !== previous.authKey) this.#host.onIdentity(this, previous)
+    // Between two changes it may have been another, and what was answered then was never for it.
+    if (next.key === previous.key) return changes > 1 ? 'other-identity' : 'same-identity'
     this.#scope = octetsOf(this.scopeOf(this.#onlyQuery))
     ;({ idHead: this.idHead, idScope: this.idScope } = NO_ID)
-    this.#host.onIdentity(this, previous)
     return 'other-identity'
   }
 

@@ -76,7 +76,7 @@ export class Connections {
       onReset: (reason) => {
         this.#noteHistory()
         // What was missed may have made anybody another.
-        for (const connection of this.#all) connection.onIdentityChange(context.hub.history.head)
+        for (const connection of this.#all) connection.onReset()
         this.#queries.onReset(reason)
       },
     })
