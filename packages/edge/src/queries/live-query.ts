@@ -41,6 +41,8 @@ export interface Reader {
   isFlowing: boolean
   /** Transactions that its snapshot showed are not told again, until the log has passed the horizon, and it was given what followed. */
   seen: { readonly snapshot: PgSnapshot; readonly horizon: Lsn } | undefined
+  /** It went on from a place: its id may lie behind what it was given, so until it is given the whole it may hold any state since. */
+  mayBeAhead: boolean
   /** Of the shared answer it holds; `undefined` when not known. */
   version: number | undefined
   /** Whether an answer can be for who it belongs to: they may have been another when it was made, for whoever else had asked. */

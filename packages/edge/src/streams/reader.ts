@@ -41,6 +41,7 @@ export class QueryReader implements Reader {
   // First what each change looks at.
   isFlowing = false
   seen: Reader['seen']
+  mayBeAhead = false
   readonly #host: ReaderHost
   version: number | undefined
   readonly q: QueryId
@@ -86,7 +87,8 @@ export class QueryReader implements Reader {
     this.#state = 'live'
     this.#live = query
     const scope = (this.#scope ??= host.scopeOf(queryText(this.wire)))
-    const ticket = encodeTicket(host.context.keys, { scope, entry: at.entry, horizon, follows: query.id })
+    // Without a version it holds what it was given elsewhere: a ticket must not say otherwise.
+    const ticket = encodeTicket(host.context.keys, { scope, entry: at.entry, horizon, follows: this.version === undefined ? '' : query.id })
     host.push(frameOctets({ event: 'ready', q: this.q, at: at.entry, engine: query.engine, shape: query.shape, ticket }))
     host.onReady(horizon)
     if (!host.isHeld) return
@@ -173,5 +175,6 @@ export class QueryReader implements Reader {
     this.isFlowing = false
     this.seen = undefined
     this.version = undefined
+    this.mayBeAhead = false
   }
 }

@@ -101,7 +101,7 @@ export class IncrementalQuery implements LiveQuery {
   catchUp(reader: Reader, from: Place): void {
     const transactions = this.#context.hub.history.after(from.entry)
     if (transactions !== undefined) {
-      this.#replay(reader, this.#operationsOf(unseenOf(transactions, reader.seen?.snapshot)))
+      this.#replay(reader, this.#operationsFor(reader, unseenOf(transactions, reader.seen?.snapshot)))
       return this.#forgetSeen(reader)
     }
     reader.wait()
@@ -117,8 +117,9 @@ export class IncrementalQuery implements LiveQuery {
 
   onTransaction(transaction: Transaction, effects: readonly RowEffect[], isKeySetChanged: boolean): void {
     const reason = transaction.unknown.get(this.#table)
-    if (reason !== undefined) return this.#waitForAll(this.#flowing(), reason)
-    if (isKeySetChanged) return this.#keySetChanged()
+    // Who is held may have been shown it by their snapshot, and go on from there: with the rows that can concern them now.
+    if (isKeySetChanged && this.#flowing().length < this.#readers.size) this.#onInterest(this, this.#plan.interestOf(this.#decision))
+    if (reason !== undefined || isKeySetChanged) return this.#waitForAll(this.#flowing(), reason)
     const context = this.#context
     context.metrics.rowsDecided += effects.length
     const frame = context.framesOf(this.#planned, this.#plan, transaction)(effects, this.#decision, this.#decision)
@@ -127,13 +128,6 @@ export class IncrementalQuery implements LiveQuery {
     this.#readers.forEach((reader) => {
       if (reader.isFlowing && !this.#hasSeen(reader, transaction)) reader.push(frame)
     })
-  }
-
-  /** Who flows is given the whole result. Who is held may have been shown it by their snapshot, and go on from there: with the rows that can concern them now. */
-  #keySetChanged(): void {
-    const flowing = this.#flowing()
-    if (flowing.length < this.#readers.size) this.#onInterest(this, this.#plan.interestOf(this.#decision))
-    this.#waitForAll(flowing)
   }
 
   onReset(reason: ResetReason): void {
@@ -166,6 +160,13 @@ export class IncrementalQuery implements LiveQuery {
     context.metrics.rowsDecided += effects.length
     const operations = decideEffects(context.keys, planned, plan, effects, this.#decision)
     return operations === 'ask-database' ? 'unknown' : operations
+  }
+
+  /** The same for a reader that missed them. */
+  #operationsFor(reader: Reader, missed: readonly Transaction[]): Operations {
+    if (!reader.mayBeAhead || !this.#context.guards.replaysAll) return this.#operationsOf(missed)
+    const isShown = (row: StoredRow): Verdict => this.#plan.rows.decide(row, this.#decision)
+    return this.#operationsOf(missed, (effects) => replayEffects(effects, isShown))
   }
 
   /** Readers begin to wait for the whole result. */
@@ -241,6 +242,8 @@ export class IncrementalQuery implements LiveQuery {
 
   #give(opened: Opened): void {
     const [context, planned] = [this.#context, this.#planned]
+    // Whoever asked has left: an interest that came now would stay.
+    if (this.#opening.size === 0) return
     const shape = planned.shape === 'row' ? 'row' : 'rows'
     const frames = snapshotFrames(planned.q, opened.at, { shape, rows: opened.rows }, context.limits.snapshotRowsPerFrame)
     this.#onInterest(this, this.#plan.interestOf(this.#decision))
@@ -249,6 +252,7 @@ export class IncrementalQuery implements LiveQuery {
       for (const frame of frames) reader.push(frame)
       countIn(context.metrics.snapshots, 'opening')
       reader.seen = opened.snapshot === undefined ? undefined : { snapshot: opened.snapshot, horizon: opened.horizon }
+      reader.mayBeAhead = false
       reader.isFlowing = true
       reader.ready(opened.at, opened.horizon, this)
       context.hub.whenPassed(opened.horizon, () => this.#forgetSeen(reader))
@@ -281,13 +285,13 @@ export class IncrementalQuery implements LiveQuery {
     isWanted: () => boolean,
   ): Promise<void> {
     const [context, plan] = [this.#context, this.#plan]
+    reader.mayBeAhead = true
     await Promise.all([...this.#keySets.map((holder) => holder.ready()), context.hub.passed(horizon), context.hub.passed(from.lsn)])
     await context.hub.since(from.entry, (missed) => {
       if (!isWanted()) return
       if (missed === undefined) return this.#waitForAll([reader], otherwise)
       this.#onInterest(this, plan.interestOf(this.#decision))
-      const isShown = (row: StoredRow): Verdict => plan.rows.decide(row, this.#decision)
-      const operations = this.#operationsOf(missed, context.guards.replaysAll ? (effects) => replayEffects(effects, isShown) : netEffects)
+      const operations = this.#operationsFor(reader, missed)
       reader.seen = undefined
       this.#replay(reader, operations, () => reader.ready(from, horizon, this))
     })

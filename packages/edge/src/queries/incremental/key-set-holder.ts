@@ -32,6 +32,8 @@ export class KeySetHolder {
   readonly #table: string
   #set: KeySet | typeof TOO_LARGE | undefined
   #loading: Promise<void> | undefined
+  /** Of what was read before the keys were last forgotten, nothing is kept. */
+  #generation = 0
 
   /** @param where - the rows that can be the identity's */
   constructor(context: EdgeContext, spec: KeySetSpec, identity: Identity, where: object) {
@@ -80,23 +82,35 @@ export class KeySetHolder {
 
   /** The keys are to be read again. */
   forget(): void {
+    this.#generation++
     this.#set = undefined
     this.#loading = undefined
   }
 
+  /**
+   * Resolves when the keys are known as the log has them, or were forgotten meanwhile. Never as they will be: by those somebody would be shown
+   * what was never theirs, and who was shown rows by others would not be told when the log comes to the change.
+   */
   async #load(): Promise<void> {
     const { hub, asker, database, limits } = this.#context
     const { spec } = this
-    for (;;) {
+    const generation = this.#generation
+    while (generation === this.#generation) {
       const { era } = hub
       const start = hub.history.head
       const select = Object.fromEntries(spec.selectFields.map((name) => [name, true]))
       const args = { where: this.#where, select, take: limits.maxMembershipRows + 1 }
       const answer = await asker.ask(database.unprotected(), { model: spec.model.name, operation: 'findMany', args })
       const set = this.#bounded(new KeySet(spec, answer.value as Record<string, unknown>[]))
+      await hub.passed(answer.horizon)
       const from = hub.history.firstUnseen(answer.snapshot) ?? start
       const transactions = hub.history.after(from.entry)
-      if (hub.era === era && transactions !== undefined && this.#join(set, unseenOf(transactions, answer.snapshot))) {
+      if (
+        generation === this.#generation &&
+        hub.era === era &&
+        transactions !== undefined &&
+        this.#join(set, unseenOf(transactions, answer.snapshot))
+      ) {
         this.#set = this.#bounded(set)
         return
       }

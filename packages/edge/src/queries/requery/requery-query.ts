@@ -298,7 +298,8 @@ export class RequeryQuery implements LiveQuery {
       const { head } = hub.history
       const version = this.#version
       if (isTouched || (version !== undefined && !this.#isHeldAt(head, version))) return this.open(reader)
-      reader.version = version?.number
+      // Elsewhere it may have been shown what the log comes to only later: what it holds is what this answer says, or what the next will.
+      reader.version = undefined
       reader.isFlowing = true
       reader.ready(head, NO_HORIZON, this)
     })
