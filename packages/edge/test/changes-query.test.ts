@@ -17,7 +17,7 @@ function open() {
   const log = Promise.withResolvers<void>()
   let keys = Promise.withResolvers<void>()
   const told: string[] = []
-  const holder = { spec: { id: 'set' }, isReady: false, ready: () => keys.promise, isTouchedBy: () => false }
+  const holder = { spec: { id: 'set' }, isReady: false, isKnownAt: () => holder.isReady, atHead: () => keys.promise, isTouchedBy: () => false }
   const hub = {
     history: { head: HEAD, after: () => undefined },
     passed: () => log.promise,

@@ -229,7 +229,7 @@ export class ChangesQuery implements LiveQuery {
   /** Begins at the end of the log: what happened before is not told. */
   async #begin(reader: Reader, isWanted: () => boolean): Promise<void> {
     const { context, keySets } = this.#options
-    while (!keySets.every((holder) => holder.isReady)) await Promise.all(keySets.map((holder) => holder.ready()))
+    while (!this.#areKeySetsAtHead()) await Promise.all(keySets.map((holder) => holder.atHead()))
     if (!isWanted()) return
     this.#follow(reader)
     reader.ready(context.hub.history.head, NO_HORIZON, this)
@@ -238,7 +238,7 @@ export class ChangesQuery implements LiveQuery {
   /** @param otherwise - why it begins anew where neither memory nor the log reaches back so far */
   async #replaySince(reader: Reader, from: Place, otherwise: ResetReason, isWanted: () => boolean): Promise<void> {
     const { context, keySets } = this.#options
-    await Promise.all([...keySets.map((holder) => holder.ready()), context.hub.passed(from.lsn)])
+    await Promise.all([...keySets.map((holder) => holder.atHead()), context.hub.passed(from.lsn)])
     await context.hub.since(from.entry, (missed) => {
       if (!isWanted()) return
       if (missed === undefined) return this.#restart([reader], otherwise)
@@ -249,7 +249,8 @@ export class ChangesQuery implements LiveQuery {
   /** Tells what these transactions made of each row, taken together: in between, others may have been allowed to read it. */
   #replay(reader: Reader, missed: readonly Transaction[], from: Place, onGoingOn: () => void = () => {}): void {
     const { context, keySets, plan } = this.#options
-    const isUnknown = missed.some((one) => one.unknown.has(this.#table)) || keySets.some((holder) => !holder.isReady || holder.isTouchedBy(missed))
+    const isUnknown =
+      missed.some((one) => one.unknown.has(this.#table)) || !this.#areKeySetsAtHead() || keySets.some((holder) => holder.isTouchedBy(missed))
     if (isUnknown) return this.#restart([reader], 'gap')
     this.#follow(reader)
     onGoingOn()
@@ -259,6 +260,11 @@ export class ChangesQuery implements LiveQuery {
     context.metrics.rowsDecided += effects.length
     const judged = this.#judge(effects, { committedAtMs: last.committedAtMs, isBeforeKnown: true })
     this.#enqueue({ ...judged, at: last.place, before: from, readers: new Set([reader]), causes: missed })
+  }
+
+  #areKeySetsAtHead(): boolean {
+    const { context, keySets } = this.#options
+    return keySets.every((holder) => holder.isKnownAt(context.hub.history.head.lsn))
   }
 
   #follow(reader: Reader): void {

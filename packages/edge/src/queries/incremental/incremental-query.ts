@@ -147,14 +147,14 @@ export class IncrementalQuery implements LiveQuery {
     return this.#readers.toArray().filter((reader) => reader.isFlowing)
   }
 
-  #areKeySetsReady(): boolean {
-    return this.#keySets.every((holder) => holder.isReady)
-  }
-
-  /** What these transactions do to the result, taken together. */
-  #operationsOf(transactions: readonly Transaction[], reduce: (effects: RowEffect[]) => RowEffect[] = netEffects): Operations {
+  /**
+   * What these transactions do to the result, taken together.
+   *
+   * @param shown - the place of the write-ahead log that the result shows everything before
+   */
+  #operationsOf(transactions: readonly Transaction[], shown: Lsn, reduce: (effects: RowEffect[]) => RowEffect[] = netEffects): Operations {
     const [context, planned, plan] = [this.#context, this.#planned, this.#plan]
-    if (!this.#areKeySetsReady()) return 'unknown'
+    if (!this.#keySets.every((holder) => holder.isKnownAt(shown))) return 'unknown'
     if (transactions.some((one) => one.unknown.has(this.#table)) || this.#keySets.some((holder) => holder.isTouchedBy(transactions))) return 'unknown'
     const effects = reduce(transactions.flatMap((one) => one.effects.filter(({ model }) => model === plan.rows.model)))
     context.metrics.rowsDecided += effects.length
@@ -164,9 +164,11 @@ export class IncrementalQuery implements LiveQuery {
 
   /** The same for a reader that missed them. */
   #operationsFor(reader: Reader, missed: readonly Transaction[]): Operations {
-    if (!reader.mayBeAhead || !this.#context.guards.replaysAll) return this.#operationsOf(missed)
+    const { hub, guards } = this.#context
+    const shown = latest(hub.history.head.lsn, reader.seen?.horizon ?? NO_HORIZON)
+    if (!reader.mayBeAhead || !guards.replaysAll) return this.#operationsOf(missed, shown)
     const isShown = (row: StoredRow): Verdict => this.#plan.rows.decide(row, this.#decision)
-    return this.#operationsOf(missed, (effects) => replayEffects(effects, isShown))
+    return this.#operationsOf(missed, shown, (effects) => replayEffects(effects, isShown))
   }
 
   /** Readers begin to wait for the whole result. */
@@ -210,7 +212,7 @@ export class IncrementalQuery implements LiveQuery {
     await Promise.all(keySets.map((holder) => holder.ready()))
     const { era } = hub
     const start = hub.history.head
-    if (!this.#areKeySetsReady()) return false
+    if (!keySets.every((holder) => holder.isReady)) return false
     const reach = plan.reachOf(this.#decision)
     if (reach.kind === 'none') {
       // As of the head, and by what it says alone: no snapshot was taken that could show more.
@@ -222,7 +224,7 @@ export class IncrementalQuery implements LiveQuery {
     const from = guards.looksBehind ? earlier(hub.history.firstUnseen(answer.snapshot), start) : hub.history.head
     const transactions = hub.history.after(from.entry)
     if (hub.era !== era || transactions === undefined || result.shape === 'value') return false
-    const operations = this.#operationsOf(guards.dropsSeen ? unseenOf(transactions, answer.snapshot) : transactions)
+    const operations = this.#operationsOf(guards.dropsSeen ? unseenOf(transactions, answer.snapshot) : transactions, answer.horizon)
     if (operations === 'unknown') return false
     this.#give({ rows: applyOperations([...result.rows], operations), at: hub.history.head, snapshot: answer.snapshot, horizon: answer.horizon })
     return true
@@ -286,7 +288,7 @@ export class IncrementalQuery implements LiveQuery {
   ): Promise<void> {
     const [context, plan] = [this.#context, this.#plan]
     reader.mayBeAhead = true
-    await Promise.all([...this.#keySets.map((holder) => holder.ready()), context.hub.passed(horizon), context.hub.passed(from.lsn)])
+    await Promise.all([...this.#keySets.map((holder) => holder.atHead()), context.hub.passed(horizon), context.hub.passed(from.lsn)])
     await context.hub.since(from.entry, (missed) => {
       if (!isWanted()) return
       if (missed === undefined) return this.#waitForAll([reader], otherwise)
@@ -296,6 +298,10 @@ export class IncrementalQuery implements LiveQuery {
       this.#replay(reader, operations, () => reader.ready(from, horizon, this))
     })
   }
+}
+
+function latest(a: Lsn, b: Lsn): Lsn {
+  return a > b ? a : b
 }
 
 function earlier(a: Place | undefined, b: Place): Place {

@@ -1,7 +1,9 @@
 import { KeySet, type DecisionContext, type KeySetSpec, type ListableKeySets } from '@zenstack-live/access'
 import { tableKey, type StoredRow } from '@zenstack-live/model'
+import type { Lsn } from '@zenstack-live/protocol'
 import type { EdgeContext } from '../../edge-context.ts'
 import { unseenOf } from '../../log/history.ts'
+import { NO_HORIZON } from '../../streams/ticket.ts'
 import type { Identity } from '../../identity/identity.ts'
 import { netEffects, type RowEffect, type Transaction } from '../../log/transaction.ts'
 
@@ -34,6 +36,8 @@ export class KeySetHolder {
   #loading: Promise<void> | undefined
   /** Of what was read before the keys were last forgotten, nothing is kept. */
   #generation = 0
+  /** Everything that they were read from was written before this place of the write-ahead log. */
+  #horizon = NO_HORIZON
 
   /** @param where - the rows that can be the identity's */
   constructor(context: EdgeContext, spec: KeySetSpec, identity: Identity, where: object) {
@@ -47,6 +51,23 @@ export class KeySetHolder {
   /** They were read, and changes are told. */
   get isReady(): boolean {
     return this.#set !== undefined
+  }
+
+  /**
+   * Whether they are known, and not as they will be only after a place of the write-ahead log. By those of a time to come, somebody would be
+   * shown what was never theirs, and who was shown rows by others would not be told when the log comes to the change.
+   */
+  isKnownAt(lsn: Lsn): boolean {
+    return this.isReady && this.#horizon <= lsn
+  }
+
+  /** Resolves when they are known as the log has them. @throws {LiveError} as asking does, and `log_unavailable` */
+  async atHead(): Promise<void> {
+    const { hub } = this.#context
+    while (!this.isKnownAt(hub.history.head.lsn)) {
+      await this.ready()
+      await hub.passed(this.#horizon)
+    }
   }
 
   /** `undefined` while they are not read, and when there are more than `maxMembershipRows`: then only the database can decide by them. */
@@ -87,10 +108,7 @@ export class KeySetHolder {
     this.#loading = undefined
   }
 
-  /**
-   * Resolves when the keys are known as the log has them, or were forgotten meanwhile. Never as they will be: by those somebody would be shown
-   * what was never theirs, and who was shown rows by others would not be told when the log comes to the change.
-   */
+  /** Ends when the keys are known, or were forgotten meanwhile. */
   async #load(): Promise<void> {
     const { hub, asker, database, limits } = this.#context
     const { spec } = this
@@ -102,7 +120,6 @@ export class KeySetHolder {
       const args = { where: this.#where, select, take: limits.maxMembershipRows + 1 }
       const answer = await asker.ask(database.unprotected(), { model: spec.model.name, operation: 'findMany', args })
       const set = this.#bounded(new KeySet(spec, answer.value as Record<string, unknown>[]))
-      await hub.passed(answer.horizon)
       const from = hub.history.firstUnseen(answer.snapshot) ?? start
       const transactions = hub.history.after(from.entry)
       if (
@@ -112,6 +129,7 @@ export class KeySetHolder {
         this.#join(set, unseenOf(transactions, answer.snapshot))
       ) {
         this.#set = this.#bounded(set)
+        this.#horizon = answer.horizon
         return
       }
       await new Promise((resolve) => setTimeout(resolve, RELOAD_MS))
