@@ -21,13 +21,16 @@ export interface AnyLiveClient {
 }
 
 interface LiveEntry {
-  readonly query: LiveQuery<unknown>
+  /** What it shows: a query that somebody holds, while anybody does. */
+  query: LiveQuery<unknown>
+  /** The query's. Kept, because it is a hash, and each batch asks for it. */
+  id: string
   readonly queryKey: QueryKey
   readonly hash: string
   /** Since something was written here first. */
   writes: OwnWrites | undefined
-  /** How many mounted hooks hold it. */
-  holders: number
+  /** One for each mounted hook. Arguments in another order are another query, but the same key. */
+  readonly held: LiveQuery<unknown>[]
   /** What was last put into the cache. */
   written: unknown
   /** It is the stream's own result, whose unchanged parts are those of the one before. */
@@ -56,7 +59,6 @@ export class QueryCacheBridge {
   readonly live: LiveClientInternals
   readonly #queryClient: QueryClient
   readonly #entries = new Map<string, LiveEntry>()
-  readonly #hashes = new Map<string, string>()
   readonly #statusListeners = new Map<string, Set<() => void>>()
   /** What providers give to hooks: another one for each stay. */
   context: LiveContextValue = { bridge: this, sinceMs: 0 }
@@ -117,12 +119,13 @@ export class QueryCacheBridge {
   /** Keeps the query open and its key live until released. */
   hold(query: LiveQuery<unknown>, queryKey: QueryKey): () => void {
     const entry = this.#entry(query, queryKey)
-    entry.holders++
+    entry.held.push(query)
     const release = this.live.store.watch(query)
     this.#write(entry)
     return () => {
-      entry.holders--
+      entry.held.splice(entry.held.indexOf(query), 1)
       release()
+      this.#write(this.#entry(query, queryKey))
     }
   }
 
@@ -168,14 +171,22 @@ export class QueryCacheBridge {
     queueMicrotask(() => void this.#queryClient.refetchQueries({ queryKey: [KEY_PREFIX], type: 'active' }))
   }
 
+  /** The key's entry, which shows the first query of those that are held, or else this one. */
   #entry(query: LiveQuery<unknown>, queryKey: QueryKey): LiveEntry {
     const hash = hashQueryKey(queryKey)
-    let entry = this.#entries.get(hash)
-    if (entry === undefined) {
-      entry = { query, queryKey, hash, writes: undefined, holders: 0, written: undefined, isStreamed: false }
-      this.#entries.set(hash, entry)
-      this.#hashes.set(this.live.store.idOf(query), hash)
+    const entry: LiveEntry = this.#entries.get(hash) ?? {
+      query,
+      id: '',
+      queryKey,
+      hash,
+      writes: undefined,
+      held: [],
+      written: undefined,
+      isStreamed: false,
     }
+    this.#entries.set(hash, entry)
+    entry.query = entry.held[0] ?? query
+    entry.id = this.live.store.idOf(entry.query)
     return entry
   }
 
@@ -196,15 +207,12 @@ export class QueryCacheBridge {
 
   #onBatch(changed: ReadonlySet<string>): void {
     notifyManager.batch(() => {
-      for (const id of changed) {
-        const entry = this.#entries.get(this.#hashes.get(id) ?? '')
-        if (entry !== undefined) this.#write(entry)
-        if (entry?.holders === 0 && !this.live.store.has(this.live.store.idOf(entry.query))) {
-          this.#entries.delete(entry.hash)
-          this.#hashes.delete(id)
-        }
-        for (const listener of this.#statusListeners.get(id) ?? []) notifyManager.schedule(listener)
+      for (const entry of this.#entries.values()) {
+        if (!changed.has(entry.id)) continue
+        this.#write(entry)
+        if (entry.held.length === 0 && !this.live.store.has(this.live.store.idOf(entry.query))) this.#entries.delete(entry.hash)
       }
+      for (const id of changed) for (const listener of this.#statusListeners.get(id) ?? []) notifyManager.schedule(listener)
     })
   }
 
@@ -246,7 +254,7 @@ export class QueryCacheBridge {
   #cached(entry: LiveEntry): Query | undefined {
     const cache = this.#queryClient.getQueryCache()
     const query = cache.get(entry.hash)
-    if (query !== undefined || entry.holders === 0) return query
+    if (query !== undefined || entry.held.length === 0) return query
     return cache.build(this.#queryClient, { queryKey: entry.queryKey, queryHash: entry.hash })
   }
 
@@ -258,7 +266,7 @@ export class QueryCacheBridge {
     const isReset = action.type === 'setState' && data === undefined
     if (action.type !== 'success' && !isReset) return
     const entry = this.#entries.get(query.queryHash)
-    if (entry === undefined || data === entry.written || (isReset && entry.holders === 0)) return
+    if (entry === undefined || data === entry.written || (isReset && entry.held.length === 0)) return
     const streamed = this.live.store.read(entry.query).data
     if (streamed === undefined) return
     if (action.type === 'success' && action.manual === true) {
@@ -335,7 +343,7 @@ export class QueryCacheBridge {
       ...inherited,
       staleTime: (query) => {
         const entry = this.#entries.get(query.queryHash)
-        if (entry !== undefined && entry.holders > 0) return 'static'
+        if (entry !== undefined && entry.held.length > 0) return 'static'
         return (typeof before === 'function' ? before(query) : before) ?? 0
       },
     })
