@@ -45,8 +45,7 @@ export class ConnectionLife extends MachineRunner<LiveStream> implements LiveStr
   isFollowed(id: QueryId): boolean {
     const { leader } = this
     const { current, next } = this.streams
-    const isShown = [leader, current, next].some((stream) => stream !== undefined && (stream === leader ? stream.ids : stream.grafted).has(id))
-    return isShown && this.#connection.view(id).isReady
+    return [leader?.ids, current?.grafted, next?.grafted].some((ids) => ids?.has(id)) && this.#connection.view(id).isReady
   }
 
   forget(id: QueryId): void {
@@ -145,7 +144,8 @@ export class ConnectionLife extends MachineRunner<LiveStream> implements LiveStr
     const changed = new Set<QueryId>()
     for (const [id, view] of stream.view.queries) {
       const before = queries.get(id)
-      if (view === before) continue
+      // A stream goes on with what was dropped until its successor leads.
+      if (view === before || !connection.host.has(id)) continue
       if (stream !== leader) {
         if (leader?.ids.has(id) === true || (before?.result !== undefined && !stream.grafted.has(id))) continue
         stream.grafted.add(id)

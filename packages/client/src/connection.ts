@@ -14,6 +14,8 @@ export interface ConnectionHost {
   scope(): string | null
   /** Another one when the person leaves. */
   readonly stay: object
+  /** Whether the query is watched, refused or not. */
+  has(id: QueryId): boolean
   /** Those of the watched queries that are not refused. */
   asked(): readonly WatchedQuery[]
   /** The queries that should be open now. */
