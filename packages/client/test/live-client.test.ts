@@ -173,6 +173,26 @@ describe('a live client', () => {
     ])
   })
 
+  it('takes a snapshot also where it is behind what it holds: the changes that follow are made for it', async () => {
+    const live = client()
+    const seen: unknown[] = []
+    live.subscribe(live.task.findMany(), ({ data }) => seen.push(data?.map(({ id }) => id).join('')))
+    await tick(10)
+    const q = only(connection(0).ids)
+    connection(0).send(...snapshot(q, 9, [{ id: 'a' }, { id: 'b' }, { id: 'c' }]))
+    connection(0).endBatch(9)
+    await tick()
+    connection(0).cut()
+    await tick(600)
+    // Of an edge that has not read yet how b went and d came: the database has told it, and the stream will not.
+    connection(1).send(...snapshot(q, 5, [{ id: 'a' }, { id: 'c' }, { id: 'd' }]))
+    connection(1).endBatch(5)
+    connection(1).send({ event: 'change', q, at: at(12), ops: [{ op: 'enter', key: 'e', row: { id: 'e' }, sort: 'e' }] })
+    connection(1).endBatch(12)
+    await tick()
+    expect([...new Set(seen)]).toEqual([undefined, 'abc', 'acd', 'acde'])
+  })
+
   it('takes a replay that comes before the ready that names its end', async () => {
     const live = client()
     let shown: unknown

@@ -35,7 +35,7 @@ export type ResultOperation =
 interface QueryFrame {
   /** The query it belongs to. */
   q: QueryId
-  /** The log entry whose effects it carries. A client ignores what is not ahead of its query's. */
+  /** The log entry whose effects it carries. A client ignores a change that is not ahead of its query's, and never a snapshot. */
   at: EntryId
   /** SuperJSON's notes on `rows`, `ops` or `value`. */
   meta?: unknown

@@ -194,8 +194,8 @@ function applyFrame(query: (q: QueryId) => HeldQuery, frame: Frame): void {
     return
   }
   if (frame.event !== 'snapshot' && frame.event !== 'change') return
-  const isNewer = held.at === undefined || compareEntryIds(frame.at, held.at) > 0 || (frame.event === 'snapshot' && frame.part > 0)
-  if (!isNewer) return
+  // A snapshot is taken also where it is behind: what follows is made for it.
+  if (frame.event === 'change' && held.at !== undefined && compareEntryIds(frame.at, held.at) <= 0) return
   if (frame.event === 'snapshot') {
     if (frame.shape === 'value') held.value = deserialize(frame.value, frame.meta)
     else {
