@@ -21,26 +21,35 @@ interface Patch {
   readonly owner: Mutation
   operations: PatchOperation[]
   /** Rows of the base when it was made: a row that is not among them came later. */
-  readonly known: ReadonlySet<string>
-  answer: Promise<void> | undefined
+  readonly known: ReadonlySet<unknown>
+  answer?: Promise<void>
+}
+
+/** An answer read over HTTP, and what of the stream it was put over. */
+interface Read {
+  readonly over: unknown
+  readonly data: unknown
 }
 
 /** The writes made here that one query shows before the server has brought them. */
 export class OwnWrites {
-  readonly #live: LiveClientInternals
-  readonly #query: LiveQuery<unknown>
+  readonly #store: LiveClientInternals['store']
+  readonly #shown: { readonly query: LiveQuery<unknown> }
   readonly #onChange: () => void
   readonly #rowId: RowId
   #patches: Patch[] = []
   #base: unknown
-  /** An answer read over HTTP while the stream was late; it holds until the stream brings a newer one. */
-  #read: { readonly over: unknown; readonly data: unknown } | undefined
+  /** While the stream was late; it holds until the stream brings a newer one, or has passed the write. */
+  #read: Read | undefined
 
-  constructor(live: LiveClientInternals, query: LiveQuery<unknown>, onChange: () => void) {
-    this.#live = live
-    this.#query = query
+  /**
+   * @param shown - says which query that is: of equal ones under one key it may become another
+   */
+  constructor(live: LiveClientInternals, shown: { readonly query: LiveQuery<unknown> }, onChange: () => void) {
+    this.#store = live.store
+    this.#shown = shown
     this.#onChange = onChange
-    const idFields = live.schema.models[query.model]?.idFields ?? []
+    const idFields = live.schema.models[shown.query.model]?.idFields ?? []
     this.#rowId = (row) =>
       idFields.length > 0 && idFields.every((name) => row[name] !== undefined) ? JSON.stringify(idFields.map((name) => String(row[name]))) : undefined
   }
@@ -69,8 +78,7 @@ export class OwnWrites {
     this.#patches.push({
       owner,
       operations,
-      known: new Set(rows.flatMap((row: unknown) => (isRow(row) ? (this.#rowId(row) ?? []) : []))),
-      answer: undefined,
+      known: new Set(rows.map((row: unknown) => isRow(row) && this.#rowId(row))),
     })
   }
 
@@ -78,12 +86,10 @@ export class OwnWrites {
   answered(write: Write): void {
     const { lsn } = write
     if (lsn === undefined) return
-    const whenPassed = (): Promise<boolean> => this.#live.store.whenPassed(lsn)
-    const patch = this.#patches.find(
-      ({ owner, answer }) => answer === undefined && owner.state.status === 'pending' && isWriteOf(write, owner.state.variables),
-    )
-    if (patch === undefined) return
-    for (const same of this.#patches) if (same.owner === patch.owner) same.answer = this.#whenShown(whenPassed)
+    const owner = this.#patches.find(
+      (patch) => patch.answer === undefined && patch.owner.state.status === 'pending' && isWriteOf(write, patch.owner.state.variables),
+    )?.owner
+    for (const patch of this.#patches) if (patch.owner === owner) patch.answer = this.#whenShown(() => this.#store.whenPassed(lsn), true)
   }
 
   ended(mutation: unknown, isSuccess: boolean): void {
@@ -100,13 +106,12 @@ export class OwnWrites {
 
   /** Resolves when every answered write has come back. */
   async settled(): Promise<void> {
-    await Promise.all(this.#patches.flatMap(({ answer }) => answer ?? []))
+    for (const { answer } of this.#patches) await answer
   }
 
   clear(): void {
     this.#patches = []
-    this.#read = undefined
-    this.#base = undefined
+    this.#read = this.#base = undefined
   }
 
   #drop(patches: readonly Patch[]): void {
@@ -117,40 +122,52 @@ export class OwnWrites {
   /**
    * Waits for the stream to bring a write; when that takes long, reads the query once over HTTP, which has it too. A write is not taken off the
    * screen while neither works, within limits.
+   *
+   * @param isPlace - what is waited for is a place of the log, which every stream passes
    */
-  async #whenShown(whenStreamed: () => Promise<boolean>): Promise<void> {
+  async #whenShown(whenStreamed: () => Promise<boolean>, isPlace?: boolean): Promise<void> {
     for (let round = 0; round < MAX_ROUNDS && this.#patches.length > 0; round++) {
       if (await whenStreamed()) return
       const over = this.#base
       const read = await this.#readOnce()
       if (read === undefined) continue
       // What the stream brought meanwhile is newer.
-      if (over === this.#base) this.#read = { over, data: this.#live.store.share(over, read.data) }
+      if (over === this.#base) {
+        this.#read = { over, data: this.#store.share(over, read.data) }
+        if (isPlace) void this.#giveWay(this.#read, whenStreamed)
+      }
       return
+    }
+  }
+
+  /** Where the write was undone meanwhile, the stream may bring nothing: what was read gives way when the stream has passed the write. */
+  async #giveWay(read: Read, whenPassed: () => Promise<boolean>): Promise<void> {
+    while (this.#read === read && this.#store.has(this.#store.idOf(this.#shown.query))) {
+      if (!(await whenPassed())) continue
+      this.#read = undefined
+      this.#onChange()
     }
   }
 
   /** `undefined` when it fails, or takes too long. */
   #readOnce(): Promise<JsonRead | undefined> {
-    const { store } = this.#live
     const controller = new AbortController()
-    const timer = setTimeout(() => controller.abort(), store.limits.openTimeoutMs)
-    return store
-      .readOnce(this.#query, controller.signal)
+    const timer = setTimeout(() => controller.abort(), this.#store.limits.openTimeoutMs)
+    return this.#store
+      .readOnce(this.#shown.query, controller.signal)
       .catch(() => undefined)
       .finally(() => clearTimeout(timer))
   }
 
   /** Without a commit position: until the base says the same by itself, but not for ever. */
   #whenRedundant(patch: Patch): Promise<boolean> {
-    const { store } = this.#live
     return new Promise((resolve) => {
       const check = (): void => {
-        const { data } = store.read(this.#query)
+        const { data } = this.#store.read(this.#shown.query)
         if (this.#remaining(patch, data).every((operation) => isRedundant(data, operation, this.#rowId))) end(true)
       }
-      const timer = setTimeout(() => end(false), store.limits.ownWriteMs)
-      const release = store.watch(this.#query, check)
+      const timer = setTimeout(() => end(false), this.#store.limits.ownWriteMs)
+      const release = this.#store.watch(this.#shown.query, check)
       const end = (isSeen: boolean): void => {
         clearTimeout(timer)
         release()
@@ -163,7 +180,7 @@ export class OwnWrites {
   /** What of a patch still has to be shown: a row made here gives way to the one the server made of it. */
   #remaining(patch: Patch, base: unknown): PatchOperation[] {
     if (!patch.operations.some(({ kind }) => kind === 'insert') || !Array.isArray(base)) return patch.operations
-    const arrived = base.filter((row: unknown): row is Row => isRow(row) && !patch.known.has(this.#rowId(row) ?? ''))
+    const arrived = base.filter((row: unknown): row is Row => isRow(row) && !patch.known.has(this.#rowId(row)))
     return patch.operations.filter((operation) => {
       if (operation.kind !== 'insert') return true
       const data = createData(patch.owner.state.variables)

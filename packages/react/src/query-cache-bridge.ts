@@ -274,7 +274,7 @@ export class QueryCacheBridge {
       this.#tell((ownWrites) => {
         // One of them has ended meanwhile, perhaps the one whose edit this is.
         if (!pending.every(isPending)) return
-        entry.writes ??= new ownWrites(this.live, entry.query, () => this.#rewrite(entry))
+        entry.writes ??= new ownWrites(this.live, entry, () => this.#rewrite(entry))
         entry.writes.record(streamed, shown, data, pending)
       })
     }

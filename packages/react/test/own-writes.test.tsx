@@ -223,6 +223,33 @@ describe('a write whose commit the stream is late to bring', () => {
     expect(frames).toEqual(['A B', 'A2* B', 'A2 B', 'A2 B2'])
     expect(harness.edge.reads).toHaveLength(3)
   })
+
+  it('gives way to the stream also where that brings nothing, because it was undone meanwhile', async () => {
+    const { harness, frames, update } = await openBoard()
+    void update('a', 'A2')
+    await pass()
+    harness.read(0).respond({ data: { id: 'a', title: 'A2' } }, COMMIT(8))
+    await pass(4_100)
+    harness.read(1).respond({
+      data: [
+        { id: 'a', title: 'A2' },
+        { id: 'b', title: 'B' },
+      ],
+    })
+    await pass(100)
+    expect(frames).toEqual(['A B', 'A2* B', 'A2 B'])
+    // It may be late for long.
+    for (let seconds = 0; seconds < 120; seconds += 10) {
+      await pass(10_000)
+      harness.connection(0).endBatch(7)
+    }
+    expect(frames.at(-1)).toBe('A2 B')
+    // Someone wrote the old title again: the query's answer is what it was.
+    harness.connection(0).endBatch(9)
+    await pass()
+    expect(frames).toEqual(['A B', 'A2* B', 'A2 B', 'A B'])
+    expect(harness.edge.reads).toHaveLength(2)
+  })
 })
 
 describe('a write that is not optimistic', () => {
