@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, readFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { cacheDirectory } from '@zenstack-live/testing'
 
@@ -6,9 +6,8 @@ import { cacheDirectory } from '@zenstack-live/testing'
 export interface LedgerLine {
   readonly seed: number
   readonly cases: number
-  /** Worlds before there were generated policies do not say. */
-  readonly policies?: 'studio' | 'generated'
-  readonly isKilled?: boolean
+  readonly policies: 'studio' | 'generated'
+  readonly isKilled: boolean
 }
 
 export interface Ledger {
@@ -20,19 +19,16 @@ export interface Ledger {
   killed: number
 }
 
+/** Those that came with the repository, as `seed,policies,isKilled,cases,commit`: the commit says what its seed meant. */
+const RECORDED = new URL('../../live-worlds.csv', import.meta.url)
+
 export function addToLedger(line: LedgerLine): void {
   appendFileSync(ledgerFile(), `${JSON.stringify(line)}\n`)
 }
 
 /** A world that was made twice counts once. */
 export function readLedger(): Ledger {
-  let text = ''
-  try {
-    text = readFileSync(ledgerFile(), 'utf8')
-  } catch {
-    // Nothing was kept yet.
-  }
-  const lines = text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as LedgerLine]))
+  const lines = [...linesOf(RECORDED).slice(1).map(recorded), ...linesOf(ledgerFile()).map((line) => JSON.parse(line) as LedgerLine)]
   const worlds = [...new Map(lines.map((line) => [`${line.seed} ${line.policies}`, line])).values()]
   return {
     runs: worlds.length,
@@ -40,6 +36,16 @@ export function readLedger(): Ledger {
     generated: worlds.filter(({ policies }) => policies === 'generated').length,
     killed: worlds.filter(({ isKilled }) => isKilled).length,
   }
+}
+
+function recorded(line: string): LedgerLine {
+  const [seed, policies, isKilled, cases] = line.split(',')
+  return { seed: Number(seed), policies: policies as 'studio' | 'generated', isKilled: isKilled === 'true', cases: Number(cases) }
+}
+
+/** None where nothing was kept yet. */
+function linesOf(file: string | URL): string[] {
+  return existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n') : []
 }
 
 function ledgerFile(): string {
