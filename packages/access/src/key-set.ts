@@ -46,7 +46,6 @@ export interface KeySetChange {
 export class KeySet {
   readonly spec: KeySetSpec
   readonly #rowsByKey = new Map<string, Set<string>>()
-  #rowCount = 0
 
   /** @param records - rows as ZenStack returned them for `spec.where`, with `spec.selectFields` */
   constructor(spec: KeySetSpec, records: readonly Readonly<Record<string, unknown>>[]) {
@@ -57,9 +56,8 @@ export class KeySet {
     }
   }
 
-  /** How many rows count; several may give the same key. */
-  get rowCount(): number {
-    return this.#rowCount
+  get size(): number {
+    return this.#rowsByKey.size
   }
 
   has(key: string): boolean {
@@ -96,8 +94,6 @@ export class KeySet {
 
   #add(key: string, row: string): boolean {
     const rows = this.#rowsByKey.get(key)
-    if (rows?.has(row) === true) return false
-    this.#rowCount++
     if (rows === undefined) this.#rowsByKey.set(key, new Set([row]))
     else rows.add(row)
     return rows === undefined
@@ -105,9 +101,8 @@ export class KeySet {
 
   #remove(key: string, row: string): boolean {
     const rows = this.#rowsByKey.get(key)
-    if (rows === undefined || !rows.delete(row)) return false
-    this.#rowCount--
-    return rows.size === 0 && this.#rowsByKey.delete(key)
+    if (rows === undefined || !rows.delete(row) || rows.size > 0) return false
+    return this.#rowsByKey.delete(key)
   }
 }
 

@@ -78,7 +78,7 @@ export class OwnWrites {
     this.#patches.push({
       owner,
       operations,
-      known: new Set(rows.map((row: unknown) => isRow(row) && this.#rowId(row))),
+      known: new Set(rows.map((row: unknown) => isRow(row) && (this.#rowId(row) ?? row))),
     })
   }
 

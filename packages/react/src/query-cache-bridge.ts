@@ -28,11 +28,11 @@ interface LiveEntry {
   readonly queryKey: QueryKey
   readonly hash: string
   /** Since something was written here first. */
-  writes: OwnWrites | undefined
+  writes?: OwnWrites
   /** One for each mounted hook. Arguments in another order are another query, but the same key. */
   readonly held: LiveQuery<unknown>[]
   /** What was last put into the cache. */
-  written: unknown
+  written?: unknown
   /** It is the stream's own result, whose unchanged parts are those of the one before. */
   isStreamed: boolean
 }
@@ -179,9 +179,7 @@ export class QueryCacheBridge {
       id: '',
       queryKey,
       hash,
-      writes: undefined,
       held: [],
-      written: undefined,
       isStreamed: false,
     }
     this.#entries.set(hash, entry)
@@ -222,6 +220,8 @@ export class QueryCacheBridge {
 
   /** Base and patches into the cache, if that is not what is there. */
   #write(entry: LiveEntry): void {
+    // What is kept may be of the person before.
+    this.enterScope()
     const state = this.live.store.read(entry.query)
     const query = this.#cached(entry)
     if (query === undefined) return

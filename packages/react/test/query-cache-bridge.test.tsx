@@ -99,3 +99,25 @@ describe('one query under two keys', () => {
     expect(harness.edge.requestCount).toBe(1)
   })
 })
+
+describe('a hook that lets go', () => {
+  it('puts nothing of the person before into a cache that was emptied', async () => {
+    let user = 'ann'
+    const harness = createHarness({ identity: () => user })
+    const query = harness.live.task.findMany()
+    const view = harness.show(pairOf(harness, [query], [query])('xy'))
+    await pass()
+    await answer(harness, 0, 5, 'secret of ann')
+    user = 'bob'
+    harness.queryClient.clear()
+    view.unmount()
+    expect(
+      JSON.stringify(
+        harness.queryClient
+          .getQueryCache()
+          .getAll()
+          .map(({ state }) => state.data),
+      ),
+    ).not.toContain('secret')
+  })
+})
