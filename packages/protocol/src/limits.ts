@@ -28,11 +28,6 @@ export const LIMITS = {
   maxQueriesPerIdentity: 10_000,
   /** Rows of one snapshot, groups of one `groupBy`, rows of one list inside a row: a browser list, not an export. */
   maxSnapshotRows: 20_000,
-  /**
-   * Rows that say what one person belongs to, for each way in which policies ask (`space.members?[user == auth()]`): some megabytes in memory. Who has
-   * more is right all the same: of what these rows may decide, the database is asked again at each change.
-   */
-  maxMembershipRows: 20_000,
   /** Rows of all lists inside the rows of one answer (`include`, `select`), counted together. */
   maxRelatedRows: 100_000,
   /** Rows in one `snapshot` frame. */

@@ -48,16 +48,19 @@ export class IdMover {
   async #move(): Promise<void> {
     this.#isWanted = false
     this.#isMoving = true
-    const streams = [...this.#streams]
     let tookMs = 0
-    for (let from = 0; from < streams.length && !this.#isClosed; from += AT_ONCE) {
-      const startedMs = performance.now()
-      for (const stream of streams.slice(from, from + AT_ONCE)) stream.moveId()
-      tookMs += performance.now() - startedMs
-      await nextTurn()
+    try {
+      const streams = [...this.#streams]
+      for (let from = 0; from < streams.length && !this.#isClosed; from += AT_ONCE) {
+        const startedMs = performance.now()
+        for (const stream of streams.slice(from, from + AT_ONCE)) stream.moveId()
+        tookMs += performance.now() - startedMs
+        await nextTurn()
+      }
+    } finally {
+      this.#isMoving = false
+      this.#notBeforeMs = performance.now() + Math.max(MOVE_EVERY_MS, tookMs / MOVE_SHARE)
     }
-    this.#notBeforeMs = performance.now() + Math.max(MOVE_EVERY_MS, tookMs / MOVE_SHARE)
-    this.#isMoving = false
     // Those who were looked at first may have to move again.
     this.#plan()
   }

@@ -147,14 +147,10 @@ export class IncrementalQuery implements LiveQuery {
     return this.#readers.toArray().filter((reader) => reader.isFlowing)
   }
 
-  /**
-   * What these transactions do to the result, taken together.
-   *
-   * @param shown - the place of the write-ahead log that the result shows everything before
-   */
-  #operationsOf(transactions: readonly Transaction[], shown: Lsn, reduce: (effects: RowEffect[]) => RowEffect[] = netEffects): Operations {
+  /** What these transactions do to the result, taken together. */
+  #operationsOf(transactions: readonly Transaction[], reduce: (effects: RowEffect[]) => RowEffect[] = netEffects): Operations {
     const [context, planned, plan] = [this.#context, this.#planned, this.#plan]
-    if (!this.#keySets.every((holder) => holder.isKnownAt(shown))) return 'unknown'
+    if (!this.#keySets.every((holder) => holder.isReady)) return 'unknown'
     if (transactions.some((one) => one.unknown.has(this.#table)) || this.#keySets.some((holder) => holder.isTouchedBy(transactions))) return 'unknown'
     const effects = reduce(transactions.flatMap((one) => one.effects.filter(({ model }) => model === plan.rows.model)))
     context.metrics.rowsDecided += effects.length
@@ -165,10 +161,10 @@ export class IncrementalQuery implements LiveQuery {
   /** The same for a reader that missed them. */
   #operationsFor(reader: Reader, missed: readonly Transaction[]): Operations {
     const { hub, guards } = this.#context
-    const shown = latest(hub.history.head.lsn, reader.seen?.horizon ?? NO_HORIZON)
-    if (!reader.mayBeAhead || !guards.replaysAll) return this.#operationsOf(missed, shown)
+    if (!this.#keySets.every((holder) => holder.isKnownAt(hub.history.head.lsn))) return 'unknown'
+    if (!reader.mayBeAhead || !guards.replaysAll) return this.#operationsOf(missed)
     const isShown = (row: StoredRow): Verdict => this.#plan.rows.decide(row, this.#decision)
-    return this.#operationsOf(missed, shown, (effects) => replayEffects(effects, isShown))
+    return this.#operationsOf(missed, (effects) => replayEffects(effects, isShown))
   }
 
   /** Readers begin to wait for the whole result. */
@@ -219,12 +215,15 @@ export class IncrementalQuery implements LiveQuery {
       this.#give({ rows: [], at: hub.history.head, snapshot: undefined, horizon: NO_HORIZON })
       return true
     }
+    const generations = keySets.map(({ generation }) => generation)
     const answer = await this.#answerWithin(reach)
     const result = rowsOfAnswer(context, planned, answer.value, { exactTimes: answer.exactTimes })
     const from = guards.looksBehind ? earlier(hub.history.firstUnseen(answer.snapshot), start) : hub.history.head
     const transactions = hub.history.after(from.entry)
-    if (hub.era !== era || transactions === undefined || result.shape === 'value') return false
-    const operations = this.#operationsOf(guards.dropsSeen ? unseenOf(transactions, answer.snapshot) : transactions, answer.horizon)
+    // Keys that were read again since may be newer than the answer.
+    const areKeysOlder = keySets.every(({ generation }, index) => generation === generations[index])
+    if (hub.era !== era || transactions === undefined || result.shape === 'value' || !areKeysOlder) return false
+    const operations = this.#operationsOf(guards.dropsSeen ? unseenOf(transactions, answer.snapshot) : transactions)
     if (operations === 'unknown') return false
     this.#give({ rows: applyOperations([...result.rows], operations), at: hub.history.head, snapshot: answer.snapshot, horizon: answer.horizon })
     return true
@@ -288,7 +287,7 @@ export class IncrementalQuery implements LiveQuery {
   ): Promise<void> {
     const [context, plan] = [this.#context, this.#plan]
     reader.mayBeAhead = true
-    await Promise.all([...this.#keySets.map((holder) => holder.atHead()), context.hub.passed(horizon), context.hub.passed(from.lsn)])
+    await Promise.all([...this.#keySets.map((holder) => holder.ready()), context.hub.passed(horizon), context.hub.passed(from.lsn)])
     await context.hub.since(from.entry, (missed) => {
       if (!isWanted()) return
       if (missed === undefined) return this.#waitForAll([reader], otherwise)
@@ -298,10 +297,6 @@ export class IncrementalQuery implements LiveQuery {
       this.#replay(reader, operations, () => reader.ready(from, horizon, this))
     })
   }
-}
-
-function latest(a: Lsn, b: Lsn): Lsn {
-  return a > b ? a : b
 }
 
 function earlier(a: Place | undefined, b: Place): Place {

@@ -16,9 +16,6 @@ export function knownKeySets(holders: readonly KeySetHolder[]): ListableKeySets 
   return { get: (id) => byId.get(id)?.known }
 }
 
-/** Of more rows than memory holds nothing is known but that they were read. */
-const TOO_LARGE = 'too-large'
-
 /** The commit that a snapshot could not show will be visible a moment later. */
 const RELOAD_MS = 20
 
@@ -32,7 +29,7 @@ export class KeySetHolder {
   readonly #identity: Identity
   readonly #where: object
   readonly #table: string
-  #set: KeySet | typeof TOO_LARGE | undefined
+  #set: KeySet | undefined
   #loading: Promise<void> | undefined
   /** Of what was read before the keys were last forgotten, nothing is kept. */
   #generation = 0
@@ -70,18 +67,18 @@ export class KeySetHolder {
     }
   }
 
-  /** `undefined` while they are not read, and when there are more than `maxMembershipRows`: then only the database can decide by them. */
   get known(): KeySet | undefined {
-    return this.#set === TOO_LARGE ? undefined : this.#set
+    return this.#set
+  }
+
+  /** Another one when the keys were forgotten in between. */
+  get generation(): number {
+    return this.#generation
   }
 
   /** Resolves when the keys are known; asks again when the last try failed. @throws {LiveError} as asking does */
   ready(): Promise<void> {
-    this.#loading ??= this.#load().catch((error: unknown) => {
-      this.#loading = undefined
-      throw error
-    })
-    return this.#loading
+    return (this.#loading ??= this.#begin())
   }
 
   /** Takes a transaction in; of its effects, at least those that concern the set. @returns whether the set of keys is another now, or not known any more */
@@ -89,7 +86,6 @@ export class KeySetHolder {
     if (this.#set === undefined || !transaction.tables.has(this.#table) || !this.#context.guards.revokes) return false
     const result = transaction.unknown.has(this.#table) ? 'unknown' : this.#apply(this.#set, effects)
     if (result === 'unknown') this.forget()
-    else this.#set = this.#bounded(this.#set)
     return result !== 'same'
   }
 
@@ -105,21 +101,30 @@ export class KeySetHolder {
   forget(): void {
     this.#generation++
     this.#set = undefined
+    this.#horizon = NO_HORIZON
     this.#loading = undefined
+  }
+
+  #begin(): Promise<void> {
+    const loading = this.#load().catch((error: unknown) => {
+      // Not one that was begun since: what is known would be read again, and be ahead of the log.
+      if (this.#loading === loading) this.#loading = undefined
+      throw error
+    })
+    return loading
   }
 
   /** Ends when the keys are known, or were forgotten meanwhile. */
   async #load(): Promise<void> {
-    const { hub, asker, database, limits } = this.#context
+    const { hub, asker, database } = this.#context
     const { spec } = this
     const generation = this.#generation
     while (generation === this.#generation) {
       const { era } = hub
       const start = hub.history.head
       const select = Object.fromEntries(spec.selectFields.map((name) => [name, true]))
-      const args = { where: this.#where, select, take: limits.maxMembershipRows + 1 }
-      const answer = await asker.ask(database.unprotected(), { model: spec.model.name, operation: 'findMany', args })
-      const set = this.#bounded(new KeySet(spec, answer.value as Record<string, unknown>[]))
+      const answer = await asker.ask(database.unprotected(), { model: spec.model.name, operation: 'findMany', args: { where: this.#where, select } })
+      const set = new KeySet(spec, answer.value as Record<string, unknown>[])
       const from = hub.history.firstUnseen(answer.snapshot) ?? start
       const transactions = hub.history.after(from.entry)
       if (
@@ -128,7 +133,7 @@ export class KeySetHolder {
         transactions !== undefined &&
         this.#join(set, unseenOf(transactions, answer.snapshot))
       ) {
-        this.#set = this.#bounded(set)
+        this.#set = set
         this.#horizon = answer.horizon
         return
       }
@@ -137,17 +142,12 @@ export class KeySetHolder {
   }
 
   /** Brings a set that was just read up to the head of the log. @returns whether that could be done */
-  #join(set: KeySet | typeof TOO_LARGE, unseen: readonly Transaction[]): boolean {
+  #join(set: KeySet, unseen: readonly Transaction[]): boolean {
     if (unseen.some((one) => one.unknown.has(this.#table))) return false
     return this.#apply(set, netEffects(unseen.flatMap((one) => one.effects))) !== 'unknown'
   }
 
-  #bounded(set: KeySet | typeof TOO_LARGE): KeySet | typeof TOO_LARGE {
-    return set === TOO_LARGE || set.rowCount > this.#context.limits.maxMembershipRows ? TOO_LARGE : set
-  }
-
-  #apply(set: KeySet | typeof TOO_LARGE, effects: readonly RowEffect[]): 'same' | 'other' | 'unknown' {
-    if (set === TOO_LARGE) return this.#isAny(effects) ? 'unknown' : 'same'
+  #apply(set: KeySet, effects: readonly RowEffect[]): 'same' | 'other' | 'unknown' {
     let result: 'same' | 'other' = 'same'
     for (const { before, after } of this.#concerning(effects)) {
       const change = set.apply(before, after, this.#decision())
