@@ -94,7 +94,7 @@ describe('a reader that meets a log which is behind what it was shown', () => {
     isKnown = held()
     running.edge.refreshIdentity('bob')
     const before = { transactions: transactions(), settled: settled() }
-    const [letLogGo, letKnow] = letGo.splice(0)
+    const [letLogGo, letKnow] = letGo
     letLogGo?.()
     await expect.poll(transactions, { timeout: 30_000 }).toBeGreaterThan(before.transactions)
     expect(settled()).toBe(before.settled)
@@ -171,7 +171,7 @@ describe('a reader that meets a log which is behind what it was shown', () => {
     const stream = await connect(TASKS, place)
     isKnown = held()
     running.edge.refreshIdentity('bob')
-    const [letLogGo, letKnow] = letGo.splice(0)
+    const [letLogGo, letKnow] = letGo
     letLogGo?.()
     await expect.poll(() => running.edge.metrics().rowsDecided, { timeout: 30_000 }).toBeGreaterThan(rowsDecided)
     const before = transactions()
@@ -220,13 +220,16 @@ describe('a reader that meets a log which is behind what it was shown', () => {
   it('concerns nobody when it leaves before it is answered', async () => {
     const locking = await pool.connect()
     await locking.query('BEGIN; LOCK TABLE "Task" IN ACCESS EXCLUSIVE MODE')
-    const asked = running.edge.metrics().databaseQueries
-    const stream = await connect(TASKS)
-    await expect.poll(() => running.edge.metrics().databaseQueries, { timeout: 30_000 }).toBeGreaterThan(asked)
-    stream.close()
-    await expect.poll(() => running.edge.metrics().connectionsNow, { timeout: 30_000 }).toBe(0)
-    await locking.query('COMMIT')
-    locking.release()
+    try {
+      const asked = running.edge.metrics().databaseQueries
+      const stream = await connect(TASKS)
+      await expect.poll(() => running.edge.metrics().databaseQueries, { timeout: 30_000 }).toBeGreaterThan(asked)
+      stream.close()
+      await expect.poll(() => running.edge.metrics().connectionsNow, { timeout: 30_000 }).toBe(0)
+    } finally {
+      await locking.query('ROLLBACK')
+      locking.release()
+    }
     await expect.poll(() => running.edge.metrics().questionsWaitingNow, { timeout: 30_000 }).toBe(0)
     for (let turn = 0; turn < 300; turn++) await sql('SELECT 1')
     const { queriesConcerned } = running.edge.metrics()

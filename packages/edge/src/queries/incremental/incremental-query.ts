@@ -23,6 +23,7 @@ import { changeFrame, snapshotFrames } from '../snapshot-frames.ts'
 import { replayEffects } from './replay-effects.ts'
 import { isTicketGoodAt, NO_HORIZON, type Ticket } from '../../streams/ticket.ts'
 import { netEffects, type RowEffect, type Transaction } from '../../log/transaction.ts'
+import { within } from '../../within.ts'
 
 export interface IncrementalOptions extends MemoryTies {
   context: EdgeContext
@@ -43,6 +44,8 @@ interface Opened {
 type Operations = ResultOperation[] | 'unknown'
 
 const MAX_PAUSE_MS = 500
+/** How long a reader that goes on waits for a log that is behind its memberships; then it is given the whole. */
+const LOG_PATIENCE_MS = 2_000
 
 /**
  * A query that memory decides: it holds no rows, only readers. Each change is judged by the row before it and after it; the
@@ -287,7 +290,11 @@ export class IncrementalQuery implements LiveQuery {
   ): Promise<void> {
     const [context, plan] = [this.#context, this.#plan]
     reader.mayBeAhead = true
-    await Promise.all([...this.#keySets.map((holder) => holder.ready()), context.hub.passed(horizon), context.hub.passed(from.lsn)])
+    await Promise.all([
+      ...this.#keySets.map((holder) => within(holder.atHead(), LOG_PATIENCE_MS)),
+      context.hub.passed(horizon),
+      context.hub.passed(from.lsn),
+    ])
     await context.hub.since(from.entry, (missed) => {
       if (!isWanted()) return
       if (missed === undefined) return this.#waitForAll([reader], otherwise)
