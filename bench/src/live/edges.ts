@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { ChangeLog } from '@zenstack-live/change-log'
 import { createEdge, type EdgeOptions } from '@zenstack-live/edge'
-import { cacheDirectory, freePort } from '@zenstack-live/testing'
+import { cacheDirectory, freePort, heldLog } from '@zenstack-live/testing'
 import type { EdgeJob } from './edge-process.ts'
 import { portOf, serveEdge } from './serve-edge.ts'
 import { SECRET, type Studio } from './studio.ts'
@@ -51,18 +51,7 @@ export async function edgeInProcess(
 
 function lagging(log: ChangeLog): ChangeLog {
   let pages = 0
-  async function* tail(...args: Parameters<ChangeLog['tail']>): AsyncGenerator<Awaited<ReturnType<ChangeLog['read']>>> {
-    for await (const page of log.tail(...args)) {
-      await sleep(LAGS_MS[pages++ % LAGS_MS.length])
-      yield [...page]
-    }
-  }
-  return new Proxy(log, {
-    get(target, name) {
-      const value: unknown = name === 'tail' ? tail : Reflect.get(target, name, target)
-      return typeof value === 'function' ? (value.bind(target) as unknown) : value
-    },
-  })
+  return heldLog(log, () => sleep(LAGS_MS[pages++ % LAGS_MS.length]))
 }
 
 /** A process that is killed without a word. */

@@ -20,7 +20,7 @@ const MAX_ROUNDS = 10
 interface Patch {
   readonly owner: Mutation
   operations: PatchOperation[]
-  /** Rows of the base when it was made: a row that is not among them came later. */
+  /** Ids of the base's rows when it was made; a row without one stands for itself. What has another id, or none, came later. */
   readonly known: ReadonlySet<unknown>
   answer?: Promise<void>
 }

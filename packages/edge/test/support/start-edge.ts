@@ -12,6 +12,7 @@ import {
   type HonoAccessTickets,
   type HonoLiveHandlerOptions,
 } from '@zenstack-live/edge'
+import { heldLog } from '@zenstack-live/testing'
 import { schema } from '@zenstack-live/testing/workspace'
 import { Hono } from 'hono'
 import type { Workspace } from './workspace.ts'
@@ -152,20 +153,4 @@ async function listen(app: Hono): Promise<{ base: string; stop(): Promise<void> 
         server?.close(() => resolve())
       }),
   }
-}
-
-function heldLog(log: ChangeLog, hold: () => Promise<void>): ChangeLog {
-  async function* tail(...args: Parameters<ChangeLog['tail']>): AsyncGenerator<Awaited<ReturnType<ChangeLog['read']>>> {
-    for await (const page of log.tail(...args)) {
-      await hold()
-      yield [...page]
-    }
-  }
-  return new Proxy(log, {
-    get(target, name) {
-      if (name === 'tail') return tail
-      const value: unknown = Reflect.get(target, name, target)
-      return typeof value === 'function' ? (value.bind(target) as unknown) : value
-    },
-  })
 }

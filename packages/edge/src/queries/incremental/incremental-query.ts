@@ -153,7 +153,6 @@ export class IncrementalQuery implements LiveQuery {
   /** What these transactions do to the result, taken together. */
   #operationsOf(transactions: readonly Transaction[], reduce: (effects: RowEffect[]) => RowEffect[] = netEffects): Operations {
     const [context, planned, plan] = [this.#context, this.#planned, this.#plan]
-    if (!this.#keySets.every((holder) => holder.isReady)) return 'unknown'
     if (transactions.some((one) => one.unknown.has(this.#table)) || this.#keySets.some((holder) => holder.isTouchedBy(transactions))) return 'unknown'
     const effects = reduce(transactions.flatMap((one) => one.effects.filter(({ model }) => model === plan.rows.model)))
     context.metrics.rowsDecided += effects.length
@@ -223,7 +222,7 @@ export class IncrementalQuery implements LiveQuery {
     const result = rowsOfAnswer(context, planned, answer.value, { exactTimes: answer.exactTimes })
     const from = guards.looksBehind ? earlier(hub.history.firstUnseen(answer.snapshot), start) : hub.history.head
     const transactions = hub.history.after(from.entry)
-    // Keys that were read again since may be newer than the answer.
+    // Keys that were forgotten since are not known, and read again they may be newer than the answer.
     const areKeysOlder = keySets.every(({ generation }, index) => generation === generations[index])
     if (hub.era !== era || transactions === undefined || result.shape === 'value' || !areKeysOlder) return false
     const operations = this.#operationsOf(guards.dropsSeen ? unseenOf(transactions, answer.snapshot) : transactions)

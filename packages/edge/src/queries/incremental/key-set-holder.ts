@@ -93,7 +93,7 @@ export class KeySetHolder {
   isTouchedBy(transactions: readonly Transaction[]): boolean {
     return transactions.some((one) => {
       if (!one.tables.has(this.#table)) return false
-      return one.unknown.has(this.#table) || this.#isAny(one.effects)
+      return one.unknown.has(this.#table) || this.#concerning(one.effects).some(({ before, after }) => this.#counts(before) || this.#counts(after))
     })
   }
 
@@ -155,10 +155,6 @@ export class KeySetHolder {
       if (change.added !== undefined || change.removed !== undefined) result = 'other'
     }
     return result
-  }
-
-  #isAny(effects: readonly RowEffect[]): boolean {
-    return this.#concerning(effects).some(({ before, after }) => this.#counts(before) || this.#counts(after))
   }
 
   #concerning(effects: readonly RowEffect[]): RowEffect[] {
