@@ -86,7 +86,7 @@ export class ConnectionLife extends MachineRunner<LiveStream> implements LiveStr
     for (const { query, at, changes } of events) {
       // Two streams may bring the same while one takes over from the other.
       const last = this.#told.get(query)
-      if (last?.stream !== stream && last !== undefined && compareEntryIds(at, last.at) <= 0) continue
+      if ((last?.stream !== stream && last !== undefined && compareEntryIds(at, last.at) <= 0) || !this.#connection.host.has(query)) continue
       this.#told.set(query, { at, stream })
       this.#connection.host.happened(query, changes)
     }

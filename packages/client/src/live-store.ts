@@ -263,14 +263,14 @@ export class LiveStore implements ConnectionHost {
     watched.fail(code)
     if (this.#later.code?.isRetryable(code) === true) watched.retrying = setTimeout(() => this.#askAgain(watched), this.limits.queryRetryMs)
     this.#admit()
-    this.#notify(new Set([query]))
+    this.#notify([query])
   }
 
   moved(): void {
     const { kind, code } = this.#connection
     this.#stopped = kind === 'stopped' && code !== undefined ? refusedError(code, 'the connection') : undefined
     if (kind === 'signed-out') this.#clear()
-    this.#notify(new Set(this.#queries.keys()))
+    this.#notify(this.#queries.keys())
     for (const listener of this.#statusListeners) listener()
   }
 
@@ -323,7 +323,8 @@ export class LiveStore implements ConnectionHost {
 
   /** There may be room for those that were too many. */
   #admit(): void {
-    for (const watched of this.#queries.values()) if (watched.error?.code === 'too_many_queries') this.#askAgain(watched)
+    let room = this.limits.maxQueries - this.asked().length
+    for (const watched of this.#queries.values()) if (watched.error?.code === 'too_many_queries' && room-- > 0) this.#askAgain(watched)
   }
 
   #askAgain(watched: WatchedQuery): void {
@@ -344,7 +345,7 @@ export class LiveStore implements ConnectionHost {
   }
 
   /** One notification for a batch; a query whose state is what it was is left alone. */
-  #notify(ids: ReadonlySet<QueryId>): void {
+  #notify(ids: Iterable<QueryId>): void {
     const changed = new Set<QueryId>()
     for (const id of ids) {
       const watched = this.#queries.get(id)
@@ -372,7 +373,7 @@ export class LiveStore implements ConnectionHost {
     }
     this.#commits.review(true)
     // Before those who clear what is theirs: what they read here must not be the person's before.
-    this.#notify(new Set(this.#queries.keys()))
+    this.#notify(this.#queries.keys())
     for (const listener of this.#scopeListeners) listener()
   }
 }

@@ -89,3 +89,18 @@ describe('a query that nobody watches any more', () => {
     expect(told).toEqual([[{ id: 'b' }]])
   })
 })
+
+describe('many queries more than are allowed', () => {
+  it('are let in as others go, each time as many as there is room for', async () => {
+    const live = createLiveClient(schema, { endpoint: 'http://edge/live', fetch: edge.fetch, limits: { maxQueries: 3 } })
+    const stops = Array.from({ length: 6 }, (_, index) => live.subscribe(live.task.findMany({ where: { spaceId: `s${index}` } }), () => {}))
+    await pass(10)
+    expect(newest().ids).toHaveLength(3)
+    await answer(5)
+    for (const stop of stops.splice(0, 2)) stop()
+    await pass(CLIENT_LIMITS.lingerMs + CHANGE_MS)
+    expect(newest().ids).toHaveLength(3)
+    const { store } = live[internals]
+    expect([...store.wanted().values()].map(({ args }) => (args as { where: { spaceId: string } }).where.spaceId)).toEqual(['s2', 's3', 's4'])
+  })
+})

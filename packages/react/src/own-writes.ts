@@ -1,6 +1,7 @@
 import type { Mutation } from '@tanstack/react-query'
 import type { LiveQuery } from '@zenstack-live/client'
 import type { JsonRead, LiveClientInternals, Write } from '@zenstack-live/client/internal'
+import { positionLsn, type Lsn } from '@zenstack-live/protocol'
 import { marshal, serialize } from '@zenstackhq/client-helpers/fetch'
 import {
   applyPatch,
@@ -89,7 +90,7 @@ export class OwnWrites {
     const owner = this.#patches.find(
       (patch) => patch.answer === undefined && patch.owner.state.status === 'pending' && isWriteOf(write, patch.owner.state.variables),
     )?.owner
-    for (const patch of this.#patches) if (patch.owner === owner) patch.answer = this.#whenShown(() => this.#store.whenPassed(lsn), true)
+    for (const patch of this.#patches) if (patch.owner === owner) patch.answer = this.#whenShown(() => this.#store.whenPassed(lsn), lsn)
   }
 
   ended(mutation: unknown, isSuccess: boolean): void {
@@ -123,9 +124,9 @@ export class OwnWrites {
    * Waits for the stream to bring a write; when that takes long, reads the query once over HTTP, which has it too. A write is not taken off the
    * screen while neither works, within limits.
    *
-   * @param isPlace - what is waited for is a place of the log, which every stream passes
+   * @param lsn - its place in the log, where that is known
    */
-  async #whenShown(whenStreamed: () => Promise<boolean>, isPlace?: boolean): Promise<void> {
+  async #whenShown(whenStreamed: () => Promise<boolean>, lsn?: Lsn): Promise<void> {
     for (let round = 0; round < MAX_ROUNDS && this.#patches.length > 0; round++) {
       if (await whenStreamed()) return
       const over = this.#base
@@ -134,16 +135,17 @@ export class OwnWrites {
       // What the stream brought meanwhile is newer.
       if (over === this.#base) {
         this.#read = { over, data: this.#store.share(over, read.data) }
-        if (isPlace) void this.#giveWay(this.#read, whenStreamed)
+        const passed = lsn ?? placeAfter(read)
+        if (passed !== undefined) void this.#giveWay(this.#read, passed)
       }
       return
     }
   }
 
-  /** Where the write was undone meanwhile, the stream may bring nothing: what was read gives way when the stream has passed the write. */
-  async #giveWay(read: Read, whenPassed: () => Promise<boolean>): Promise<void> {
-    while (this.#read === read && this.#store.has(this.#store.idOf(this.#shown.query))) {
-      if (!(await whenPassed())) continue
+  /** Where the write was undone meanwhile, the stream may bring nothing: what was read gives way when the stream has passed it. */
+  async #giveWay(read: Read, lsn: Lsn): Promise<void> {
+    while (this.#read === read && this.#store.has(this.#store.idOf(this.#shown.query)) && this.#store.status() !== 'closed') {
+      if (!(await this.#store.whenPassed(lsn))) continue
       this.#read = undefined
       this.#onChange()
     }
@@ -189,6 +191,12 @@ export class OwnWrites {
       return at < 0
     })
   }
+}
+
+/** A place that a stream comes to only after what was read: its own lies before that. `undefined` where something else than the edge answered. */
+function placeAfter({ resume }: JsonRead): Lsn | undefined {
+  const lsn = positionLsn(resume?.lastEventId)
+  return lsn === undefined ? undefined : ((lsn + 1n) as Lsn)
 }
 
 /** The data of a create, createMany or upsert. */

@@ -228,6 +228,11 @@ export class QueryCacheBridge {
     if (state.data !== undefined) {
       const shown = shownOf(entry, state.data)
       this.#put(query, entry, shown, shown === state.data)
+    } else if (state.status === 'pending' && entry.held.length > 0 && entry.written !== undefined) {
+      // It was shown, and is for nobody any more: the stream belongs to somebody else now.
+      entry.written = undefined
+      entry.writes?.clear()
+      query.reset()
     }
     if (state.status === 'error' && query.state.error !== state.error && query.state.fetchStatus === 'idle') {
       query.setState({ status: 'error', error: state.error, errorUpdatedAt: Date.now(), errorUpdateCount: query.state.errorUpdateCount + 1 })

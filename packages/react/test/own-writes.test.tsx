@@ -1,5 +1,7 @@
 import { act } from '@testing-library/react'
+import { internals } from '@zenstack-live/client/internal'
 import { useLiveQuery } from '@zenstack-live/react'
+import { fakePosition } from '@zenstack-live/testing/fake-edge'
 import { schema } from '@zenstack-live/testing/workspace'
 import { useClientQueries } from '@zenstackhq/tanstack-query/react'
 import type { ReactElement } from 'react'
@@ -249,6 +251,55 @@ describe('a write whose commit the stream is late to bring', () => {
     await pass()
     expect(frames).toEqual(['A B', 'A2* B', 'A2 B', 'A B'])
     expect(harness.edge.reads).toHaveLength(2)
+  })
+})
+
+describe('a write of which nobody says where it ends', () => {
+  const READ = {
+    data: [
+      { id: 'a', title: 'A2' },
+      { id: 'b', title: 'B' },
+    ],
+    position: fakePosition(7),
+    ticket: 't',
+    resume: { at: at(7), shape: 'rows', keys: ['a', 'b'] },
+  }
+
+  it('is read over HTTP when the stream does not bring it, and gives way to a stream that has passed what was read', async () => {
+    const { harness, frames, update } = await openBoard()
+    void update('a', 'A2')
+    await pass()
+    harness.read(0).respond({ data: { id: 'a', title: 'A2' } })
+    await pass(4_100)
+    harness.read(1).respond(READ)
+    await pass(100)
+    expect(frames).toEqual(['A B', 'A2* B', 'A2 B'])
+    harness.connection(0).endBatch(7)
+    await pass(10_000)
+    expect(frames.at(-1)).toBe('A2 B')
+    // Undone by somebody else: the query's answer is what it was.
+    harness.connection(0).endBatch(9)
+    await pass()
+    expect(frames.at(-1)).toBe('A B')
+  })
+
+  it('is not waited for by a client that was closed', async () => {
+    const { harness, frames, update } = await openBoard()
+    void update('a', 'A2')
+    await pass()
+    harness.read(0).respond({ data: { id: 'a', title: 'A2' } })
+    await pass(4_100)
+    harness.read(1).respond(READ)
+    await pass(100)
+    expect(frames.at(-1)).toBe('A2 B')
+    const waits = vi.spyOn(harness.live[internals].store, 'whenPassed')
+    await pass(10_000)
+    expect(waits).toHaveBeenCalled()
+    harness.live.$close()
+    await pass(10_000)
+    waits.mockClear()
+    await pass(10_000)
+    expect(waits).not.toHaveBeenCalled()
   })
 })
 
