@@ -46,6 +46,7 @@ export interface KeySetChange {
 export class KeySet {
   readonly spec: KeySetSpec
   readonly #rowsByKey = new Map<string, Set<string>>()
+  #rowCount = 0
 
   /** @param records - rows as ZenStack returned them for `spec.where`, with `spec.selectFields` */
   constructor(spec: KeySetSpec, records: readonly Readonly<Record<string, unknown>>[]) {
@@ -58,6 +59,11 @@ export class KeySet {
 
   get size(): number {
     return this.#rowsByKey.size
+  }
+
+  /** Rows that it is made of, which is what it costs to keep. */
+  get rowCount(): number {
+    return this.#rowCount
   }
 
   has(key: string): boolean {
@@ -94,6 +100,8 @@ export class KeySet {
 
   #add(key: string, row: string): boolean {
     const rows = this.#rowsByKey.get(key)
+    if (rows?.has(row) === true) return false
+    this.#rowCount++
     if (rows === undefined) this.#rowsByKey.set(key, new Set([row]))
     else rows.add(row)
     return rows === undefined
@@ -101,7 +109,9 @@ export class KeySet {
 
   #remove(key: string, row: string): boolean {
     const rows = this.#rowsByKey.get(key)
-    if (rows === undefined || !rows.delete(row) || rows.size > 0) return false
+    if (rows === undefined || !rows.delete(row)) return false
+    this.#rowCount--
+    if (rows.size > 0) return false
     return this.#rowsByKey.delete(key)
   }
 }

@@ -103,7 +103,7 @@ export async function openEdge(options: EdgeOptions, host: OpenEdgeHost): Promis
 }
 
 function createOpenEdge(options: EdgeOptions, context: EdgeContext, close: () => Promise<void>): OpenEdge {
-  const { data, database, keys, hub, readNeutralPlugins } = context
+  const { data, database, keys, readNeutralPlugins } = context
   const check = (client: Parameters<typeof checkProtection>[0]): void => checkProtection(client, options.dangerouslyAllowUnprotected === true)
   const identities = createIdentities({ data, database, keys, readNeutralPlugins, check, isScoped: context.guards.scopesIdentity })
   const connections = new Connections(context)
@@ -114,7 +114,7 @@ function createOpenEdge(options: EdgeOptions, context: EdgeContext, close: () =>
     handle: (request, requestContext) => handleRequest({ context, visitors, connections, projections }, request, requestContext),
     async commitPosition() {
       const lsn = await database.markNow()
-      hub.whenPassed(lsn, () => connections.moveIdsSoon())
+      connections.moveIdsAfter(lsn)
       return formatLsn(lsn)
     },
     refreshIdentity(id) {

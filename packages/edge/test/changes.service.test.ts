@@ -175,7 +175,7 @@ describe('a stream of changes', () => {
   })
 
   it('asks the database who may read a row where memory cannot tell', async () => {
-    const comments = changes('Comment')
+    const comments = changes('Comment', { created: {}, updated: {} })
     const [bob, cay] = [await opened('bob', comments, ALL), await opened('cay', comments, ALL)]
     const { db } = workspace
     await db.task.create({ data: { id: 'c1', spaceId: 'garden', title: 'Dig', ownerId: 'ann' } })
@@ -235,7 +235,7 @@ describe('a stream of changes', () => {
   })
 
   it('is reset where what happened cannot be told', async () => {
-    const comments = changes('Comment')
+    const comments = changes('Comment', { created: {}, updated: {} })
     const stream = await opened('bob', comments, ALL)
     await workspace.sql('TRUNCATE "Comment"')
     await stream.until(() => stream.frames.some((frame) => frame.event === 'reset'), 'the reset')
@@ -247,7 +247,7 @@ describe('a stream of changes', () => {
 
   it('is reset where memory has let go of what happened while the database was asked', async () => {
     await running.restart({ limits: { ringEntries: 1 } })
-    const comments = changes('Comment')
+    const comments = changes('Comment', { created: {}, updated: {} })
     const stream = await opened('bob', comments)
     const other = new pg.Client(workspace.url)
     await other.connect()
@@ -277,6 +277,9 @@ describe('a stream of changes', () => {
     await refused('bad_arguments', 'note/$changes', { updated: 1 })
     await refused('bad_arguments', 'note/$changes', { created: { nothing: 1 } })
     await refused('not_live', 'note/$changes', { created: { owner: { name: 'Ann' } } })
+    // Only the database knows who may read a comment, and of one that is gone it cannot be asked.
+    await refused('not_live', 'comment/$changes')
+    await refused('not_live', 'comment/$changes', { deleted: {} })
     await refused('unknown_model', 'nothing/$changes')
   })
 })

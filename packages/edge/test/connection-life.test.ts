@@ -8,7 +8,7 @@ import { createMetrics } from '../src/operations/metrics.ts'
 const LIMIT_MS = { maxStallMs: 1_000, identityMaxAgeMs: 20_000, heartbeatIntervalMs: 5_000, maxConnectionAgeMs: 100_000 }
 
 /** A stream that notes what its life does to it. */
-function createStream(answers: (() => Promise<'same-identity' | 'other-identity'>)[] = [], expiresAtMs?: number) {
+function createStream(answers: (() => Promise<'same-identity' | 'other-identity'>)[] = [], expiresAtMs?: number, outdated: boolean[] = []) {
   const done: string[] = []
   const said: string[] = []
   const metrics = createMetrics()
@@ -20,6 +20,7 @@ function createStream(answers: (() => Promise<'same-identity' | 'other-identity'
     identity: { auth: { id: 'bob' }, authKey: 'bob' } as unknown as Identity,
     expiresAtMs,
     identify: () => answers.shift()?.() ?? Promise.resolve('same-identity'),
+    isOutdated: () => outdated.shift() ?? false,
     settle: (answer) => answer,
     act: (action) => void done.push(action),
     sayLast: (blocks) => void said.push(blocks.join('')),
@@ -75,6 +76,13 @@ describe('the life of a stream', () => {
     answerFirst('same-identity')
     await first
     expect([done, metrics.revocationSeconds.counts.reduce((sum, one) => sum + one), metrics.identityChecks]).toEqual([['hold', 'reopen'], 1, 2])
+  })
+
+  it('asks again when an answer is no longer good as it comes', async () => {
+    const { life, done, metrics } = createStream([async () => 'same-identity', async () => 'other-identity'], undefined, [true])
+    life.doubt()
+    await vi.waitFor(() => expect(done).toEqual(['hold', 'reopen']))
+    expect(metrics.identityChecks).toBe(2)
   })
 
   it('ends with auth-expired when nobody is there any more, and comes back where nobody can tell', async () => {

@@ -30,6 +30,7 @@ function opened() {
     limits: LIMITS,
     metrics: createMetrics(),
     guards: ALL_GUARDS,
+    identityChanges: { isOutdated: () => false },
     nudge: () => {},
     ...createPlaceTexts(keys, () => ({ identity: 'log', epoch: 1 })),
   } as unknown as EdgeContext

@@ -1,4 +1,4 @@
-import { LiveError, type EntryId, type Lsn } from '@zenstack-live/protocol'
+import { LIMITS, LiveError, type EntryId, type Lsn } from '@zenstack-live/protocol'
 import type { KeySetSpec } from '@zenstack-live/access'
 import { describe, expect, it } from 'vitest'
 import type { DatabaseAnswer } from '../src/database/asker.ts'
@@ -64,9 +64,10 @@ function createHolder() {
   const context = {
     hub: { era: 0, history: { head, firstUnseen: () => undefined, after: () => [] } },
     asker: { ask },
+    limits: LIMITS,
     database: { unprotected: () => ({}) },
   } as unknown as EdgeContext
   const model = { name: 'Member', table: { schema: 'public', name: 'Member' } }
   const spec = { id: 'members', model, keyFields: ['spaceId'], selectFields: ['spaceId', 'userId'] } as unknown as KeySetSpec
-  return { holder: new KeySetHolder(context, spec, { auth: null } as Identity, {}), questions }
+  return { holder: new KeySetHolder(context, spec, { auth: null } as Identity, { where: {}, onTooMany: () => {} }), questions }
 }

@@ -161,6 +161,8 @@ async function opened(first = COUNTED) {
     version: undefined,
     mayTake: () => true,
     push: () => {},
+    forgetSeen: () => {},
+    reopen: () => {},
     ready: () => {},
     wait: () => {},
     reset: () => {},

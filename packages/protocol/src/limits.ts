@@ -30,6 +30,11 @@ export const LIMITS = {
   maxSnapshotRows: 20_000,
   /** Rows of all lists inside the rows of one answer (`include`, `select`), counted together. */
   maxRelatedRows: 100_000,
+  /**
+   * Rows of one membership predicate that are kept in memory for one person, some 100 bytes each. Who has more is asked for in the database: their
+   * queries are requeries.
+   */
+  maxMemberships: 50_000,
   /** Rows in one `snapshot` frame. */
   snapshotRowsPerFrame: 500,
   /** The edge's own database pool. */

@@ -1,4 +1,4 @@
-import { isEntryId, parseLsn, type EntryId, type Lsn } from '@zenstack-live/protocol'
+import { compareEntryIds, isEntryId, parseLsn, type EntryId, type Lsn } from '@zenstack-live/protocol'
 import type { Keys } from '../keys.ts'
 
 /**
@@ -9,6 +9,11 @@ export interface Place {
   readonly entry: EntryId
   /** How far in the write-ahead log the change log reached there. */
   readonly lsn: Lsn
+}
+
+/** The earlier of two places. */
+export function earlier(a: Place | undefined, b: Place): Place {
+  return a === undefined || compareEntryIds(a.entry, b.entry) > 0 ? b : a
 }
 
 /** Which log a place belongs to. A recreated log, or a new epoch of it, shares no places with another. */

@@ -126,6 +126,10 @@ export class ProjectionStream implements SinkEvents, Living<SettledIdentity | un
     return this.#options.authorize()
   }
 
+  isOutdated(settled: SettledIdentity | undefined): boolean {
+    return settled !== undefined && this.context.identityChanges.isOutdated(settled)
+  }
+
   settle(settled: SettledIdentity | undefined): ConnectionEvent {
     if (settled === undefined) return this.#end('forbidden', 'They may not read it any more.')
     this.#settled = settled

@@ -1,7 +1,7 @@
 import { createInterestIndex, interestOfQuery, type Interest, type InterestIndex, type KeySetSpec, type Registration } from '@zenstack-live/access'
 import { tableKey, type Model } from '@zenstack-live/model'
 import type { ResetReason } from '@zenstack-live/protocol'
-import type { ChangesPlan } from './changes/changes-plan.ts'
+import { requireNoDeletions, type ChangesPlan } from './changes/changes-plan.ts'
 import { ChangesQuery } from './changes/changes-query.ts'
 import type { EdgeContext } from '../edge-context.ts'
 import type { Identity } from '../identity/identity.ts'
@@ -9,7 +9,7 @@ import type { IncrementalPlan } from './incremental/incremental-plan.ts'
 import { IncrementalQuery } from './incremental/incremental-query.ts'
 import { KeySetHolder } from './incremental/key-set-holder.ts'
 import type { LiveQuery } from './live-query.ts'
-import type { MemoryTies } from './memory-ties.ts'
+import type { MemoryTies, TiedQuery } from './memory-ties.ts'
 import { countIn } from '../operations/metrics.ts'
 import type { PlannedQuery } from './plan-query.ts'
 import { RequeryQuery } from './requery/requery-query.ts'
@@ -18,7 +18,7 @@ import type { RowEffect, Transaction } from '../log/transaction.ts'
 interface HeldKeySet {
   readonly key: string
   readonly holder: KeySetHolder
-  readonly queries: Set<LiveQuery>
+  readonly queries: Set<TiedQuery>
 }
 
 /** Queries that a transaction may concern, each once, and by which of its effects. */
@@ -26,6 +26,10 @@ interface Concerned {
   readonly queries: readonly LiveQuery[]
   effectsOf(query: LiveQuery): readonly RowEffect[]
 }
+
+/** For how long somebody who has too many memberships is not asked again whether that is so still. */
+const TOO_MANY_MS = 10 * 60_000
+const MAX_TOO_MANY = 10_000
 
 /** All live queries of this process: equal questions of equal identities are one. */
 export class LiveQueries {
@@ -41,6 +45,8 @@ export class LiveQueries {
   readonly #keySetsByTable = new Map<string, Set<HeldKeySet>>()
   /** Key sets by the values of the rows that make them: one person's membership concerns nobody else's set. */
   readonly #memberships = createInterestIndex<HeldKeySet>()
+  /** Key sets that are too large for memory, and when that was seen. */
+  readonly #tooMany = new Map<string, number>()
 
   constructor(context: EdgeContext) {
     this.#context = context
@@ -83,9 +89,8 @@ export class LiveQueries {
 
   #create(planned: PlannedQuery, identity: Identity, onDeserted: () => void): LiveQuery {
     const { incremental } = planned
-    // Where an identity's values do not fit a membership predicate, only the database knows.
-    const isDecidable = incremental?.rows.keySets.every((spec) => spec.where(identity.auth) !== undefined)
-    if (incremental !== undefined && isDecidable === true) return this.#createIncremental(planned, incremental, identity, onDeserted)
+    if (incremental !== undefined && this.#areKeySets(incremental.rows.keySets, identity))
+      return this.#createIncremental(planned, incremental, identity, onDeserted)
     for (const reason of planned.reasons) countIn(this.#context.metrics.requeryReasons, reason)
     return this.#createRequery(planned, identity, onDeserted)
   }
@@ -106,18 +111,19 @@ export class LiveQueries {
   }
 
   #createIncremental(planned: PlannedQuery, plan: IncrementalPlan, identity: Identity, onDeserted: () => void): LiveQuery {
-    const create = (ties: MemoryTies): LiveQuery => new IncrementalQuery({ context: this.#context, planned, plan, identity, ...ties })
+    const create = (ties: MemoryTies): TiedQuery => new IncrementalQuery({ context: this.#context, planned, plan, identity, ...ties })
     return this.#tie(planned.model, plan.rows.keySets, identity, onDeserted, create)
   }
 
   #createChanges(plan: ChangesPlan, identity: Identity, onDeserted: () => void): LiveQuery {
-    const isLocal = plan.isLocal && plan.policy.keySets.every((spec) => spec.where(identity.auth) !== undefined)
-    const create = (ties: MemoryTies): LiveQuery => new ChangesQuery({ context: this.#context, plan, identity, isLocal, ...ties })
+    const isLocal = plan.isLocal && this.#areKeySets(plan.policy.keySets, identity)
+    if (!isLocal) requireNoDeletions(plan)
+    const create = (ties: MemoryTies): TiedQuery => new ChangesQuery({ context: this.#context, plan, identity, isLocal, ...ties })
     return this.#tie(plan.model, isLocal ? plan.policy.keySets : [], identity, onDeserted, create)
   }
 
   /** Holds key sets for a query that memory decides, and its interest, until its last reader leaves. */
-  #tie(model: Model, specs: readonly KeySetSpec[], identity: Identity, onDeserted: () => void, create: (ties: MemoryTies) => LiveQuery): LiveQuery {
+  #tie(model: Model, specs: readonly KeySetSpec[], identity: Identity, onDeserted: () => void, create: (ties: MemoryTies) => TiedQuery): LiveQuery {
     const keySets = specs.map((spec) => this.#hold(spec, identity))
     const query = create({
       keySets: keySets.map(({ holder }) => holder),
@@ -132,21 +138,39 @@ export class LiveQueries {
     return query
   }
 
+  /** Whether memory can hold them. Where an identity's values do not fit a membership predicate, or it has too many, only the database knows. */
+  #areKeySets(specs: readonly KeySetSpec[], identity: Identity): boolean {
+    const since = performance.now() - TOO_MANY_MS
+    return specs.every((spec) => spec.where(identity.auth) !== undefined && (this.#tooMany.get(keySetKey(spec, identity)) ?? -Infinity) < since)
+  }
+
+  /** Whoever goes by these keys goes on with a query of another kind. */
+  #giveUp({ key, queries }: HeldKeySet): void {
+    this.#tooMany.delete(key)
+    this.#tooMany.set(key, performance.now())
+    const [oldest] = this.#tooMany.size > MAX_TOO_MANY ? this.#tooMany.keys() : []
+    if (oldest !== undefined) this.#tooMany.delete(oldest)
+    const readers = [...queries].flatMap((query) => query.readers())
+    for (const [name, query] of this.#byKey) if ((queries as ReadonlySet<LiveQuery>).has(query)) this.#byKey.delete(name)
+    for (const reader of readers) reader.reopen('slow')
+  }
+
   #hold(spec: KeySetSpec, identity: Identity): HeldKeySet {
-    const key = `${identity.key} ${spec.id}`
+    const key = keySetKey(spec, identity)
     const known = this.#keySets.get(key)
     if (known !== undefined) return known.item
     const where = spec.where(identity.auth)
     // An empty set in its place would let in where a rule denies.
     if (where === undefined) throw new TypeError(`The memberships "${spec.id}" cannot be read for this identity: the query is one for the database.`)
     const interest = interestOfQuery(this.#context.data, { model: spec.model.name, where, isPolicyOn: false })
-    const held: HeldKeySet = { key, holder: new KeySetHolder(this.#context, spec, identity, where), queries: new Set() }
+    const holder = new KeySetHolder(this.#context, spec, identity, { where, onTooMany: () => this.#giveUp(held) })
+    const held: HeldKeySet = { key, holder, queries: new Set() }
     this.#keySets.set(key, this.#memberships.add(spec.model, interest, held))
     addTo(this.#keySetsByTable, tableKey(spec.model.table), held)
     return held
   }
 
-  #release(held: HeldKeySet, query: LiveQuery): void {
+  #release(held: HeldKeySet, query: TiedQuery): void {
     held.queries.delete(query)
     if (held.queries.size > 0) return
     const registration = this.#keySets.get(held.key)
@@ -200,10 +224,14 @@ export class LiveQueries {
   }
 
   #forget(key: string, query: LiveQuery): void {
-    this.#byKey.delete(key)
+    if (this.#byKey.get(key) === query) this.#byKey.delete(key)
     for (const table of query.tables) removeFrom(this.#byTable, table, query)
     this.#context.metrics.queriesNow[query.engine]--
   }
+}
+
+function keySetKey(spec: KeySetSpec, identity: Identity): string {
+  return `${identity.key} ${spec.id}`
 }
 
 /** Adds the items that the rows of a transaction can concern, each with those rows. Rows are decoded only where there are items. */

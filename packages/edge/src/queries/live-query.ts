@@ -41,6 +41,8 @@ export interface Reader {
   isFlowing: boolean
   /** Transactions that its snapshot showed are not told again, until the log has passed the horizon, and it was given what followed. */
   seen: { readonly snapshot: PgSnapshot; readonly horizon: Lsn } | undefined
+  /** The log may have passed the horizon. */
+  forgetSeen(): void
   /** It went on from a place: its id may lie behind what it was given, so until it is given the whole it may hold any state since. */
   mayBeAhead: boolean
   /** Of the shared answer it holds; `undefined` when not known. */
@@ -55,5 +57,7 @@ export interface Reader {
   wait(): void
   /** What it holds is worth nothing; a snapshot follows. */
   reset(reason: ResetReason): void
+  /** Leaves its query, and begins anew with the one that answers now. */
+  reopen(reason: ResetReason): void
   fail(error: LiveError): void
 }

@@ -1,6 +1,6 @@
 import type { Interest } from '@zenstack-live/access'
 import type { KeySetHolder } from './incremental/key-set-holder.ts'
-import type { LiveQuery } from './live-query.ts'
+import type { LiveQuery, Reader } from './live-query.ts'
 
 /** What binds a query that memory decides to what it shares with others. */
 export interface MemoryTies {
@@ -10,4 +10,10 @@ export interface MemoryTies {
   onInterest(query: LiveQuery, interest: Interest): void
   /** Its last reader left. */
   onDeserted(): void
+}
+
+/** A query that has such ties, unless it asks the database. */
+export interface TiedQuery extends LiveQuery {
+  /** Those who begin anew where another query answers from now on. */
+  readers(): readonly Reader[]
 }

@@ -3,7 +3,7 @@ import { rowsOfAnswer } from '../queries/answer-rows.ts'
 import type { EdgeContext } from '../edge-context.ts'
 import { queryScope, type Identity } from '../identity/identity.ts'
 import type { LiveRequest } from './parse-live-request.ts'
-import { encodePosition, type Place } from '../log/place.ts'
+import { earlier, encodePosition, type Place } from '../log/place.ts'
 import { planQuery } from '../queries/plan-query.ts'
 import { serializeResult } from './serialize-result.ts'
 import type { Result } from '../queries/snapshot-frames.ts'
@@ -21,7 +21,7 @@ export async function answerRead(context: EdgeContext, identity: Identity, live:
   const start = context.hub.history.head
   const answer = await context.ask(identity.client, planned.question)
   const result = rowsOfAnswer(context, planned, answer.value, { exactTimes: answer.exactTimes })
-  const place = context.hub.history.firstUnseen(answer.snapshot) ?? start
+  const place = earlier(context.hub.history.firstUnseen(answer.snapshot), start)
   const scope = queryScope(context.keys, identity, planned.text)
   const value = result.shape === 'value' ? result.value : result.shape === 'row' ? (result.rows[0]?.row ?? null) : result.rows.map(({ row }) => row)
   const { data, meta } = serializeResult(value)
@@ -50,8 +50,11 @@ async function passed(context: EdgeContext, horizon: Lsn): Promise<void> {
   if (context.hub.history.head.lsn >= horizon) return
   context.nudge()
   await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, MAX_WAIT_MS)
-    context.hub.whenPassed(horizon, () => {
+    const timer = setTimeout(() => {
+      cancel()
+      resolve()
+    }, MAX_WAIT_MS)
+    const cancel = context.hub.whenPassed(horizon, () => {
       clearTimeout(timer)
       resolve()
     })

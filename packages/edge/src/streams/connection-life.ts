@@ -18,6 +18,8 @@ export interface Living<Owner> {
   readonly expiresAtMs: number | undefined
   /** Asks whose it is now. @throws {LiveError} when nobody is there any more */
   identify(): Promise<Owner>
+  /** Whether what was answered is no longer good: the row behind it changed since it was asked for. */
+  isOutdated(owner: Owner): boolean
   /** Takes that in, when nothing newer is known. @returns what it comes to */
   settle(owner: Owner): ConnectionEvent
   /** Stops deciding what to send; goes on from there; begins anew for whoever it belongs to now. */
@@ -152,6 +154,7 @@ export class ConnectionLife<Owner> {
     }
     // A later question knows better.
     if (number !== this.#checks || this.isClosed) return
+    if (this.#of.isOutdated(owner)) return this.#check()
     this.#isChecking = false
     if (this.#doubtedAtMs !== undefined) observe(metrics.revocationSeconds, (performance.now() - this.#doubtedAtMs) / 1000)
     this.#doubtedAtMs = undefined

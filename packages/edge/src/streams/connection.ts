@@ -4,6 +4,7 @@ import type { ConnectionEvent } from './connection-phase.ts'
 import type { EdgeContext } from '../edge-context.ts'
 import { idBlockOf, NO_ID, type IdBlock } from './id-block.ts'
 import { queryScope, type Identity } from '../identity/identity.ts'
+import type { SettledIdentity } from '../identity/identity-changes.ts'
 import type { LiveQuery } from '../queries/live-query.ts'
 import type { PgSnapshot } from '../database/pg-snapshot.ts'
 import type { Place } from '../log/place.ts'
@@ -41,12 +42,12 @@ const NOTHING: Octets[] = []
  * One stream to one client, with all its queries. Thousands are idle at a time, so it holds no closures. What a write looks
  * at comes first: a change may concern them all, and to fetch each of them from memory is most of what a delivery costs us.
  */
-export class Connection implements ReaderHost, SinkEvents, Living<Identity>, IdBlock {
+export class Connection implements ReaderHost, SinkEvents, Living<SettledIdentity>, IdBlock {
   /** Whether its flush is planned: kept by whoever flushes. */
   isPlanned = false
   #pending: Octets[] = NOTHING
   readonly #host: ConnectionHost
-  readonly #life: ConnectionLife<Identity>
+  readonly #life: ConnectionLife<SettledIdentity>
   #heldFrom: Place | undefined
   /** Each query is, or would be if it were not held, where the log is, until one of them says that it waits. */
   #areAllAtHead = false
@@ -130,11 +131,12 @@ export class Connection implements ReaderHost, SinkEvents, Living<Identity>, IdB
   onReady(horizon: Lsn): void {
     const { hub, nudge } = this.context
     if (this.#horizon === undefined || horizon > this.#horizon) this.#horizon = horizon
-    if (hub.history.head.lsn >= this.#horizon) return
+    if (hub.history.head.lsn >= this.#horizon) return this.#forgetSeen()
     nudge()
     this.#cancelHorizon?.()
     this.#cancelHorizon = hub.whenPassed(this.#horizon, () => {
       this.#cancelHorizon = undefined
+      this.#forgetSeen()
       this.#write(true)
     })
   }
@@ -199,12 +201,15 @@ export class Connection implements ReaderHost, SinkEvents, Living<Identity>, IdB
     return this.#visitor.expiresAtMs
   }
 
-  async identify(): Promise<Identity> {
-    const { identity } = await this.#visitor.settle()
-    return identity
+  identify(): Promise<SettledIdentity> {
+    return this.#visitor.settle()
   }
 
-  settle(next: Identity): ConnectionEvent {
+  isOutdated(settled: SettledIdentity): boolean {
+    return this.context.identityChanges.isOutdated(settled)
+  }
+
+  settle({ identity: next }: SettledIdentity): ConnectionEvent {
     const changes = this.#changes
     this.#changes = 0
     const previous = this.#identity
@@ -294,6 +299,10 @@ export class Connection implements ReaderHost, SinkEvents, Living<Identity>, IdB
     if (place === undefined) return
     this.idHead = this.context.idHead(place)
     this.idScope = this.#scope
+  }
+
+  #forgetSeen(): void {
+    for (const reader of this.#readers) reader.forgetSeen()
   }
 
   #release(): void {

@@ -1,4 +1,4 @@
-import { CHANGES_SEGMENT, queryId, queryText, type QueryId, type WireQuery } from '@zenstack-live/protocol'
+import { CHANGES_SEGMENT, queryId, queryText, type Lsn, type QueryId, type WireQuery } from '@zenstack-live/protocol'
 import { planChanges } from '../queries/changes/changes-plan.ts'
 import { Connection, type ConnectionHost } from './connection.ts'
 import type { EdgeContext } from '../edge-context.ts'
@@ -45,11 +45,12 @@ export class Connections {
   #batch: number[] = []
   #isFlushPlanned = false
   #isDraining = false
-  readonly #idMover = new IdMover(this.#all)
+  readonly #idMover: IdMover
 
   constructor(context: EdgeContext) {
     this.#context = context
     this.#queries = new LiveQueries(context)
+    this.#idMover = new IdMover(this.#all, context.hub)
     this.#noteHistory()
     context.hub.listen({
       onTransaction: (transaction) => {
@@ -77,6 +78,7 @@ export class Connections {
         this.#noteHistory()
         // What was missed may have made anybody another.
         for (const connection of this.#all) connection.onReset()
+        this.#idMover.onReset()
         this.#queries.onReset(reason)
       },
     })
@@ -148,9 +150,9 @@ export class Connections {
     for (const connection of this.#byAuthKey.get(id) ?? []) connection.doubt(this.#context.hub.history.head)
   }
 
-  /** @see IdMover */
-  moveIdsSoon(): void {
-    this.#idMover.soon()
+  /** Somebody waits for the log to pass a place, on whichever stream of theirs. */
+  moveIdsAfter(lsn: Lsn): void {
+    this.#idMover.after(lsn)
   }
 
   /** Ends all streams, spread over time so that they do not come back at once. */

@@ -1,4 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Lsn } from '@zenstack-live/protocol'
+import type { Hub } from '../log/hub.ts'
 
 /** A stream whose id can move without anything else. */
 export interface Moving {
@@ -19,9 +21,35 @@ export class IdMover {
   #isClosed = false
   #timer: NodeJS.Timeout | undefined
   #notBeforeMs = 0
+  readonly #hub: Pick<Hub, 'whenPassed'>
+  /** The place that is waited for, and the furthest of those asked for since: however many are asked for while the log stands still, one waits. */
+  #waiting: { cancel(): void; next: Lsn | undefined } | undefined
 
-  constructor(streams: Iterable<Moving>) {
+  constructor(streams: Iterable<Moving>, hub: Pick<Hub, 'whenPassed'>) {
     this.#streams = streams
+    this.#hub = hub
+  }
+
+  /** When the log has passed a place. */
+  after(lsn: Lsn): void {
+    const known = this.#waiting
+    if (known !== undefined) {
+      if (known.next === undefined || known.next < lsn) known.next = lsn
+      return
+    }
+    const waiting = (this.#waiting = { cancel: () => {}, next: undefined as Lsn | undefined })
+    waiting.cancel = this.#hub.whenPassed(lsn, () => {
+      this.#waiting = undefined
+      this.soon()
+      if (waiting.next !== undefined) this.after(waiting.next)
+    })
+  }
+
+  /** The log began anew, and may never come to a place of the one before. */
+  onReset(): void {
+    this.#waiting?.cancel()
+    this.#waiting = undefined
+    this.soon()
   }
 
   soon(): void {
@@ -31,6 +59,7 @@ export class IdMover {
 
   close(): void {
     this.#isClosed = true
+    this.#waiting?.cancel()
     clearTimeout(this.#timer)
   }
 

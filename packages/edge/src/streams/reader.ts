@@ -82,6 +82,12 @@ export class QueryReader implements Reader {
     this.#host.push(block)
   }
 
+  /** Not while it is held: what it misses begins before the horizon, and it was shown a part of that. */
+  forgetSeen(): void {
+    const { hub } = this.#host.context
+    if (this.isFlowing && this.seen !== undefined && hub.history.head.lsn >= this.seen.horizon) this.seen = undefined
+  }
+
   ready(at: Place, horizon: Lsn, query: LiveQuery): void {
     const host = this.#host
     this.#state = 'live'

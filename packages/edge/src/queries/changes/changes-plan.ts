@@ -116,7 +116,7 @@ function makePlan(context: EdgeContext, identity: Identity, wire: WireQuery, tex
   }
   const wheres = [created, deleted, ...(updated === undefined ? [] : (updated.before ?? updated.after) ? [updated.before, updated.after] : [{}])]
   const where = anyOf(wheres.filter((one) => one !== undefined))
-  return {
+  const plan: ChangesPlan = {
     q: queryId(wire),
     text,
     model,
@@ -133,6 +133,21 @@ function makePlan(context: EdgeContext, identity: Identity, wire: WireQuery, tex
     tables: new Set([tableKey(model.table), ...(isLocal ? policy.keySets : []).map((set) => tableKey(set.model.table))]),
     interestOf: (of) => interestOfQuery(data, { model: model.name, where, isPolicyOn: isPolicyOn && isLocal, context: of }),
   }
+  if (!isLocal) requireNoDeletions(plan)
+  return plan
+}
+
+/**
+ * Where the database says who may read a row, nobody can say it of one that is gone.
+ *
+ * @throws {LiveError} `not_live` when deletions are asked for
+ */
+export function requireNoDeletions({ model, deleted, hidesDeleted }: ChangesPlan): void {
+  if (deleted === undefined || !hidesDeleted) return
+  throw new LiveError(
+    'not_live',
+    `Deletions of ${model.name} cannot be told: only the database knows who may read it. Ask for \`{ created: {}, updated: {} }\`.`,
+  )
 }
 
 interface AskedKinds {

@@ -11,8 +11,8 @@ import type { EdgeContext } from '../../edge-context.ts'
 import { frameOctets } from '../../streams/frame-chunks.ts'
 import type { Identity } from '../../identity/identity.ts'
 import { knownKeySets } from '../incremental/key-set-holder.ts'
-import type { LiveQuery, Reader } from '../live-query.ts'
-import type { MemoryTies } from '../memory-ties.ts'
+import type { Reader } from '../live-query.ts'
+import type { MemoryTies, TiedQuery } from '../memory-ties.ts'
 import type { Place } from '../../log/place.ts'
 import { serializeResult } from '../../requests/serialize-result.ts'
 import { NO_HORIZON, type Ticket } from '../../streams/ticket.ts'
@@ -43,7 +43,7 @@ interface Pending {
 const ROWS_PER_QUESTION = 500
 
 /** Tells changes of rows as they happen, each once. What happened while a reader was away comes as one change per row. */
-export class ChangesQuery implements LiveQuery {
+export class ChangesQuery implements TiedQuery {
   readonly id = randomBytes(9).toString('base64url')
   readonly engine = 'incremental'
   readonly mayBeBehind = true
@@ -123,6 +123,10 @@ export class ChangesQuery implements LiveQuery {
   onReset(reason: ResetReason): void {
     this.#pending = []
     this.#restart([...this.#readers], reason)
+  }
+
+  readers(): readonly Reader[] {
+    return [...this.#readers]
   }
 
   /** Decides what memory can decide; rows that the database is asked about are left as they are. */

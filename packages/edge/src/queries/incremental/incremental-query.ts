@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { InterestContext, Reach, Verdict } from '@zenstack-live/access'
 import { tableKey, type StoredRow } from '@zenstack-live/model'
-import { compareEntryIds, type LiveError, type Lsn, type ResetReason, type ResultOperation, type SnapshotRow } from '@zenstack-live/protocol'
+import type { LiveError, Lsn, ResetReason, ResultOperation, SnapshotRow } from '@zenstack-live/protocol'
 import { rowsOfAnswer } from '../answer-rows.ts'
 import type { DatabaseAnswer, Question } from '../../database/asker.ts'
 import type { EdgeContext } from '../../edge-context.ts'
@@ -13,10 +13,10 @@ import { incrementalTables, type IncrementalPlan } from './incremental-plan.ts'
 import { knownKeySets, type KeySetHolder } from './key-set-holder.ts'
 import type { LiveQuery, Reader } from '../live-query.ts'
 import { MostlyOne } from '../mostly-one.ts'
-import type { MemoryTies } from '../memory-ties.ts'
+import type { MemoryTies, TiedQuery } from '../memory-ties.ts'
 import { countIn } from '../../operations/metrics.ts'
 import { sees, type PgSnapshot } from '../../database/pg-snapshot.ts'
-import type { Place } from '../../log/place.ts'
+import { earlier, type Place } from '../../log/place.ts'
 import type { PlannedQuery } from '../plan-query.ts'
 import type { LastVerdict } from './row-kinds.ts'
 import { changeFrame, snapshotFrames } from '../snapshot-frames.ts'
@@ -51,7 +51,7 @@ const LOG_PATIENCE_MS = 2_000
  * A query that memory decides: it holds no rows, only readers. Each change is judged by the row before it and after it; the
  * database is asked once per opening, and again only where memory cannot tell.
  */
-export class IncrementalQuery implements LiveQuery {
+export class IncrementalQuery implements TiedQuery {
   // First what each change looks at.
   readonly #readers = new MostlyOne<Reader>()
   readonly #context: EdgeContext
@@ -105,7 +105,7 @@ export class IncrementalQuery implements LiveQuery {
     const transactions = this.#context.hub.history.after(from.entry)
     if (transactions !== undefined) {
       this.#replay(reader, this.#operationsFor(reader, unseenOf(transactions, reader.seen?.snapshot)))
-      return this.#forgetSeen(reader)
+      return reader.forgetSeen()
     }
     reader.wait()
     const horizon = reader.seen?.horizon ?? NO_HORIZON
@@ -137,13 +137,12 @@ export class IncrementalQuery implements LiveQuery {
     this.#waitForAll(this.#readers.toArray(), reason)
   }
 
-  #hasSeen(reader: Reader, transaction: Transaction): boolean {
-    return reader.seen !== undefined && this.#context.guards.dropsSeen && transaction.xid !== 0 && sees(reader.seen.snapshot, transaction.xid)
+  readers(): readonly Reader[] {
+    return this.#readers.toArray()
   }
 
-  /** Not while it is held: what it misses begins before the horizon, and it was shown a part of that. */
-  #forgetSeen(reader: Reader): void {
-    if (reader.isFlowing && reader.seen !== undefined && this.#context.hub.history.head.lsn >= reader.seen.horizon) reader.seen = undefined
+  #hasSeen(reader: Reader, transaction: Transaction): boolean {
+    return reader.seen !== undefined && this.#context.guards.dropsSeen && transaction.xid !== 0 && sees(reader.seen.snapshot, transaction.xid)
   }
 
   #flowing(): Reader[] {
@@ -258,7 +257,6 @@ export class IncrementalQuery implements LiveQuery {
       reader.mayBeAhead = false
       reader.isFlowing = true
       reader.ready(opened.at, opened.horizon, this)
-      context.hub.whenPassed(opened.horizon, () => this.#forgetSeen(reader))
     })
   }
 
@@ -303,8 +301,4 @@ export class IncrementalQuery implements LiveQuery {
       this.#replay(reader, operations, () => reader.ready(from, horizon, this))
     })
   }
-}
-
-function earlier(a: Place | undefined, b: Place): Place {
-  return a === undefined || compareEntryIds(a.entry, b.entry) > 0 ? b : a
 }

@@ -1,10 +1,11 @@
 import { KeySet, type DecisionContext, type KeySetSpec, type ListableKeySets } from '@zenstack-live/access'
 import { tableKey, type StoredRow } from '@zenstack-live/model'
-import type { Lsn } from '@zenstack-live/protocol'
+import { LiveError, type Lsn } from '@zenstack-live/protocol'
 import type { EdgeContext } from '../../edge-context.ts'
 import { unseenOf } from '../../log/history.ts'
+import { earlier } from '../../log/place.ts'
 import { NO_HORIZON } from '../../streams/ticket.ts'
-import type { Identity } from '../../identity/identity.ts'
+import { nameOf, type Identity } from '../../identity/identity.ts'
 import { netEffects, type RowEffect, type Transaction } from '../../log/transaction.ts'
 
 const NO_KEY_SETS: ListableKeySets = { get: () => undefined }
@@ -29,6 +30,7 @@ export class KeySetHolder {
   readonly #identity: Identity
   readonly #where: object
   readonly #table: string
+  readonly #onTooMany: () => void
   #set: KeySet | undefined
   #loading: Promise<void> | undefined
   /** Of what was read before the keys were last forgotten, nothing is kept. */
@@ -36,11 +38,15 @@ export class KeySetHolder {
   /** Everything that they were read from was written before this place of the write-ahead log. */
   #horizon = NO_HORIZON
 
-  /** @param where - the rows that can be the identity's */
-  constructor(context: EdgeContext, spec: KeySetSpec, identity: Identity, where: object) {
+  /**
+   * @param where - the rows that can be the identity's
+   * @param onTooMany - called when they are more than `maxMemberships`: whoever goes by them has to ask the database instead
+   */
+  constructor(context: EdgeContext, spec: KeySetSpec, identity: Identity, { where, onTooMany }: { where: object; onTooMany: () => void }) {
     this.#context = context
     this.#identity = identity
     this.#where = where
+    this.#onTooMany = onTooMany
     this.spec = spec
     this.#table = tableKey(spec.model.table)
   }
@@ -76,7 +82,7 @@ export class KeySetHolder {
     return this.#generation
   }
 
-  /** Resolves when the keys are known; asks again when the last try failed. @throws {LiveError} as asking does */
+  /** Resolves when the keys are known; asks again when the last try failed. @throws {LiveError} as asking does, and `row_limit` */
   ready(): Promise<void> {
     return (this.#loading ??= this.#begin())
   }
@@ -116,16 +122,20 @@ export class KeySetHolder {
 
   /** Ends when the keys are known, or were forgotten meanwhile. */
   async #load(): Promise<void> {
-    const { hub, asker, database } = this.#context
+    const { hub, asker, database, limits } = this.#context
     const { spec } = this
     const generation = this.#generation
     while (generation === this.#generation) {
       const { era } = hub
       const start = hub.history.head
       const select = Object.fromEntries(spec.selectFields.map((name) => [name, true]))
-      const answer = await asker.ask(database.unprotected(), { model: spec.model.name, operation: 'findMany', args: { where: this.#where, select } })
-      const set = new KeySet(spec, answer.value as Record<string, unknown>[])
-      const from = hub.history.firstUnseen(answer.snapshot) ?? start
+      const args = { where: this.#where, select, take: limits.maxMemberships + 1 }
+      const answer = await asker.ask(database.unprotected(), { model: spec.model.name, operation: 'findMany', args })
+      const rows = answer.value as Record<string, unknown>[]
+      if (rows.length > limits.maxMemberships) this.#giveUp()
+      const set = new KeySet(spec, rows)
+      // Marks of changed schemas are no transactions: snapshots neither show them nor lack them.
+      const from = earlier(hub.history.firstUnseen(answer.snapshot), start)
       const transactions = hub.history.after(from.entry)
       if (
         generation === this.#generation &&
@@ -141,6 +151,15 @@ export class KeySetHolder {
     }
   }
 
+  #giveUp(): never {
+    const { model } = this.spec
+    const { limits, logger } = this.#context
+    const message = `Somebody has more than ${limits.maxMemberships} rows of ${model.name} (maxMemberships).`
+    logger.warn(`${message} The database is asked for their queries.`, { identity: nameOf(this.#identity) })
+    this.#onTooMany()
+    throw new LiveError('row_limit', message)
+  }
+
   /** Brings a set that was just read up to the head of the log. @returns whether that could be done */
   #join(set: KeySet, unseen: readonly Transaction[]): boolean {
     if (unseen.some((one) => one.unknown.has(this.#table))) return false
@@ -154,7 +173,7 @@ export class KeySetHolder {
       if (change === 'ask-database') return 'unknown'
       if (change.added !== undefined || change.removed !== undefined) result = 'other'
     }
-    return result
+    return set.rowCount > this.#context.limits.maxMemberships ? 'unknown' : result
   }
 
   #concerning(effects: readonly RowEffect[]): RowEffect[] {
