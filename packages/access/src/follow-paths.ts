@@ -1,6 +1,6 @@
 import type { DataModel, Model, Relation } from '@zenstack-live/model'
 import type { Expression } from '@zenstackhq/schema'
-import { isAuth } from './policy/operand.ts'
+import { isAuth, keyOf } from './policy/operand.ts'
 
 type See = (model: Model, relation?: Relation) => void
 type Call = Extract<Expression, { kind: 'call' }>
@@ -26,13 +26,14 @@ export function followPaths(data: DataModel, modelName: string, expression: Expr
   follow({ data, see, seeCall, outer: modelName, self: modelName, bindings: new Map() }, expression)
 }
 
-function follow(place: Place, expression: Expression): void {
+/** @param isIdAsked - it is compared with `auth()`: a relation at its end stands for the id of its row */
+function follow(place: Place, expression: Expression, isIdAsked = false): void {
   switch (expression.kind) {
     case 'field':
-      walkPath(place, place.self, [expression.field])
+      walkPath(place, place.self, [expression.field], isIdAsked)
       break
     case 'member':
-      followMember(place, expression)
+      followMember(place, expression, isIdAsked)
       break
     case 'unary':
       follow(place, expression.operand)
@@ -45,11 +46,12 @@ function follow(place: Place, expression: Expression): void {
       for (const arg of expression.args ?? []) follow(place, arg)
       break
     case 'binary': {
-      follow(place, expression.left)
-      const { op, left, binding } = expression
+      const { op, left, right, binding } = expression
+      const isEquality = op === '==' || op === '!='
+      follow(place, left, isEquality && isAuth(right))
       const self = op === '?' || op === '!' || op === '^' ? targetOf(place, left) : place.self
       const bindings = binding === undefined ? place.bindings : new Map(place.bindings).set(binding, self)
-      follow({ ...place, self, bindings }, expression.right)
+      follow({ ...place, self, bindings }, right, isEquality && isAuth(left))
       break
     }
     default:
@@ -62,17 +64,18 @@ function targetOf(place: Place, left: Expression): string | undefined {
   return left.kind === 'member' ? followMember(place, left) : undefined
 }
 
-function followMember(place: Place, { receiver, members }: Member): string | undefined {
+function followMember(place: Place, { receiver, members }: Member, isIdAsked = false): string | undefined {
   if (isAuth(receiver)) return undefined
-  if (receiver.kind === 'this') return walkPath(place, place.outer, members)
-  if (receiver.kind === 'binding') return walkPath(place, place.bindings.get(receiver.name), members)
-  return receiver.kind === 'field' ? walkPath(place, place.self, [receiver.field, ...members]) : undefined
+  if (receiver.kind === 'this') return walkPath(place, place.outer, members, isIdAsked)
+  if (receiver.kind === 'binding') return walkPath(place, place.bindings.get(receiver.name), members, isIdAsked)
+  return receiver.kind === 'field' ? walkPath(place, place.self, [receiver.field, ...members], isIdAsked) : undefined
 }
 
-function walkPath({ data, see }: Place, from: string | undefined, path: readonly string[]): string | undefined {
+function walkPath({ data, see }: Place, from: string | undefined, path: readonly string[], isIdAsked = false): string | undefined {
   let current = from
-  for (const name of path) {
-    const relation = current === undefined ? undefined : data.models.get(current)?.relations.get(name)
+  for (const [index, name] of path.entries()) {
+    const model = current === undefined ? undefined : data.models.get(current)
+    const relation = model?.relations.get(name)
     if (relation === undefined) {
       const origin = current === undefined ? undefined : data.schema.models[current]?.fields[name]?.originModel
       const base = origin === undefined ? undefined : data.models.get(origin)
@@ -80,8 +83,11 @@ function walkPath({ data, see }: Place, from: string | undefined, path: readonly
       return undefined
     }
     current = relation.model
-    const model = data.models.get(current)
-    if (model !== undefined) see(model, relation)
+    const related = data.models.get(current)
+    // What is asked of the last row is its key, and that stands here.
+    const asked = index + 2 === path.length ? path[index + 1] : index + 1 === path.length && isIdAsked ? related?.idFields[0] : undefined
+    const isHere = model !== undefined && asked !== undefined && related?.hasRowSecurity !== true && keyOf(data, model, relation, asked) !== undefined
+    if (related !== undefined && !isHere) see(related, relation)
   }
   return current
 }

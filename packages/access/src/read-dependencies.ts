@@ -48,12 +48,15 @@ class DependencyWalk implements ReadDependencies {
   readonly #data: DataModel
   readonly #model: string
   readonly #isPolicyOn: boolean
+  /** `_count: true` counts the rows themselves; elsewhere those of each list inside a row. */
+  readonly #countsRows: boolean
   #ownTableReads = 0
   readonly #unknown = new Set<string>()
   /** Policies already looked at, by model and operation: they may refer to each other in circles. */
   readonly #policies = new Set<string>()
 
-  constructor(data: DataModel, { model, isPolicyOn }: ReadQuery) {
+  constructor(data: DataModel, { model, operation, isPolicyOn }: ReadQuery) {
+    this.#countsRows = operation === 'aggregate' || operation === 'groupBy'
     this.#data = data
     this.#model = model
     this.#isPolicyOn = isPolicyOn
@@ -101,7 +104,7 @@ class DependencyWalk implements ReadDependencies {
         this.#visitRelation(relation)
         this.visitModel(relation.model)
         this.visitArgs(relation.model, value)
-      } else if (key === '_count' && value === true) {
+      } else if (key === '_count' && value === true && !this.#countsRows) {
         for (const each of model.relations.values()) if (each.isList) this.visitArgs(modelName, { [each.name]: true })
       } else {
         // where, select, AND, some, orderBy…: what stands below is still about this model, or is a value.

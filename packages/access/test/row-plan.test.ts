@@ -56,6 +56,19 @@ describe('a plan that asks for the time', () => {
     expect(seated.nextChange({}, { auth: { id: 1, seats: 'none' }, now: 0 })).toBe('ask-database')
   })
 
+  it('names the field here that holds a key which it compares, not one of that name', () => {
+    const world = createWorld({
+      Slot: { fields: { startsAt: { ...at, id: true, optional: false } } },
+      Booking: {
+        fields: { id, slotAt: at, startsAt: at },
+        relations: { slot: { type: 'Slot', relation: { fields: ['slotAt'], references: ['startsAt'] } } },
+        attributes: [allow(E.binary(E.member(E.field('slot'), ['startsAt']), '>', E.call('now')))],
+      },
+    })
+    const booked = compileRowPlan(world, { model: 'Booking', isPolicyOn: true })
+    expect([booked.isLocal, [...booked.timeFields]]).toEqual([true, ['slotAt']])
+  })
+
   it('leaves the time zone of a session that is not UTC to the database', () => {
     const world = createWorld({ Task: { fields: { id, at }, attributes: [allow(isPast)] } }, { timeZone: 'Europe/Paris' })
     const elsewhere = compileRowPlan(world, { model: 'Task', isPolicyOn: true })

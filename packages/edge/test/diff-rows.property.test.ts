@@ -14,9 +14,22 @@ describe('the difference of two answers', () => {
   it('makes the second of the first, however they differ', () => {
     fc.assert(
       fc.property(rows, rows, (before, after) => {
-        expect(apply(before, diffRows(before, after))).toEqual(after)
+        expect(apply(before, diffRows(before, after) ?? [])).toEqual(after)
       }),
     )
+  })
+
+  it('is not looked for where it would hold everybody up: a long list that was turned round', () => {
+    const long = Array.from({ length: 20_000 }, (_, n): AnswerRow => ({ key: String(n), row: { n } }))
+    expect(diffRows(long, long.toReversed())).toBeUndefined()
+  })
+
+  it('moves what was moved, not all that it passed', () => {
+    const long = Array.from({ length: 20_000 }, (_, n): AnswerRow => ({ key: String(n), row: { n } }))
+    const [first, last] = [long.slice(0, 1), long.slice(-1)]
+    expect(diffRows(long, [...long.slice(1), ...first])).toEqual([{ op: 'move', key: '0', index: 19_999 }])
+    expect(diffRows(long, [...last, ...long.slice(0, -1)])).toEqual([{ op: 'move', key: '19999', index: 0 }])
+    expect(diffRows(long, [...last, ...long.slice(1, -1), ...first])).toHaveLength(2)
   })
 
   it('is nothing between equal answers', () => {

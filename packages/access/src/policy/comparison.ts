@@ -172,7 +172,8 @@ function withNow(scope: PolicyScope, side: Operand, operator: ComparisonOperator
   // A `timestamp` beside `now()` is read in the session's time zone.
   if (side.kind !== 'column' || kind?.family !== 'time' || !isUtc(scope.data))
     return askDatabase(scope.notes, 'policy: now() in the time zone of the session')
-  scope.notes.instants.push({ field: side.field.name, at: (row) => asInstant(side.read(row)) })
+  // Of a related row's key, the field here that holds it.
+  scope.notes.instants.push({ field: side.name, at: (row) => asInstant(side.read(row)) })
   return (row, context) => {
     const stored = side.read(row)
     return stored === undefined || stored === null ? stored : test(kind.compare(stored, nowOf(context.now)))

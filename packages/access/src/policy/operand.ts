@@ -1,5 +1,5 @@
 import type { Expression, FieldDef } from '@zenstackhq/schema'
-import type { Field, Model, Relation, StoredRow, StoredValue } from '@zenstack-live/model'
+import type { DataModel, Field, Model, Relation, StoredRow, StoredValue } from '@zenstack-live/model'
 import type { PolicyContext, PolicyScope } from './policy-scope.ts'
 import { sentValue, type Sent } from './sent-value.ts'
 
@@ -68,15 +68,11 @@ function columnOf(scope: PolicyScope, model: Model, name: string): Operand {
 function relatedColumn(scope: PolicyScope, relation: Relation, member: string): Operand {
   // Within one table ZenStack's subquery loses the row it is asked about.
   if (relation.model === scope.model.name) return unknownOperand(`policy: "${relation.name}" is in its own table`, true)
-  const model = scope.data.models.get(relation.model)
-  const related = model?.fields.get(member)
-  const pair = relation.pairs.find((each) => each.other === member)
-  const own = pair === undefined ? undefined : scope.model.fields.get(pair.own)
-  const isSame = related !== undefined && own !== undefined && own.type === related.type && own.columnType === related.columnType
-  if (related === undefined || own === undefined || !isSame || relation.keyIn !== 'own' || !relation.isEnforced || relation.origin !== undefined) {
-    return unknownOperand(`policy: "${relation.name}.${member}" is in another table`)
-  }
-  if (model?.hasRowSecurity === true) return unknownOperand(`policy: native row-level security may hide "${relation.name}"`)
+  const key = keyOf(scope.data, scope.model, relation, member)
+  if (key === undefined) return unknownOperand(`policy: "${relation.name}.${member}" is in another table`)
+  const { own, related } = key
+  if (scope.data.models.get(relation.model)?.hasRowSecurity === true)
+    return unknownOperand(`policy: native row-level security may hide "${relation.name}"`)
   for (const each of relation.pairs) scope.notes.fields.add(each.own)
   const others = relation.pairs.map((each) => each.own).filter((name) => name !== own.name)
   return {
@@ -92,6 +88,16 @@ function relatedColumn(scope: PolicyScope, relation: Relation, member: string): 
       return row[own.name]
     },
   }
+}
+
+/** Where a field of a related row stands in this one: in an enforced key of a to-one relation to another table. */
+export function keyOf(data: DataModel, model: Model, relation: Relation, member: string): { own: Field; related: Field } | undefined {
+  const related = data.models.get(relation.model)?.fields.get(member)
+  const pair = relation.pairs.find((each) => each.other === member)
+  const own = pair === undefined ? undefined : model.fields.get(pair.own)
+  const isSame = related !== undefined && own !== undefined && own.type === related.type && own.columnType === related.columnType
+  const isKey = relation.keyIn === 'own' && relation.isEnforced && relation.origin === undefined && relation.model !== model.name
+  return isSame && isKey ? { own, related } : undefined
 }
 
 function memberOperand(scope: PolicyScope, receiver: Expression, members: readonly string[]): Operand {
