@@ -7,6 +7,7 @@ import {
   makeEntryId,
   parseLsn,
   type EntryId,
+  type Limits,
   type LogEntry,
   type Lsn,
 } from '@zenstack-live/protocol'
@@ -68,6 +69,67 @@ describe('the hub, when the log has let go of where it was', () => {
     log.append(change(6, 1))
     await log.isFollowed()
     expect(told).toEqual(['reset: gap', 'reset: gap', '6'])
+    await hub.close()
+  })
+})
+
+describe('the hub, when a listener fails', () => {
+  it('does not count as told what somebody was not told', async () => {
+    const log = new FakeLog([change(1, 1)])
+    const told: string[] = []
+    const hub = await openHub(log)
+    hub.listen({
+      ...listenerOf([]),
+      onTransaction: ({ xid }) => {
+        if (xid === 3) throw new Error('It fell over.')
+      },
+    })
+    hub.listen(listenerOf(told))
+    for (const xid of [2, 3, 4]) log.append(change(xid, 1))
+    await log.isFollowed()
+    expect([told, hub.era]).toEqual([['2', 'reset: gap', '4'], 1])
+    await hub.close()
+  })
+})
+
+describe('what memory has let go of', () => {
+  const limits = { ...LIMITS, ringEntries: 1 }
+
+  it('is read from the log once for all who go on from the same place, and of one place after the other', async () => {
+    const log = new FakeLog([1, 2, 3, 4, 5].map((xid) => change(xid, 1)))
+    const hub = await openHub(log, limits)
+    const reads = { running: 0, most: 0, count: 0 }
+    const read = log.read.bind(log)
+    log.read = async (after) => {
+      reads.count++
+      reads.most = Math.max(reads.most, ++reads.running)
+      await new Promise((resolve) => setTimeout(resolve, 1))
+      reads.running--
+      return read(after)
+    }
+    const places = [1, 2, 3].map((xid) => makeEntryId(1, lsnOf(xid), 1))
+    const since = await Promise.all([...places, ...places].map((place) => hub.since(place, (all) => all?.map(({ xid }) => xid))))
+    expect(since).toEqual([
+      [2, 3, 4, 5],
+      [3, 4, 5],
+      [4, 5],
+      [2, 3, 4, 5],
+      [3, 4, 5],
+      [4, 5],
+    ])
+    expect([reads.count, reads.most]).toEqual([3, 1])
+    await hub.close()
+  })
+
+  it('is not had where continuity ended while it was read, and is read again', async () => {
+    const log = new FakeLog([1, 2, 3].map((xid) => change(xid, 1)))
+    const hub = await openHub(log, limits)
+    const first = makeEntryId(1, lsnOf(1), 1)
+    const asked = hub.since(first, (all) => all?.map(({ xid }) => xid))
+    log.loseReader()
+    await log.isFollowed()
+    const again = hub.since(first, (all) => all?.map(({ xid }) => xid))
+    expect([await asked, await again]).toEqual([undefined, [2, 3]])
     await hub.close()
   })
 })
@@ -170,7 +232,7 @@ function countTimers(): number {
 
 type TestLog = Pick<ChangeLog, 'identity' | 'state' | 'positionAt' | 'continuity' | 'read' | 'tail'>
 
-function openHub(log: TestLog = new FakeLog([])): Promise<Hub> {
+function openHub(log: TestLog = new FakeLog([]), limits: Limits = LIMITS): Promise<Hub> {
   const data = { table: () => undefined } as never
-  return Hub.open({ log: log as ChangeLog, data, limits: LIMITS, lookBackMs: 0, nudge: () => {}, onError: () => {} })
+  return Hub.open({ log: log as ChangeLog, data, limits, lookBackMs: 0, nudge: () => {}, onError: () => {} })
 }

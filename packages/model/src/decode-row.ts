@@ -37,7 +37,7 @@ export function decodeRow(model: Model, raw: RawRow): StoredRow {
   const row: Record<string, StoredValue> = {}
   for (const field of model.fields.values()) {
     if (field.isOpaque || !Object.hasOwn(raw, field.column)) continue
-    const value = decodeValue(field, raw[field.column])
+    const value = decodeValue(field, raw[field.column], model.idFields)
     if (value !== undefined) row[field.name] = value
   }
   return row

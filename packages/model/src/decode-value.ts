@@ -25,10 +25,14 @@ const POSITIVE_INFINITY_DAYS: ReadonlySet<bigint> = new Set([-2_147_472_692n, 2_
 /** Debezium's infinities of `timestamp`, in milliseconds; in microseconds they end in three zeros. */
 const [INFINITY_MS, MINUS_INFINITY_MS] = [9_223_372_036_825_200n, -9_223_372_036_832_400n]
 
-/** The typed value; `undefined` when the event does not say what the value is. */
-export function decodeValue(field: Field, raw: unknown): StoredValue | undefined {
+/**
+ * The typed value; `undefined` when the event does not say what the value is.
+ *
+ * @param keys - names of fields that are always there: what looks like a placeholder is somebody's key
+ */
+export function decodeValue(field: Field, raw: unknown, keys: readonly string[] = []): StoredValue | undefined {
   if (raw === null) return null
-  if (!field.isList || field.typeDef !== undefined) return isUnavailable(raw) ? undefined : decodeScalar(field, raw)
+  if (!field.isList || field.typeDef !== undefined) return isUnavailable(raw) && !keys.includes(field.name) ? undefined : decodeScalar(field, raw)
   if (!Array.isArray(raw) || isUnavailableList(raw)) return undefined
   const items: StoredScalar[] = []
   for (const item of raw as unknown[]) {

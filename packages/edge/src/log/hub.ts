@@ -14,6 +14,7 @@ import {
 import { Assembler } from './assembler.ts'
 import { createHistory, type History } from './history.ts'
 import type { LogName, Place } from './place.ts'
+import { ReadBack } from './read-back.ts'
 import type { Transaction } from './transaction.ts'
 
 /** What the hub tells, in the order of the log. */
@@ -48,6 +49,7 @@ export class Hub {
   readonly #waiting = new Map<() => void, Lsn>()
   /** Tells those who wait in {@link passed} that the end came first. */
   readonly #unpassed = new Set<() => void>()
+  readonly #readBack: ReadBack
   #assembler: Assembler
   #epoch: number
   #era = 0
@@ -58,6 +60,7 @@ export class Hub {
     this.#epoch = start.epoch
     this.history = createHistory(start.place, options.limits)
     this.#assembler = new Assembler(options.data, start.isMidway)
+    this.#readBack = new ReadBack(options)
   }
 
   /** Begins behind the end of the log, reads up to it, and goes on by itself. @throws {ChangeLogError} `log_unavailable` */
@@ -132,11 +135,10 @@ export class Hub {
     const known = this.history.after(entry)
     if (known !== undefined) return use(known)
     const era = this.#era
-    const head = this.history.head
-    const older = await this.#readBack(entry, head)
+    const older = await this.#readBack.since(era, entry, () => this.history.head)
     // The log was read up to the head of then; memory has the rest.
-    const newer = this.history.after(head.entry)
-    return use(older === undefined || newer === undefined || era !== this.#era ? undefined : [...older, ...newer])
+    const newer = older === undefined ? undefined : this.history.after(older.head.entry)
+    return use(older === undefined || newer === undefined || era !== this.#era ? undefined : [...older.transactions, ...newer])
   }
 
   async close(): Promise<void> {
@@ -155,8 +157,18 @@ export class Hub {
     if (taken === 'skipped') return this.#restart(placeAfter(this.history.head, entry), 'gap', listeners)
     if (taken !== undefined) {
       this.history.add(taken)
-      for (const listener of listeners) listener.onTransaction(taken)
+      this.#tell(taken, listeners)
     } else if (entry.kind === 'progress') this.history.moveHead(placeAfter(this.history.head, entry))
+  }
+
+  /** What was not told to somebody must not count as told. */
+  #tell(transaction: Transaction, listeners: readonly HubListener[]): void {
+    try {
+      for (const listener of listeners) listener.onTransaction(transaction)
+    } catch (error) {
+      this.#options.onError(error)
+      this.#restart(transaction.place, 'gap', listeners)
+    }
   }
 
   #restart(place: Place, reason: ResetReason, listeners: readonly HubListener[], isMidway = false): void {
@@ -223,32 +235,6 @@ export class Hub {
       if (last === undefined) return
       from = last.id
     }
-  }
-
-  async #readBack(after: EntryId, head: Place): Promise<Transaction[] | undefined> {
-    const { log, data, limits } = this.#options
-    if ((await log.continuity(after)) !== 'ok') return undefined
-    const assembler = new Assembler(data, false)
-    const transactions: Transaction[] = []
-    let before: Place = { entry: after, lsn: ZERO }
-    let count = 0
-    for (let from = after; ;) {
-      const entries = await log.read(from, { count: limits.logReadCount, until: head.entry })
-      for (const entry of entries) {
-        if (entry.kind === 'epoch') return undefined
-        const taken = assembler.take(entry, before)
-        if (taken === undefined || taken === 'skipped') continue
-        transactions.push(taken)
-        before = taken.place
-      }
-      count += entries.length
-      const last = entries.at(-1)
-      if (last === undefined || last.id === head.entry) break
-      if (count > limits.maxReplayEntries) return undefined
-      from = last.id
-    }
-    // The log may have let go of its oldest entries while they were read.
-    return (await log.continuity(after)) === 'ok' ? transactions : undefined
   }
 }
 

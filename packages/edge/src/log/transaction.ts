@@ -57,7 +57,10 @@ export function readTransaction(data: DataModel, entries: readonly ChangeEntry[]
     const model = modelOf(data.table(schema, table))
     if (model === undefined) continue
     const side = (raw: typeof envelope.before): StoredRow | null => (raw === null || raw === undefined ? null : decodeRow(model, raw))
-    rows.push({ model, before: envelope.op === 'c' ? null : side(envelope.before), after: envelope.op === 'd' ? null : side(envelope.after) })
+    const row = { model, before: envelope.op === 'c' ? null : side(envelope.before), after: envelope.op === 'd' ? null : side(envelope.after) }
+    if ([row.before, row.after].every((one) => one === null || hasKey(model, one))) rows.push(row)
+    // Which row it is cannot be told.
+    else unknown.set(tableKey({ schema, name: table }), 'gap')
   }
   let effects: readonly RowEffect[] | undefined
   return {
@@ -112,7 +115,11 @@ export function touches(transaction: Transaction, tables: ReadonlySet<string>): 
   return false
 }
 
-/** An update that changed the key is one row's end and another's beginning. A side without a readable key is of no row. */
+function hasKey({ idFields }: Model, row: StoredRow): boolean {
+  return idFields.every((name) => row[name] !== undefined)
+}
+
+/** An update that changed the key is one row's end and another's beginning. */
 function splitByKey(row: { model: Model; before: StoredRow | null; after: StoredRow | null }): RowEffect[] {
   const { model, before, after } = row
   const beforeKey = before === null ? undefined : rowKey(model, before)

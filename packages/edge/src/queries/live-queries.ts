@@ -78,8 +78,18 @@ export class LiveQueries {
     const changed = this.#takeKeySets(transaction)
     const { queries, effectsOf } = this.#concernedBy(transaction)
     this.#context.metrics.queriesConcerned += queries.length
-    for (const query of changed) query.onTransaction(transaction, [], true)
-    for (const query of queries) if (changed.size === 0 || !changed.has(query)) query.onTransaction(transaction, effectsOf(query), false)
+    for (const query of changed) this.#tell(query, transaction, [], true)
+    for (const query of queries) if (changed.size === 0 || !changed.has(query)) this.#tell(query, transaction, effectsOf(query), false)
+  }
+
+  /** A row that cannot be told (JSON that no serializer takes) is no concern of the other queries. */
+  #tell(query: LiveQuery, transaction: Transaction, effects: readonly RowEffect[], isKeySetChanged: boolean): void {
+    try {
+      query.onTransaction(transaction, effects, isKeySetChanged)
+    } catch (error) {
+      this.#context.logger.error('A change could not be told to a query; it is read anew.', { error: String(error) })
+      query.onReset('gap')
+    }
   }
 
   onReset(reason: ResetReason): void {

@@ -1,3 +1,4 @@
+import { LiveError } from '@zenstack-live/protocol'
 import { serialize } from '@zenstackhq/client-helpers/fetch'
 
 /** Names that the serializer refuses, because assigning them is not what it looks like. */
@@ -6,9 +7,16 @@ const REFUSED_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', '
 /**
  * As ZenStack's own server does it: data that is JSON, and `meta` where JSON alone would lose a type. Most changes carry only what
  * JSON knows, and looking takes a tenth of the time that serializing does.
+ *
+ * @throws {LiveError} `not_live` for what ZenStack's serializer refuses: a member of JSON named `constructor`, `prototype` or `__proto__`
  */
 export function serializeResult(value: unknown): { data: unknown; meta?: unknown } {
-  return isPlain(value) ? { data: value } : serialize(value)
+  if (isPlain(value)) return { data: value }
+  try {
+    return serialize(value)
+  } catch (cause) {
+    throw new LiveError('not_live', `An answer cannot be sent: ${String(cause)}`, { cause })
+  }
 }
 
 function isPlain(value: unknown): boolean {

@@ -146,7 +146,11 @@ export class QueryReader implements Reader {
     this.#isHeld = false
     const place = this.#heldFrom ?? from
     this.#heldFrom = undefined
-    this.#live?.catchUp(this, place)
+    try {
+      this.#live?.catchUp(this, place)
+    } catch (error) {
+      this.fail(asLiveError(error, 'go on'))
+    }
   }
 
   /** Begins anew, for whoever the connection belongs to now. */
@@ -168,10 +172,7 @@ export class QueryReader implements Reader {
     try {
       this.#live = this.#host.begin(this, resume)
     } catch (error) {
-      const code = errorCodeOf(error)
-      this.fail(
-        code === 'internal' ? new LiveError('internal', `A query could not be opened: ${String(error)}`, { cause: error }) : (error as LiveError),
-      )
+      this.fail(asLiveError(error, 'be opened'))
     }
   }
 
@@ -183,4 +184,9 @@ export class QueryReader implements Reader {
     this.version = undefined
     this.mayBeAhead = false
   }
+}
+
+function asLiveError(error: unknown, what: string): LiveError {
+  if (errorCodeOf(error) !== 'internal') return error as LiveError
+  return new LiveError('internal', `A query could not ${what}: ${String(error)}`, { cause: error })
 }

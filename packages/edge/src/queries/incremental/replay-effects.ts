@@ -14,9 +14,10 @@ export function replayEffects(effects: Iterable<RowEffect>, isShown: (row: Store
   for (const effect of effects) {
     const name = `${effect.model.name} ${effect.key}`
     const known = byKey.get(name) ?? []
+    known.push(effect)
     // In the order in which rows were last touched.
     byKey.delete(name)
-    byKey.set(name, [...known, effect])
+    byKey.set(name, known)
   }
   return [...byKey.values()].flatMap((all) => replayed(all, isShown))
 }
