@@ -54,8 +54,13 @@ export interface EdgeContext {
   /** Whether a field's values are kept out of the log. */
   isWithheld(model: string, field: string): boolean
   readonly readNeutralPlugins: readonly string[]
-  /** Asks the database; the answer counts for whoever the identity still is when this resolves. @throws {LiveError} as both do */
-  ask(client: EdgeClient, question: Question): Promise<DatabaseAnswer>
+  /**
+   * Asks the database; the answer counts for whoever the identity still is when this resolves.
+   *
+   * @param isWanted - whether somebody still waits for it
+   * @throws {LiveError} as both do
+   */
+  ask(client: EdgeClient, question: Question, isWanted?: () => boolean): Promise<DatabaseAnswer>
   /** The same; queries of one identity that want the same at the same time share the answer. */
   askShared(identity: Identity, question: Question): Promise<DatabaseAnswer>
   /** Asks that the log pass a place soon, also on an idle database. */

@@ -201,8 +201,8 @@ async function openContext(options: EdgeOptions, { metrics, onOtherTables }: Ope
 
 /** Where rows decide who somebody is, an answer counts when the log has passed what it shows. */
 function createAsk({ asker, hub, guards, identityChanges }: Pick<EdgeContext, 'asker' | 'hub' | 'guards' | 'identityChanges'>): EdgeContext['ask'] {
-  return async (client, question) => {
-    const answer = await asker.ask(client, question)
+  return async (client, question, isWanted) => {
+    const answer = await asker.ask(client, question, isWanted)
     if (guards.holdsAnswers && identityChanges.decidesAnswers) await hub.passed(answer.horizon)
     return answer
   }

@@ -259,5 +259,9 @@ describe('an answer that is read while tables change', () => {
       seen.push(await files.read())
       expect([change, seen.at(-1) === seen.at(-2)]).toEqual([change, false])
     }
+    const other = await connect()
+    await other.query('BEGIN; LOCK TABLE log_new')
+    expect(await files.read()).toBe(seen.at(-1))
+    await other.end()
   })
 })

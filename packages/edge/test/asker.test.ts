@@ -149,6 +149,22 @@ describe('asking the database', () => {
     clearInterval(lettingGo)
   })
 
+  it('asks nothing that nobody waits for any more when it is its turn', async () => {
+    const { asker, metrics, began, clientOf, question, nextBegins, letGo } = setUp({ maxConcurrentRequeries: 1 })
+    const [ann, bob] = [clientOf('ann'), clientOf('bob')]
+    let isThere = true
+    const asked = outcomes([
+      asker.ask(ann, question(1)),
+      ...[2, 3].map((n) => asker.ask(bob, question(n), () => isThere)),
+      asker.ask(ann, question(4)),
+    ])
+    await nextBegins(1)
+    isThere = false
+    letGo()
+    expect(await asked).toEqual([1, 'database_unavailable', 'database_unavailable', 4])
+    expect([began, metrics.databaseQueries, metrics.questionsWaitingNow]).toEqual([['ann'], 2, 0])
+  })
+
   it('begins no further question in a transaction that is older than databaseTimeoutMs', async () => {
     const { asker, metrics, began, clientOf, question, nextBegins, letGo } = setUp({ databaseTimeoutMs: 5 })
     const client = clientOf('ann', { answersAfterMs: 20 })

@@ -234,6 +234,24 @@ describe('a stream of changes', () => {
     expect(other.frames.map(({ event }) => event)).toEqual(['reset', 'ready'])
   })
 
+  it('tells what was missed at the places where it happened: who was told of one already knows it again', async () => {
+    const live = await opened('bob', ALL)
+    const places = (of: TestStream): string[] => of.frames.flatMap((frame) => (frame.event === 'changes' && frame.q === ALL.q ? [frame.at] : []))
+    const first = await openGet({ base: running.base, user: 'bob', path: 'note/$changes' })
+    streams.push(first)
+    await first.until(() => (first.lastEventId ?? '') !== '', 'a position')
+    const { lastEventId = '' } = first
+    first.close()
+    for (const body of ['a', 'b']) await workspace.db.note.create({ data: { id: nextId++, ownerId: 'bob', body } })
+    await workspace.db.task.create({ data: { id: 'elsewhere', spaceId: 'garden', title: 'Dig', ownerId: 'ann' } })
+    await live.until(() => told(live, ALL.q).length === 2, 'both')
+    await running.caughtUp()
+    const second = await openGet({ base: running.base, user: 'bob', path: 'note/$changes', lastEventId })
+    streams.push(second)
+    await second.until(() => told(second, ALL.q).length === 2, 'both again')
+    expect(places(second)).toEqual(places(live))
+  })
+
   it('is reset where what happened cannot be told', async () => {
     const comments = changes('Comment', { created: {}, updated: {} })
     const stream = await opened('bob', comments, ALL)

@@ -1,10 +1,10 @@
-import { LIMITS, LiveError, type EntryId, type Lsn } from '@zenstack-live/protocol'
+import { LIMITS, LiveError, type EntryId, type Limits, type Lsn } from '@zenstack-live/protocol'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { ALL_GUARDS } from '../src/guards.ts'
 import type { DatabaseAnswer } from '../src/database/asker.ts'
 import type { EdgeContext } from '../src/edge-context.ts'
 import type { Reader } from '../src/queries/live-query.ts'
-import { createMetrics } from '../src/operations/metrics.ts'
+import { createMetrics, type Metrics } from '../src/operations/metrics.ts'
 import { parsePgSnapshot } from '../src/database/pg-snapshot.ts'
 import type { PlannedQuery } from '../src/queries/plan-query.ts'
 import { RequeryQuery } from '../src/queries/requery/requery-query.ts'
@@ -111,6 +111,44 @@ describe('a query that is asked again', () => {
     expect([heard, told, back.version]).toEqual([['ready', 'snapshot'], [], 2])
   })
 
+  it('keeps asking for those who go on from elsewhere, though it has no answer of its own yet', async () => {
+    const { query, reader, questions, log } = await opened()
+    query.onReset('epoch')
+    const fail = vi.fn()
+    const back: Reader = { ...reader, isFlowing: false, version: undefined, fail }
+    query.resume(back, { scope: 's', entry: HEAD.entry, horizon: 0n as Lsn, follows: 'another' }, HEAD)
+    log.resolve()
+    await vi.advanceTimersByTimeAsync(LIMITS.requeryTrailingMs)
+    questions.at(-1)?.reject(new LiveError('database_unavailable', 'It went away.'))
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect([fail.mock.calls, questions.length > 2]).toEqual([[], true])
+  })
+
+  it('is asked for a transaction behind what was shown, though its id came round', async () => {
+    const { query, questions } = await opened()
+    query.onTransaction({ ...change(2 ** 31 + 100), place: { entry: '2-1' as EntryId, lsn: 2n as Lsn } }, [], false)
+    await vi.advanceTimersByTimeAsync(LIMITS.requeryTrailingMs)
+    expect(questions).toHaveLength(2)
+  })
+
+  it('has room for an answer while all together hold no more rows than maxHeldRows', async () => {
+    const limits = { ...LIMITS, maxHeldRows: 3 }
+    const metrics = createMetrics()
+    const groups = (count: number): DatabaseAnswer => ({ ...COUNTED, value: Array.from({ length: count }, () => ({})) })
+    const codes: string[] = []
+    const open = async (count: number): ReturnType<typeof opened> => {
+      const one = await opened(groups(count), { limits, metrics, fail: ({ code }) => void codes.push(code) })
+      return one
+    }
+    const [first] = [await open(1), await open(2)]
+    expect([metrics.rowsHeldNow, codes]).toEqual([3, []])
+    await open(1)
+    expect([metrics.rowsHeldNow, codes]).toEqual([3, ['overloaded']])
+    first.query.leave(first.reader)
+    await open(1)
+    expect([metrics.rowsHeldNow, codes]).toEqual([3, ['overloaded']])
+  })
+
   it('asks again for a reader that came on the way of an answer that cannot be for who it belongs to', async () => {
     const { query, reader, questions } = await opened()
     query.onTransaction(change(10), [], false)
@@ -127,8 +165,14 @@ describe('a query that is asked again', () => {
   })
 })
 
+interface Surroundings {
+  limits?: Limits
+  metrics?: Metrics
+  fail?: Reader['fail']
+}
+
 /** A count with one reader, who has the first answer. */
-async function opened(first = COUNTED) {
+async function opened(first = COUNTED, { limits = LIMITS, metrics = createMetrics(), fail = () => {} }: Surroundings = {}) {
   const questions: PromiseWithResolvers<DatabaseAnswer>[] = []
   const onDeserted = vi.fn()
   const log = Promise.withResolvers<void>()
@@ -138,11 +182,10 @@ async function opened(first = COUNTED) {
     passed: () => log.promise,
     since: async (_: EntryId, use: (missed: []) => void) => use([]),
   }
-  const metrics = createMetrics()
   // Only what it uses.
   const context = {
     hub,
-    limits: LIMITS,
+    limits,
     metrics,
     guards: ALL_GUARDS,
     ask() {
@@ -166,7 +209,7 @@ async function opened(first = COUNTED) {
     ready: () => {},
     wait: () => {},
     reset: () => {},
-    fail: () => {},
+    fail,
   }
   query.open(reader)
   questions[0]?.resolve(first)

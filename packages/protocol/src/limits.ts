@@ -35,6 +35,11 @@ export const LIMITS = {
    * queries are requeries.
    */
   maxMemberships: 50_000,
+  /**
+   * Rows of all answers that one process keeps for queries which are asked again, those in lists inside them among them: about a gigabyte. Beyond it
+   * a query that has no answer yet is refused for a while (`overloaded`).
+   */
+  maxHeldRows: 1_000_000,
   /** Rows in one `snapshot` frame. */
   snapshotRowsPerFrame: 500,
   /** The edge's own database pool. */

@@ -16,6 +16,7 @@ const TESTED_IN: Record<keyof Limits, string> = {
   maxQueriesPerIdentity: 'edge/test/socket.service.test.ts',
   maxSnapshotRows: 'edge/test/refusals.service.test.ts',
   maxRelatedRows: 'edge/test/refusals.service.test.ts',
+  maxHeldRows: 'edge/test/requery-query.test.ts',
   maxMemberships: 'edge/test/memberships.service.test.ts',
   snapshotRowsPerFrame: 'edge/test/snapshot-frames.test.ts',
   maxDatabaseConnections: 'edge/test/edge-database.service.test.ts',

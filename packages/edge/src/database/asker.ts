@@ -44,15 +44,17 @@ export interface Asker {
    * A question that fails takes those that would have come after it out of its transaction, and each of them is then asked alone: once more, and
    * no oftener, unless a table is locked or emptied meanwhile: then it fails when it was asked `maxAsksPerQuestion` times.
    *
+   * @param isWanted - looked at when it is its turn: what nobody waits for is not asked, and fails
    * @throws {LiveError} `database_unavailable`, `bad_arguments`, `forbidden` or `internal`; never anything else
    */
-  ask(client: EdgeClient, question: Question): Promise<DatabaseAnswer>
+  ask(client: EdgeClient, question: Question, isWanted?: () => boolean): Promise<DatabaseAnswer>
 }
 
 interface Waiting {
   question: Question
   /** How often a table was locked, or emptied beneath it. */
   hinderedCount: number
+  isWanted(): boolean
   resolve(answer: DatabaseAnswer): void
   reject(error: unknown): void
 }
@@ -92,7 +94,7 @@ export function createAsker(options: AskerOptions): Asker {
     metrics.questionsWaitingNow -= turn.taken.length
     running.all++
     running.doubtful += isDoubtful
-    const { rest, isInDoubt } = await answerAll(turn, options)
+    const { rest, isInDoubt } = await answerAll({ of: turn.of, taken: wantedOf(turn.taken) }, options)
     running.all--
     running.doubtful -= isDoubtful
     metrics.questionsWaitingNow += rest.length
@@ -102,10 +104,10 @@ export function createAsker(options: AskerOptions): Asker {
   }
 
   return {
-    ask: (client, question) =>
+    ask: (client, question, isWanted = () => true) =>
       new Promise((resolve, reject) => {
         metrics.questionsWaitingNow++
-        fresh.add(client, [{ question, hinderedCount: 0, resolve, reject }])
+        fresh.add(client, [{ question, hinderedCount: 0, isWanted, resolve, reject }])
         if (isPlanned) return
         isPlanned = true
         // Questions of the same turn of the event loop share a transaction.
@@ -116,6 +118,7 @@ export function createAsker(options: AskerOptions): Asker {
 
 /** @returns those that were not asked; `isInDoubt` where another failed before it came to them */
 async function answerAll({ of: client, taken }: Turn<EdgeClient, Waiting>, options: AskerOptions): Promise<{ rest: Waiting[]; isInDoubt: boolean }> {
+  if (taken.length === 0) return { rest: [], isInDoubt: false }
   const questions = taken.map(({ question }) => question)
   let together: Together
   try {
@@ -137,6 +140,15 @@ async function answerAll({ of: client, taken }: Turn<EdgeClient, Waiting>, optio
   const failed = failure.isOfQuestion ? rest.splice(0, 1) : rest.splice(0)
   for (const { question, reject } of failed) reject(asLiveError(failure.error, question))
   return { rest, isInDoubt: true }
+}
+
+/** Whoever left need not be answered; but nothing waits for ever. */
+function wantedOf(taken: readonly Waiting[]): Waiting[] {
+  return taken.filter((waiting) => {
+    const isWanted = waiting.isWanted()
+    if (!isWanted) waiting.reject(new LiveError('database_unavailable', 'Nobody waits for the answer any more.'))
+    return isWanted
+  })
 }
 
 /** Those that were asked often enough fail. */

@@ -16,10 +16,11 @@ export interface TableFiles {
 }
 
 // Not in the transaction that is in question: its snapshot is the old one.
-// Only partitioned tables are looked into: that is most of the work, and it is done for every transaction that is asked.
-const FILES = `SELECT string_agg(pg_relation_filenode(coalesce(part.relid, root.oid))::text, ',' ORDER BY root.oid, part.relid) AS files
-  FROM unnest($1::text[]) AS named (name) JOIN pg_class AS root ON root.oid = to_regclass(name)
-  LEFT JOIN LATERAL pg_partition_tree(root.oid) AS part ON root.relkind = 'p'`
+// Not by pg_partition_tree either, which waits for whoever has locked a partition: this is done for every transaction that is asked.
+const FILES = `WITH RECURSIVE part (root, oid) AS (
+    SELECT pg_class.oid, pg_class.oid FROM unnest($1::text[]) AS named (name) JOIN pg_class ON pg_class.oid = to_regclass(name)
+    UNION ALL SELECT part.root, inhrelid FROM part JOIN pg_inherits ON inhparent = part.oid)
+  SELECT string_agg(pg_relation_filenode(oid)::text, ',' ORDER BY root, oid) AS files FROM part`
 
 export function createTableFiles(
   { query }: Pick<EdgeDatabase, 'query'>,

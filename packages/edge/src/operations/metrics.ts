@@ -29,6 +29,8 @@ export interface Metrics {
   requeriesTooEarly: number
   /** Questions that wait for their turn at the database. */
   questionsWaitingNow: number
+  /** Rows of answers that queries which are asked again keep, those in lists inside them among them. */
+  rowsHeldNow: number
   databaseTransactions: number
   databaseQueries: number
   /** Of those, for how many ZenStack's statement was known. */
@@ -69,6 +71,7 @@ export function createMetrics(): Metrics {
     requeries: 0,
     requeriesTooEarly: 0,
     questionsWaitingNow: 0,
+    rowsHeldNow: 0,
     databaseTransactions: 0,
     databaseQueries: 0,
     statementsRepeated: 0,

@@ -45,6 +45,7 @@ export function prometheusText(metrics: Metrics, { readers, captureBehindMs }: D
   add('counter', 'rows_decided_total', 'Changes of rows judged in memory.', [[metrics.rowsDecided]])
   add('counter', 'requeries_total', 'Queries asked again.', [[metrics.requeries]])
   add('counter', 'requeries_too_early_total', 'Answers thrown away because they had not seen their cause.', [[metrics.requeriesTooEarly]])
+  add('gauge', 'rows_held', 'Rows of answers that are kept to tell what changed.', [[metrics.rowsHeldNow]])
   add('gauge', 'questions_waiting', 'Questions that wait for the database.', [[metrics.questionsWaitingNow]])
   add('counter', 'database_transactions_total', 'Transactions opened at the database.', [[metrics.databaseTransactions]])
   add('counter', 'database_queries_total', 'Questions asked of the database.', [[metrics.databaseQueries]])

@@ -37,7 +37,7 @@ export function rowsOfAnswer(
     const sort = sortOfRecord(planned, record, options.exactTimes)
     return sort === undefined ? { key, row } : { key, row, sort }
   })
-  return { shape: planned.shape, rows }
+  return { shape: planned.shape, rows, relatedRows }
 }
 
 function checkCount({ question }: PlannedQuery, what: string, count: number, limits: Limits, limit: 'maxSnapshotRows' | 'maxRelatedRows'): void {

@@ -4,8 +4,14 @@ import type { Place } from '../log/place.ts'
 import { serializeResult } from '../requests/serialize-result.ts'
 import type { Octets } from '../streams/octets.ts'
 
-/** The whole result: rows (at most one for `row`), or a value. */
-export type Result = { shape: 'rows' | 'row'; rows: readonly SnapshotRow[] } | { shape: 'value'; value: unknown }
+/** The whole result: rows (at most one for `row`) with those in lists inside them, or a value. */
+export type Result = { shape: 'rows' | 'row'; rows: readonly SnapshotRow[]; relatedRows?: number } | { shape: 'value'; value: unknown }
+
+/** Rows or groups that it is made of, which is what it costs to keep. */
+export function rowCount(result: Result): number {
+  if (result.shape === 'value') return Array.isArray(result.value) ? result.value.length : 1
+  return result.rows.length + (result.relatedRows ?? 0)
+}
 
 export function snapshotFrames(q: QueryId, at: Place, result: Result, rowsPerFrame: number): Octets[] {
   if (result.shape === 'value') {

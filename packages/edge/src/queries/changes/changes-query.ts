@@ -250,20 +250,32 @@ export class ChangesQuery implements TiedQuery {
     })
   }
 
-  /** Tells what these transactions made of each row, taken together: in between, others may have been allowed to read it. */
+  /**
+   * Tells what these transactions made of each row, taken together: in between, others may have been allowed to read it. A change keeps its place,
+   * so that a reader who was told of it already knows it again; where the database is asked, all are told at the last one.
+   */
   #replay(reader: Reader, missed: readonly Transaction[], from: Place, onGoingOn: () => void = () => {}): void {
-    const { context, keySets, plan } = this.#options
+    const { keySets, plan, isLocal } = this.#options
     const isUnknown =
       missed.some((one) => one.unknown.has(this.#table)) || !this.#areKeySetsAtHead() || keySets.some((holder) => holder.isTouchedBy(missed))
     if (isUnknown) return this.#restart([reader], 'gap')
     this.#follow(reader)
     onGoingOn()
-    const last = missed.at(-1)
-    if (last === undefined) return
-    const effects = netEffects(missed.flatMap((one) => one.effects)).filter(({ model }) => model === plan.model)
-    context.metrics.rowsDecided += effects.length
-    const judged = this.#judge(effects, { committedAtMs: last.committedAtMs, isBeforeKnown: true })
-    this.#enqueue({ ...judged, at: last.place, before: from, readers: new Set([reader]), causes: missed })
+    const own = missed.flatMap((one) => one.effects.flatMap((effect) => (effect.model === plan.model ? { effect, of: one } : [])))
+    const lastOf = new Map(own.map(({ effect, of }) => [effect.key, of]))
+    const effects = netEffects(own.map(({ effect }) => effect))
+    for (const [of, some] of Map.groupBy(effects, ({ key }) => (isLocal ? lastOf.get(key) : own.at(-1)?.of)))
+      if (of !== undefined) this.#tellTogether(reader, some, { of, missed, from })
+  }
+
+  #tellTogether(
+    reader: Reader,
+    effects: readonly RowEffect[],
+    { of, missed, from }: { of: Transaction; missed: readonly Transaction[]; from: Place },
+  ): void {
+    this.#options.context.metrics.rowsDecided += effects.length
+    const judged = this.#judge(effects, { committedAtMs: of.committedAtMs, isBeforeKnown: true })
+    this.#enqueue({ ...judged, at: of.place, before: from, readers: new Set([reader]), causes: missed })
   }
 
   #areKeySetsAtHead(): boolean {

@@ -239,7 +239,7 @@ export class IncrementalQuery implements TiedQuery {
       const answer = await context.askShared(identity, question).catch(() => undefined)
       if (answer?.value === false) return { ...answer, value: [] }
     }
-    return context.ask(identity.client, planned.question)
+    return context.ask(identity.client, planned.question, () => this.#readers.size > 0)
   }
 
   #give(opened: Opened): void {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { compareEntryIds, ERROR_CODES, errorCodeOf, type LiveError, type Lsn, type ResetReason } from '@zenstack-live/protocol'
+import { compareEntryIds, ERROR_CODES, errorCodeOf, LiveError, type Lsn, type ResetReason } from '@zenstack-live/protocol'
 import { AnswerClock } from './answer-clock.ts'
 import { rowsOfAnswer } from '../answer-rows.ts'
 import { beginReader, endBeginning } from '../begin-reader.ts'
@@ -17,7 +17,7 @@ import type { Place } from '../../log/place.ts'
 import type { PlannedQuery } from '../plan-query.ts'
 import { FIRST_REQUERY_STATE, nextRequeryStep, type RequeryEvent } from './requery-state.ts'
 import { isSameValue } from '../same-value.ts'
-import { changeFrame, snapshotFrames, type Result } from '../snapshot-frames.ts'
+import { changeFrame, rowCount, snapshotFrames, type Result } from '../snapshot-frames.ts'
 import { NO_HORIZON, type Ticket } from '../../streams/ticket.ts'
 import { touches, type RowEffect, type Transaction } from '../../log/transaction.ts'
 import type { Octets } from '../../streams/octets.ts'
@@ -30,6 +30,8 @@ interface Version {
   snapshot: PgSnapshot
   /** Everything shown was written before this place of the write-ahead log. */
   horizon: Lsn
+  /** The whole as it was just made at a place. */
+  frames?: { at: Place; octets: Octets[] } | undefined
 }
 
 export interface RequeryOptions {
@@ -124,13 +126,17 @@ export class RequeryQuery implements LiveQuery {
     if (!this.#readers.delete(reader) || this.#readers.size > 0) return
     clearTimeout(this.#timer)
     this.#clock?.stop()
+    this.#keep(undefined)
     // A question may be on its way still: what becomes of it starts nothing.
     this.#step('deserted')
     this.#onDeserted()
   }
 
   onTransaction(transaction: Transaction, _effects: readonly RowEffect[], _isKeySetChanged: boolean): void {
-    const isSeen = this.#version !== undefined && transaction.xid !== 0 && sees(this.#version.snapshot, transaction.xid)
+    const version = this.#version
+    // What lies behind the horizon was not shown, though after billions of transactions its id may look as if it had been.
+    const isSeen =
+      version !== undefined && transaction.xid !== 0 && transaction.place.lsn <= version.horizon && sees(version.snapshot, transaction.xid)
     if (isSeen && this.#context.guards.dropsSeen) return
     // The database has not answered for so long that what its readers hold is worth little.
     if (this.#causes.length >= this.#context.limits.maxPendingTransactions) return this.onReset('slow')
@@ -140,7 +146,7 @@ export class RequeryQuery implements LiveQuery {
 
   onReset(reason: ResetReason): void {
     this.#causes = []
-    this.#version = undefined
+    this.#keep(undefined)
     for (const reader of this.#readers) {
       if (!this.#opening.has(reader)) reader.reset(reason)
       reader.isFlowing = false
@@ -169,7 +175,7 @@ export class RequeryQuery implements LiveQuery {
     this.#lastAskedAtMs = performance.now()
     if (this.#version !== undefined) metrics.requeries++
     try {
-      const answer = await this.#context.ask(this.#client, this.#planned.question)
+      const answer = await this.#context.ask(this.#client, this.#planned.question, () => this.#readers.size > 0)
       const result = rowsOfAnswer(this.#context, this.#planned, answer.value)
       const isStale = hub.era !== era
       if (isStale) this.#step('answered-stale')
@@ -184,7 +190,10 @@ export class RequeryQuery implements LiveQuery {
 
   #take(result: Result, { snapshot, horizon }: DatabaseAnswer, causesBefore: ReadonlySet<Transaction>): void {
     const { guards, metrics, hub, nudge } = this.#context
+    // Nobody is left, and nobody comes: it was let go.
+    if (this.#readers.size === 0) return
     const previous = this.#version
+    if (previous === undefined) this.#requireRoom(result)
     if (previous === undefined && guards.looksBehind) {
       const causes = this.#withMissed(snapshot)
       if (causes === undefined) return this.#step('too-early')
@@ -208,7 +217,7 @@ export class RequeryQuery implements LiveQuery {
     const oldest = this.#causes.find((cause, index) => cause !== causes[index])
     this.#causes = causes
     this.#versions++
-    this.#version = next
+    this.#keep(next)
     const isForAll = this.#deliver(previous, next, change)
     if (oldest !== undefined && oldest.committedAtMs > 0)
       observe(metrics.commitToAnswerSeconds, Math.max(0, Date.now() - oldest.committedAtMs) / 1000)
@@ -230,8 +239,27 @@ export class RequeryQuery implements LiveQuery {
     return [...missed, ...this.#causes].sort((a, b) => compareEntryIds(a.place.entry, b.place.entry))
   }
 
+  #keep(version: Version | undefined): void {
+    const { metrics } = this.#context
+    if (this.#version !== undefined) metrics.rowsHeldNow -= rowCount(this.#version.result)
+    if (version !== undefined) metrics.rowsHeldNow += rowCount(version.result)
+    this.#version = version
+  }
+
+  /** Who has an answer already keeps it up to date, however long it grows: within the limits of one answer. */
+  #requireRoom(result: Result): void {
+    const { limits, metrics } = this.#context
+    if (metrics.rowsHeldNow + rowCount(result) <= limits.maxHeldRows) return
+    throw new LiveError(
+      'overloaded',
+      `All queries that are asked again hold ${limits.maxHeldRows} rows (maxHeldRows): there is no room for another answer.`,
+    )
+  }
+
   #failed(error: LiveError): void {
-    const isForNow = ERROR_CODES[errorCodeOf(error)].isRetryable && this.#version !== undefined
+    // Somebody has an answer: it was given here, or elsewhere, and they go on from there.
+    const isShown = this.#version !== undefined || this.#opening.size < this.#readers.size
+    const isForNow = ERROR_CODES[errorCodeOf(error)].isRetryable && isShown
     this.#step(isForNow ? 'failed-for-now' : 'failed-for-good')
     if (isForNow) return
     this.#causes = []
@@ -273,8 +301,13 @@ export class RequeryQuery implements LiveQuery {
     reader.ready(version.at, NO_HORIZON, this)
   }
 
+  /** Made once for all who come in one turn of the event loop: after a deploy they are many. */
   #frames(version: Version): Octets[] {
-    return snapshotFrames(this.#planned.q, version.at, version.result, this.#context.limits.snapshotRowsPerFrame)
+    if (version.frames?.at === version.at) return version.frames.octets
+    const octets = snapshotFrames(this.#planned.q, version.at, version.result, this.#context.limits.snapshotRowsPerFrame)
+    version.frames = { at: version.at, octets }
+    setImmediate(() => (version.frames = undefined))
+    return octets
   }
 
   /**
@@ -317,7 +350,8 @@ function difference(planned: PlannedQuery, previous: Version, next: Version): Oc
   }
   // Rows of an answer are records.
   const operations = diffRows(old.rows as AnswerRow[], now.rows as AnswerRow[])
-  if (operations.length === 0) return undefined
+  if (operations?.length === 0) return undefined
+  if (operations === undefined) return 'whole'
   const isMost = operations.length > MIN_CHANGES_FOR_WHOLE && operations.length > now.rows.length * MAX_CHANGED_SHARE
   return isMost ? 'whole' : changeFrame(planned.q, next.at, operations)
 }
