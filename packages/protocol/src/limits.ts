@@ -92,7 +92,10 @@ export const LIMITS = {
   maxAsksPerQuestion: 10,
   /** SQL of questions that were asked before, kept by one process so that ZenStack need not make it again: some thousands of questions. */
   maxStatementBytes: 16 * 1024 * 1024,
-  /** Transactions that wait for an answer of the database, per query. Beyond it, what is missing is read anew after a `reset`. */
+  /**
+   * Transactions that wait for an answer of the database, per query. Beyond it a stream of changes begins anew after a `reset`, and a requery looks
+   * into the memory of the log (`ringEntries`), and begins anew where that does not reach back.
+   */
   maxPendingTransactions: 1_000,
   /** How long a drained process gives its connections. */
   drainDeadlineMs: 10_000,

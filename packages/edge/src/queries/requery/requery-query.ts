@@ -63,6 +63,8 @@ export class RequeryQuery implements LiveQuery {
   #versions = 0
   /** Transactions that the present answer has not seen, oldest first. */
   #causes: Transaction[] = []
+  /** Those that came last are not among them: there were too many. */
+  #hasMoreCauses = false
   #state = FIRST_REQUERY_STATE
   #lastAskedAtMs = Number.NEGATIVE_INFINITY
   #timer: NodeJS.Timeout | undefined
@@ -138,14 +140,15 @@ export class RequeryQuery implements LiveQuery {
     const isSeen =
       version !== undefined && transaction.xid !== 0 && transaction.place.lsn <= version.horizon && sees(version.snapshot, transaction.xid)
     if (isSeen && this.#context.guards.dropsSeen) return
-    // The database has not answered for so long that what its readers hold is worth little.
-    if (this.#causes.length >= this.#context.limits.maxPendingTransactions) return this.onReset('slow')
-    this.#causes.push(transaction)
+    // The database has not answered for long. The memory of the log has the rest, while it reaches back.
+    this.#hasMoreCauses ||= this.#causes.length >= this.#context.limits.maxPendingTransactions
+    if (!this.#hasMoreCauses) this.#causes.push(transaction)
     this.#step('cause')
   }
 
   onReset(reason: ResetReason): void {
     this.#causes = []
+    this.#hasMoreCauses = false
     this.#keep(undefined)
     for (const reader of this.#readers) {
       if (!this.#opening.has(reader)) reader.reset(reason)
@@ -194,10 +197,12 @@ export class RequeryQuery implements LiveQuery {
     if (this.#readers.size === 0) return
     const previous = this.#version
     if (previous === undefined) this.#requireRoom(result)
-    if (previous === undefined && guards.looksBehind) {
+    if ((previous === undefined && guards.looksBehind) || this.#hasMoreCauses) {
       const causes = this.#withMissed(snapshot)
+      if (causes === undefined && previous !== undefined) this.onReset('slow')
       if (causes === undefined) return this.#step('too-early')
       this.#causes = causes
+      this.#hasMoreCauses = false
     }
     // Marks without a transaction (schema changes) are answered by what was asked after them.
     const unseen = this.#causes.filter((cause) => (cause.xid === 0 ? !causesBefore.has(cause) : !sees(snapshot, cause.xid)))
@@ -225,7 +230,7 @@ export class RequeryQuery implements LiveQuery {
   }
 
   /**
-   * Causes, with the transactions that were in the log before this query listened, and that its first answer does not show.
+   * Causes, with the other transactions in the log that an answer does not show: they came before this query listened, or were too many.
    *
    * @returns `undefined` when memory does not reach back so far
    */
