@@ -76,7 +76,11 @@ export class LiveStore implements ConnectionHost {
     if (identity !== this.#scope) {
       const left = this.#scope
       this.#scope = identity
-      this.#tabs?.announce({ left, entered: identity })
+      // Others may show something also where this tab shows nothing. What was posted arrives after closing, too.
+      const tabs = this.#tabs ?? openTabChannel(this.#options, this)
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel's reach is its own origin
+      tabs?.postMessage({ left, entered: identity })
+      if (tabs !== this.#tabs) tabs?.close()
       this.#clear()
       this.#connection.dispatch({ kind: 'scope-changed' })
     }

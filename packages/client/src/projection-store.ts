@@ -117,9 +117,7 @@ export class ProjectionStore implements ProjectionHost {
   }
 
   #onScopeChange(): void {
-    const left = this.#scope
     this.#scope = this.scope()
-    this.#tabs?.announce({ left, entered: this.#scope })
     for (const watched of this.connections()) {
       watched.forget()
       watched.syncedAt = undefined

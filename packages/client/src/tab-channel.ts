@@ -1,12 +1,12 @@
 import type { ConnectionEvent, StateKind } from './connection-machine.ts'
 
-/** The person's other tabs, on the same endpoint. */
+/** The person's other tabs, on the same endpoint: reaches those that have one open too. */
 export interface TabChannel {
-  /** Tells them that the person changed in this tab. */
-  announce(change: ScopeChange): void
+  postMessage(change: ScopeChange): void
   close(): void
 }
 
+/** That the person changed in a tab. */
 export interface ScopeChange {
   readonly left: string | null
   readonly entered: string | null
@@ -31,8 +31,7 @@ export function openTabChannel({ endpoint, sharesSignOut }: TabChannelOptions, h
   channel.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
     if (typeof data === 'object' && data !== null && 'left' in data && 'entered' in data) hear(data as ScopeChange, host)
   })
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel's reach is its own origin
-  return { announce: (change) => channel.postMessage(change), close: () => channel.close() }
+  return channel
 }
 
 function hear({ left, entered }: ScopeChange, host: TabChannelHost): void {

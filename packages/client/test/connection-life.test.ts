@@ -24,7 +24,6 @@ beforeEach(() => {
 })
 afterEach(() => {
   vi.useRealTimers()
-  vi.unstubAllGlobals()
 })
 
 const pass = async (ms = 0): Promise<void> => {
@@ -327,60 +326,6 @@ describe('a stream', () => {
     live.subscribe(live.task.findMany(), (state) => told.push(state))
     await pass(10)
     expect(told.at(-1)).toMatchObject({ liveStatus: 'denied', error: { code: 'bad_request' } })
-  })
-})
-
-describe('signing out in one tab', () => {
-  /** Channels that reach each other, as the browser's do. */
-  function stubTabs(): void {
-    const channels = new Set<EventTarget & { name: string }>()
-    class Channel extends EventTarget {
-      readonly name: string
-      constructor(name: string) {
-        super()
-        this.name = name
-        channels.add(this)
-      }
-      postMessage(data: unknown): void {
-        for (const other of channels) if (other !== this && other.name === this.name) other.dispatchEvent(new MessageEvent('message', { data }))
-      }
-      close(): void {
-        channels.delete(this)
-      }
-    }
-    const page = Object.assign(new EventTarget(), { visibilityState: 'visible' })
-    vi.stubGlobal('window', page)
-    vi.stubGlobal('document', page)
-    vi.stubGlobal('BroadcastChannel', Channel)
-  }
-
-  it('empties the other tabs of the same person, and no one else', async () => {
-    stubTabs()
-    const people = ['alice', 'alice', 'cay']
-    const tabs: { live: ReturnType<typeof open>; told: LiveState<unknown>[] }[] = []
-    for (const [index] of people.entries()) tabs.push(await openLive({ identity: () => people[index] ?? null }))
-    people[0] = 'bob'
-    expect(tabs[0]?.live.$status).toBeDefined()
-    await pass()
-    expect(tabs[0]?.told.at(-1)).toMatchObject({ data: undefined, liveStatus: 'connecting' })
-    expect(tabs[1]?.told.at(-1)).toMatchObject({ data: undefined, liveStatus: 'closed' })
-    expect(tabs[2]?.told.at(-1)).toMatchObject({ data: [{ id: 'a' }], liveStatus: 'live' })
-    expect(edge.connections.map(({ isClosed }) => isClosed).slice(0, 3)).toEqual([true, true, false])
-  })
-
-  it('goes on when the tab learns who it is now', async () => {
-    stubTabs()
-    const people = ['alice', 'alice']
-    const [first, second] = [await openLive({ identity: () => people[0] ?? null }), await openLive({ identity: () => people[1] ?? null })]
-    people[0] = 'bob'
-    void first.live.$status
-    await pass(1000)
-    const opened = edge.connections.length
-    people[1] = 'bob'
-    void second.live.$status
-    await pass(10)
-    expect(edge.connections).toHaveLength(opened + 1)
-    expect(JSON.stringify(newest().body)).not.toContain('ticket')
   })
 })
 
