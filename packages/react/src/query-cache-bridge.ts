@@ -267,11 +267,11 @@ export class QueryCacheBridge {
     if (event.type !== 'updated' || this.#isWriting) return
     const { action, query } = event
     const data: unknown = query.state.data
-    // A live result that is reset is there again at once, before anybody would fetch what the stream has brought.
-    const isReset = action.type === 'setState' && data === undefined
-    if (action.type !== 'success' && !isReset) return
+    // Put by a hydrated page, or taken by a reset: a live result is there again at once, before anybody would fetch what the stream has brought.
+    const isPut = action.type === 'setState' && 'data' in action.state
+    if (action.type !== 'success' && !isPut) return
     const entry = this.#entries.get(query.queryHash)
-    if (entry === undefined || data === entry.written || (isReset && entry.held.length === 0)) return
+    if (entry === undefined || data === entry.written || (data === undefined && entry.held.length === 0)) return
     const streamed = this.live.store.read(entry.query).data
     if (streamed === undefined) return
     if (action.type === 'success' && action.manual === true) {

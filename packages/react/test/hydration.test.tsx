@@ -1,4 +1,5 @@
-import { dehydrate, type DehydratedState, HydrationBoundary, QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { dehydrate, type DehydratedState, hydrate, HydrationBoundary, QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { act } from '@testing-library/react'
 import { liveHydration, LiveProvider, prefetchLiveQuery, useLiveQuery, useLiveSuspenseQuery } from '@zenstack-live/react'
 import { createFakeEdge, fakePosition } from '@zenstack-live/testing/fake-edge'
 import { Suspense, type ReactElement } from 'react'
@@ -105,6 +106,25 @@ describe('a page that was read on a server', () => {
     harness.connection(0).endBatch(5)
     await pass()
     expect([...new Set(shown)]).toEqual(['read', 'streamed'])
+  })
+
+  it('gives way to what is live already, however late it arrives', async () => {
+    const harness = createHarness({}, new QueryClient({ defaultOptions: liveHydration }))
+    const query = harness.live.task.findMany()
+    const state = await prefetched(query, 5, [{ id: 'a', title: 'read' }])
+    function List(): ReactElement {
+      return <p>{useLiveQuery(query).data?.[0]?.title}</p>
+    }
+    const view = harness.show(<List />)
+    await pass()
+    harness.connection(0).send(...snapshot(harness.id(), 7, [{ id: 'a', title: 'streamed' }]))
+    harness.connection(0).endBatch(7)
+    await pass()
+    // The server's clock is ahead, or the page took long to arrive.
+    const later = state.queries.map((one) => ({ ...one, state: { ...one.state, dataUpdatedAt: Date.now() + 60_000 } }))
+    act(() => hydrate(harness.queryClient, { ...state, queries: later }))
+    await pass()
+    expect(view.container.textContent).toBe('streamed')
   })
 
   it('is not stopped by a read that fails', async () => {
