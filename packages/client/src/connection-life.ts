@@ -58,6 +58,10 @@ export class ConnectionLife extends MachineRunner<LiveStream> implements LiveStr
   }
 
   delivered(stream: LiveStream, events?: readonly ChangeEvent[]): void {
+    // Asked first: what arrives now may have been asked for by someone else, whose streams end here.
+    this.#connection.host.scope()
+    const { current, next } = this.streams
+    if (stream !== current && stream !== next) return
     if (events !== undefined) this.#tell(stream, events)
     if (events !== undefined && stream !== this.leader && this.#maySucceed(stream)) this.#lead(stream)
     else this.#connection.host.shown(this.#show(stream), events !== undefined)

@@ -317,6 +317,30 @@ describe('a stream', () => {
     expect(told.at(-1)?.isLive).toBe(true)
   })
 
+  it('of the person before tells the next one of no change, also where nobody noticed yet that they left', async () => {
+    let person = 'ann'
+    const live = open({ identity: () => person })
+    const told: unknown[] = []
+    live.subscribe(live.task.changes(), (change) => told.push(change))
+    await pass(10)
+    const q = id()
+    const created = (title: string): Frame => ({
+      event: 'changes',
+      q,
+      at: at(6),
+      changes: [{ type: 'created', date: '2026-01-02T00:00:00.000Z', created: { id: title, title } }],
+    })
+    newest().send({ event: 'ready', q, at: at(5), engine: 'incremental', shape: 'rows', ticket: 't' })
+    newest().endBatch(5)
+    await pass()
+    person = 'bob'
+    newest().send(created('for ann'), created('for ann too'))
+    newest().endBatch(6)
+    await pass(10)
+    expect(told).toEqual([])
+    expect(edge.connections.map(({ isClosed }) => isClosed)).toEqual([true, false])
+  })
+
   it('that answers with a page instead of events is refused', async () => {
     const live = createLiveClient(schema, {
       endpoint: 'http://edge/live',
