@@ -34,7 +34,7 @@ export interface ConnectionState {
   readonly failures: number
   /** Openings in a row that were accepted but brought no byte. */
   readonly silences: number
-  /** Credentials were refreshed since a stream was last caught up: a second refusal is final. */
+  /** Credentials were refreshed since a stream was last caught up, or a round of asking was not refused: a second refusal is final. */
   readonly isRefreshed: boolean
   /** Rounds of asking since the last attempt to listen. */
   readonly polls: number
@@ -224,7 +224,9 @@ const POLLING: Row = {
       ? open({ ...state, silences: now.limits.silencesBeforePolling - 1 }, event, now)
       : go(state, 'polling', 'poll'),
   polled: (state, _event, now) =>
-    go({ ...state, polls: state.polls + 1 }, 'polling', { timerMs: Math.round(now.limits.pollIntervalMs * (0.75 + now.random() / 2)) }),
+    go({ ...state, isRefreshed: false, polls: state.polls + 1 }, 'polling', {
+      timerMs: Math.round(now.limits.pollIntervalMs * (0.75 + now.random() / 2)),
+    }),
   'auth-expired': refresh,
   refused: refuse,
   online: to('polling', 'poll'),

@@ -69,4 +69,10 @@ describe('circumstances', () => {
   it('credentials are refreshed once, then the refusal is final', () => {
     expect(outcome(inState('connecting', { isRefreshed: true }), EVENTS['auth-expired'])).toBe('stopped (closeAll)')
   })
+
+  it('credentials that a round of asking went well with may be refreshed again', () => {
+    const polling = inState('polling', { isRefreshed: true })
+    expect(outcome(polling, EVENTS['auth-expired'])).toBe('stopped (closeAll)')
+    expect(outcome(transition(polling, EVENTS.polled, NOW).state, EVENTS['auth-expired'])).toBe('refreshing (closeAll, refresh)')
+  })
 })
