@@ -4,7 +4,7 @@ import { readJson } from '@zenstack-live/client/internal'
 import { deserialize, serialize } from '@zenstackhq/client-helpers/fetch'
 import { queryKeyOf } from './query-key.ts'
 import { hashQueryKey } from './query-key-hash.ts'
-import { RESUME_META } from './resume-meta.ts'
+import { RESUME_META, type CachedResumePoint } from './resume-meta.ts'
 
 export interface PrefetchOptions {
   /** Where the edge is mounted, absolute on a server. @defaultValue `/api/live` */
@@ -35,8 +35,9 @@ export async function prefetchLiveQuery(queryClient: QueryClient, query: LiveQue
     const queryKey = queryKeyOf(query.model, query.operation, query.args)
     const queryHash = hashQueryKey(queryKey)
     const cached = queryClient.getQueryCache().build(queryClient, { queryKey, queryHash })
-    cached.setOptions({ ...cached.options, meta: { ...cached.meta, [RESUME_META]: resume } })
     cached.setData(data)
+    const place: CachedResumePoint | undefined = resume && { ...resume, updatedAt: cached.state.dataUpdatedAt }
+    cached.setOptions({ ...cached.options, meta: { ...cached.meta, [RESUME_META]: place } })
   } catch {
     // The page asks by itself.
   }

@@ -112,7 +112,7 @@ export class QueryCacheBridge {
     // On a server the client serves everybody, and nobody goes on from there.
     if (typeof window === 'undefined') return
     const cached = this.#queryClient.getQueryCache().get(hash)
-    const resume = resumePointOf(cached?.meta)
+    const resume = cached && resumePointOf(cached)
     if (resume !== undefined && cached?.state.data !== undefined) this.live.store.adopt(query, cached.state.data, resume)
   }
 

@@ -86,6 +86,35 @@ describe('a page that was read on a server', () => {
     expect(harness.connection(0).body.lastEventId).toBe(fakePosition(5))
   })
 
+  it('takes a snapshot where something else was put in place of the read', async () => {
+    const harness = createHarness({}, new QueryClient({ defaultOptions: liveHydration }))
+    const query = harness.live.task.findMany()
+    hydrate(harness.queryClient, await prefetched(query, 5, [{ id: 'a', title: 'read' }]))
+    await pass(10)
+    const [cached] = harness.queryClient.getQueryCache().getAll()
+    harness.queryClient.setQueryData(cached?.queryKey ?? [], [
+      { id: 'b', title: 'put' },
+      { id: 'a', title: 'read' },
+    ])
+    function List(): ReactElement {
+      return (
+        <p>
+          {useLiveQuery(query)
+            .data?.map(({ title }) => title)
+            .join(' ')}
+        </p>
+      )
+    }
+    const view = harness.show(<List />)
+    await pass()
+    expect(view.container.textContent).toBe('put read')
+    expect(JSON.stringify(harness.connection(0).body)).not.toContain('from-the-server')
+    harness.connection(0).send(...snapshot(harness.id(), 7, [{ id: 'a', title: 'streamed' }]))
+    harness.connection(0).endBatch(7)
+    await pass()
+    expect(view.container.textContent).toBe('streamed')
+  })
+
   it('takes a snapshot where the read says nothing of its place, and shows the read until then', async () => {
     const harness = createHarness()
     const edge = createFakeEdge()
