@@ -130,7 +130,11 @@ export class OwnWrites {
     for (let round = 0; round < MAX_ROUNDS && this.#patches.length > 0; round++) {
       if (await whenStreamed()) return
       const over = this.#base
+      const { stay } = this.#store
       const read = await this.#readOnce()
+      // It was read for whoever was here then, and the base of the next person may be equal: perhaps nobody noticed yet that they left.
+      this.#store.scope()
+      if (stay !== this.#store.stay) return
       if (read === undefined) continue
       // What the stream brought meanwhile is newer.
       if (over === this.#base) {

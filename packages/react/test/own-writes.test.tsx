@@ -1,6 +1,7 @@
 import { act } from '@testing-library/react'
 import { internals } from '@zenstack-live/client/internal'
 import { useLiveQuery } from '@zenstack-live/react'
+import type { Frame } from '@zenstack-live/protocol'
 import { fakePosition } from '@zenstack-live/testing/fake-edge'
 import { schema } from '@zenstack-live/testing/workspace'
 import { useClientQueries } from '@zenstackhq/tanstack-query/react'
@@ -300,6 +301,44 @@ describe('a write of which nobody says where it ends', () => {
     waits.mockClear()
     await pass(10_000)
     expect(waits).not.toHaveBeenCalled()
+  })
+})
+
+describe('an answer that was read for the person before', () => {
+  it('is not shown to the next one, also where both were shown the same', async () => {
+    let person = 'ann'
+    const harness = createHarness({ identity: () => person })
+    let update: () => void = () => {}
+    function Task(): ReactElement {
+      const { data } = useLiveQuery(harness.live.task.findFirst({ where: { spaceId: 's' } }))
+      const { mutate } = useClientQueries(schema).task.useUpdate({ optimisticUpdate: true })
+      update = () => mutate({ where: { id: 'a' }, data: { title: 'A2' } })
+      return <p>{data === null ? 'nothing' : data?.title}</p>
+    }
+    const view = harness.show(<Task />)
+    const answer = (stream: number, lsn: number, rows: { id: string; title: string }[]): Promise<void> => {
+      const frames = snapshot(harness.id(), lsn, rows)
+      harness.connection(stream).send(...frames.map((frame) => ('shape' in frame ? { ...frame, shape: 'row' } : frame) as Frame))
+      harness.connection(stream).endBatch(lsn)
+      return pass()
+    }
+    await pass()
+    await answer(0, 5, [{ id: 'a', title: 'A' }])
+    update()
+    await pass()
+    harness.read(0).respond({ data: {} }, COMMIT(8))
+    await answer(0, 6, [])
+    expect(view.container.textContent).toBe('nothing')
+    await pass(4_100)
+    expect(harness.edge.reads).toHaveLength(2)
+    person = 'bob'
+    expect(harness.live.$status).toBe('connecting')
+    await pass()
+    await answer(1, 7, [])
+    expect(view.container.textContent).toBe('nothing')
+    harness.read(1).respond({ data: { id: 'a', title: 'secret of ann' } })
+    await pass(100)
+    expect(view.container.textContent).toBe('nothing')
   })
 })
 
