@@ -264,6 +264,7 @@ export class QueryCacheBridge {
   }
 
   #onCacheEvent(event: QueryCacheNotifyEvent): void {
+    if (event.type === 'removed') return this.#keep(event.query)
     if (event.type !== 'updated' || this.#isWriting) return
     const { action, query } = event
     const data: unknown = query.state.data
@@ -284,6 +285,20 @@ export class QueryCacheBridge {
       })
     }
     notifyManager.batch(() => this.#write(entry))
+  }
+
+  /** What mounted hooks show stays in the cache, however it was emptied: of another entry under the same key they would see nothing. */
+  #keep(query: Query): void {
+    if (query.getObserversCount() === 0 || !this.#isHeld(query)) return
+    const { context } = this
+    this.enterScope()
+    // It was not there to be cleared with the rest.
+    if (context !== this.context) query.reset()
+    this.#queryClient.getQueryCache().add(query)
+  }
+
+  #isHeld({ queryHash }: Query): boolean {
+    return (this.#entries.get(queryHash)?.held.length ?? 0) > 0
   }
 
   #pendingMutations(): Mutation[] {
@@ -347,8 +362,7 @@ export class QueryCacheBridge {
     this.#queryClient.setQueryDefaults([KEY_PREFIX], {
       ...inherited,
       staleTime: (query) => {
-        const entry = this.#entries.get(query.queryHash)
-        if (entry !== undefined && entry.held.length > 0) return 'static'
+        if (this.#isHeld(query)) return 'static'
         return (typeof before === 'function' ? before(query) : before) ?? 0
       },
     })

@@ -100,6 +100,37 @@ describe('one query under two keys', () => {
   })
 })
 
+describe('a cache that is emptied', () => {
+  it.each(['clear', 'removeQueries'] as const)('by %s goes on with what is live', async (how) => {
+    const harness = createHarness()
+    const query = harness.live.task.findMany()
+    const view = harness.show(pairOf(harness, [query], [query])('xy'))
+    await pass()
+    await answer(harness, 0, 5, 'A')
+    harness.queryClient[how]()
+    await pass()
+    await rename(harness, 0, 6, 'B')
+    expect(view.container.textContent).toBe('x B true; y B true; ')
+    expect(harness.edge.requestCount).toBe(1)
+  })
+
+  it('shows the next person nothing of the one before', async () => {
+    let user = 'ann'
+    const harness = createHarness({ identity: () => user })
+    const query = harness.live.task.findMany()
+    const view = harness.show(pairOf(harness, [query], [query])('xy'))
+    await pass()
+    await answer(harness, 0, 5, 'secret of ann')
+    user = 'bob'
+    harness.queryClient.clear()
+    await pass()
+    expect(view.container.textContent).toBe('x none false; y none false; ')
+    await answer(harness, 1, 6, 'A')
+    await rename(harness, 1, 7, 'B')
+    expect(view.container.textContent).toBe('x B true; y B true; ')
+  })
+})
+
 describe('a hook that lets go', () => {
   it('puts nothing of the person before into a cache that was emptied', async () => {
     let user = 'ann'
