@@ -27,6 +27,7 @@ export function createSseDecoder(options: { lastEventId?: string; maxBlockChars?
   const { maxBlockChars = 64 * 1024 * 1024 } = options
   let { lastEventId } = options
   let [rest, event] = ['', '']
+  let endsInCr = false
   let data: string | undefined
   let retryMs: number | undefined
   let hasId = false
@@ -50,7 +51,9 @@ export function createSseDecoder(options: { lastEventId?: string; maxBlockChars?
 
   return {
     feed(text) {
-      const lines = linesOf(rest + text)
+      // A long line comes in many pieces. What is there of it is not looked at again with each: that takes time with the square of its length.
+      const lines = endsInCr || /[\r\n]/.test(text) ? linesOf(rest + text) : [rest + text]
+      if (text !== '') endsInCr = text.endsWith('\r')
       rest = lines.pop() ?? ''
       const blocks: SseBlock[] = []
       for (const line of lines) {

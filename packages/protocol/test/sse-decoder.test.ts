@@ -1,5 +1,5 @@
 import { createSseDecoder, type SseBlock } from '@zenstack-live/protocol'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 
 /*
  * The format cases of the web platform tests (eventsource/format-*), as data: what is sent, and what a browser dispatches.
@@ -87,6 +87,17 @@ describe('the decoder', () => {
 
   it('says nothing of comments, which are heartbeats to others', () => {
     expect(createSseDecoder().feed(': ping\n\n')).toEqual([])
+  })
+
+  it('looks at a long line once, in however many pieces it comes', () => {
+    const looks = (['split', 'includes', 'indexOf', 'endsWith'] as const).map((name) => vi.spyOn(String.prototype, name))
+    const decoder = createSseDecoder()
+    const pieces = ['data: ', ...Array.from({ length: 100 }, () => 'x'.repeat(1000)), '\n', '\n']
+    const blocks = pieces.flatMap((piece) => decoder.feed(piece))
+    const looked = looks.flatMap(({ mock }) => mock.contexts.map((text) => String(text).length))
+    vi.restoreAllMocks()
+    expect(blocks.map(({ data }) => data?.length)).toEqual([100_000])
+    expect(looked.reduce((sum, length) => sum + length, 0)).toBeLessThan(10 * 100_000)
   })
 
   it('gives a block up that passes the limit, whether in one line or in many', () => {
