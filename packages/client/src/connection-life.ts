@@ -153,6 +153,8 @@ export class ConnectionLife extends MachineRunner<LiveStream> implements LiveStr
       if (stream !== leader) {
         if (leader?.ids.has(id) === true || (before?.result !== undefined && !stream.grafted.has(id))) continue
         stream.grafted.add(id)
+        // The position shown is that of another stream, which may be far ahead of this one.
+        connection.continuable = new Set([...connection.continuable].filter((one) => one !== id))
       }
       queries.set(id, view)
       changed.add(id)

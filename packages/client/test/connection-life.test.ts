@@ -272,6 +272,33 @@ describe('one query', () => {
     expect(told.at(-1)).toBe('error not_live')
   })
 
+  it('that only a stream brought which was behind begins anew where that is lost, too', async () => {
+    const live = open()
+    live.subscribe(live.task.findMany(), () => {})
+    const spaces: unknown[] = []
+    live.subscribe(live.space.findMany(), ({ data }) => spaces.push(data))
+    await pass(10)
+    const [leader, [tasks, space]] = [newest(), [id(0), id(1)]]
+    leader.send(...snapshot(tasks, 5, [{ id: 'a' }]), { event: 'error', q: space, code: 'database_unavailable', message: '' })
+    leader.endBatch(5)
+    await pass(CLIENT_LIMITS.queryRetryMs + 100)
+    const successor = newest()
+    expect(successor).not.toBe(leader)
+    successor.send(...snapshot(space, 50, [{ id: 's' }]))
+    leader.send({ event: 'change', q: tasks, at: at(100), ops: [{ op: 'update', key: 'a', set: { title: 'new' } }] })
+    leader.endBatch(100)
+    await pass()
+    leader.cut()
+    await pass()
+    successor.endBatch(50)
+    await pass()
+    expect(spaces.at(-1)).toEqual([{ id: 's' }])
+    successor.cut()
+    await pass(1000)
+    expect(newest().body.lastEventId).toContain('~100~')
+    expect(newest().body.queries.map(({ ticket }) => ticket)).toEqual(['ticket-5', undefined])
+  })
+
   it('too many of it are not asked for, and wait', async () => {
     const live = open({ limits: { maxQueries: 2 } })
     for (const spaceId of ['1', '2', '3']) live.subscribe(live.task.findMany({ where: { spaceId } }), () => {})
