@@ -1,7 +1,8 @@
 import type { ChangeFrame, ChangesFrame, EntryId, QueryId, ReadyFrame, ResetReason, SnapshotFrame } from '@zenstack-live/protocol'
 import { deserialize } from '@zenstackhq/client-helpers/fetch'
 import { EMPTY_QUERY_VIEW, type ConnectionView, type QueryView } from './connection-view.ts'
-import { emptyResult, rowsResult, valueResult, type QueryResult } from './query-result.ts'
+import { valueResult, type QueryResult } from './query-result.ts'
+import { emptyResult, rowsResult } from './rows-result.ts'
 import { shareResult } from './share-result.ts'
 
 /** Collects a stream's frames, and shows those of whole transactions at once. */
