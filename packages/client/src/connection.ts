@@ -123,12 +123,14 @@ export class Connection {
 
   /** Takes over a result read elsewhere. Before the first opening the stream goes on from it; of several places, from the earliest. */
   adopt(id: QueryId, view: QueryView, position: string): void {
-    const known = this.shown.position
-    const isFirst = this.kind === 'idle' || this.kind === 'gathering'
-    this.seed(id, isFirst ? view : { ...view, ticket: undefined, at: undefined })
-    if (isFirst) this.continuable = new Set([...this.continuable, id])
+    if (this.kind !== 'idle' && this.kind !== 'gathering') return this.seed(id, { ...view, ticket: undefined, at: undefined })
+    const { queries, position: known } = this.shown
+    this.seed(id, view)
+    this.continuable = new Set([...this.continuable, id])
     const [lsn, knownLsn] = [positionLsn(position), positionLsn(known)]
-    if (isFirst && (known === undefined || (lsn !== undefined && knownLsn !== undefined && lsn < knownLsn))) this.shown = { ...this.shown, position }
+    // Where nothing is shown, what was shown once has left its place behind.
+    if (queries.size === 0 || known === undefined || (lsn !== undefined && knownLsn !== undefined && lsn < knownLsn))
+      this.shown = { ...this.shown, position }
   }
 
   drop(id: QueryId): void {

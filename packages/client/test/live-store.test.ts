@@ -88,6 +88,20 @@ describe('a query that nobody watches any more', () => {
     live.subscribe(query, ({ data }) => told.push(data))
     expect(told).toEqual([[{ id: 'b' }]])
   })
+
+  it('leaves no place behind from which the next one would begin', async () => {
+    const live = open()
+    const query = live.task.findMany()
+    live.subscribe(query, () => {})()
+    await pass(10)
+    await answer(5)
+    await pass(CLIENT_LIMITS.lingerMs)
+    const resume = { shape: 'rows' as const, at: at(9), keys: ['b'], ticket: 't', lastEventId: fakePosition(9) }
+    live[internals].store.adopt(query, [{ id: 'b' }], resume)
+    live.subscribe(query, () => {})
+    await pass(10)
+    expect(newest().body).toMatchObject({ lastEventId: fakePosition(9), queries: [{ ticket: 't' }] })
+  })
 })
 
 describe('many queries more than are allowed', () => {
