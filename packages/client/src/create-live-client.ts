@@ -1,6 +1,7 @@
 import { COMMIT_POSITION_HEADER, readLsn, type Lsn } from '@zenstack-live/protocol'
 import type { InferSchema } from '@zenstackhq/client-helpers'
 import type { SchemaDef } from '@zenstackhq/schema'
+import { callListener } from './call-listener.ts'
 import { createDescriptors, type AnyClient, type LiveChanges, type LiveModels, type LiveQuery } from './descriptor.ts'
 import { LazyProjections } from './lazy-projections.ts'
 import type { LiveFetch } from './live-fetch.ts'
@@ -186,8 +187,9 @@ interface Watchable<Descriptor> {
 }
 
 function subscribe<Descriptor>(store: Watchable<Descriptor>, descriptor: Descriptor, listener: (value: never) => void): () => void {
-  const tell = listener as (state: LiveState<unknown>) => void
-  const release = store.watch(descriptor, () => tell(store.read(descriptor)))
-  tell(store.read(descriptor))
+  const tell = (): void => (listener as (state: LiveState<unknown>) => void)(store.read(descriptor))
+  const release = store.watch(descriptor, tell)
+  // It may throw, and whoever subscribes must be able to release all the same.
+  callListener(tell, undefined)
   return release
 }

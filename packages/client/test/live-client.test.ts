@@ -1,4 +1,4 @@
-import { createLiveClient, type LiveState } from '@zenstack-live/client'
+import { CLIENT_LIMITS, createLiveClient, type LiveState } from '@zenstack-live/client'
 import { internals } from '@zenstack-live/client/internal'
 import { COMMIT_POSITION_HEADER, parseEntryId, type EntryId, type Frame, type QueryId } from '@zenstack-live/protocol'
 import { createFakeEdge, type FakeConnection, type FakeEdge } from '@zenstack-live/testing/fake-edge'
@@ -328,7 +328,12 @@ describe('a live client', () => {
 })
 
 describe('a listener that throws', () => {
-  it('is reported, and keeps neither the others nor the stream from going on', async () => {
+  afterEach(() => {
+    vi.unstubAllGlobals()
+  })
+
+  /** What would be reported as uncaught. */
+  function catchReported(): unknown[] {
     const reported: unknown[] = []
     vi.stubGlobal('queueMicrotask', (run: () => void) => {
       try {
@@ -337,6 +342,11 @@ describe('a listener that throws', () => {
         reported.push(error)
       }
     })
+    return reported
+  }
+
+  it('is reported, and keeps neither the others nor the stream from going on', async () => {
+    const reported = catchReported()
     const live = client()
     const wrong = new Error('of the application')
     let isWrong = false
@@ -350,9 +360,21 @@ describe('a listener that throws', () => {
     connection(0).send(...snapshot(only(connection(0).ids), 5, [{ id: 'a' }]))
     connection(0).endBatch(5)
     await tick(1_000)
-    vi.unstubAllGlobals()
     expect(reported).toContain(wrong)
     expect(states.at(-1)).toMatchObject({ isLive: true, data: [{ id: 'a' }] })
     expect(edge.connections).toHaveLength(1)
+  })
+
+  it('at its first call is reported too, and can be released', async () => {
+    const reported = catchReported()
+    const live = client()
+    const wrong = new Error('of the application')
+    const stop = live.subscribe(live.task.findMany(), () => {
+      throw wrong
+    })
+    expect(reported).toEqual([wrong])
+    stop()
+    await tick(CLIENT_LIMITS.lingerMs + 100)
+    expect(live.$status).toBe('idle')
   })
 })
