@@ -90,7 +90,11 @@ export interface Write {
 
 export const internals: unique symbol = Symbol.for('zenstack-live.internals')
 
-export type LiveClient<SchemaOrClient extends SchemaDef | AnyClient> = LiveModels<SchemaOrClient> & LiveClientMembers
+/**
+ * All models by name, and the client's own members. A model that has the name of one (`Fetch`, `Projection`, `Subscribe`) is not among them: `useLiveQueries`
+ * has its hooks, and its queries can be written as the plain data that they are, `{ model: 'Fetch', operation: 'findMany', args }`.
+ */
+export type LiveClient<SchemaOrClient extends SchemaDef | AnyClient> = Omit<LiveModels<SchemaOrClient>, keyof LiveClientMembers> & LiveClientMembers
 
 /**
  * The browser's side of ZenStack LIVE. Opens nothing until a query is watched.

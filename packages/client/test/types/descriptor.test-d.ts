@@ -1,4 +1,12 @@
-import { createLiveClient, type LiveChange, type LiveProjection, type LiveQuery, type LiveState } from '@zenstack-live/client'
+import {
+  createLiveClient,
+  type LiveChange,
+  type LiveClient,
+  type LiveClientMembers,
+  type LiveProjection,
+  type LiveQuery,
+  type LiveState,
+} from '@zenstack-live/client'
 import type { LiveProjectionSource } from '@zenstack-live/protocol'
 import { schema } from '@zenstack-live/testing/workspace'
 import type { ClientContract } from '@zenstackhq/orm'
@@ -39,6 +47,15 @@ describe('a descriptor has the type that ZenStack answers with', () => {
     const summed = live.task.aggregate({ _sum: { priority: true } })
     const plainSummed = () => db.task.aggregate({ _sum: { priority: true } })
     expectTypeOf<Answer<typeof summed>>().toEqualTypeOf<Awaited<ReturnType<typeof plainSummed>>>()
+  })
+})
+
+describe('a model that has the name of a part of the client', () => {
+  it('is not on it, as at run time', () => {
+    type Named = typeof schema & { models: Record<'Projection' | 'Note', (typeof schema)['models']['Task']> }
+    const named = {} as LiveClient<Named>
+    expectTypeOf(named.projection).toEqualTypeOf<LiveClientMembers['projection']>()
+    expectTypeOf(named.note).toHaveProperty('findMany')
   })
 })
 
