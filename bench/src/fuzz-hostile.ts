@@ -158,8 +158,7 @@ async function readAnswer(response: Response): Promise<Answer> {
   const { error, access } = JSON.parse(text) as { error?: { code: ErrorCode; message: string }; access?: string }
   if (access !== undefined) return { kind: 'ticket', text, isProper: response.status === 200, comesBack: false }
   if (error === undefined) return { kind: 'read', text, isProper: response.status === 200, comesBack: false }
-  // Fewer queries may be more welcome later.
-  const comesBack = ERROR_CODES[error.code].isRetryable && error.code !== 'too_many_queries'
+  const comesBack = ERROR_CODES[error.code].isRetryable
   return { kind: error.code, text, isProper: ERROR_CODES[error.code].sentence === error.message, comesBack }
 }
 

@@ -26,7 +26,7 @@ export const CLIENT_LIMITS = {
   queryRetryMs: 5_000,
   /** How long a write waits for the stream to bring its effects before the query is read once over HTTP. */
   ownWriteMs: 4_000,
-  /** Queries on one connection: the server's limit. The rest waits, with an error. */
+  /** Queries on one connection: the server's `maxQueriesPerConnection`. The rest waits, with an error; where the server allows fewer, what it refuses does. */
   maxQueries: 200,
   /** Changes kept for one query between two id blocks. A server that sends more without an end is broken; the client starts again. */
   maxBufferedFrames: 10_000,

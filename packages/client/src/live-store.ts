@@ -266,7 +266,8 @@ export class LiveStore implements ConnectionHost {
     if (watched === undefined) return
     watched.fail(code)
     if (this.#later.code?.isRetryable(code) === true) watched.retrying = setTimeout(() => this.#askAgain(watched), this.limits.queryRetryMs)
-    this.#admit()
+    // A server that has less room than we believe has none before somebody leaves.
+    if (code !== 'too_many_queries') this.#admit()
     this.#notify([query])
   }
 

@@ -5,7 +5,6 @@ import type { ConnectionEvent } from './connection-machine.ts'
 export type StreamEnd = Extract<ConnectionEvent, { kind: 'lost' | 'refused' | 'auth-expired' }>
 
 const RETRYABLE_CODES: ReadonlySet<ErrorCode> = new Set([
-  'too_many_queries',
   'overloaded',
   'database_unavailable',
   'log_unavailable',
@@ -55,5 +54,5 @@ export async function endOfAnswer(response: Response): Promise<StreamEnd> {
   return endOf(code, mayHelpLater, (Number(headers.get('retry-after')) || 0) * 1000)
 }
 
-/** Wrong set-up of the server: it answers 500, but no time will mend it. */
-const FINAL_CODES: ReadonlySet<ErrorCode> = new Set(['unprotected_client', 'foreign_database'])
+/** Wrong set-up of the server, and more than it allows: the status is that of a busy one, but no time will mend it. */
+const FINAL_CODES: ReadonlySet<ErrorCode> = new Set(['unprotected_client', 'foreign_database', 'too_many_queries'])

@@ -104,6 +104,44 @@ describe('a query that nobody watches any more', () => {
   })
 })
 
+describe('more queries than the server allows, though not the client', () => {
+  const refuse = (): void => newest().refuse(429, { error: { code: 'too_many_queries' } })
+
+  it('are said to be too many, and asked for again when one has gone', async () => {
+    const live = open()
+    const told: unknown[] = []
+    live.subscribe(live.task.findMany(), ({ liveStatus, error }) => told.push([liveStatus, error?.code]))
+    const stop = live.subscribe(live.space.findMany(), () => {})
+    await pass(10)
+    refuse()
+    await pass(60_000)
+    expect(told.at(-1)).toEqual(['denied', 'too_many_queries'])
+    expect(edge.connections).toHaveLength(1)
+    stop()
+    await pass(CLIENT_LIMITS.lingerMs + CHANGE_MS)
+    expect(newest().ids).toHaveLength(1)
+    await answer(5)
+    expect(told.at(-1)).toEqual(['live', undefined])
+  })
+
+  it('are said to be too many one by one while the others go on', async () => {
+    const live = open()
+    const states: Record<string, unknown> = {}
+    const stop = live.subscribe(live.task.findMany(), ({ liveStatus }) => (states['first'] = liveStatus))
+    await pass(10)
+    await answer(5)
+    live.subscribe(live.space.findMany(), ({ liveStatus, error }) => (states['second'] = error?.code ?? liveStatus))
+    await pass(CHANGE_MS)
+    refuse()
+    await pass(CLIENT_LIMITS.maxBackoffMs)
+    expect(states).toEqual({ first: 'live', second: 'too_many_queries' })
+    stop()
+    await pass(CLIENT_LIMITS.lingerMs + CHANGE_MS)
+    await answer(6)
+    expect(states['second']).toBe('live')
+  })
+})
+
 describe('many queries more than are allowed', () => {
   it('are let in as others go, each time as many as there is room for', async () => {
     const live = createLiveClient(schema, { endpoint: 'http://edge/live', fetch: edge.fetch, limits: { maxQueries: 3 } })

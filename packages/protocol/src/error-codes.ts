@@ -56,9 +56,9 @@ export const ERROR_CODES = {
   },
   too_many_queries: {
     status: 429,
-    isRetryable: true,
+    isRetryable: false,
     sentence: 'Too many queries are open.',
-    cure: 'Close queries that are no longer shown, or raise the limit on the server.',
+    cure: 'Close queries that are no longer shown, or raise `maxQueriesPerConnection` on the server and `maxQueries` in the client.',
   },
   not_live: {
     status: 422,
