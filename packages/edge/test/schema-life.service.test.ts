@@ -139,4 +139,18 @@ describe('an edge whose tables change', () => {
     const next = await opened()
     expect(ranks(next)).toContain(8)
   })
+
+  it('notices what changed while the slot was lost, of which only the new epoch tells', async () => {
+    const stream = await opened()
+    const renewals = running.edge.metrics().schemaRenewals
+    await running.loseSlot(() => workspace.sql('ALTER TABLE "Note" ALTER COLUMN at TYPE timestamp(6)'))
+    await stream.until(() => stream.isEnded, 'the end')
+    await isRenewed(renewals + 1)
+    const next = await opened()
+    const at = new Date('2026-03-04T05:06:07.089Z')
+    await workspace.db.note.create({ data: { id: 9, ownerId: 'bob', body: 'b', rank: 9, at } })
+    await next.until(() => ranks(next).includes(9), 'the next note')
+    expect(next.query(NOTES.q).rows.at(-1)?.row['at']).toEqual(at)
+    expect(next.query(NOTES.q).engine).toBe('incremental')
+  })
 })

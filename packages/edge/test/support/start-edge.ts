@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { serve, type ServerType } from '@hono/node-server'
-import { setUpCapture, startCapture } from '@zenstack-live/cdc'
+import { setUpCapture, startCapture, type Capture } from '@zenstack-live/cdc'
 import { openEmbeddedLog, openRedisLog, type ChangeLog } from '@zenstack-live/change-log'
 import {
   createEdge,
@@ -26,6 +26,8 @@ export interface RunningEdge {
   readonly publication: string
   /** Resolves when the log has all that was committed. */
   caughtUp(): Promise<void>
+  /** Ends the capture, and starts another behind what happens meanwhile: its slot is lost, so the log goes on in a new epoch. */
+  loseSlot(meanwhile: () => Promise<unknown>): Promise<void>
   /** Ends the edge and its server, and starts others on the same log. */
   restart(options?: Partial<EdgeOptions>): Promise<void>
   close(): Promise<void>
@@ -59,16 +61,20 @@ export async function startEdge(
     .slice(-6)
     .toLowerCase()
     .replaceAll(/[^a-z0-9]/g, '_')}`
-  await setUpCapture({ url: workspace.url, tables, slot, publication: slot })
-  const capture = startCapture({
-    url: workspace.url,
-    tables,
-    slot,
-    publication: slot,
-    sink: sinkOf(log),
-    limits: reconcileIntervalMs === undefined ? {} : { reconcileIntervalMs },
-  })
-  await capture.caughtUp()
+  const beginCapture = async (): Promise<Capture> => {
+    await setUpCapture({ url: workspace.url, tables, slot, publication: slot })
+    const begun = startCapture({
+      url: workspace.url,
+      tables,
+      slot,
+      publication: slot,
+      sink: sinkOf(log),
+      limits: reconcileIntervalMs === undefined ? {} : { reconcileIntervalMs },
+    })
+    await begun.caughtUp()
+    return begun
+  }
+  let capture = await beginCapture()
 
   const make = (extra: Partial<EdgeOptions>) =>
     createEdge({
@@ -103,6 +109,12 @@ export async function startEdge(
     app,
     publication: slot,
     caughtUp: () => capture.caughtUp(),
+    async loseSlot(meanwhile) {
+      await capture.close()
+      await workspace.sql('SELECT pg_drop_replication_slot($1)', [slot])
+      await meanwhile()
+      capture = await beginCapture()
+    },
     async restart(extra = {}) {
       await edge.close()
       await server.stop()
