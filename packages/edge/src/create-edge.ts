@@ -1,7 +1,7 @@
 import { LiveError } from '@zenstack-live/protocol'
 import { refuse } from './requests/turn-away.ts'
 import { measureDistances } from './operations/health.ts'
-import { createMetrics } from './operations/metrics.ts'
+import { createMetrics, type Metrics } from './operations/metrics.ts'
 import { prometheusText } from './operations/prometheus-text.ts'
 import { readLimits } from './read-limits.ts'
 import { within } from './within.ts'
@@ -19,35 +19,65 @@ const MAX_RETRY_MS = 5_000
  * @throws {TypeError} when one of `limits` is none
  */
 export async function createEdge(options: EdgeOptions): Promise<Edge> {
-  const { warn } = options.logger ?? { warn: () => {} }
   const { databaseTimeoutMs: timeoutMs } = readLimits(options.limits)
   const metrics = createMetrics()
-  let isEnding = false
-  let generation = 0
-  let present: Promise<OpenEdge>
-
-  const open = (): Promise<OpenEdge> => {
-    const number = ++generation
-    return openEdge(options, { metrics, onOtherTables: () => void (number === generation && replace()) })
+  const present = await followTables(options, metrics)
+  return {
+    async handle(request, context) {
+      const edge = await within(present.edge, timeoutMs)
+      return edge === undefined ? refuse(request, unavailable()) : edge.handle(request, context)
+    },
+    async commitPosition() {
+      const edge = await within(present.edge, timeoutMs)
+      if (edge === undefined) throw unavailable()
+      return edge.commitPosition()
+    },
+    refreshIdentity: (id) => void present.edge.then((edge) => edge.refreshIdentity(id)),
+    metrics: () => metrics,
+    metricsText: async () => prometheusText(metrics, await measureDistances(options.log, await within(present.edge, 0))),
+    async health() {
+      const edge = await within(present.edge, 0)
+      return edge === undefined ? { isReady: false, reasons: ['The tables changed, and are read again.'], warnings: [] } : edge.health()
+    },
+    async drain() {
+      present.keep()
+      // Where the tables are read again everybody was sent away already, and that may last for as long as the database does not answer.
+      await (await within(present.edge, 0))?.drain()
+    },
+    close: () => present.close(),
   }
+}
 
-  const replace = (): void => {
-    const old = present
-    generation++
+/** The edge on the tables as they are now. */
+interface PresentEdge {
+  /** Waits where the tables are read again. */
+  readonly edge: Promise<OpenEdge>
+  /** From here on the tables are not read again. */
+  keep(): void
+  close(): Promise<void>
+}
+
+async function followTables(options: EdgeOptions, metrics: Metrics): Promise<PresentEdge> {
+  const { warn } = options.logger ?? { warn: () => {} }
+  let isKept = false
+  let closing: Promise<unknown> = Promise.resolve()
+
+  const follow = (edge: OpenEdge): void => void edge.otherTables.then(() => replace(edge))
+
+  const replace = (old: OpenEdge): void => {
     metrics.schemaRenewals++
     present = renew(old)
-    // A failure is met by those who wait for it.
-    present.catch(() => {})
-    void old.then((edge) => edge.sendAway())
+    old.sendAway()
   }
 
-  const renew = async (old: Promise<OpenEdge>): Promise<OpenEdge> => {
+  const renew = async (old: OpenEdge): Promise<OpenEdge> => {
     for (let pauseMs = QUIET_MS; ; pauseMs = Math.min(MAX_RETRY_MS, pauseMs * 2)) {
       await new Promise((resolve) => setTimeout(resolve, pauseMs))
-      if (isEnding) return old
+      if (isKept) return old
       try {
-        const next = await open()
-        await (await old).close()
+        const next = await openEdge(options, metrics)
+        follow(next)
+        closeBeside(old)
         return next
       } catch (error) {
         warn('The tables changed, and could not be read again yet.', { error: String(error) })
@@ -55,32 +85,25 @@ export async function createEdge(options: EdgeOptions): Promise<Edge> {
     }
   }
 
-  present = Promise.resolve(await open())
+  /** It waits for what it has asked the database, which may take long, and everybody who asked was sent away. */
+  const closeBeside = (old: OpenEdge): void => {
+    const closed = old
+      .close()
+      .catch((error: unknown) => warn('What was open on the tables as they were could not be closed.', { error: String(error) }))
+    closing = Promise.all([closing, closed])
+  }
+
+  let present = openEdge(options, metrics)
+  follow(await present)
   return {
-    async handle(request, context) {
-      const edge = await within(present, timeoutMs)
-      return edge === undefined ? refuse(request, unavailable()) : edge.handle(request, context)
+    get edge() {
+      return present
     },
-    async commitPosition() {
-      const edge = await within(present, timeoutMs)
-      if (edge === undefined) throw unavailable()
-      return edge.commitPosition()
-    },
-    refreshIdentity: (id) => void present.then((edge) => edge.refreshIdentity(id)),
-    metrics: () => metrics,
-    metricsText: async () => prometheusText(metrics, await measureDistances(options.log, await within(present, 0))),
-    async health() {
-      const edge = await within(present, 0)
-      return edge === undefined ? { isReady: false, reasons: ['The tables changed, and are read again.'], warnings: [] } : edge.health()
-    },
-    async drain() {
-      isEnding = true
-      // Where the tables are read again everybody was sent away already, and that may last for as long as the database does not answer.
-      await (await within(present, 0))?.drain()
-    },
+    keep: () => void (isKept = true),
     async close() {
-      isEnding = true
+      isKept = true
       await (await present).close()
+      await closing
     },
   }
 }

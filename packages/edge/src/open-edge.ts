@@ -20,7 +20,7 @@ import { CaptureWatch } from './log/capture-watch.ts'
 import { Hub } from './log/hub.ts'
 import { IdentityChanges } from './identity/identity-changes.ts'
 import { createIdentities } from './identity/identity.ts'
-import { createKeys } from './keys.ts'
+import { createKeys, type Keys } from './keys.ts'
 import type { Metrics } from './operations/metrics.ts'
 import { createPlaceTexts } from './streams/place-texts.ts'
 import { Projections, type LiveProjections } from './projections/projections.ts'
@@ -80,29 +80,33 @@ const NUDGE_AFTER_MS = 5
 
 /** An edge on the database's tables as they are when it is opened. */
 export interface OpenEdge extends Omit<Edge, 'metrics' | 'metricsText'> {
+  /** Resolves when the tables are others than this edge knows. It reads nothing of what came after. */
+  readonly otherTables: Promise<void>
   /** Sends everybody away who is there: to come back to an edge that knows the tables as they are now. */
   sendAway(): void
   /** @see CaptureWatch.behindMs */
   captureBehindMs(): Promise<number>
 }
 
-export interface OpenEdgeHost {
-  readonly metrics: Metrics
-  /** The tables are others than this edge knows. It reads nothing of what came after. */
-  onOtherTables(): void
-}
-
-/** @throws {LiveError} `database_unavailable` or `log_unavailable` when one of them does not answer */
-export async function openEdge(options: EdgeOptions, host: OpenEdgeHost): Promise<OpenEdge> {
+/**
+ * @throws {LiveError} `database_unavailable` or `log_unavailable` when one of them does not answer
+ * @throws {TypeError} when `options` cannot be used
+ */
+export async function openEdge(options: EdgeOptions, metrics: Metrics): Promise<OpenEdge> {
   for (;;) {
-    const { context, close, areTablesSame } = await openContext(options, host)
-    // The log was read up to its end after the tables were: a change of theirs in between was passed over.
-    if (await areTablesSame()) return createOpenEdge(options, context, close)
-    await close()
+    const opened = await openContext(options, metrics)
+    try {
+      // The log was read up to its end after the tables were: a change of theirs in between was passed over.
+      if (await opened.areTablesSame()) return createOpenEdge(options, opened)
+    } catch (error) {
+      await opened.close()
+      throw error
+    }
+    await opened.close()
   }
 }
 
-function createOpenEdge(options: EdgeOptions, context: EdgeContext, close: () => Promise<void>): OpenEdge {
+function createOpenEdge(options: EdgeOptions, { context, otherTables, close }: OpenContext): OpenEdge {
   const { data, database, keys, readNeutralPlugins } = context
   const check = (client: Parameters<typeof checkProtection>[0]): void => checkProtection(client, options.dangerouslyAllowUnprotected === true)
   const identities = createIdentities({ data, database, keys, readNeutralPlugins, check, isScoped: context.guards.scopesIdentity })
@@ -121,6 +125,7 @@ function createOpenEdge(options: EdgeOptions, context: EdgeContext, close: () =>
       connections.refreshIdentity(id)
       projections.refreshIdentity(id)
     },
+    otherTables,
     captureBehindMs: () => capture.behindMs(),
     health: () => checkHealth({ log: options.log, database, capture, isDraining: connections.isDraining }),
     async drain() {
@@ -137,17 +142,54 @@ function createOpenEdge(options: EdgeOptions, context: EdgeContext, close: () =>
 
 interface OpenContext {
   context: EdgeContext
+  otherTables: Promise<void>
   close(): Promise<void>
   areTablesSame(): Promise<boolean>
 }
 
-async function openContext(options: EdgeOptions, { metrics, onOtherTables }: OpenEdgeHost): Promise<OpenContext> {
-  const limits = readLimits(options.limits)
-  const { schema, logger = SILENT, readNeutralPlugins = [] } = options
+async function openContext(options: EdgeOptions, metrics: Metrics): Promise<OpenContext> {
+  const { logger = SILENT } = options
   const onError = (error: unknown): void => logger.warn('A connection broke; it is made again.', { error: String(error) })
+  const sources = await openSources(options, { limits: readLimits(options.limits), metrics, onError })
+  try {
+    const context = createContext(options, sources)
+    const close = async (): Promise<void> => {
+      context.wheel.close()
+      context.identityChanges.close()
+      await sources.close()
+    }
+    return { context, close, otherTables: sources.otherTables, areTablesSame: sources.areTablesSame }
+  } catch (error) {
+    await sources.close()
+    throw error
+  }
+}
+
+interface Operating {
+  limits: Limits
+  metrics: Metrics
+  onError(error: unknown): void
+}
+
+/** What an edge reads from: its database, the tables as they are when it is opened, and the log up to its end. */
+interface Sources extends Operating {
+  keys: Keys
+  database: EdgeDatabase
+  data: DataModel
+  hub: Hub
+  nudge(): void
+  areTablesSame(): Promise<boolean>
+  onOtherTables(): void
+  otherTables: Promise<void>
+  close(): Promise<void>
+}
+
+async function openSources(options: EdgeOptions, operating: Operating): Promise<Sources> {
+  const { limits, onError } = operating
+  const { schema, readNeutralPlugins = [] } = options
   const keys = createKeys(options.secret)
-  const database = createEdgeDatabase({ url: options.database.url, schema, limits, metrics, readNeutralPlugins, onError })
-  const nudge = createNudge(database, onError)
+  const database = createEdgeDatabase({ ...operating, url: options.database.url, schema, readNeutralPlugins })
+  const { promise: otherTables, resolve: onOtherTables } = Promise.withResolvers<void>()
   try {
     const readTables = async (): Promise<DataModel> => createDataModel(schema, await readCatalog(database.query, options))
     const data = await readTables()
@@ -158,44 +200,49 @@ async function openContext(options: EdgeOptions, { metrics, onOtherTables }: Ope
       return isSame
     })
     const lookBackMs = limits.lookBackMs + (await database.oldestStalledCommitMs())
+    const nudge = createNudge(database, onError)
     const hub = await Hub.open({ log, data, limits, lookBackMs, nudge: nudge.soon, onError })
-    const asking = createAsking(database, data, { limits, metrics })
-    const guards = { ...ALL_GUARDS, ...options.guards }
-    const identityChanges = new IdentityChanges(data, { database, hub, guards })
-    const ask = createAsk({ ...asking, hub, guards, identityChanges })
-    const context: EdgeContext = {
-      data,
-      hub,
-      database,
-      identityChanges,
-      ...asking,
-      ask,
-      askShared: shareQuestions(ask, hub),
-      keys,
-      limits,
-      metrics,
-      tracing: options.openTelemetry === undefined ? undefined : createTracing(options.openTelemetry),
-      guards,
-      logger,
-      ...createPlaceTexts(keys, () => hub.log),
-      ...createWriting(limits),
-      framesOf: createSharedFrames(keys, metrics),
-      isWithheld: withheldFields(data, options.exclude ?? []),
-      readNeutralPlugins: [...readNeutralPlugins, STATEMENTS_PLUGIN],
-      nudge: nudge.soon,
-      onRefusedTable: createSecondLook(areTablesSame, onOtherTables, onError),
-    }
     const close = async (): Promise<void> => {
       nudge.cancel()
-      context.wheel.close()
-      identityChanges.close()
       await hub.close()
       await database.close()
     }
-    return { context, close, areTablesSame }
+    return { ...operating, keys, database, data, hub, nudge: nudge.soon, areTablesSame, onOtherTables, otherTables, close }
   } catch (error) {
     await database.close()
     throw error
+  }
+}
+
+function createContext(options: EdgeOptions, sources: Sources): EdgeContext {
+  const { limits, metrics, keys, database, data, hub, nudge } = sources
+  const { logger = SILENT, readNeutralPlugins = [] } = options
+  const asking = createAsking(database, data, { limits, metrics })
+  const guards = { ...ALL_GUARDS, ...options.guards }
+  const identityChanges = new IdentityChanges(data, { database, hub, guards })
+  const ask = createAsk({ ...asking, hub, guards, identityChanges })
+  return {
+    data,
+    hub,
+    database,
+    identityChanges,
+    ...asking,
+    ask,
+    askShared: shareQuestions(ask, hub),
+    keys,
+    limits,
+    metrics,
+    tracing: options.openTelemetry === undefined ? undefined : createTracing(options.openTelemetry),
+    guards,
+    logger,
+    ...createPlaceTexts(keys, () => hub.log),
+    framesOf: createSharedFrames(keys, metrics),
+    isWithheld: withheldFields(data, options.exclude ?? []),
+    readNeutralPlugins: [...readNeutralPlugins, STATEMENTS_PLUGIN],
+    nudge,
+    onRefusedTable: createSecondLook(sources),
+    // It holds a timer: nothing fails behind it.
+    ...createWriting(limits),
   }
 }
 
@@ -223,7 +270,7 @@ function createWriting(limits: Limits): Pick<EdgeContext, 'chunks' | 'wheel' | '
 const LOOK_AGAIN_MS = 5_000
 
 /** Of a table that was never captured before nothing in the log tells that it is now. */
-function createSecondLook(areTablesSame: () => Promise<boolean>, onOtherTables: () => void, onError: (error: unknown) => void): () => void {
+function createSecondLook({ areTablesSame, onOtherTables, onError }: Pick<Sources, 'areTablesSame' | 'onOtherTables' | 'onError'>): () => void {
   let lookedAtMs = Number.NEGATIVE_INFINITY
   const look = async (): Promise<void> => {
     if (!(await areTablesSame())) onOtherTables()
