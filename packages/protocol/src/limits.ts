@@ -56,6 +56,12 @@ export const LIMITS = {
   identityMaxAgeMs: 60_000,
   /** Longest wait for `getClient`, `mint`, `redeem` and a projection's `authorize`: as long as for the database, which most of them ask. Beyond it nobody knows who it is: streams end, and come back. */
   identityTimeoutMs: 15_000,
+  /**
+   * Questions to `getClient`, `mint` and `redeem` at the same time: an end of continuity, or TRUNCATE of the auth table, makes everybody doubtful at once.
+   * With an answer in 20 ms all streams are asked for in four seconds. Others wait in line, for `identityMaxAgeMs` at the most; beyond it streams end, and
+   * come back. `identityTimeoutMs` begins behind the line.
+   */
+  maxConcurrentIdentityQuestions: 100,
   /** How long a ticket in a URL opens its stream, at the most: about as long as usual access tokens, for URLs end up in logs. */
   accessTicketMaxAgeMs: 15 * 60_000,
   /** Longest such ticket; what `mint` names is in it. */

@@ -26,6 +26,7 @@ const TESTED_IN: Record<keyof Limits, string> = {
   maxConnectionAgeMs: 'edge/test/connection-life.test.ts',
   identityMaxAgeMs: 'edge/test/connection-life.test.ts',
   identityTimeoutMs: 'edge/test/identity.service.test.ts',
+  maxConcurrentIdentityQuestions: 'edge/test/visitors.test.ts',
   accessTicketMaxAgeMs: 'edge/test/access-tickets.service.test.ts',
   maxAccessTicketBytes: 'edge/test/access-tickets.service.test.ts',
   lookBackMs: 'edge/test/snapshot-guards.service.test.ts',

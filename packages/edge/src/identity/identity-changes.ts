@@ -85,16 +85,21 @@ export class IdentityChanges {
     return keys
   }
 
-  /** Asks until the answer is one that had seen every change of the row behind it. @throws what `identify` throws */
-  async settle(identify: () => Promise<Identity>): Promise<SettledIdentity> {
+  /** Now, on the clock of questions: said of one that is put to the application at this moment. */
+  askNow(): number {
+    return ++this.#clock
+  }
+
+  /** Asks until the answer is one that had seen every change of the row behind it. @throws what `ask` throws */
+  async settle(ask: () => Promise<SettledIdentity>): Promise<SettledIdentity> {
     for (;;) {
-      const askedAt = ++this.#clock
-      const identity = await identify()
+      const settled = await ask()
+      const { identity, askedAt } = settled
       if (this.decidesAnswers && this.#guards.holdsAnswers && this.#recent(identity.authKey).length > 0) {
         await this.#hub.passed(await this.#database.endOfLog())
       }
       const pending = this.#newerThan(identity.authKey, askedAt)
-      if (pending.length === 0) return { identity, askedAt }
+      if (pending.length === 0) return settled
       for (const change of pending) await this.#shown(change)
     }
   }

@@ -5,6 +5,7 @@ import type { EdgeContext } from '../edge-context.ts'
 import type { Identities, Identity } from './identity.ts'
 import type { SettledIdentity } from './identity-changes.ts'
 import type { LiveClient } from './live-client.ts'
+import { createWaitingLine, type EnterLine } from './waiting-line.ts'
 
 const MAX_LOGGED_CHARS = 100
 
@@ -43,14 +44,20 @@ export interface Visitor {
   readonly expiresAtMs: number | undefined
 }
 
-/** Finds out who sends requests: by what they carry, or by a ticket in the URL that opens one stream only. */
+/**
+ * Finds out who sends requests: by what they carry, or by a ticket in the URL that opens one stream only. Who is asked for when
+ * `maxConcurrentIdentityQuestions` are being answered waits in line, for `identityMaxAgeMs` at the most.
+ */
 export class Visitors {
   readonly #context: EdgeContext
   readonly #identities: Identities
+  readonly #enterLine: EnterLine
 
   constructor(context: EdgeContext, identities: Identities) {
     this.#context = context
     this.#identities = identities
+    const { maxConcurrentIdentityQuestions: maxAtOnce, identityMaxAgeMs: maxWaitMs } = context.limits
+    this.#enterLine = createWaitingLine({ maxAtOnce, maxWaitMs })
   }
 
   /** Whoever the request's own credentials name. */
@@ -90,7 +97,7 @@ export class Visitors {
     const { accessTickets } = credentials
     if (accessTickets === undefined) throw new LiveError('bad_request', 'This edge has no access tickets: POST goes to the base itself.')
     const { identity } = await visitor.settle()
-    const { subject, expiresAtMs: endsAtMs = Infinity } = await askApplication('mint', () => accessTickets.mint(), limits)
+    const { subject, expiresAtMs: endsAtMs = Infinity } = await this.#inTurn(() => askApplication('mint', () => accessTickets.mint(), limits))
     const expiresAtMs = Math.floor(Math.min(endsAtMs, Date.now() + limits.accessTicketMaxAgeMs))
     checkAge({ subject, expiresAtMs })
     const access = encodeAccessTicket(keys, this.#bound(opens), { subject, owner: ownerOf(keys, identity.authKey), expiresAtMs })
@@ -100,24 +107,39 @@ export class Visitors {
         `What mint named makes a ticket of ${access.length} bytes; maxAccessTicketBytes is ${limits.maxAccessTicketBytes}.`,
       )
     }
-    const redeemed = await this.#identityOf(credentials, 'redeem', () => accessTickets.redeem(subject))
+    const redeemed = await this.#inTurn(() => this.#identityOf(credentials, 'redeem', () => accessTickets.redeem(subject)))
     if (redeemed.authKey !== identity.authKey) throw new LiveError('internal', 'For what mint named, redeem gives the client of somebody else.')
     return Response.json({ access, expiresAtMs } satisfies AccessAnswer, { headers: { 'cache-control': 'no-store' } })
   }
 
   #visitor(identify: () => Promise<Identity>, expiresAtMs?: number): Visitor {
+    const { identityChanges } = this.#context
     let identity: Identity | undefined
+    /** The question that waits for its turn: it is as good for whoever asks again meanwhile. */
+    let inLine: Promise<SettledIdentity> | undefined
+    const ask = async (): Promise<SettledIdentity> => {
+      const leave = await this.#enterLine().finally(() => (inLine = undefined))
+      const askedAt = identityChanges.askNow()
+      return identify()
+        .then((found) => ({ identity: found, askedAt }))
+        .finally(leave)
+    }
     return {
       get identity() {
         return identity
       },
       settle: async () => {
-        const settled = await this.#context.identityChanges.settle(identify)
+        const settled = await identityChanges.settle(() => (inLine ??= ask()))
         ;({ identity } = settled)
         return settled
       },
       expiresAtMs,
     }
+  }
+
+  async #inTurn<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+    const leave = await this.#enterLine()
+    return ask().finally(leave)
   }
 
   async #identityOf(credentials: Credentials, name: string, ask: () => Promise<LiveClient> | LiveClient): Promise<Identity> {
