@@ -6,6 +6,7 @@ import type { Guards } from '../guards.ts'
 import type { Identity } from './identity.ts'
 import { parsePgSnapshot, sees, type PgSnapshot } from '../database/pg-snapshot.ts'
 import type { Hub } from '../log/hub.ts'
+import type { LogName } from '../log/place.ts'
 import type { Transaction } from '../log/transaction.ts'
 
 interface RowChange {
@@ -56,6 +57,8 @@ export class IdentityChanges {
    * @throws {LiveError} `database_unavailable`
    */
   readonly areTold = coalesce(() => this.#areTold())
+  /** Whose changes are noted. */
+  #log: LogName
   #clock = 0
   #isClosed = false
 
@@ -64,6 +67,7 @@ export class IdentityChanges {
     this.#table = this.#model === undefined || !guards.revokes ? undefined : `${this.#model.table.schema}.${this.#model.table.name}`
     this.#database = database
     this.#hub = hub
+    this.#log = hub.log
     this.#guards = guards
     const { names, isWhole } = authMembers(data)
     this.decidesAnswers = this.#model !== undefined && (isWhole || [...names].some((name) => this.#model?.idFields.includes(name) !== true))
@@ -114,6 +118,18 @@ export class IdentityChanges {
     return this.#recent(authKey).every(({ xid }) => xid === 0 || sees(snapshot, xid))
   }
 
+  /**
+   * Continuity ended. Behind a mere gap the database is the same, and shows in the end what was noted. Where the log begins anew it may be
+   * another, or one that went back: what it undid it never shows, and the ids of its transactions are given again.
+   */
+  onReset(): void {
+    const { identity, epoch } = this.#hub.log
+    if (identity === this.#log.identity && epoch === this.#log.epoch) return
+    // Another object: it ends what still asks for those of before.
+    this.#log = { identity, epoch }
+    this.#changes.clear()
+  }
+
   close(): void {
     this.#isClosed = true
   }
@@ -160,7 +176,8 @@ export class IdentityChanges {
 
   /** While the database does not answer, nobody is told anything: the connections in doubt stay held. */
   async #untilShown(change: RowChange): Promise<void> {
-    for (let attempt = 0; change.xid !== 0 && !this.#isClosed; attempt++) {
+    const log = this.#log
+    for (let attempt = 0; change.xid !== 0 && !this.#isClosed && log === this.#log; attempt++) {
       const [row] = await this.#database.query('SELECT pg_current_snapshot()::text AS snapshot').catch(() => [])
       if (row !== undefined && sees(parsePgSnapshot(String(row['snapshot'])), change.xid)) break
       await new Promise((resolve) => setTimeout(resolve, Math.min(MAX_PAUSE_MS, 2 ** attempt)))

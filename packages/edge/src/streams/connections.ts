@@ -75,6 +75,7 @@ export class Connections {
         this.#batch = []
       },
       onReset: (reason) => {
+        context.identityChanges.onReset()
         this.#noteHistory()
         // What was missed may have made anybody another.
         for (const connection of this.#all) connection.onReset()
