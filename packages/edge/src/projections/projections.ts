@@ -204,8 +204,8 @@ export class Projections {
 
   async *#watch(registered: Registered, id: string, from: number | undefined, signal: AbortSignal): AsyncGenerator<ProjectionFrame, void, undefined> {
     registered.watcherCount++
-    registered.reader ??= registered.projection.open()
     try {
+      registered.reader ??= registered.projection.open()
       yield* registered.reader.watch(id, { from, signal })
     } finally {
       registered.watcherCount--
