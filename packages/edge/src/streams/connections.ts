@@ -216,7 +216,6 @@ export class Connections {
     metrics.connectionsNow++
     metrics.connectionsOpened++
     for (const [q, wire] of wires) connection.add(q, wire, this.#resumeOf(request, wire, place))
-    if (wires.size === 0) this.#planFlush(connection)
     // Between the answer of `getClient` and now.
     if (identityChanges.isOutdated(request.settled)) connection.onIdentityChange(hub.history.head)
     return connection
