@@ -110,6 +110,29 @@ describe('a stream that someone deletes', () => {
     await connect(server).flushall()
     await expect(log.append([transaction(20)])).rejects.toMatchObject({ code: 'log_recreated' })
   })
+
+  it('takes nothing from processes that run of what they agreed on, and who comes later agrees with them', async () => {
+    const { server, log } = await start()
+    await log.notes.agree('secret', 'ours')
+    await connect(server).flushall()
+    await expect(follow(log, FIRST_ENTRY_ID).ended).rejects.toMatchObject({ code: 'log_recreated' })
+    const later = await openRedisLog({ url: server.url })
+    open.push(later)
+    expect(await later.notes.agree('secret', 'theirs')).toBe('ours')
+  })
+
+  it('warns of what another process agreed on before those that run had noticed', async () => {
+    const warnings: string[] = []
+    const { server, log } = await start({ onWarning: (message) => void warnings.push(message) })
+    await log.notes.agree('secret', 'ours')
+    await connect(server).flushall()
+    const later = await openRedisLog({ url: server.url })
+    open.push(later)
+    await later.notes.agree('secret', 'theirs')
+    await expect(follow(log, FIRST_ENTRY_ID).ended).rejects.toMatchObject({ code: 'log_recreated' })
+    expect(warnings.filter((warning) => warning.includes('"secret"'))).toHaveLength(1)
+    expect(warnings.join()).not.toMatch(/ours|theirs/)
+  })
 })
 
 describe('a Redis that refuses to write', () => {
@@ -260,15 +283,16 @@ interface StartOptions {
   directory?: string
   args?: string[]
   limits?: NonNullable<Parameters<typeof openRedisLog>[0]['limits']>
+  onWarning?: (message: string) => void
 }
 
-async function start({ isPersistent = false, directory, args = [], limits = {} }: StartOptions = {}): Promise<{
+async function start({ isPersistent = false, directory, args = [], limits = {}, onWarning = () => {} }: StartOptions = {}): Promise<{
   server: RedisServer
   log: ChangeLog
 }> {
   const server = await startRedis({ isPersistent, args, ...(directory === undefined ? {} : { directory }) })
   open.push({ close: () => server.stop() })
-  const log = await openRedisLog({ url: server.url, limits: { verifyIntervalMs: 200, blockMs: 200, ...limits } })
+  const log = await openRedisLog({ url: server.url, limits: { verifyIntervalMs: 200, blockMs: 200, ...limits }, onWarning })
   open.push(log)
   return { server, log }
 }

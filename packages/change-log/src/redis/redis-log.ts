@@ -20,7 +20,7 @@ import { connectForBlocking, connectForCommands, runScript, type RedisClient } f
 import { parseEntries, parsePairs, type RawEntry } from './redis-entries.ts'
 import { redisError } from './redis-error.ts'
 import { DEFAULT_LOG_NAME, logKeys, type LogKeys, type RedisLogOptions } from './redis-options.ts'
-import { agreeOnIdentity, createRedisNotes } from './redis-notes.ts'
+import { agreeOnIdentity, createRedisNotes, type RedisNotes } from './redis-notes.ts'
 import { createRedisReaders } from './redis-readers.ts'
 import { recreatedError, tailRedis, type PlaceFacts } from './redis-tail.ts'
 
@@ -66,7 +66,7 @@ interface LogEnds {
 
 class RedisLog implements ChangeLog {
   readonly readers: ChangeLog['readers']
-  readonly notes: ChangeLog['notes']
+  readonly notes: RedisNotes
   readonly #redis: RedisClient
   readonly #keys: LogKeys
   readonly #options: RedisLogOptions
@@ -238,8 +238,12 @@ class RedisLog implements ChangeLog {
     throw new ChangeLogError('log_unavailable', `Redis answered an append with ${JSON.stringify(reply)}.`)
   }
 
-  /** Takes on the identity of the log that is there now, and gives it one where it has none. */
+  /** Takes on the identity of the log that is there now, and gives it one where it has none; last, so that what fails before is done again. */
   async #adopt(): Promise<void> {
+    for (const name of await this.notes.agreeAgain())
+      this.#options.onWarning?.(
+        `The change log was made anew, and another process was the first to agree on its "${name}". Restart this one: what they share must be the same.`,
+      )
     this.#identity = await agreeOnIdentity(this.#redis, this.#keys)
   }
 
