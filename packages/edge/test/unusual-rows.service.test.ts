@@ -1,3 +1,4 @@
+import { CHANGES_SEGMENT } from '@zenstack-live/protocol'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
 import { openStream, wire, type StreamRequest, type TestStream } from './support/read-stream.ts'
 import { startEdge, type RunningEdge } from './support/start-edge.ts'
@@ -18,6 +19,8 @@ describe('a row that', () => {
   beforeAll(async () => {
     workspace = await createWorkspace(inject('postgresUrl'))
     await seedWorkspace(workspace)
+    const [key] = await workspace.sql(`SELECT conname FROM pg_constraint WHERE conrelid = '"Note"'::regclass AND contype = 'p'`)
+    await workspace.sql(`ALTER TABLE "Note" DROP CONSTRAINT "${String(key?.['conname'])}", ADD PRIMARY KEY (id) DEFERRABLE`)
     running = await startEdge(workspace)
   })
   afterEach(() => {
@@ -64,5 +67,33 @@ describe('a row that', () => {
     await second.until(() => ids(second).join() === PLACEHOLDER, 'the row, later')
     await db.task.delete({ where: { id: PLACEHOLDER } })
     await second.until(() => ids(second).length === 0, 'its end')
+  })
+
+  it('takes the key of another, which takes its own, is told as such', async () => {
+    const { db } = workspace
+    await db.note.deleteMany()
+    await db.note.createMany({ data: ['a', 'b'].map((body, index) => ({ id: 71 + index, ownerId: 'bob', body })) })
+    const stream = await open({ user: 'bob', queries: [BODIES, COUNTED] })
+    const shown = (q: (typeof BODIES)['q']): string =>
+      stream
+        .query(q)
+        .rows.map(({ row }) => `${String(row['id'])}${String(row['body'])}`)
+        .sort()
+        .join()
+    expect([BODIES, COUNTED].map(({ q }) => shown(q))).toEqual(['71a,72b', '71a,72b'])
+    await db.$transaction(async (tx) => {
+      await tx.$executeRaw`SET CONSTRAINTS ALL DEFERRED`
+      await tx.$executeRaw`UPDATE "Note" SET id = 143 - id`
+    })
+    await stream.until(() => [BODIES, COUNTED].every(({ q }) => shown(q) === '71b,72a'), 'both')
+  })
+
+  it('holds a text like what stands for one that is not told, is shown with it', async () => {
+    const text = '__debezium_unavailable_value'
+    const changes = wire('Note', CHANGES_SEGMENT, { created: {} })
+    const stream = await open({ user: 'bob', queries: [WHOLE, changes] })
+    await workspace.db.note.create({ data: { ownerId: 'bob', body: text } })
+    await stream.until(() => stream.query(WHOLE.q).rows.some(({ row }) => row['body'] === text), 'the row')
+    await stream.until(() => stream.frames.some((frame) => frame.event === 'changes' && JSON.stringify(frame.changes).includes(text)), 'the change')
   })
 })

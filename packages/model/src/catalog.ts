@@ -34,6 +34,8 @@ export interface CatalogTable {
   uniqueKeys: string[][]
   /** Native row-level security is on: what Postgres shows depends on its role, not only on ZenStack's policies. */
   hasRowSecurity: boolean
+  /** Other tables inherit from it, and are no partitions of it. */
+  hasHeirs?: boolean
   columns: Record<string, CatalogColumn>
   foreignKeys: CatalogForeignKey[]
 }

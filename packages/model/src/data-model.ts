@@ -114,7 +114,16 @@ export interface Relation {
 }
 
 export interface Refusal {
-  readonly reason: 'missing_table' | 'missing_column' | 'column_type' | 'view' | 'unlogged' | 'no_key' | 'replica_identity' | 'unpublished'
+  readonly reason:
+    | 'missing_table'
+    | 'missing_column'
+    | 'column_type'
+    | 'view'
+    | 'inherited'
+    | 'unlogged'
+    | 'no_key'
+    | 'replica_identity'
+    | 'unpublished'
   readonly message: string
   /** What to run or change. */
   readonly cure: string

@@ -18,6 +18,7 @@ const DATABASE = `
 const TABLES = `
   SELECT n.nspname AS schema, c.relname AS name, c.relkind::text AS kind, c.relpersistence::text AS persistence,
     c.relreplident::text AS identity, c.relispartition AS "isPartition", c.relrowsecurity AS "hasRowSecurity",
+    c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits WHERE inhparent = c.oid) AS "hasHeirs",
     (SELECT coalesce(json_agg(k.columns ORDER BY i.indisprimary DESC, i.indexrelid), '[]') FROM pg_index i
       CROSS JOIN LATERAL (SELECT json_agg(a.attname ORDER BY p.place) AS columns, bool_and(a.attnotnull) AS "areRequired"
         FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS p(attnum, place)
@@ -99,6 +100,7 @@ function addTable(catalog: Catalog, row: Record<string, unknown>): void {
     replicaIdentity: IDENTITIES[text(row['identity'])] ?? 'nothing',
     uniqueKeys: json(row['uniqueKeys']) as string[][],
     hasRowSecurity: row['hasRowSecurity'] === true,
+    ...(row['hasHeirs'] === true ? { hasHeirs: true } : {}),
     columns: {},
     foreignKeys: (json(row['foreignKeys']) as { columns: string[]; referenced: string; referencedColumns: string[] }[]).map((key) => ({
       columns: key.columns,

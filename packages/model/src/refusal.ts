@@ -11,6 +11,13 @@ export function refusalOfTable(catalog: Catalog, table: TableName): Refusal | un
   if (found.kind === 'view' || found.kind === 'foreign' || found.kind === 'other') {
     return { reason: 'view', message: `${name} is a ${found.kind}: it has no changes of its own.`, cure: 'Read the tables behind it.' }
   }
+  if (found.hasHeirs === true) {
+    return {
+      reason: 'inherited',
+      message: `Other tables inherit from ${name}: reading it shows their rows, whose changes go by their own names.`,
+      cure: 'Make it a partitioned table, or give up the inheritance.',
+    }
+  }
   if (found.persistence !== 'permanent') {
     return {
       reason: 'unlogged',

@@ -1,3 +1,4 @@
+import { isSameValue } from '@zenstack-live/access'
 import { decodeRow, parseExactChange, rowKey, tableKey, type DataModel, type JoinTable, type Model, type StoredRow } from '@zenstack-live/model'
 import type { BulkEntry, ChangeEntry, ResetReason } from '@zenstack-live/protocol'
 import type { Place } from './place.ts'
@@ -100,14 +101,48 @@ export function readBulk(entry: BulkEntry, before: Place): Transaction {
  * left out: no one could have seen it.
  */
 export function netEffects(effects: Iterable<RowEffect>): RowEffect[] {
-  const byKey = new Map<string, RowEffect>()
+  return [...effectsByRow(effects).values()].map(netEffect).filter((effect) => effect.before !== null || effect.after !== null)
+}
+
+/** All that happened to each row, in the order in which rows were last touched. */
+export function effectsByRow(effects: Iterable<RowEffect>): ReadonlyMap<string, RowEffects> {
+  const byRow = new Map<string, RowEffects>()
   for (const effect of effects) {
     const name = `${effect.model.name} ${effect.key}`
-    const earlier = byKey.get(name)
-    byKey.delete(name)
-    byKey.set(name, earlier === undefined ? effect : { ...effect, before: earlier.before })
+    const known = byRow.get(name)
+    byRow.delete(name)
+    known?.push(effect)
+    byRow.set(name, known ?? [effect])
   }
-  return [...byKey.values()].filter((effect) => effect.before !== null || effect.after !== null)
+  return byRow
+}
+
+type RowEffects = [RowEffect, ...RowEffect[]]
+
+/**
+ * What the effects of one row's key make together. Where a key is checked only at the end of a transaction (`DEFERRABLE`), one row may take it before
+ * another has left it.
+ */
+export function netEffect(effects: Readonly<RowEffects>): RowEffect {
+  const [first] = effects
+  if (effects.length === 1) return first
+  let had: StoredRow | null = null
+  const came: StoredRow[] = []
+  for (const { before, after } of effects) {
+    if (before !== null) {
+      const at = came.findLastIndex((row) => isSameRow(row, before))
+      if (at >= 0) came.splice(at, 1)
+      else if (had === null) had = before
+      else came.pop()
+    }
+    if (after !== null) came.push(after)
+  }
+  return { ...first, before: had, after: came.at(-1) ?? null }
+}
+
+/** As far as both are known. */
+function isSameRow(one: StoredRow, other: StoredRow): boolean {
+  return Object.entries(one).every(([name, value]) => other[name] === undefined || isSameValue(value, other[name]))
 }
 
 export function touches(transaction: Transaction, tables: ReadonlySet<string>): boolean {

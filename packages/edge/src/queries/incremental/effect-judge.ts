@@ -91,6 +91,8 @@ export class EffectJudge {
     return this.#once(`enter ${this.#look(after, visible)}`, () => {
       const sort = this.#sortOf(visible)
       const { rows, fields } = this.#plan
+      // A text may look like what stands for one that is not told.
+      for (const name of fields) if (visible[name] === undefined) return 'ask-database'
       return sort === 'ask-database' ? sort : { op: 'enter', key: this.#key, row: presentRow(rows.model, visible, fields), ...sort }
     })
   }
