@@ -17,6 +17,8 @@ export interface KeysBranch {
   readonly kind: 'keys'
   readonly fields: readonly string[]
   readonly isList: boolean
+  /** Many rows have each of these values. */
+  readonly isCommon?: boolean
   readonly keys: readonly InterestKey[]
 }
 

@@ -9,7 +9,7 @@ import { rulesOf } from '../policy/compile-policy.ts'
 import { compileOperand, isAuth, type Operand } from '../policy/operand.ts'
 import { isUndecidable, type PolicyScope } from '../policy/policy-scope.ts'
 import { keyOfScalar, keyOfText, NULL_KEY, type InterestBranch, type InterestKey } from './interest.ts'
-import { cheapest } from './where-interest.ts'
+import { cheapest, isCommon } from './where-interest.ts'
 
 /** Sets whose keys can be listed. */
 export interface ListableKeySets {
@@ -95,7 +95,7 @@ function bothOf(one: BranchesOf, other: BranchesOf): BranchesOf {
 
 function flag(operand: Operand, value: boolean): BranchesOf {
   if (operand.kind !== 'column' || operand.field.type !== 'Boolean' || operand.field.isList) return SAYS_NOTHING
-  const branches: Branches = [{ kind: 'keys', fields: [operand.name], isList: false, keys: [String(value)] }]
+  const branches: Branches = [{ kind: 'keys', fields: [operand.name], isList: false, isCommon: true, keys: [String(value)] }]
   return () => branches
 }
 
@@ -120,7 +120,7 @@ function ofEquality(left: Operand, right: Operand, scope: PolicyScope): Branches
     const key = keyOfSent(scope, column.field, value.read(context))
     // A key of several columns is NULL when one of them is: which one, no single column tells.
     if (key === NULL_KEY && column.others !== undefined) return undefined
-    return key === undefined ? undefined : [{ kind: 'keys', fields: [column.name], isList: false, keys: [key] }]
+    return key === undefined ? undefined : [{ kind: 'keys', fields: [column.name], isList: false, isCommon: isCommon(own), keys: [key] }]
   }
 }
 

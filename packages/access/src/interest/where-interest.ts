@@ -35,10 +35,15 @@ export function costOf(branches: readonly InterestBranch[]): number {
   let cost = 0
   for (const branch of branches) {
     if (branch.kind === 'range') cost += branch.low === null || branch.high === null ? 10_000 : 1000
-    else if (branch.keys.includes(NULL_KEY) || branch.keys.includes('true') || branch.keys.includes('false')) cost += 5000
+    else if (branch.isCommon === true || branch.keys.includes(NULL_KEY)) cost += 5000
     else cost += branch.keys.length + (branch.isList ? 10 : 0)
   }
   return cost
+}
+
+/** Whether many rows have the same value. */
+export function isCommon({ type }: Field): boolean {
+  return type === 'Boolean' || type === 'Enum'
 }
 
 function interestOfKey(model: Model, key: string, payload: unknown, guarded: ReadonlySet<string>): readonly InterestBranch[] | undefined {
@@ -96,7 +101,7 @@ function interestOfKeys(field: Field, values: readonly unknown[], isGuarded: boo
     // What a domain makes of an input is what it makes of a stored value.
     keys.push(keyOfScalar(field, operand as StoredScalar))
   }
-  return [{ kind: 'keys', fields: [field.name], isList: false, keys: [...new Set(keys)] }]
+  return [{ kind: 'keys', fields: [field.name], isList: false, isCommon: isCommon(field), keys: [...new Set(keys)] }]
 }
 
 function interestOfList(field: Field, payload: unknown): readonly InterestBranch[] | undefined {
@@ -107,7 +112,7 @@ function interestOfList(field: Field, payload: unknown): readonly InterestBranch
   const operands = (Array.isArray(value) ? (value as unknown[]) : [value]).map((each) => domain.ofInput(each))
   if (operands.length > MAX_KEYS || operands.includes(undefined)) return undefined
   const keys = operands.map((operand) => keyOfScalar(field, operand as StoredScalar))
-  return [{ kind: 'keys', fields: [field.name], isList: true, keys: [...new Set(keys)] }]
+  return [{ kind: 'keys', fields: [field.name], isList: true, isCommon: isCommon(field), keys: [...new Set(keys)] }]
 }
 
 function interestOfRange(field: Field, payload: Record<string, unknown>): readonly InterestBranch[] | undefined {
