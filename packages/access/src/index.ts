@@ -8,6 +8,7 @@ export { EVERY_ROW, type Interest, type InterestBranch } from './interest/intere
 export type { InterestContext, ListableKeySets } from './interest/policy-interest.ts'
 export { reachOfQuery, type Reach } from './interest/reach-of-query.ts'
 export { KeySet, keySetText, type KeySetChange, type KeySets, type KeySetSpec } from './key-set.ts'
+export { fieldsInRules } from './fields-in-rules.ts'
 export { readDependencies, type ReadDependencies, type ReadQuery } from './read-dependencies.ts'
 export { compileRowPlan, type RowPlan, type RowPlanOptions, type Verdict } from './row-plan.ts'
 export { compileSort, type SortPlan } from './sort-plan.ts'

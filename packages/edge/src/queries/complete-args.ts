@@ -1,5 +1,6 @@
 import type { DataModel, Model } from '@zenstack-live/model'
 import type { LiveOperation } from '@zenstack-live/protocol'
+import { isOmitted } from './omitted-field.ts'
 
 type Args = Record<string, unknown>
 
@@ -57,12 +58,7 @@ function withIdFields(model: Model, args: Args, clientOptions: object): { args: 
     for (const name of model.idFields) if (select[name] !== true) hiddenFields.add(name)
     return hiddenFields.size === 0 ? { args, hiddenFields } : { args: { ...args, select: { ...select, ...allOf(hiddenFields, true) } }, hiddenFields }
   }
-  const clientOmit: unknown = Reflect.get(Object(Reflect.get(clientOptions, 'omit')), lowerFirst(model.name))
-  for (const name of model.idFields) {
-    const isOmitted =
-      (isArgs(omit) ? omit[name] : undefined) ?? (isArgs(clientOmit) ? clientOmit[name] : undefined) ?? model.fields.get(name)?.isOmitted
-    if (isOmitted === true) hiddenFields.add(name)
-  }
+  for (const name of model.idFields) if (isOmitted(model, name, { omit, clientOptions })) hiddenFields.add(name)
   if (hiddenFields.size === 0 || Reflect.get(clientOptions, 'allowQueryTimeOmitOverride') === false) return { args, hiddenFields: new Set() }
   return { args: { ...args, omit: { ...(isArgs(omit) ? omit : {}), ...allOf(hiddenFields, false) } }, hiddenFields }
 }
@@ -98,10 +94,6 @@ function allOf(fields: Iterable<string>, value: boolean): Record<string, boolean
 
 function asList(value: unknown): unknown[] {
   return value === undefined ? [] : Array.isArray(value) ? value : [value]
-}
-
-function lowerFirst(text: string): string {
-  return text.slice(0, 1).toLowerCase() + text.slice(1)
 }
 
 function isArgs(value: unknown): value is Args {

@@ -46,6 +46,8 @@ export function judgeChange(plan: ChangesPlan, effect: RowEffect, moment: Moment
   const is = policy.mask(after, context)
   const visible = policy.visibleFields(after, context)
   if (is === 'ask-database' || visible === 'ask-database') return 'ask-database'
+  // A text may look like what stands for one that is not told.
+  for (const name of plan.fields) if (is[name] === undefined) return 'ask-database'
   const couldRead = before !== null && isBeforeKnown && policy.decide(before, context) === true
   const was = couldRead ? policy.mask(before, context) : null
   // Nothing is known of the state before it: then only what differs in fields that show counts as a change.
@@ -84,13 +86,19 @@ export function isWorthAsking(plan: ChangesPlan, { before, after }: RowEffect, c
  * between, as far as the change stream tells.
  */
 export function isReadAlike(plan: ChangesPlan, key: string, earlier: StoredRow, now: StoredRow, between: readonly Transaction[]): boolean {
+  if (plan.decidingFields === undefined) return false
   const own = tableKey(plan.model.table)
   const touchesOthers = between.some(
     (one) =>
       [...one.tables].some((table) => table !== own && plan.dependencies.has(table)) ||
       one.effects.some((effect) => effect.model === plan.model && effect.key !== key),
   )
-  return !touchesOthers && [...plan.decidingFields].every((name) => isSameValue(earlier[name] ?? null, now[name] ?? null))
+  return !touchesOthers && [...plan.decidingFields].every((name) => isKnownAlike(earlier[name], now[name]))
+}
+
+/** What is not in the log may have been anything. */
+function isKnownAlike(a: StoredValue | undefined, b: StoredValue | undefined): boolean {
+  return a !== undefined && b !== undefined && isSameValue(a, b)
 }
 
 function deletion(plan: ChangesPlan, before: StoredRow, { context, date }: Moment): RowChange | undefined {

@@ -1,6 +1,7 @@
 import {
   clientFacts,
   compileRowPlan,
+  fieldsInRules,
   interestOfQuery,
   readDependencies,
   validateArgs,
@@ -8,11 +9,12 @@ import {
   type InterestContext,
   type RowPlan,
 } from '@zenstack-live/access'
-import { tableKey, type Model } from '@zenstack-live/model'
+import { tableKey, type DataModel, type Model } from '@zenstack-live/model'
 import { LiveError, queryId, queryText, type QueryId, type WireQuery } from '@zenstack-live/protocol'
 import type { EdgeContext } from '../../edge-context.ts'
 import type { Identity } from '../../identity/identity.ts'
 import { shownFields, unmasked } from '../incremental/incremental-plan.ts'
+import { isOmitted } from '../omitted-field.ts'
 import { checkRowSecurity, checkTables, decodeArgs } from '../plan-query.ts'
 
 export type ChangeKind = 'created' | 'updated' | 'deleted'
@@ -45,8 +47,10 @@ export interface ChangesPlan {
   readonly isLocal: boolean
   /** Tables that decide who may read a row, its own among them. */
   readonly dependencies: ReadonlySet<string>
-  /** Fields of the row that may decide who reads it. */
-  readonly decidingFields: ReadonlySet<string>
+  /** Fields of the row that may decide who reads it; `undefined` where something else may: a plugin, a function of the application, the database. */
+  readonly decidingFields: ReadonlySet<string> | undefined
+  /** What the database is asked for. */
+  readonly askedFields: ReadonlySet<string>
   /** Its own table, and those of its membership predicates. */
   readonly tables: ReadonlySet<string>
   interestOf(context: InterestContext): Interest
@@ -116,6 +120,9 @@ function makePlan(context: EdgeContext, identity: Identity, wire: WireQuery, tex
   }
   const wheres = [created, deleted, ...(updated === undefined ? [] : (updated.before ?? updated.after) ? [updated.before, updated.after] : [{}])]
   const where = anyOf(wheres.filter((one) => one !== undefined))
+  const comparedFields = new Set([...fields, ...compileRowPlan(data, { model: model.name, where, isPolicyOn: false }).fields])
+  const hasRowSecurity = [...dependencies.models].some((name) => data.models.get(name)?.hasRowSecurity === true)
+  const areRulesKnown = facts.isIncrementalAllowed && !hasRowSecurity && dependencies.unknown.length === 0
   const plan: ChangesPlan = {
     q: queryId(wire),
     text,
@@ -126,12 +133,14 @@ function makePlan(context: EdgeContext, identity: Identity, wire: WireQuery, tex
     updated: updated === undefined ? undefined : { before: filterOf(updated.before), after: filterOf(updated.after) },
     deleted: filterOf(deleted),
     fields,
-    comparedFields: new Set([...fields, ...compileRowPlan(data, { model: model.name, where, isPolicyOn: false }).fields]),
+    comparedFields,
     isLocal,
     dependencies: dependencies.unknown.length === 0 ? dependencies.tables : new Set([...data.models.values()].map(({ table }) => tableKey(table))),
-    decidingFields: decidingFields(model, policy),
+    decidingFields: areRulesKnown ? decidingFields(data, model) : undefined,
+    askedFields: askableFields(model, [...fields, ...comparedFields, ...model.idFields], client.$options),
     tables: new Set([tableKey(model.table), ...(isLocal ? policy.keySets : []).map((set) => tableKey(set.model.table))]),
-    interestOf: (of) => interestOfQuery(data, { model: model.name, where, isPolicyOn: isPolicyOn && isLocal, context: of }),
+    // Where memory does not know who may read a row, a guarded field may still be NULL to the reader.
+    interestOf: (of) => interestOfQuery(data, { model: model.name, where, isPolicyOn, ...(isLocal ? { context: of } : {}) }),
   }
   if (!isLocal) requireNoDeletions(plan)
   return plan
@@ -183,9 +192,15 @@ function requireModel({ data }: EdgeContext, name: string): Model {
 }
 
 /** What policies read of the row, and the keys by which they reach others. */
-function decidingFields(model: Model, policy: RowPlan): ReadonlySet<string> {
+function decidingFields(data: DataModel, model: Model): ReadonlySet<string> {
   const keys = [...model.relations.values()].flatMap((relation) => (relation.keyIn === 'own' ? relation.pairs.map(({ own }) => own) : []))
-  return new Set([...policy.fields, ...keys, ...model.idFields])
+  return new Set([...fieldsInRules(data, model), ...keys, ...model.idFields])
+}
+
+/** A client may forbid to ask for what is omitted. */
+function askableFields(model: Model, names: readonly string[], clientOptions: object): ReadonlySet<string> {
+  const isFree = Reflect.get(clientOptions, 'allowQueryTimeOmitOverride') !== false
+  return new Set(names.filter((name) => isFree || !isOmitted(model, name, { clientOptions })))
 }
 
 function anyOf(wheres: readonly Where[]): Where {

@@ -196,7 +196,7 @@ export class ChangesQuery implements TiedQuery {
     const { context, plan, identity } = this.#options
     const { model } = plan
     const where = { OR: asked.map(({ after }) => keyOfRow(model, after ?? {})) }
-    const select = Object.fromEntries([...model.fields.keys()].map((name) => [name, true]))
+    const select = Object.fromEntries([...plan.askedFields].map((name) => [name, true]))
     const question: Question = { model: model.name, operation: 'findMany', args: { where, select } }
     const answer = await askUntilSeen(context, identity.client, question, causes, () => readers.size > 0)
     if (answer === undefined) return new Map()

@@ -11,6 +11,7 @@ import {
 } from '@zenstack-live/access'
 import { tableKey, type Field, type Model } from '@zenstack-live/model'
 import type { LiveOperation } from '@zenstack-live/protocol'
+import { isOmitted } from '../omitted-field.ts'
 import type { EdgeContext } from '../../edge-context.ts'
 
 /** How memory keeps a query right. */
@@ -109,13 +110,7 @@ export function shownFields(model: Model, args: Args, clientOptions: object): Re
     const chosen = Object.keys(select).filter((name) => select[name] !== false && select[name] !== undefined)
     return chosen.every((name) => select[name] === true && model.fields.has(name)) ? new Set(chosen) : undefined
   }
-  const clientOmit: unknown = Reflect.get(Object(Reflect.get(clientOptions, 'omit')), model.name.slice(0, 1).toLowerCase() + model.name.slice(1))
-  const isOmitted = (field: Field): boolean => {
-    const byQuery = isArgs(omit) ? omit[field.name] : undefined
-    const byClient = isArgs(clientOmit) ? clientOmit[field.name] : undefined
-    return (byQuery ?? byClient ?? field.isOmitted) === true
-  }
-  return new Set([...model.fields.values()].filter((field) => !isOmitted(field)).map((field) => field.name))
+  return new Set([...model.fields.keys()].filter((name) => !isOmitted(model, name, { omit, clientOptions })))
 }
 
 /** Records hold milliseconds; such a column may hold more. */
