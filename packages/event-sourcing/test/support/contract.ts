@@ -302,6 +302,19 @@ export function describeEventStore(name: string, open: () => Promise<ContractSto
       expect((await client.findProjected(later, { id: cartId }))[0]?.state).toEqual((await client.project(cartProjection, cartId)).state)
     })
 
+    it('has the same rows after several rebuilt a projection at once', async () => {
+      const together = defineProjection({ name: 'rebuilt-cart', query: { types: CART_TYPES, by: 'cartId' }, initial: emptyCart, evolve: evolveCart })
+      const cartId = newCart()
+      for (let index = 0; index < 30; index++) await client.saveEvent(added(cartId, `p${index}`))
+      // Several pages, which do not end at the same events.
+      const builders = [7, 9, 11].map((pageSize) => store.clientWith({ limits: { pageSize } }))
+      const { state } = await client.project(cartProjection, cartId)
+      for (let round = 0; round < 5; round++) {
+        await Promise.all(builders.map((builder) => builder.rebuild(together)))
+        expect(await client.findProjected(together, { id: cartId })).toMatchObject([{ id: cartId, state }])
+      }
+    })
+
     it('gives up waiting for a projection that nobody runs', async () => {
       const idle = defineProjection({ name: 'idle', query: { types: CART_TYPES, by: 'cartId' }, initial: emptyCart, evolve: evolveCart })
       await expect(client.waitFor(idle, 1, { timeoutMs: 30 })).rejects.toMatchObject({ code: 'wait_timed_out' })
