@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import {
   ConcurrencyError,
+  createEventClient,
   DuplicateEventError,
   EVENT_SOURCING_ERROR_CODES,
   EventSourcingError,
@@ -9,6 +10,8 @@ import {
   isRetryable,
 } from '../src/index.ts'
 import { toEventSourcingError } from '../src/postgres/database-errors.ts'
+import { checkOut } from './support/shop-models.ts'
+import { shopEvents, shopProjections, type ShopEvent } from './support/shop.ts'
 
 describe('the errors', () => {
   it('know from the table whether trying again can help', () => {
@@ -47,8 +50,18 @@ describe('errors of the database', () => {
     [{ code: '08006' }, 'connection_lost'],
     [{ code: '57P01' }, 'connection_lost'],
     [{ code: 'ECONNREFUSED' }, 'connection_lost'],
+    [{ code: 'ETIMEDOUT' }, 'connection_lost'],
+    [{ code: 'EHOSTUNREACH' }, 'connection_lost'],
+    [{ code: 'ENETUNREACH' }, 'connection_lost'],
+    [{ code: 'ENOTFOUND' }, 'connection_lost'],
+    [{ code: 'EAI_AGAIN' }, 'connection_lost'],
+    [{ code: '53300' }, 'connection_lost'],
     [{ code: 'CONNECTION_CLOSED' }, 'connection_lost'],
+    [{ code: 'CONNECT_TIMEOUT' }, 'connection_lost'],
     [{ message: 'Connection terminated unexpectedly' }, 'connection_lost'],
+    [{ message: 'Connection terminated due to connection timeout' }, 'connection_lost'],
+    [{ message: 'timeout exceeded when trying to connect' }, 'connection_lost'],
+    [{ message: 'timeout expired' }, 'connection_lost'],
     [{ code: '23505', detail: 'Key (id)=(a) already exists.' }, 'duplicate_event'],
     [{ code: '23505', constraint_name: 'events_pkey' }, 'duplicate_event'],
   ])('%o become %s, wrapped by Drizzle or not', (fields, code) => {
@@ -65,5 +78,19 @@ describe('errors of the database', () => {
     ]) {
       expect(toEventSourcingError(error)).toBe(error)
     }
+  })
+
+  it('of a database that does not answer repeat a command only where it has a key', async () => {
+    let attempts = 0
+    const fail = async (): Promise<never> => {
+      attempts++
+      throw Object.assign(new Error('connect ETIMEDOUT'), { code: 'ETIMEDOUT' })
+    }
+    const limits = { maxAttempts: 3, retryDelayMs: 0 }
+    const client = createEventClient<ShopEvent['type'], ShopEvent>({ execute: fail, transaction: fail }, shopEvents, shopProjections, { limits })
+    await expect(client.handle(checkOut, { cartId: 'a' })).rejects.toMatchObject({ code: 'connection_lost' })
+    expect(attempts).toBe(1)
+    await expect(client.handle(checkOut, { cartId: 'a' }, { idempotencyKey: 'key' })).rejects.toMatchObject({ code: 'connection_lost' })
+    expect(attempts).toBe(4)
   })
 })

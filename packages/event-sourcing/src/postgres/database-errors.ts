@@ -1,7 +1,18 @@
 import { DuplicateEventError, EventSourcingError } from '../errors.ts'
 
 const MAX_CAUSES = 8
-const LOST = 'The connection to the database was lost. Whether the last statement was carried out is not known.'
+const LOST = 'The database did not answer, or the connection to it was lost. Whether the last statement was carried out is not known.'
+
+/** Shutdown and crash of the server, or too many connections to it, beside all of class 08. */
+const LOST_STATES = ['57P01', '57P02', '57P03', '53300']
+/** What Node calls a lost socket, or a host that cannot be found for now. */
+const LOST_SOCKETS = ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN']
+/** What postgres-js calls them. */
+const LOST_IN_POSTGRES_JS = ['CONNECTION_CLOSED', 'CONNECTION_ENDED', 'CONNECTION_DESTROYED', 'CONNECT_TIMEOUT']
+const LOST_CODES: ReadonlySet<string> = new Set([...LOST_STATES, ...LOST_SOCKETS, ...LOST_IN_POSTGRES_JS])
+
+/** node-postgres and its pool give these no code. */
+const LOST_CONNECTIONS = /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|timeout expired)/
 
 /** An error of the database as this package's own where a caller would act differently; else the same error. */
 export function toEventSourcingError(error: unknown): unknown {
@@ -50,12 +61,11 @@ function findSqlState(error: unknown): SqlState | undefined {
   return undefined
 }
 
-/** node-postgres gives lost connections no code. */
 function findsLostConnection(error: unknown): boolean {
   let current: unknown = error
   for (let depth = 0; depth < MAX_CAUSES && typeof current === 'object' && current !== null; depth++) {
     const message = text(Reflect.get(current, 'message')) ?? ''
-    if (/^(Connection terminated|Client has encountered a connection error)/.test(message)) return true
+    if (LOST_CONNECTIONS.test(message)) return true
     current = Reflect.get(current, 'cause')
   }
   return false
@@ -66,11 +76,7 @@ function isEventId({ constraint, detail }: SqlState): boolean {
 }
 
 function isConnectionLoss(code: string): boolean {
-  // Class 08, shutdown and crash of the server, and what Node and postgres-js call a lost socket.
-  return (
-    code.startsWith('08') ||
-    ['57P01', '57P02', '57P03', 'ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'CONNECTION_CLOSED', 'CONNECTION_ENDED', 'CONNECTION_DESTROYED'].includes(code)
-  )
+  return code.startsWith('08') || LOST_CODES.has(code)
 }
 
 function text(value: unknown): string | undefined {
