@@ -126,7 +126,7 @@ export class LiveReader<State> implements LiveProjectionReader<State> {
     try {
       this.#reducer.apply(watched, id, event)
     } catch (error) {
-      this.#entries.delete(id)
+      this.#forget(id, entry)
       watched.close(error)
     }
   }
@@ -144,7 +144,7 @@ export class LiveReader<State> implements LiveProjectionReader<State> {
     this.#entries.set(id, entry)
     entry.watched = this.#load(id, entry)
     // Whoever watches gets the error; nobody may be watching any more.
-    entry.watched.catch(() => this.#entries.delete(id))
+    entry.watched.catch(() => this.#forget(id, entry))
     return entry
   }
 
@@ -158,7 +158,12 @@ export class LiveReader<State> implements LiveProjectionReader<State> {
 
   #release(id: string, entry: Entry<State>): void {
     entry.userCount--
-    if (entry.userCount === 0 && this.#entries.get(id) === entry) this.#entries.delete(id)
+    if (entry.userCount === 0) this.#forget(id, entry)
+  }
+
+  /** The tail may have ended in between, and others may watch this id with an entry of their own. */
+  #forget(id: string, entry: Entry<State>): void {
+    if (this.#entries.get(id) === entry) this.#entries.delete(id)
   }
 
   #end(error?: unknown): void {
