@@ -326,10 +326,9 @@ export class LiveStore implements ConnectionHost {
     return this.asked().length < this.limits.maxQueries
   }
 
-  /** There may be room for those that were too many. */
+  /** There may be room for one of those that were too many. */
   #admit(): void {
-    let room = this.limits.maxQueries - this.asked().length
-    for (const watched of this.#queries.values()) if (watched.error?.code === 'too_many_queries' && room-- > 0) this.#askAgain(watched)
+    for (const watched of this.#queries.values()) if (watched.error?.code === 'too_many_queries') return this.#askAgain(watched)
   }
 
   #askAgain(watched: WatchedQuery): void {

@@ -76,6 +76,7 @@ async function followTables(options: EdgeOptions, metrics: Metrics): Promise<Pre
       if (isKept) return old
       try {
         const next = await openEdge(options, metrics)
+        if (isKept) next.sendAway()
         follow(next)
         closeBeside(old)
         return next

@@ -52,6 +52,22 @@ describe('a row that', () => {
     await others.until(() => bodies(others).join() === 'odd,plain,next', 'the next')
   })
 
+  it('no serializer takes ends the queries that come back to it, too', async () => {
+    const changes = wire('Note', CHANGES_SEGMENT, { created: {} })
+    const queries = [wire('Note', 'findMany', { where: { rank: 5 } }), changes, wire('Note', 'findMany', { where: { rank: 5 }, take: 5 })]
+    const first = await open({ user: 'bob', queries })
+    await first.until(() => (first.lastEventId ?? '') !== '', 'a position')
+    const { lastEventId = '' } = first
+    const going = queries.map((query) => ({ ...query, ticket: first.query(query.q).ticket ?? '' }))
+    first.close()
+    await workspace.db.note.create({ data: { ownerId: 'bob', body: 'odder', rank: 5, data: { constructor: 'Ferrari' } } })
+    await running.caughtUp()
+    const second = await openStream({ base: running.base, user: 'bob', queries: going, lastEventId })
+    streams.push(second)
+    await second.until(() => queries.every(({ q }) => second.query(q).errors.length > 0), 'the errors')
+    expect(queries.map(({ q }) => second.query(q).errors)).toEqual(queries.map(() => ['not_live']))
+  })
+
   it('has a key that looks like a placeholder is told as any other, live and later', async () => {
     const { db } = workspace
     const first = await open({ user: 'bob', queries: [TASKS] })

@@ -41,6 +41,30 @@ describe('finding out who a crowd is', () => {
   beforeEach(() => void vi.useFakeTimers())
   afterEach(() => void vi.useRealTimers())
 
+  it('asks for those whose streams are open first, and turns newcomers away of whom too many wait', async () => {
+    const { asked, visitor } = setUp({ maxConcurrentIdentityQuestions: 1, maxWaitingQuestions: 2 })
+    const known = visitor()
+    const opening = known.settle()
+    await vi.advanceTimersByTimeAsync(0)
+    asked[0]?.answer()
+    await opening
+    const newcomers = Array.from({ length: 4 }, () => visitor().settle())
+    const refused = outcomes(newcomers.slice(3))
+    const again = known.settle()
+    expect(await refused).toEqual(new Map([['overloaded', 1]]))
+    await vi.advanceTimersByTimeAsync(0)
+    asked[1]?.answer()
+    await vi.advanceTimersByTimeAsync(0)
+    asked[2]?.answer()
+    // Though it came last.
+    await again
+    for (const index of [3, 4]) {
+      await vi.advanceTimersByTimeAsync(0)
+      asked[index]?.answer()
+    }
+    expect(await outcomes(newcomers.slice(0, 3))).toEqual(new Map([['settled', 3]]))
+  })
+
   it('asks for maxConcurrentIdentityQuestions at a time, and for the next when one is answered, or fails', async () => {
     const { asked, visitor } = setUp({ maxConcurrentIdentityQuestions: 10 })
     const settling = Array.from({ length: CROWD }, () => visitor().settle())

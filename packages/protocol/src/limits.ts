@@ -58,7 +58,7 @@ export const LIMITS = {
   identityTimeoutMs: 15_000,
   /**
    * Questions to `getClient`, `mint` and `redeem` at the same time: an end of continuity, or TRUNCATE of the auth table, makes everybody doubtful at once.
-   * With an answer in 20 ms all streams are asked for in four seconds. Others wait in line, for `identityMaxAgeMs` at the most; beyond it streams end, and
+   * With an answer in 20 ms all streams are asked for in four seconds. Others wait in line, newcomers behind them (`maxWaitingQuestions` at the most), for `identityMaxAgeMs` at the most; beyond it streams end, and
    * come back. `identityTimeoutMs` begins behind the line.
    */
   maxConcurrentIdentityQuestions: 100,

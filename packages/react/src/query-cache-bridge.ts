@@ -233,6 +233,7 @@ export class QueryCacheBridge {
       entry.written = undefined
       entry.writes?.clear()
       query.reset()
+      fetchSoon(query)
     }
     if (state.status === 'error' && query.state.error !== state.error && query.state.fetchStatus === 'idle') {
       query.setState({ status: 'error', error: state.error, errorUpdatedAt: Date.now(), errorUpdateCount: query.state.errorUpdateCount + 1 })
@@ -295,6 +296,10 @@ export class QueryCacheBridge {
     // It was not there to be cleared with the rest.
     if (context !== this.context) query.reset()
     this.#queryClient.getQueryCache().add(query)
+    // Being removed it gave its fetch up without a word.
+    if (query.state.fetchStatus === 'idle') return
+    query.setState({ fetchStatus: 'idle' })
+    if (query.state.data === undefined) fetchSoon(query)
   }
 
   #isHeld({ queryHash }: Query): boolean {
@@ -376,4 +381,9 @@ function isPending({ state }: Mutation): boolean {
 /** A result with what was written here on top. */
 function shownOf({ writes }: LiveEntry, streamed: unknown): unknown {
   return writes === undefined ? streamed : writes.applyTo(streamed)
+}
+
+/** Not now: it may be noticed while React renders. */
+function fetchSoon(query: Query): void {
+  queueMicrotask(() => void query.fetch().catch(() => {}))
 }

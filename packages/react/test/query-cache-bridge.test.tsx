@@ -179,3 +179,21 @@ describe('a stream that belongs to somebody else now', () => {
     expect(view.container.textContent).toBe('x A false; ')
   })
 })
+
+describe('a cache that is emptied while the first result is on its way', () => {
+  it('shows it when it comes, and says that nothing is fetched any more', async () => {
+    const harness = createHarness()
+    const query = harness.live.task.findMany()
+    function List(): ReactElement {
+      const { data, isFetching } = useLiveQuery(query)
+      return <p>{`${data?.map(({ title }) => title).join('') ?? 'none'} ${String(isFetching)}`}</p>
+    }
+    const view = harness.show(<List />)
+    await pass()
+    harness.queryClient.clear()
+    await pass()
+    await answer(harness, 0, 5, 'A')
+    await pass(100)
+    expect(view.container.textContent).toBe('A false')
+  })
+})

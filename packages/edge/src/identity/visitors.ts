@@ -56,8 +56,8 @@ export class Visitors {
   constructor(context: EdgeContext, identities: Identities) {
     this.#context = context
     this.#identities = identities
-    const { maxConcurrentIdentityQuestions: maxAtOnce, identityMaxAgeMs: maxWaitMs } = context.limits
-    this.#enterLine = createWaitingLine({ maxAtOnce, maxWaitMs })
+    const { maxConcurrentIdentityQuestions: maxAtOnce, maxWaitingQuestions: maxNewcomers, identityMaxAgeMs: maxWaitMs } = context.limits
+    this.#enterLine = createWaitingLine({ maxAtOnce, maxNewcomers, maxWaitMs })
   }
 
   /** Whoever the request's own credentials name. */
@@ -118,7 +118,7 @@ export class Visitors {
     /** The question that waits for its turn: it is as good for whoever asks again meanwhile. */
     let inLine: Promise<SettledIdentity> | undefined
     const ask = async (): Promise<SettledIdentity> => {
-      const leave = await this.#enterLine().finally(() => (inLine = undefined))
+      const leave = await this.#enterLine(identity !== undefined).finally(() => (inLine = undefined))
       const askedAt = identityChanges.askNow()
       return identify()
         .then((found) => ({ identity: found, askedAt }))
@@ -138,7 +138,7 @@ export class Visitors {
   }
 
   async #inTurn<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
-    const leave = await this.#enterLine()
+    const leave = await this.#enterLine(false)
     return ask().finally(leave)
   }
 

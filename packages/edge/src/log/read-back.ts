@@ -45,7 +45,8 @@ export class ReadBack {
     const begin = (): Promise<Older | undefined> => this.#read(entry, head())
     const reading = this.#last.then(begin, begin).finally(() => this.#reading.delete(name))
     this.#reading.set(name, reading)
-    this.#last = reading.catch(() => {})
+    // Not what was read: that would be kept until the next one.
+    this.#last = Promise.allSettled([reading]).then(() => undefined)
     return reading
   }
 

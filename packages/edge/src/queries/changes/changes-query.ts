@@ -192,7 +192,7 @@ export class ChangesQuery implements TiedQuery {
   }
 
   /** A row that has moved on is left out where nobody can say any more who could read it as it was. */
-  async #askAbout({ at, causes, readers }: Pending, asked: readonly RowEffect[]): Promise<Map<string, AskedRow> | undefined> {
+  async #askAbout({ causes, readers }: Pending, asked: readonly RowEffect[]): Promise<Map<string, AskedRow> | undefined> {
     const { context, plan, identity } = this.#options
     const { model } = plan
     const where = { OR: asked.map(({ after }) => keyOfRow(model, after ?? {})) }
@@ -200,7 +200,8 @@ export class ChangesQuery implements TiedQuery {
     const question: Question = { model: model.name, operation: 'findMany', args: { where, select } }
     const answer = await askUntilSeen(context, identity.client, question, causes, () => readers.size > 0)
     if (answer === undefined) return new Map()
-    const later = context.hub.history.after(at.entry)?.filter(answer.hasSeen)
+    const last = causes.at(-1)
+    const later = last === undefined ? [] : context.hub.history.after(last.place.entry)?.filter(answer.hasSeen)
     if (later === undefined) return undefined
     if (later.some((one) => one.unknown.has(this.#table))) return new Map()
     const records = new Map((answer.value as Record<string, unknown>[]).map((record) => [rowKeyOfRecord(model, record), record]))
@@ -264,18 +265,21 @@ export class ChangesQuery implements TiedQuery {
     const own = missed.flatMap((one) => one.effects.flatMap((effect) => (effect.model === plan.model ? { effect, of: one } : [])))
     const lastOf = new Map(own.map(({ effect, of }) => [effect.key, of]))
     const effects = netEffects(own.map(({ effect }) => effect))
-    for (const [of, some] of Map.groupBy(effects, ({ key }) => (isLocal ? lastOf.get(key) : own.at(-1)?.of)))
-      if (of !== undefined) this.#tellTogether(reader, some, { of, missed, from })
+    const pendingOf = (some: readonly RowEffect[], of: Transaction | undefined): Pending[] =>
+      of === undefined ? [] : [{ ...this.#judgeMissed(some, of), at: of.place, before: from, readers: new Set([reader]), causes: missed }]
+    const byPlace = isLocal ? [...Map.groupBy(effects, ({ key }) => lastOf.get(key))].flatMap(([of, some]) => pendingOf(some, of)) : []
+    const isDecided = isLocal && byPlace.every(({ items }) => items.every((item) => 'type' in item))
+    try {
+      for (const pending of isDecided ? byPlace : pendingOf(effects, own.at(-1)?.of)) this.#enqueue(pending)
+    } catch (error) {
+      // What cannot be sent: it does not go on without it.
+      reader.fail(error as LiveError)
+    }
   }
 
-  #tellTogether(
-    reader: Reader,
-    effects: readonly RowEffect[],
-    { of, missed, from }: { of: Transaction; missed: readonly Transaction[]; from: Place },
-  ): void {
+  #judgeMissed(effects: readonly RowEffect[], { committedAtMs }: Transaction): Pick<Pending, 'items' | 'date'> {
     this.#options.context.metrics.rowsDecided += effects.length
-    const judged = this.#judge(effects, { committedAtMs: of.committedAtMs, isBeforeKnown: true })
-    this.#enqueue({ ...judged, at: of.place, before: from, readers: new Set([reader]), causes: missed })
+    return this.#judge(effects, { committedAtMs, isBeforeKnown: true })
   }
 
   #areKeySetsAtHead(): boolean {

@@ -273,10 +273,12 @@ export class IncrementalQuery implements TiedQuery {
    */
   #replay(reader: Reader, operations: Operations, onGoingOn: () => void = () => {}): void {
     if (operations === 'unknown') return this.#waitForAll([reader])
+    // Made first: who cannot be told fails, and does not go on without it.
+    const frame = operations.length === 0 ? undefined : changeFrame(this.#planned.q, this.#context.hub.history.head, operations)
     endBeginning(reader)
     reader.isFlowing = true
     onGoingOn()
-    if (operations.length > 0) reader.push(changeFrame(this.#planned.q, this.#context.hub.history.head, operations))
+    if (frame !== undefined) reader.push(frame)
   }
 
   /** @param since - `otherwise`: why it begins anew where neither memory nor the log reaches back so far */
