@@ -1,4 +1,4 @@
-import type { ChangeFrame, ChangesFrame, EntryId, QueryId, ReadyFrame, ResetReason, SnapshotFrame } from '@zenstack-live/protocol'
+import type { ChangeFrame, ChangesFrame, EntryId, QueryId, ReadyFrame, SnapshotFrame } from '@zenstack-live/protocol'
 import { deserialize } from '@zenstackhq/client-helpers/fetch'
 import { EMPTY_QUERY_VIEW, type ConnectionView, type QueryView } from './connection-view.ts'
 import { valueResult, type QueryResult } from './query-result.ts'
@@ -42,23 +42,18 @@ export function showSnapshot(inbox: Inbox, id: QueryId): void {
   setQuery(inbox, id, { ...query, result: query.result ? shareResult(query.result, result) : result, at: first.at })
 }
 
-/**
- * What is shown of the query stays (after a reset, until the new snapshot is whole), but cannot be continued; unless it is for nobody any more,
- * because the stream belongs to somebody else now.
- */
-export function discontinue(inbox: Inbox, id: QueryId, reason?: ResetReason): void {
+/** What is shown of the query stays (after a reset, until the new snapshot is whole), but cannot be continued. */
+export function discontinue(inbox: Inbox, id: QueryId): void {
   inbox.parts.delete(id)
   inbox.readyAt.delete(id)
   inbox.buffer = inbox.buffer.filter((frame) => frame.q !== id)
   const query = inbox.view.queries.get(id)
-  if (query === undefined) return
-  const result = reason === 'identity' ? undefined : query.result
-  setQuery(inbox, id, { ...query, result, ticket: undefined, at: undefined, isReady: false })
+  if (query !== undefined) setQuery(inbox, id, { ...query, ticket: undefined, at: undefined, isReady: false })
 }
 
 /** As {@link discontinue}, for all queries. */
-export function resetAll(inbox: Inbox, reason: ResetReason): void {
-  for (const id of inbox.view.queries.keys()) discontinue(inbox, id, reason)
+export function resetAll(inbox: Inbox): void {
+  for (const id of inbox.view.queries.keys()) discontinue(inbox, id)
   inbox.buffer = []
   inbox.view = { ...inbox.view, position: undefined }
 }

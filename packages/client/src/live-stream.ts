@@ -71,8 +71,8 @@ export class LiveStream extends EventStream implements Inbox {
         if (this.buffer.length > this.limits.maxBufferedFrames) this.end()
         return
       case 'reset':
-        if (frame.q === undefined) resetAll(this, frame.reason)
-        else discontinue(this, frame.q, frame.reason)
+        if (frame.q === undefined) resetAll(this)
+        else discontinue(this, frame.q)
         return this.#owner.delivered(this)
       case 'auth-expired':
         return this.end({ kind: 'auth-expired' })

@@ -228,12 +228,6 @@ export class QueryCacheBridge {
     if (state.data !== undefined) {
       const shown = shownOf(entry, state.data)
       this.#put(query, entry, shown, shown === state.data)
-    } else if (state.status === 'pending' && entry.held.length > 0 && entry.written !== undefined) {
-      // It was shown, and is for nobody any more: the stream belongs to somebody else now.
-      entry.written = undefined
-      entry.writes?.clear()
-      query.reset()
-      fetchSoon(query)
     }
     if (state.status === 'error' && query.state.error !== state.error && query.state.fetchStatus === 'idle') {
       query.setState({ status: 'error', error: state.error, errorUpdatedAt: Date.now(), errorUpdateCount: query.state.errorUpdateCount + 1 })
@@ -299,7 +293,8 @@ export class QueryCacheBridge {
     // Being removed it gave its fetch up without a word.
     if (query.state.fetchStatus === 'idle') return
     query.setState({ fetchStatus: 'idle' })
-    if (query.state.data === undefined) fetchSoon(query)
+    // Not now: it may be noticed while React renders.
+    if (query.state.data === undefined) queueMicrotask(() => void query.fetch().catch(() => {}))
   }
 
   #isHeld({ queryHash }: Query): boolean {
@@ -381,9 +376,4 @@ function isPending({ state }: Mutation): boolean {
 /** A result with what was written here on top. */
 function shownOf({ writes }: LiveEntry, streamed: unknown): unknown {
   return writes === undefined ? streamed : writes.applyTo(streamed)
-}
-
-/** Not now: it may be noticed while React renders. */
-function fetchSoon(query: Query): void {
-  queueMicrotask(() => void query.fetch().catch(() => {}))
 }

@@ -153,33 +153,6 @@ describe('a hook that lets go', () => {
   })
 })
 
-describe('a stream that belongs to somebody else now', () => {
-  it('shows nothing of what the person before could read, until it brings what this one may', async () => {
-    const harness = createHarness()
-    const query = harness.live.task.findMany()
-    const view = harness.show(pairOf(harness, [query], [query])('x'))
-    await pass()
-    await answer(harness, 0, 5, 'A')
-    expect(view.container.textContent).toBe('x A true; ')
-    harness.connection(0).send({ event: 'reset', q: harness.id(), at: at(6), reason: 'identity' })
-    await pass()
-    expect(view.container.textContent).toBe('x none false; ')
-    await answer(harness, 0, 7, 'B')
-    expect(view.container.textContent).toBe('x B true; ')
-  })
-
-  it('goes on showing what was there when only its place is lost', async () => {
-    const harness = createHarness()
-    const query = harness.live.task.findMany()
-    const view = harness.show(pairOf(harness, [query], [query])('x'))
-    await pass()
-    await answer(harness, 0, 5, 'A')
-    harness.connection(0).send({ event: 'reset', q: harness.id(), at: at(6), reason: 'gap' })
-    await pass()
-    expect(view.container.textContent).toBe('x A false; ')
-  })
-})
-
 describe('a cache that is emptied while the first result is on its way', () => {
   it('shows it when it comes, and says that nothing is fetched any more', async () => {
     const harness = createHarness()

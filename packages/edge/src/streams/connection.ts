@@ -68,8 +68,6 @@ export class Connection implements ReaderHost, SinkEvents, Living<SettledIdentit
   #cancelHorizon: (() => void) | undefined
   /** How often the row behind its identity changed since that was last known. */
   #changes = 0
-  /** Whether what its readers hold may go on being shown until they are given the whole. */
-  #reopening: 'gap' | 'identity' = 'identity'
 
   constructor({ host, sink, identity, onlyQuery, resumedAt, visitor }: ConnectionOptions) {
     this.#host = host
@@ -218,8 +216,7 @@ export class Connection implements ReaderHost, SinkEvents, Living<SettledIdentit
     this.#identity = next
     // Policies may read less of a person than who it is.
     if (next.authKey !== previous.authKey) this.#host.onIdentity(this, previous)
-    // Between two changes it may have been another, and what was answered then was never for it. What it was shown before was.
-    this.#reopening = next.key === previous.key ? 'gap' : 'identity'
+    // Between two changes it may have been another, and what was answered then was never for it.
     if (next.key === previous.key) return changes > 1 ? 'other-identity' : 'same-identity'
     this.#scope = octetsOf(this.scopeOf(this.#onlyQuery))
     ;({ idHead: this.idHead, idScope: this.idScope } = NO_ID)
@@ -239,7 +236,7 @@ export class Connection implements ReaderHost, SinkEvents, Living<SettledIdentit
         this.#heldFrom = this.#life.isFlowing ? undefined : this.context.hub.history.head
         // What was opened or replayed while it was in doubt was made for the one it no longer is.
         this.#pending = NOTHING
-        for (const reader of this.#readers) reader.reopen(this.#reopening)
+        for (const reader of this.#readers) reader.reopen('identity')
     }
   }
 
