@@ -3,11 +3,15 @@ import { ChangeLogError } from './errors.ts'
 
 /**
  * Keeps holes out of a log: after a failed append, what comes later must not be kept before the failed one was repeated.
- * Only an epoch entry may go ahead, for it says that something is missing.
+ * Only an epoch entry may go ahead, for it says that something is missing, and what names the entry that it follows: the log itself looks
+ * whether that is there.
  */
 export interface AppendOrder {
-  /** @throws {ChangeLogError} `log_unavailable` when an earlier append failed and these entries lie behind it */
-  check(entries: readonly LogEntry[]): void
+  /**
+   * @param after - the entry that the log is asked for
+   * @throws {ChangeLogError} `log_unavailable` when an earlier append failed and these entries lie behind it
+   */
+  check(entries: readonly LogEntry[], after?: EntryId): void
   /** The entry of this id was not kept, or was kept and lost. */
   failed(id: EntryId | undefined): void
 }
@@ -15,10 +19,10 @@ export interface AppendOrder {
 export function createAppendOrder(): AppendOrder {
   let failedAt: EntryId | undefined
   return {
-    check(entries) {
+    check(entries, after) {
       const first = entries[0]
       if (first === undefined || failedAt === undefined) return
-      if (first.kind !== 'epoch' && compareEntryIds(first.id, failedAt) > 0) {
+      if (first.kind !== 'epoch' && after === undefined && compareEntryIds(first.id, failedAt) > 0) {
         throw new ChangeLogError(
           'log_unavailable',
           `Entry ${first.id} cannot be kept: ${failedAt} before it is not there, because its append failed or the log lost it. Repeat that one first.`,

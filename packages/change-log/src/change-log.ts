@@ -18,10 +18,12 @@ export interface ChangeLog {
   /**
    * Keeps whole transactions and marks. Calls are kept in the order they are made; many may wait at once, they travel together.
    *
+   * @param batches - the first may name the entry that must still be there: so a writer goes on from what it found, and is refused where the
+   *   log lost that since
    * @throws {ChangeLogError} `log_unavailable` (refused or not reached; repeat it), `log_recreated` or `log_lost_tail` (begin
    *   again after `state().newest`), `log_conflict` (another history)
    */
-  append(batches: readonly LogBatch[]): Promise<void>
+  append(batches: readonly AppendBatch[]): Promise<void>
 
   /**
    * Entries after an id, oldest first. Large entries come in shorter pages (`readBytes` in limits.ts); only an empty page says that there
@@ -59,6 +61,14 @@ export interface ChangeLog {
   close(): Promise<void>
 }
 
+export interface AppendBatch extends LogBatch {
+  /**
+   * This entry, or a later one, must be there, else nothing is kept and the append fails with `log_lost_tail`. Read of the first batch of a
+   * call. @defaultValue what this handle kept last
+   */
+  after?: EntryId | undefined
+}
+
 export interface ReadOptions {
   /** @defaultValue 500 entries */
   count?: number
@@ -85,9 +95,19 @@ export interface LogState {
   newest: EntryId | undefined
   /** Of the newest entry that knows its LSN. */
   newestLsn: Lsn | undefined
+  /** `undefined` for an empty log and for one that Debezium writes. */
+  whole?: WholePart | undefined
   entries: number
   /** Memory or disk it takes, about; `undefined` where the server does not say. */
   bytes: number | undefined
+}
+
+/** How much of the log has no transaction that is only begun. */
+export interface WholePart {
+  /** Whatever a writer had for the log up to here, it has kept. */
+  lsn: Lsn
+  /** The newest entry, which says so; behind it nothing may be kept should it get lost. */
+  newest: EntryId
 }
 
 /** What may stay. Each limit alone lets go of the oldest entries; none given keeps everything. */

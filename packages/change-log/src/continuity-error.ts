@@ -15,6 +15,14 @@ export function continuityError(continuity: Exclude<Continuity, 'ok'>, after: En
       )
 }
 
+/** What a writer is told when the entry that it goes on from is not there. */
+export function lostTailError(newest: EntryId | undefined, previous: EntryId | undefined): ChangeLogError {
+  return new ChangeLogError(
+    'log_lost_tail',
+    `The log's newest entry is ${newest ?? 'none'}, but ${previous ?? ''} had been kept. Append again from there.`,
+  )
+}
+
 /** What a writer is told whose entry meets another one in its place. */
 export function conflictError(id: EntryId, header: string, present: string | undefined): ChangeLogError {
   const there = present === undefined ? 'is behind the newest entry, but was never kept' : `is taken by "${present}"`

@@ -1,4 +1,4 @@
-export type { ChangeLog, Continuity, LogState, ReadOptions, Retention, TailOptions, TrimReport } from './change-log.ts'
+export type { AppendBatch, ChangeLog, Continuity, LogState, ReadOptions, Retention, TailOptions, TrimReport, WholePart } from './change-log.ts'
 export type {
   AcquireOptions,
   DeadLetter,

@@ -107,6 +107,28 @@ export function changeLogContract(name: string, create: () => Promise<LogUnderTe
         expect((await log.state()).newest).toBe(rowId(20, 1))
       })
 
+      it('goes on behind the entry that is named, whatever failed before, and keeps nothing where that entry is not there', async () => {
+        await log.append([transaction(10, { xid: 1 }), transaction(15)])
+        await expect(log.append([transaction(10, { xid: 2 })])).rejects.toMatchObject({ code: 'log_conflict' })
+        await expect(log.append([{ ...transaction(30), after: rowId(20, 1) }])).rejects.toMatchObject({ code: 'log_lost_tail' })
+        expect((await log.state()).newest).toBe(rowId(15, 1))
+        await log.append([{ ...transaction(30), after: rowId(15, 1) }, transaction(40)])
+        expect(ids(await log.read(FIRST_ENTRY_ID))).toEqual([rowId(10, 1), rowId(15, 1), rowId(30, 1), rowId(40, 1)])
+      })
+
+      it('says up to where it is whole, and by which entry', async () => {
+        const whole = async (): Promise<unknown> => (await log.state()).whole
+        expect(await whole()).toBeUndefined()
+        await log.append([transaction(10, { rows: 2 })])
+        expect(await whole()).toEqual({ lsn: 10n, newest: rowId(10, 2) })
+        await log.append([progress(20)])
+        expect(await whole()).toEqual({ lsn: 20n, newest: rowId(20, 0) })
+        await log.append([{ entries: transaction(30, { rows: 3 }).entries.slice(0, 2) }])
+        expect(await whole()).toEqual({ lsn: 29n, newest: rowId(30, 2) })
+        await log.append([epochMark(5, 2)])
+        expect(await whole()).toEqual({ lsn: 5n, newest: rowId(5, 0, 2) })
+      })
+
       it('puts a new epoch behind everything, although its LSN is lower', async () => {
         await log.append([transaction(1000)])
         await log.append([epochMark(5, 2), transaction(6, { epoch: 2 })])

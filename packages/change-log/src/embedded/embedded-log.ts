@@ -4,12 +4,13 @@ import { createAppendOrder, flattenBatches } from '../append-order.ts'
 import type { ChangeLog, Continuity, LogState, TailOptions } from '../change-log.ts'
 import { checkContinuity } from '../check-continuity.ts'
 import { chooseCut, type LogSample } from '../choose-cut.ts'
-import { conflictError, continuityError } from '../continuity-error.ts'
+import { conflictError, continuityError, lostTailError } from '../continuity-error.ts'
 import { optionalEntryId } from '../entry-id-parts.ts'
 import { restoreEntry, storeEntry } from '../entry-codec.ts'
 import { ChangeLogError } from '../errors.ts'
 import { CHANGE_LOG_LIMITS } from '../limits.ts'
 import { shareTail } from '../share-tail.ts'
+import { wholePartBefore } from '../whole-part.ts'
 import { decodeId, encodeId, openEmbeddedDatabase } from './embedded-database.ts'
 import { createEmbeddedReaders } from './embedded-readers.ts'
 
@@ -66,10 +67,12 @@ class EmbeddedLog implements ChangeLog {
     const entries = flattenBatches(batches)
     this.#requireOpen()
     if (entries.length === 0) return
-    this.#order.check(entries)
+    const after = batches[0]?.after
+    this.#order.check(entries, after)
     try {
       this.#begin()
       let newest = this.#edge('newest')
+      if (after !== undefined && (newest === undefined || compareEntryIds(newest, after) < 0)) throw lostTailError(newest, after)
       let kept = 0
       for (const entry of entries) {
         if (newest !== undefined && compareEntryIds(entry.id, newest) <= 0) this.#acceptRepeat(entry)
@@ -128,14 +131,16 @@ class EmbeddedLog implements ChangeLog {
   async state(): Promise<LogState> {
     this.#requireOpen()
     const newest = this.#edge('newest')
-    const known = this.#statements.newestLsn.get()?.['header']
+    const known = this.#statements.newestLsn.get()
+    const knowing = known === undefined ? undefined : restoreEntry(decodeId(known['id']), { header: String(known['header']), key: '', value: '[]' })
     return {
       identity: this.identity,
       epoch: newest === undefined ? 0 : epochOfEntryId(newest),
       beginning: optionalEntryId(this.#meta('trimmed')) ?? FIRST_ENTRY_ID,
       oldest: this.#edge('oldest'),
       newest,
-      newestLsn: typeof known === 'string' && newest !== undefined ? restoreEntry(newest, { header: known, key: '', value: '[]' })?.lsn : undefined,
+      newestLsn: knowing?.lsn,
+      whole: knowing === undefined ? undefined : wholePartBefore(knowing),
       entries: this.#entries,
       bytes: this.#bytes(),
     }
@@ -307,7 +312,7 @@ function prepareStatements(database: DatabaseSync) {
     read: database.prepare('SELECT id, header, key, value FROM entries WHERE id > ? AND id <= ? ORDER BY id LIMIT ?'),
     oldest: database.prepare('SELECT id FROM entries ORDER BY id LIMIT 1'),
     newest: database.prepare('SELECT id FROM entries ORDER BY id DESC LIMIT 1'),
-    newestLsn: database.prepare("SELECT header FROM entries WHERE header NOT LIKE '_:0%' ORDER BY id DESC LIMIT 1"),
+    newestLsn: database.prepare("SELECT id, header FROM entries WHERE header NOT LIKE '_:0%' ORDER BY id DESC LIMIT 1"),
     countKept: database.prepare('SELECT count(*) AS n FROM entries'),
     lastBefore: database.prepare('SELECT id FROM entries WHERE id < ? ORDER BY id DESC LIMIT 1'),
     removeBefore: database.prepare('DELETE FROM entries WHERE id < ?'),

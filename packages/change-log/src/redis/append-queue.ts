@@ -13,13 +13,15 @@ export interface AppendUnit {
 }
 
 export interface AppendQueue {
-  append(entries: LogEntry[]): Promise<void>
+  /** @param after - the entry that must already be there; without it the last one that this queue kept */
+  append(entries: LogEntry[], after?: EntryId): Promise<void>
   /** Everything waiting fails, and nothing more is taken. */
   close(): void
 }
 
 interface Request {
   entries: LogEntry[]
+  after: EntryId | undefined
   /** How many of them are in a unit already. */
   taken: number
   resolve: () => void
@@ -63,7 +65,8 @@ export function createAppendQueue(limits: ChangeLogLimits, send: (unit: AppendUn
     unitsInFlight++
     try {
       await send(unit)
-      confirmed = lastWithContent(unit) ?? confirmed
+      // It was refused, had the one before it not been there.
+      confirmed = lastWithContent(unit) ?? unit.previous ?? confirmed
       for (const request of finished) request.resolve()
     } catch (error) {
       fail(unit, requests, error instanceof Error ? error : new Error(String(error)))
@@ -77,17 +80,17 @@ export function createAppendQueue(limits: ChangeLogLimits, send: (unit: AppendUn
     isScheduled = false
     while (waiting.length > 0 && unitsInFlight < limits.appendsInFlight) {
       const batch = takeUnit(waiting, limits, issued)
-      issued = lastWithContent(batch.unit) ?? issued
+      issued = lastWithContent(batch.unit) ?? batch.unit.previous
       void sendUnit(batch)
     }
   }
 
   return {
-    append(entries) {
+    append(entries, after) {
       return new Promise((resolve, reject) => {
         if (isClosed) throw new ChangeLogError('log_unavailable', 'The change log was closed.')
-        order.check(entries)
-        waiting.push({ entries, taken: 0, resolve, reject })
+        order.check(entries, after)
+        waiting.push({ entries, after, taken: 0, resolve, reject })
         if (isScheduled) return
         isScheduled = true
         queueMicrotask(pump)
@@ -109,7 +112,8 @@ function lastWithContent(unit: AppendUnit): EntryId | undefined {
   return unit.entries.findLast(({ kind }) => kind !== 'progress')?.id
 }
 
-function takeUnit(waiting: Request[], limits: ChangeLogLimits, previous: EntryId | undefined): Batch {
+function takeUnit(waiting: Request[], limits: ChangeLogLimits, issued: EntryId | undefined): Batch {
+  const previous = waiting[0]?.taken === 0 ? (waiting[0].after ?? issued) : issued
   const unit: AppendUnit = { entries: [], largest: 0, previous }
   const [requests, finished]: [Request[], Request[]] = [[], []]
   let chars = 0
@@ -132,10 +136,10 @@ function takeUnit(waiting: Request[], limits: ChangeLogLimits, previous: EntryId
   return { unit, requests, finished }
 }
 
-/** A repeat begins a unit of its own: within one, ids rise. */
+/** A repeat begins a unit of its own: within one, ids rise. So does what names its own predecessor. */
 function isNext({ entries }: AppendUnit, request: Request): boolean {
   const [last, next] = [entries.at(-1), request.entries[request.taken]]
-  return last === undefined || next === undefined || compareEntryIds(last.id, next.id) < 0
+  return last === undefined || (request.after === undefined && (next === undefined || compareEntryIds(last.id, next.id) < 0))
 }
 
 function charsOf(entry: LogEntry): number {

@@ -1,14 +1,15 @@
-import { epochOfEntryId, FIRST_ENTRY_ID, isEntryId, type EntryId, type LogBatch, type LogEntry, type Lsn } from '@zenstack-live/protocol'
+import { epochOfEntryId, FIRST_ENTRY_ID, isEntryId, type EntryId, type LogEntry } from '@zenstack-live/protocol'
 import { flattenBatches } from '../append-order.ts'
-import type { ChangeLog, Continuity, LogState, ReadOptions, Retention, TailOptions, TrimReport } from '../change-log.ts'
+import type { AppendBatch, ChangeLog, Continuity, LogState, ReadOptions, Retention, TailOptions, TrimReport } from '../change-log.ts'
 import { checkContinuity } from '../check-continuity.ts'
 import { chooseCut, type LogSample } from '../choose-cut.ts'
-import { conflictError } from '../continuity-error.ts'
+import { conflictError, lostTailError } from '../continuity-error.ts'
 import { restoreEntry, storeEntry } from '../entry-codec.ts'
 import { optionalEntryId } from '../entry-id-parts.ts'
 import { ChangeLogError } from '../errors.ts'
 import { CHANGE_LOG_LIMITS, type ChangeLogLimits } from '../limits.ts'
 import { shareTail } from '../share-tail.ts'
+import { wholePartBefore } from '../whole-part.ts'
 import { createAppendQueue, type AppendQueue, type AppendUnit } from './append-queue.ts'
 import { createAppendSender, type AppendSender } from './append-command.ts'
 import { SAMPLE, TRIM } from './append-script.ts'
@@ -92,9 +93,9 @@ class RedisLog implements ChangeLog {
     return this.#identity
   }
 
-  async append(batches: readonly LogBatch[]): Promise<void> {
+  async append(batches: readonly AppendBatch[]): Promise<void> {
     const entries = flattenBatches(batches)
-    if (entries.length > 0) await this.#queue.append(entries)
+    if (entries.length > 0) await this.#queue.append(entries, batches[0]?.after)
   }
 
   async read(after: EntryId, { count = this.#limits.readEntries, until }: ReadOptions = {}): Promise<LogEntry[]> {
@@ -158,13 +159,15 @@ class RedisLog implements ChangeLog {
         this.#redis.call('MEMORY', 'USAGE', stream).catch(() => undefined),
         this.#redis.hmget(this.#keys.meta, 'identity', 'trimmed'),
       ])
+      const newest = await this.#newestEntry()
       return {
         identity: identity ?? (await agreeOnIdentity(this.#redis, this.#keys)),
         epoch: ends.newest === undefined ? 0 : epochOfEntryId(ends.newest),
         beginning: optionalEntryId(trimmed) ?? FIRST_ENTRY_ID,
         oldest: ends.oldest,
         newest: ends.newest,
-        newestLsn: await this.#newestLsn(),
+        newestLsn: newest?.lsn,
+        whole: newest === undefined ? undefined : wholePartBefore(newest),
         entries: ends.length,
         bytes: typeof bytes === 'number' ? bytes : undefined,
       }
@@ -226,12 +229,7 @@ class RedisLog implements ChangeLog {
       await this.#adopt()
       throw recreatedError(stream)
     }
-    if (outcome === 'lost_tail') {
-      throw new ChangeLogError(
-        'log_lost_tail',
-        `The log's newest entry is ${String(first)}, but ${previous ?? ''} had been kept. Append again from there.`,
-      )
-    }
+    if (outcome === 'lost_tail') throw lostTailError(optionalEntryId(first), previous)
     const id = String(first)
     const refused = entries.find((entry) => entry.id === id)
     if (refused !== undefined) throw conflictError(refused.id, storeEntry(refused).header, second === '' ? undefined : String(second))
@@ -282,13 +280,14 @@ class RedisLog implements ChangeLog {
     }
   }
 
-  async #newestLsn(): Promise<Lsn | undefined> {
-    // The newest entry knows it, unless Debezium writes heartbeats and tombstones behind it.
+  /** The newest one that knows its LSN. */
+  async #newestEntry(): Promise<LogEntry | undefined> {
+    // The very newest does, unless Debezium writes heartbeats and tombstones behind it.
     for (const count of [1, 50]) {
       const raw = parseEntries(await this.#redis.xrevrangeBuffer(this.#keys.stream, '+', '-', 'COUNT', count)).toReversed()
       const debezium = createDebeziumReader(this.#limits.debeziumTransactions)
-      const lsn = [...decodeEntries(raw, debezium), ...debezium.release()].findLast((entry) => entry.lsn > 0n)?.lsn
-      if (lsn !== undefined) return lsn
+      const newest = [...decodeEntries(raw, debezium), ...debezium.release()].findLast((entry) => entry.lsn > 0n)
+      if (newest !== undefined) return newest
     }
     return undefined
   }
