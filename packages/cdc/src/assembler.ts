@@ -51,6 +51,8 @@ export interface AssemblerOptions {
   isMessageCaptured: (prefix: string) => boolean
   /** Decimal text. */
   previousCommitLsn: string | null
+  /** What ends at or before this is in the log, numbered otherwise, and is not given out. */
+  passedLsn: Lsn
   /** How far the log is, with all that is on its way to it: no mark may come in front of it. */
   reachedLsn: () => Lsn
   onBatch: (batch: AssembledBatch) => void
@@ -175,8 +177,12 @@ export class Assembler {
   }
 
   #commit(endLsn: Lsn): void {
-    const { epoch, onBatch, onProgress } = this.#options
+    const { epoch, passedLsn, onBatch, onProgress } = this.#options
     this.#isInTransaction = false
+    if (endLsn <= passedLsn) {
+      this.#entries = []
+      return onProgress(endLsn, this.#isAwaited)
+    }
     const schemaMark = this.takeSchemaMark((endLsn - 1n) as Lsn)
     if (schemaMark !== undefined) onBatch(schemaMark)
     const entries = this.#isTooLarge ? [bulkEntry(epoch, endLsn, this.#xid, [...this.#tables])] : numberEntries(this.#entries, epoch, endLsn)

@@ -8,6 +8,7 @@ import { checkSlotName } from './database/slot.ts'
 import { CaptureError } from './errors.ts'
 import { checkCapture } from './inspect.ts'
 import { CAPTURE_LIMITS, type CaptureLimits } from './limits.ts'
+import { selectionOf } from './selection.ts'
 import { CaptureSession } from './session.ts'
 import type { CaptureSink } from './sink.ts'
 import { VERSION } from './version.ts'
@@ -179,6 +180,12 @@ class CaptureLoop implements Capture {
       name: this.#options.name ?? 'zenstack',
       version: VERSION,
       limits: this.#limits,
+      selection: selectionOf({
+        tables: this.#options.tables,
+        messagePrefixes: this.#options.messagePrefixes ?? [],
+        limits: this.#limits,
+        version: VERSION,
+      }),
       wantsSnapshot: this.#options.snapshot === 'initial',
       isMessageCaptured: this.#isMessageCaptured,
       onEnd,

@@ -7,6 +7,6 @@ export { inspectCapture, type CaptureInspection, type CaptureTarget, type Server
 export { CAPTURE_LIMITS, type CaptureLimits } from './limits.ts'
 export { MARK_PREFIX } from './assembler.ts'
 export { setUpCapture, type SetupOptions, type SetupReport } from './setup.ts'
-export { type CaptureSink, type SinkState } from './sink.ts'
+export { type CaptureSink, type SinkBatch, type SinkState } from './sink.ts'
 export { makeSlot, removeSlot, showSlot, type SlotTarget } from './slots.ts'
 export { type SlotFacts } from './database/slot.ts'

@@ -7,9 +7,19 @@ export interface CaptureMemory {
   timeline: number
   /** The last commit at or before a confirmed LSN, both decimal: Debezium's `sequence` goes on from it. */
   confirmed: { lsn: string; previousCommitLsn: string | null } | undefined
+  /** Only of tables that every capture since then has captured. */
   shapes: Shapes | undefined
+  numbering?: Numbering | undefined
   /** Whether the rows that were there before the slot are in the log: one that was begun and not ended is begun again. */
   snapshot?: 'begun' | 'done' | undefined
+}
+
+/** Who numbered the newest part of the log. */
+export interface Numbering {
+  /** See `selectionOf`. */
+  selection: string
+  /** Decimal; transactions that end after it are numbered so. */
+  sinceLsn: string
 }
 
 /** Reads what {@link formatMemory} wrote; `undefined` for anything else, which is then like a log without memory. */

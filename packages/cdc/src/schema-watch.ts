@@ -14,6 +14,14 @@ export interface Shapes {
   stream: Record<string, string>
 }
 
+/** What was remembered of these tables. What it told of others is forgotten: while they are not captured, their changes are passed over. */
+export function shapesOf(shapes: Shapes | undefined, tables: readonly CapturedTable[]): Shapes | undefined {
+  if (shapes === undefined) return undefined
+  const names = new Set(tables.map(tableName))
+  const pick = (all: Record<string, string>): Record<string, string> => Object.fromEntries(Object.entries(all).filter(([name]) => names.has(name)))
+  return { catalog: pick(shapes.catalog), stream: pick(shapes.stream) }
+}
+
 /** What the catalog and the stream say of the captured tables, and what of it has changed since they were last looked at. */
 export class SchemaWatch {
   readonly #query: Query

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { makeEntryId, type Lsn } from '@zenstack-live/protocol'
 import { Assembler, MARK_PREFIX, type AssembledBatch } from './assembler.ts'
 import { tableName, type CapturedTable } from './captured-table.ts'
+import { continueLog } from './continue-log.ts'
 import { createConfirmDelay, type ConfirmDelay, type KeptPoint } from './confirm-delay.ts'
 import type { Query } from './database/query.ts'
 import { readSlot } from './database/slot.ts'
@@ -13,9 +14,10 @@ import { LogWriter } from './log-writer.ts'
 import { formatMemory, parseMemory, type CaptureMemory } from './memory.ts'
 import { MessageHold } from './message-hold.ts'
 import { readRelation, type RelationMessage } from './pgoutput/messages.ts'
+import { otherwiseNumbered, planNumbering } from './plan-numbering.ts'
 import { planStart } from './plan-start.ts'
 import { ReplicationConnection } from './replication/replication-connection.ts'
-import { SchemaWatch } from './schema-watch.ts'
+import { SchemaWatch, shapesOf } from './schema-watch.ts'
 import type { CaptureSink, SinkState } from './sink.ts'
 import { openSnapshotReader, type SnapshotReader } from './snapshot/snapshot-reader.ts'
 import { writeSnapshot } from './snapshot/write-snapshot.ts'
@@ -40,6 +42,8 @@ export interface SessionOptions {
   name: string
   version: string
   limits: CaptureLimits
+  /** See `selectionOf`. */
+  selection: string
   /** Write the rows that are there before the changes, where the log has neither. */
   wantsSnapshot: boolean
   isMessageCaptured: (prefix: string) => boolean
@@ -50,6 +54,8 @@ export interface SessionOptions {
   onLag: (bytes: number) => void
   onWarning: (message: string) => void
 }
+
+type Log = ReturnType<typeof continueLog>
 
 /** Pings that a server sends in a row only while it shuts down and waits for us to confirm everything. */
 const SHUTDOWN_PINGS = 5
@@ -160,33 +166,38 @@ export class CaptureSession {
     if (confirmedLsn === undefined) throw new CaptureError(`The slot "${this.#options.slot}" went away while it was being taken.`)
     const state = await sink.state()
     const memory = parseMemory(state.memory)
+    const log = continueLog(sink, state.whole?.newest)
     const plan = planStart({ epoch: state.epoch, lsn: state.lsn, memory }, { ...server, confirmedLsn, isSlotNew })
+    const isNewEpoch = plan.newEpochReason !== undefined
+    const numbering = planNumbering({ memory, whole: state.whole, isNewEpoch }, this.#options.selection)
+    const shapes = shapesOf(memory?.shapes, tables)
     // Told before the log shows that anything was begun, so that a snapshot that is cut off is known for one.
     const snapshotState = snapshot === undefined ? memory?.snapshot : 'begun'
     this.#memory = {
       systemId: server.systemId,
       timeline: server.timeline,
       confirmed: memory?.confirmed,
-      shapes: memory?.shapes,
+      shapes,
+      numbering,
       snapshot: snapshotState,
     }
     if (snapshot !== undefined) await sink.remember(formatMemory(this.#memory))
     if (plan.newEpochReason !== undefined) {
       const id = makeEntryId(plan.epoch, confirmedLsn, 0)
-      await sink.write([{ entries: [{ kind: 'epoch', id, lsn: confirmedLsn, epoch: plan.epoch, reason: plan.newEpochReason }] }])
+      await log.write([{ entries: [{ kind: 'epoch', id, lsn: confirmedLsn, epoch: plan.epoch, reason: plan.newEpochReason }] }])
       // Nobody loses anything to the first one.
       if (state.epoch > 0) this.#options.onWarning(`Epoch ${plan.epoch} begins: ${plan.newEpochReason}.`)
     }
     this.#epoch = plan.epoch
-    const logLsn = plan.newEpochReason === undefined && state.lsn !== undefined ? state.lsn : confirmedLsn
+    const logLsn = !isNewEpoch && state.lsn !== undefined ? state.lsn : confirmedLsn
     const isSequenceKnown = memory?.confirmed !== undefined && memory.confirmed.lsn === confirmedLsn.toString()
     this.#confirmed = { lsn: confirmedLsn, lastCommitLsn: isSequenceKnown ? (memory.confirmed?.previousCommitLsn ?? null) : null }
     this.#confirm = createConfirmDelay(this.#confirmed, limits.confirmDelayMs)
-    this.#watch = new SchemaWatch(query, tables, publication, plan.newEpochReason === undefined ? memory?.shapes : undefined)
-    this.#assembler = this.#makeAssembler(plan.epoch, logLsn, server.database)
-    this.#writer = this.#makeWriter(plan.epoch, logLsn)
+    this.#watch = new SchemaWatch(query, tables, publication, isNewEpoch ? undefined : shapes)
+    this.#assembler = this.#makeAssembler(plan.epoch, logLsn, otherwiseNumbered(numbering), server.database)
+    this.#writer = this.#makeWriter(log, plan.epoch, logLsn)
     await this.#lookAtCatalog()
-    if (snapshot !== undefined) await this.#writeSnapshot(snapshot, confirmedLsn, server.database)
+    if (snapshot !== undefined) await this.#writeSnapshot(log, snapshot, confirmedLsn, server.database)
     await this.#remember()
     if (this.#hasEnded) throw new CaptureError('The connection ended while the capture began.')
     this.#timers = [
@@ -197,8 +208,8 @@ export class CaptureSession {
   }
 
   /** The rows as they stood where the slot begins. The stream waits meanwhile, and the server hears that somebody is there. */
-  async #writeSnapshot(reader: SnapshotReader, lsn: Lsn, database: string): Promise<void> {
-    const { query, sink, name, version, limits } = this.#options
+  async #writeSnapshot(log: Log, reader: SnapshotReader, lsn: Lsn, database: string): Promise<void> {
+    const { query, name, version, limits } = this.#options
     const watch = this.#watch
     if (watch === undefined || this.#memory === undefined) return
     const status = setInterval(() => this.#connection.sendStatus(lsn, lsn, false), limits.progressIntervalMs)
@@ -208,7 +219,7 @@ export class CaptureSession {
         query,
         tables: watch.tables.filter(isPublishable),
         encoderOf: (relation) => watch.encoder(relation),
-        sink,
+        sink: log,
         epoch: this.#epoch,
         lsn,
         names: { version, name, database },
@@ -223,7 +234,7 @@ export class CaptureSession {
     }
   }
 
-  #makeAssembler(epoch: number, logLsn: Lsn, database: string): Assembler {
+  #makeAssembler(epoch: number, logLsn: Lsn, passedLsn: Lsn, database: string): Assembler {
     const { limits, name, version, isMessageCaptured } = this.#options
     return new Assembler({
       epoch,
@@ -233,6 +244,7 @@ export class CaptureSession {
       maxTransactionBytes: limits.maxTransactionBytes,
       isMessageCaptured,
       previousCommitLsn: this.#confirmed.lastCommitLsn,
+      passedLsn,
       reachedLsn: () => this.#writer?.reachedLsn ?? logLsn,
       onBatch: (batch) => this.#push(batch),
       onProgress: (lsn, isUrgent) => this.#progress(lsn, isUrgent),
@@ -240,10 +252,10 @@ export class CaptureSession {
     })
   }
 
-  #makeWriter(epoch: number, logLsn: Lsn): LogWriter {
-    const { sink, limits } = this.#options
+  #makeWriter(log: Log, epoch: number, logLsn: Lsn): LogWriter {
+    const { limits } = this.#options
     return new LogWriter({
-      sink,
+      sink: log,
       epoch,
       keptLsn: logLsn,
       maxPendingBytes: limits.maxPendingBytes,

@@ -1,4 +1,4 @@
-import type { LogBatch, Lsn } from '@zenstack-live/protocol'
+import type { EntryId, LogBatch, Lsn } from '@zenstack-live/protocol'
 
 /** Where the log stands. */
 export interface SinkState {
@@ -6,8 +6,19 @@ export interface SinkState {
   epoch: number
   /** LSN of the newest entry; `undefined` for an empty log. */
   lsn: Lsn | undefined
+  /**
+   * How much of the log has no transaction that is only begun, and its newest entry. Where a sink does not say, a change of the captured
+   * tables fails until Postgres need not repeat what was captured before it.
+   */
+  whole?: { lsn: Lsn; newest: EntryId } | undefined
   /** What {@link CaptureSink.remember} last kept; `undefined` when nothing, or lost with the log. */
   memory: string | undefined
+}
+
+/** One whole commit, or a mark. */
+export interface SinkBatch extends LogBatch {
+  /** This entry, or a later one, must be there, else the write is rejected. In the first batch of a call; what {@link SinkState.whole} said. */
+  after?: EntryId | undefined
 }
 
 /** Where captured changes go. One capture at a time writes, one call at a time. */
@@ -18,7 +29,7 @@ export interface CaptureSink {
    * Resolves when the batches are kept as durably as the log can. Each batch is whole. An entry that is already there, at its id, is
    * success. Rejects when an id is refused that is not there, or when the log no longer holds what it had kept.
    */
-  write(batches: readonly LogBatch[]): Promise<void>
+  write(batches: readonly SinkBatch[]): Promise<void>
   /** Keeps a text (below 256 KiB) beside the log, so that it is lost exactly when the log is. */
   remember(text: string): Promise<void>
 }

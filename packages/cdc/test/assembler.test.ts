@@ -37,6 +37,7 @@ function assemble(messages: readonly Buffer[], maxTransactionBytes: number): { e
     maxTransactionBytes,
     isMessageCaptured: () => true,
     previousCommitLsn: null,
+    passedLsn: parseLsn('0'),
     reachedLsn: () => parseLsn('0'),
     onBatch: ({ batch }) => entries.push(...batch.entries),
     onProgress: () => {},

@@ -7,8 +7,8 @@ const MEMORY_NOTE = 'capture'
 export function logSink(log: ChangeLog): CaptureSink {
   return {
     async state() {
-      const [{ epoch, newestLsn }, memory] = await Promise.all([log.state(), log.notes.get(MEMORY_NOTE)])
-      return { epoch, lsn: newestLsn, memory }
+      const [{ epoch, newestLsn, whole }, memory] = await Promise.all([log.state(), log.notes.get(MEMORY_NOTE)])
+      return { epoch, lsn: newestLsn, memory, whole }
     },
     write: (batches) => log.append(batches),
     remember: (text) => log.notes.set(MEMORY_NOTE, text),

@@ -1,5 +1,5 @@
-import type { CaptureSink, SinkState } from '@zenstack-live/cdc'
-import { compareEntryIds, epochOfEntryId, type EntryId, type LogBatch, type LogEntry } from '@zenstack-live/protocol'
+import type { CaptureSink, SinkBatch, SinkState } from '@zenstack-live/cdc'
+import { compareEntryIds, epochOfEntryId, type EntryId, type LogBatch, type LogEntry, type Lsn } from '@zenstack-live/protocol'
 
 /** A change log in memory, with the promises of a real one: ids rise, a repeat is success, a refused id that is not there is an error. */
 export class MemorySink implements CaptureSink {
@@ -14,11 +14,16 @@ export class MemorySink implements CaptureSink {
 
   async state(): Promise<SinkState> {
     const newest = this.entries.at(-1)
-    return { epoch: newest === undefined ? 0 : epochOfEntryId(newest.id), lsn: newest?.lsn, memory: this.memory }
+    if (newest === undefined) return { epoch: 0, lsn: undefined, memory: this.memory }
+    const isOpen = newest.kind === 'change' && !newest.isLastOfTransaction
+    const whole = { lsn: (isOpen ? newest.lsn - 1n : newest.lsn) as Lsn, newest: newest.id }
+    return { epoch: epochOfEntryId(newest.id), lsn: newest.lsn, memory: this.memory, whole }
   }
 
-  async write(batches: readonly LogBatch[]): Promise<void> {
+  async write(batches: readonly SinkBatch[]): Promise<void> {
     await this.beforeWrite(batches)
+    const [after, newest] = [batches[0]?.after, this.entries.at(-1)?.id]
+    if (after !== undefined && (newest === undefined || compareEntryIds(newest, after) < 0)) throw new Error(`${after} is not there any more.`)
     this.writes++
     for (const { entries } of batches) for (const entry of entries) this.#append(entry)
     const waiting = this.#waiting
@@ -60,8 +65,16 @@ export class MemorySink implements CaptureSink {
       return
     }
     const existing = this.#ids.get(entry.id)
-    if (existing === undefined || existing.kind !== entry.kind)
-      throw new Error(`${entry.id} is refused: the log is at ${newest.id} and does not hold it.`)
+    if (entry.kind !== 'progress' && (existing === undefined || headerOf(existing) !== headerOf(entry))) {
+      const message = `${entry.id} is refused: the log is at ${newest.id} and does not hold it.`
+      throw Object.assign(new Error(message), { code: 'log_conflict' })
+    }
     this.repeats++
   }
+}
+
+/** What a log compares. */
+function headerOf(entry: LogEntry): string {
+  const isLast = entry.kind === 'change' && entry.isLastOfTransaction
+  return [entry.kind, entry.lsn, 'xid' in entry ? entry.xid : '', isLast].join(':')
 }
