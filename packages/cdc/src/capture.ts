@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parseLsn } from '@zenstack-live/protocol'
+import { parseLsn, type Lsn } from '@zenstack-live/protocol'
 import { MARK_PREFIX } from './assembler.ts'
 import { DEFAULT_CAPTURE_NAME } from './capture-name.ts'
 import type { CapturedTable } from './captured-table.ts'
@@ -98,6 +98,8 @@ class CaptureLoop implements Capture {
   readonly #running: Promise<void>
   #state: CaptureState = { kind: 'connecting' }
   #session: CaptureSession | undefined
+  #keptLsn: Lsn | undefined
+  #backoffMs: number
   #lagMs: number | undefined
   #lagBytes: number | undefined
   #wake: (() => void)[] = []
@@ -105,6 +107,7 @@ class CaptureLoop implements Capture {
   constructor(options: CaptureOptions) {
     this.#options = options
     this.#limits = { ...CAPTURE_LIMITS, ...options.limits }
+    this.#backoffMs = this.#limits.minBackoffMs
     this.#slot = checkSlotName(options.slot ?? DEFAULT_CAPTURE_NAME)
     this.#database = createDatabase(options.url)
     if (options.signal?.aborted === true) this.#abort.abort()
@@ -143,19 +146,17 @@ class CaptureLoop implements Capture {
   }
 
   async #run(): Promise<void> {
-    let backoffMs = this.#limits.minBackoffMs
     while (!this.#abort.signal.aborted) {
       try {
         const ended = await this.#lead()
-        if (ended !== undefined) backoffMs = this.#limits.minBackoffMs
         if (ended !== undefined && !this.#abort.signal.aborted) throw ended
         await this.#pause(this.#limits.takeoverPollMs * (0.95 + Math.random() / 10))
       } catch (error) {
         if (this.#abort.signal.aborted) break
-        const retryInMs = Math.round(backoffMs * (0.5 + Math.random() / 2))
+        const retryInMs = Math.round(this.#backoffMs * (0.5 + Math.random() / 2))
         this.#setState({ kind: 'failing', error: error instanceof Error ? error : new CaptureError(String(error)), retryInMs })
         await this.#pause(retryInMs)
-        backoffMs = Math.min(backoffMs * 2, this.#limits.maxBackoffMs)
+        this.#backoffMs = Math.min(this.#backoffMs * 2, this.#limits.maxBackoffMs)
       }
     }
     await this.#database.close()
@@ -189,7 +190,10 @@ class CaptureLoop implements Capture {
       wantsSnapshot: this.#options.snapshot === 'initial',
       isMessageCaptured: this.#isMessageCaptured,
       onEnd,
-      onKept: (_lsn, commitTimeMs) => {
+      onKept: (lsn, commitTimeMs) => {
+        // A session that only opened, or repeated what the log has, may end by the same error as the one before.
+        if (lsn !== this.#keptLsn) this.#backoffMs = this.#limits.minBackoffMs
+        this.#keptLsn = lsn
         if (commitTimeMs !== undefined) this.#lagMs = Math.max(0, Date.now() - commitTimeMs)
         this.#notify()
       },

@@ -1,4 +1,4 @@
-import { compareEntryIds, epochOfEntryId } from '@zenstack-live/protocol'
+import { compareEntryIds, epochOfEntryId, type LogBatch } from '@zenstack-live/protocol'
 import { afterEach, describe, expect, inject, it } from 'vitest'
 import { captureFixture, type CaptureFixture } from './support/capture-fixture.ts'
 import { changes, events } from './support/events.ts'
@@ -53,6 +53,29 @@ describe('startCapture', () => {
     await sink.until((entries) => events(entries).length === 3)
     expect(events(sink.entries).map(({ key }) => key)).toEqual([{ id: 1 }, { id: 2 }, { id: 3 }])
     expect(sink.repeats).toBeGreaterThan(0)
+  })
+
+  it('waits longer from try to try while the log refuses what comes, and not after that', async () => {
+    const { sql, sink, start } = (fixture = await captureFixture(inject('postgresUrl'), DDL, ['task']))
+    const pausesMs: number[] = []
+    const limits = { confirmDelayMs: 60_000, minBackoffMs: 4, maxBackoffMs: 64 }
+    const capture = start({ limits, onState: (state) => void (state.kind === 'failing' && pausesMs.push(state.retryInMs)) })
+    await sql(`INSERT INTO task VALUES (1, 'one')`)
+    await capture.caughtUp()
+    const refuse = async (batches: readonly LogBatch[]): Promise<void> => {
+      if (batches.some(({ entries }) => entries.some((entry) => entry.kind === 'change' && entry.value.includes('refused')))) throw new Error('no')
+    }
+    sink.beforeWrite = refuse
+    await sql(`INSERT INTO task VALUES (2, 'refused')`)
+    // A pause is between half of what it may be and all of it.
+    await eventually(() => expect(Math.max(...pausesMs)).toBeGreaterThanOrEqual(limits.maxBackoffMs / 2))
+    sink.beforeWrite = async () => {}
+    await capture.caughtUp()
+    pausesMs.length = 0
+    sink.beforeWrite = refuse
+    await sql(`INSERT INTO task VALUES (3, 'refused')`)
+    await eventually(() => expect(pausesMs.length).toBeGreaterThan(0))
+    expect(pausesMs[0]).toBeLessThanOrEqual(limits.minBackoffMs)
   })
 
   it('says how far the log is behind, in bytes of WAL and in time', async () => {
