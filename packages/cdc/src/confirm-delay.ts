@@ -9,6 +9,7 @@ export interface KeptPoint {
 
 /** Which LSN may be confirmed: what the log has kept for long enough. */
 export interface ConfirmDelay {
+  /** @param nowMs - on a clock that is never set; so in all calls */
   kept(point: KeptPoint, nowMs: number): void
   /** The newest point that is old enough; never goes back. */
   confirmable(nowMs: number): KeptPoint

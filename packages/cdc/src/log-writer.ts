@@ -16,6 +16,7 @@ export interface LogWriterOptions {
   /** The log cannot keep up (`false`), or can again (`true`). */
   onRoom: (hasRoom: boolean) => void
   onError: (error: unknown) => void
+  /** Milliseconds, on a clock that is never set. */
   now: () => number
 }
 
@@ -31,7 +32,7 @@ export class LogWriter {
   #keptLsn: Lsn
   #progress: KeptPoint
   #isProgressUrgent = false
-  #lastProgressMs = 0
+  #lastProgressMs = -Infinity
   #isScheduled = false
   #isWriting = false
   #isClosed = false

@@ -262,12 +262,12 @@ export class CaptureSession {
       maxEntriesPerWrite: limits.maxEntriesPerWrite,
       progressIntervalMs: limits.progressIntervalMs,
       onKept: (point, commitTimeMs) => {
-        this.#confirm?.kept(point, Date.now())
+        this.#confirm?.kept(point, performance.now())
         this.#options.onKept(this.keptLsn, commitTimeMs)
       },
       onRoom: (hasRoom) => this.#pause('full', !hasRoom),
       onError: (error) => this.#fail(error),
-      now: Date.now,
+      now: () => performance.now(),
     })
   }
 
@@ -328,7 +328,7 @@ export class CaptureSession {
   /** Once in a while: what the log has kept for long enough is confirmed, and a quiet server is asked how far it is. */
   async #tick(): Promise<void> {
     this.#pings = 0
-    const point = this.#confirm?.confirmable(Date.now())
+    const point = this.#confirm?.confirmable(performance.now())
     if (point !== undefined && point.lsn > this.#confirmed.lsn) {
       this.#confirmed = point
       if (this.#memory !== undefined) this.#memory.confirmed = { lsn: point.lsn.toString(), previousCommitLsn: point.lastCommitLsn }

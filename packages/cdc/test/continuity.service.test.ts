@@ -1,7 +1,7 @@
 import type { Capture } from '@zenstack-live/cdc'
 import { createDatabase } from '@zenstack-live/testing'
 import pg from 'pg'
-import { afterEach, describe, expect, inject, it } from 'vitest'
+import { afterEach, describe, expect, inject, it, vi } from 'vitest'
 import { captureFixture, type CaptureFixture } from './support/capture-fixture.ts'
 import { changes, events } from './support/events.ts'
 import { fold } from './support/fold.ts'
@@ -165,6 +165,24 @@ describe('marks', () => {
     // A small part of the interval in which marks come by themselves.
     expect(performance.now() - startMs).toBeLessThan(15_000)
     expect(sink.entries.at(-1)).toMatchObject({ kind: 'progress', id: expect.stringMatching(/-0$/) as string })
+  })
+
+  it('come, and are confirmed, after the clock was set back', async () => {
+    const realNow = Date.now
+    let setBackMs = 0
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => realNow() - setBackMs)
+    try {
+      const { sink, sql, start } = await open()
+      await start().caughtUp()
+      for (setBackMs of [0, 3_600_000]) {
+        const [row] = await sql(`SELECT pg_logical_emit_message(false, 'of others', '') - '0/0' AS lsn`)
+        const lsn = BigInt(String(row?.['lsn']))
+        await sink.until((entries) => (entries.at(-1)?.lsn ?? 0n) >= lsn)
+        await eventually(async () => expect(await confirmedLsn()).toBeGreaterThanOrEqual(lsn))
+      }
+    } finally {
+      clock.mockRestore()
+    }
   })
 
   it('and commits that meet at one LSN lose nothing, whatever fails in between', { timeout: 60_000 }, async () => {
