@@ -16,7 +16,11 @@ export interface Database {
 export function createDatabase(url: string): Database {
   let opening: Promise<pg.Client> | undefined
   let last: Promise<unknown> = Promise.resolve()
-  const open = async (): Promise<pg.Client> => {
+  /** Only what is asked now: one that had to be left may end much later. */
+  const forget = (connecting: Promise<pg.Client>): void => {
+    if (opening === connecting) opening = undefined
+  }
+  const open = async (onGone: () => void): Promise<pg.Client> => {
     const client = createClient(url, {
       // The server gives up first, so that nothing goes on there that nobody waits for.
       ...withSettings(url, ['search_path=pg_catalog', `statement_timeout=${CAPTURE_LIMITS.databaseTimeoutMs}`]),
@@ -25,17 +29,22 @@ export function createDatabase(url: string): Database {
       query_timeout: CAPTURE_LIMITS.databaseTimeoutMs * 2,
     })
     // The next question opens another one.
-    client.on('error', () => (opening = undefined))
-    client.on('end', () => (opening = undefined))
+    client.on('error', onGone)
+    client.on('end', onGone)
     await client.connect().catch((cause: unknown) => {
       throw connectionProblem(url, cause)
     })
     return client
   }
+  const openOne = (): Promise<pg.Client> => {
+    const mine = open(() => forget(mine))
+    return mine
+  }
   const ask = async (sql: string, parameters: readonly unknown[]): Promise<Row[]> => {
-    opening ??= open()
-    const client = await opening.catch((error: unknown) => {
-      opening = undefined
+    opening ??= openOne()
+    const mine = opening
+    const client = await mine.catch((error: unknown) => {
+      forget(mine)
       throw error
     })
     try {
@@ -43,7 +52,7 @@ export function createDatabase(url: string): Database {
     } catch (error) {
       // Without a code it is not the server's answer: the connection is stuck or gone.
       if (!(error instanceof Error && 'code' in error)) {
-        opening = undefined
+        forget(mine)
         client.end().catch(() => undefined)
       }
       throw error
