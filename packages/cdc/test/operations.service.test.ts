@@ -182,6 +182,18 @@ describe('operations', () => {
     expect(events(fixture.sink.entries)).toMatchObject([{ table: 'b', key: { id: 2 } }])
   })
 
+  it('puts a message outside of transactions behind the commit before it', async () => {
+    fixture = await captureFixture(inject('postgresUrl'), 'CREATE TABLE t (id int PRIMARY KEY)', ['t'])
+    const capture = fixture.start({ messagePrefixes: ['foo'] })
+    await capture.caughtUp()
+    // Nothing else comes in between: the message is emitted before the client hears of the commit.
+    const message = `PERFORM pg_logical_emit_message(false, 'foo', 'bar')`
+    await fixture.sql(`DO $$ BEGIN FOR i IN 1..20 LOOP INSERT INTO t VALUES (i); COMMIT; ${message}; END LOOP; END $$`)
+    await capture.caughtUp()
+    const keys = changes(fixture.sink.entries).map(({ key }) => key)
+    expect(keys).toEqual(Array.from({ length: 20 }, (_, index) => [`{"id":${index + 1}}`, '{"prefix":"foo"}']).flat())
+  })
+
   it('turns messages of the named prefixes into events, and no others', async () => {
     fixture = await captureFixture(inject('postgresUrl'), 'CREATE TABLE t (id int PRIMARY KEY)', ['t'])
     const capture = fixture.start({ messagePrefixes: ['foo'] })
