@@ -167,6 +167,24 @@ export function readerContract(name: string, create: () => Promise<LogUnderTest>
         expect(await log.readers.list()).toMatchObject([{ deadLetters: 2, lettersLost: 1 }])
       })
 
+      it('lets the oldest letters go, also of those that were moved or inherited, and none for those that were removed', async () => {
+        const heir = await acquire(log, 'heir')
+        await log.readers.save(heir, { deadLetters: ['a', 'b', 'c'].map((key) => ({ key, text: key })) })
+        const record = { cursor: rowId(10, 1), state: '' }
+        const old = await acquire(log, 'old')
+        await log.readers.save(old, { record, deadLetters: ['v', 'w', 'x', 'y', 'z'].map((key) => ({ key, text: key })) })
+        await log.readers.release(old)
+        await log.readers.moveDeadLetter('old', 'v', 'elsewhere')
+        await log.readers.removeDeadLetter('heir', 'a')
+        await log.readers.place(['heir'], record, [{ id: 'old', fence: old.fence, heir: 'heir' }])
+        const inherited = (await log.readers.deadLetters('heir')).map(({ key }) => key)
+        expect(inherited.toSorted()).toEqual(['b', 'c', 'w', 'x', 'y', 'z'])
+        const bounded = await log.readers.save(heir, { deadLetters: [{ key: 'last', text: '' }], maxDeadLetters: 3 })
+        expect(bounded).toEqual({ lettersLost: 4 })
+        expect(await log.readers.deadLetters('heir')).toHaveLength(3)
+        expect(await log.readers.deadLetters('elsewhere')).toEqual([{ key: 'v', text: 'v' }])
+      })
+
       it('survives being opened again', async () => {
         const lease = await acquire(log, 'mail')
         await log.readers.save(lease, { record: { cursor: rowId(10, 1), state: 's' } })

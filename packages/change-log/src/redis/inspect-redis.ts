@@ -2,7 +2,21 @@ import { ChangeLogError } from '../errors.ts'
 import type { RedisClient } from './redis-connection.ts'
 
 const COMMANDS = ['xadd', 'xread', 'xrange', 'xrevrange', 'xtrim', 'xinfo', 'xlen', 'hset', 'hmget', 'hsetnx', 'hincrby', 'zadd', 'zrange', 'zcount']
-const MORE_COMMANDS = ['sadd', 'smembers', 'evalsha', 'eval', 'time', 'exists', 'hgetall', 'hlen', 'hdel', 'zremrangebyrank']
+const MORE_COMMANDS = [
+  'sadd',
+  'smembers',
+  'evalsha',
+  'eval',
+  'time',
+  'exists',
+  'hgetall',
+  'hlen',
+  'hdel',
+  'zremrangebyrank',
+  'zcard',
+  'zpopmin',
+  'zrem',
+]
 const CURE = 'Use Redis 6.2 or newer, or Valkey.'
 
 export interface RedisInspection {

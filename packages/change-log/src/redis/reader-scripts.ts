@@ -11,8 +11,8 @@ local function ms(value) return string.format('%.0f', value) end
 // Forgets a reader, of which its lineage stays for a day, longer than any process is paused: were it to begin anew, a former owner could
 // pass for its successor, and who remembers it would take it for lost.
 const FORGET = `
-local function forget(readers, reader, letters, id)
-  redis.call('DEL', letters)
+local function forget(readers, reader, letters, order, id)
+  redis.call('DEL', letters, order)
   if redis.call('SREM', readers, id) == 0 then return 0 end
   local known = redis.call('HMGET', reader, 'fence', 'born')
   redis.call('DEL', reader)
@@ -22,13 +22,30 @@ local function forget(readers, reader, letters, id)
 end
 `
 
-// KEYS: readers, each reader, then reader, dead letters and those of the heir for each that is replaced. ARGV: cursor, state, how many
-// readers, the id of each, then id and fence of each that is replaced.
-export const PLACE = createScript(`${NOW}${FORGET}
+// Letters stand in a hash with a rising place in front of their text, and their keys by that place in an order of their own, so that the
+// oldest can make room without a look at the others. Those that were kept before there was an order are put into it when room is made.
+const LETTERS = `
+local function put(letters, order, key, stored)
+  redis.call('HSET', letters, key, stored)
+  redis.call('ZADD', order, string.match(stored, '^%d+'), key)
+end
+local function remove(letters, order, key)
+  redis.call('ZREM', order, key)
+  return redis.call('HDEL', letters, key)
+end
+local function complete(letters, order)
+  local all = redis.call('HGETALL', letters)
+  for i = 1, #all, 2 do redis.call('ZADD', order, string.match(all[i + 1], '^%d+'), all[i]) end
+end
+`
+
+// KEYS: readers, each reader, then reader, dead letters and their order, and both of the heir, for each that is replaced. ARGV: cursor,
+// state, how many readers, the id of each, then id and fence of each that is replaced.
+export const PLACE = createScript(`${NOW}${LETTERS}${FORGET}
 local count = tonumber(ARGV[3])
-local replaced = (#KEYS - 1 - count) / 3
+local replaced = (#KEYS - 1 - count) / 5
 for i = 1, replaced do
-  local reader = redis.call('HMGET', KEYS[count + 3 * i - 1], 'fence', 'until')
+  local reader = redis.call('HMGET', KEYS[count + 5 * i - 3], 'fence', 'until')
   if (reader[1] or '0') ~= ARGV[count + 2 * i + 3] or tonumber(reader[2] or 0) > now then return 0 end
 end
 for i = 1, count do
@@ -40,10 +57,10 @@ for i = 1, count do
   end
 end
 for i = 1, replaced do
-  local key = count + 3 * i - 1
+  local key = count + 5 * i - 3
   local letters = redis.call('HGETALL', KEYS[key + 1])
-  for j = 1, #letters, 2 do redis.call('HSET', KEYS[key + 2], letters[j], letters[j + 1]) end
-  forget(KEYS[1], KEYS[key], KEYS[key + 1], ARGV[count + 2 * i + 2])
+  for j = 1, #letters, 2 do put(KEYS[key + 3], KEYS[key + 4], letters[j], letters[j + 1]) end
+  forget(KEYS[1], KEYS[key], KEYS[key + 1], KEYS[key + 2], ARGV[count + 2 * i + 2])
 end
 return 1
 `)
@@ -67,25 +84,23 @@ redis.call('SADD', KEYS[2], ARGV[1])
 return {'taken', fence, ms(born), isLost and 1 or 0, reader[3], reader[4]}
 `)
 
-// KEYS: reader, dead letters. ARGV: fence, owner, lease in ms, cursor or '', state, most letters, then key and text of each letter.
-// Letters stand in a hash with a rising place in front of their text, so that the oldest can make room. The owner is compared as well:
-// in a log that was lost and made anew fences began anew.
-export const SAVE = createScript(`${NOW}
+// KEYS: reader, dead letters, their order. ARGV: fence, owner, lease in ms, cursor or '', state, most letters, then key and text of each
+// letter. The owner is compared as well: in a log that was lost and made anew fences began anew.
+export const SAVE = createScript(`${NOW}${LETTERS}
 local reader = redis.call('HMGET', KEYS[1], 'fence', 'owner')
 if reader[1] ~= ARGV[1] or reader[2] ~= ARGV[2] then return -1 end
 redis.call('HSET', KEYS[1], 'until', ms(now + ARGV[3]))
 if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'cursor', ARGV[4], 'state', ARGV[5], 'savedAt', ms(now)) end
 for i = 7, #ARGV, 2 do
-  redis.call('HSET', KEYS[2], ARGV[i], ms(redis.call('HINCRBY', KEYS[1], 'letters', 1)) .. ':' .. ARGV[i + 1])
+  put(KEYS[2], KEYS[3], ARGV[i], ms(redis.call('HINCRBY', KEYS[1], 'letters', 1)) .. ':' .. ARGV[i + 1])
 end
 if #ARGV <= 6 then return 0 end
-local excess = redis.call('HLEN', KEYS[2]) - tonumber(ARGV[6])
+local length = redis.call('HLEN', KEYS[2])
+local excess = length - tonumber(ARGV[6])
 if excess <= 0 then return 0 end
-local all = redis.call('HGETALL', KEYS[2])
-local places = {}
-for i = 1, #all, 2 do places[#places + 1] = {all[i], tonumber(string.match(all[i + 1], '^%d+'))} end
-table.sort(places, function(a, b) return a[2] < b[2] end)
-for i = 1, excess do redis.call('HDEL', KEYS[2], places[i][1]) end
+if redis.call('ZCARD', KEYS[3]) < length then complete(KEYS[2], KEYS[3]) end
+local oldest = redis.call('ZPOPMIN', KEYS[3], excess)
+for i = 1, #oldest, 2 do redis.call('HDEL', KEYS[2], oldest[i]) end
 redis.call('HINCRBY', KEYS[1], 'lettersLost', excess)
 return excess
 `)
@@ -97,20 +112,25 @@ if reader[1] == ARGV[1] and reader[2] == ARGV[2] then redis.call('HSET', KEYS[1]
 return 1
 `)
 
-// KEYS: readers, then reader and dead letters of each. ARGV: ids.
+// KEYS: readers, then reader, dead letters and their order of each. ARGV: ids.
 export const DROP = createScript(`${NOW}${FORGET}
 local dropped = 0
-for i = 1, #ARGV do dropped = dropped + forget(KEYS[1], KEYS[2 * i], KEYS[2 * i + 1], ARGV[i]) end
+for i = 1, #ARGV do dropped = dropped + forget(KEYS[1], KEYS[3 * i - 1], KEYS[3 * i], KEYS[3 * i + 1], ARGV[i]) end
 return dropped
 `)
 
-// KEYS: dead letters from, to. ARGV: key.
-export const MOVE = createScript(`
+// KEYS: dead letters and their order from, and to. ARGV: key.
+export const MOVE = createScript(`${LETTERS}
 local letter = redis.call('HGET', KEYS[1], ARGV[1])
 if not letter then return 0 end
-redis.call('HSET', KEYS[2], ARGV[1], letter)
-redis.call('HDEL', KEYS[1], ARGV[1])
+remove(KEYS[1], KEYS[2], ARGV[1])
+put(KEYS[3], KEYS[4], ARGV[1], letter)
 return 1
+`)
+
+// KEYS: dead letters, their order. ARGV: key. Answers how many went.
+export const REMOVE = createScript(`${LETTERS}
+return remove(KEYS[1], KEYS[2], ARGV[1])
 `)
 
 // KEYS: readers. ARGV: what the keys of readers and of their dead letters begin with: all of them lie in the slot of KEYS[1].

@@ -29,6 +29,8 @@ export interface LogKeys {
   readers: string
   reader: (id: string) => string
   deadLetters: (id: string) => string
+  /** Their keys, the oldest first. */
+  deadLetterOrder: (id: string) => string
 }
 
 /** All keys of a log hash to the slot of its stream: a key without braces hashes whole, just as `{key}` does. */
@@ -42,5 +44,6 @@ export function logKeys(name: string): LogKeys {
     readers: `${base}:readers`,
     reader: (id) => `${base}:reader:${id}`,
     deadLetters: (id) => `${base}:dead:${id}`,
+    deadLetterOrder: (id) => `${base}:dead-order:${id}`,
   }
 }

@@ -4,7 +4,7 @@ import type { DeadLetter, DurableReaders, HeldReader, ReaderInfo, ReaderLease } 
 import { ChangeLogError } from '../errors.ts'
 import { fencedMessage } from '../fenced-message.ts'
 import { CHANGE_LOG_LIMITS } from '../limits.ts'
-import { ACQUIRE, DROP, LIST, MOVE, PLACE, RELEASE, SAVE } from './reader-scripts.ts'
+import { ACQUIRE, DROP, LIST, MOVE, PLACE, RELEASE, REMOVE, SAVE } from './reader-scripts.ts'
 import { runScript, type RedisClient } from './redis-connection.ts'
 import { redisError } from './redis-error.ts'
 import type { LogKeys } from './redis-options.ts'
@@ -22,7 +22,7 @@ export function createRedisReaders(redis: RedisClient, keys: LogKeys): DurableRe
   }
   return {
     async place(ids, { cursor, state }, replaced = []) {
-      const others = replaced.flatMap(({ id, heir }) => [keys.reader(id), keys.deadLetters(id), keys.deadLetters(heir)])
+      const others = replaced.flatMap(({ id, heir }) => [keys.reader(id), ...letterKeys(keys, id), ...letterKeys(keys, heir)])
       const fences = replaced.flatMap(({ id, fence }) => [id, fence])
       const args = [cursor, state, ids.length, ...ids, ...fences]
       return (await run('giving readers a place', PLACE, [keys.readers, ...ids.map(keys.reader), ...others], args)) === 1
@@ -35,7 +35,7 @@ export function createRedisReaders(redis: RedisClient, keys: LogKeys): DurableRe
     async save(lease, { record, deadLetters = [], maxDeadLetters = CHANGE_LOG_LIMITS.maxDeadLetters }) {
       const args = [lease.fence, lease.owner, lease.leaseMs, record?.cursor ?? '', record?.state ?? '', maxDeadLetters]
       const letters = deadLetters.flatMap(({ key, text }) => [key, text])
-      const reply = Number(await run('saving a reader', SAVE, [keys.reader(lease.id), keys.deadLetters(lease.id)], [...args, ...letters]))
+      const reply = Number(await run('saving a reader', SAVE, [keys.reader(lease.id), ...letterKeys(keys, lease.id)], [...args, ...letters]))
       if (reply < 0) throw new ChangeLogError('reader_fenced', fencedMessage(lease))
       return { lettersLost: reply }
     },
@@ -49,11 +49,15 @@ export function createRedisReaders(redis: RedisClient, keys: LogKeys): DurableRe
       return parseReaders(reply)
     },
     async drop(ids) {
-      const pairs = ids.flatMap((id) => [keys.reader(id), keys.deadLetters(id)])
-      return Number(await run('dropping readers', DROP, [keys.readers, ...pairs], [...ids])) > 0
+      const all = ids.flatMap((id) => [keys.reader(id), ...letterKeys(keys, id)])
+      return Number(await run('dropping readers', DROP, [keys.readers, ...all], [...ids])) > 0
     },
     ...createRedisLetters(redis, keys, run),
   }
+}
+
+function letterKeys(keys: LogKeys, id: string): [string, string] {
+  return [keys.deadLetters(id), keys.deadLetterOrder(id)]
 }
 
 type Letters = Pick<DurableReaders, 'deadLetters' | 'countDeadLetters' | 'moveDeadLetter' | 'removeDeadLetter'>
@@ -71,10 +75,10 @@ function createRedisLetters(redis: RedisClient, keys: LogKeys, run: Run): Letter
       return redis.hlen(keys.deadLetters(id))
     },
     async moveDeadLetter(id, key, toId) {
-      return (await run('moving a dead letter', MOVE, [keys.deadLetters(id), keys.deadLetters(toId)], [key])) === 1
+      return (await run('moving a dead letter', MOVE, [...letterKeys(keys, id), ...letterKeys(keys, toId)], [key])) === 1
     },
     async removeDeadLetter(id, key) {
-      return (await redis.hdel(keys.deadLetters(id), key)) === 1
+      return (await run('removing a dead letter', REMOVE, letterKeys(keys, id), [key])) === 1
     },
   }
 }
