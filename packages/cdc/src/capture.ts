@@ -89,6 +89,9 @@ export function startCapture(options: CaptureOptions): Capture {
   return new CaptureLoop(options)
 }
 
+/** Conflicts in a row after which waiting does not help. */
+const MAX_CONFLICTS = 2
+
 class CaptureLoop implements Capture {
   readonly #options: CaptureOptions
   readonly #limits: CaptureLimits
@@ -98,6 +101,9 @@ class CaptureLoop implements Capture {
   readonly #running: Promise<void>
   #state: CaptureState = { kind: 'connecting' }
   #session: CaptureSession | undefined
+  /** How often in a row the log refused what the slot holds. */
+  #conflicts = 0
+  #hasBegunAnew = false
   #keptLsn: Lsn | undefined
   #backoffMs: number
   #lagMs: number | undefined
@@ -153,6 +159,7 @@ class CaptureLoop implements Capture {
         await this.#pause(this.#limits.takeoverPollMs * (0.95 + Math.random() / 10))
       } catch (error) {
         if (this.#abort.signal.aborted) break
+        if (isConflict(error)) this.#conflicts++
         const retryInMs = Math.round(this.#backoffMs * (0.5 + Math.random() / 2))
         this.#setState({ kind: 'failing', error: error instanceof Error ? error : new CaptureError(String(error)), retryInMs })
         await this.#pause(retryInMs)
@@ -172,6 +179,8 @@ class CaptureLoop implements Capture {
       this.#setState({ kind: 'waiting' })
       return undefined
     }
+    // One conflict may come of what a former leader had under way. Only once: another capture may write to the same log, and do likewise.
+    const isLogForeign = this.#conflicts >= MAX_CONFLICTS && !this.#hasBegunAnew
     const { promise: ended, resolve: onEnd } = Promise.withResolvers<Error>()
     const session = await CaptureSession.open({
       ...target,
@@ -187,12 +196,16 @@ class CaptureLoop implements Capture {
         limits: this.#limits,
         version: VERSION,
       }),
+      isLogForeign,
       wantsSnapshot: this.#options.snapshot === 'initial',
       isMessageCaptured: this.#isMessageCaptured,
       onEnd,
       onKept: (lsn, commitTimeMs) => {
         // A session that only opened, or repeated what the log has, may end by the same error as the one before.
-        if (lsn !== this.#keptLsn) this.#backoffMs = this.#limits.minBackoffMs
+        if (lsn !== this.#keptLsn) {
+          this.#backoffMs = this.#limits.minBackoffMs
+          this.#conflicts = 0
+        }
         this.#keptLsn = lsn
         if (commitTimeMs !== undefined) this.#lagMs = Math.max(0, Date.now() - commitTimeMs)
         this.#notify()
@@ -204,6 +217,7 @@ class CaptureLoop implements Capture {
       this.#setState({ kind: 'waiting' })
       return undefined
     }
+    if (isLogForeign) this.#hasBegunAnew = true
     this.#session = session
     this.#setState({ kind: 'leading', epoch: session.epoch })
     const stop = (): void => onEnd(new CaptureError('The capture was closed.'))
@@ -267,4 +281,8 @@ class CaptureLoop implements Capture {
   async #pause(ms: number): Promise<void> {
     await sleep(ms, undefined, { signal: this.#abort.signal }).catch(() => undefined)
   }
+}
+
+function isConflict(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'log_conflict'
 }

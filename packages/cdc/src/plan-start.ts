@@ -18,6 +18,8 @@ export interface LogStanding {
   epoch: number
   lsn: Lsn | undefined
   memory: CaptureMemory | undefined
+  /** It refused what the slot holds, again and again. */
+  isForeign?: boolean
 }
 
 /** Go on in the log's epoch, or begin a new one with an entry that says why. */
@@ -32,7 +34,7 @@ export function planStart(log: LogStanding, server: ServerState): StartPlan {
   return reason === undefined ? { epoch: log.epoch, newEpochReason: undefined } : { epoch: log.epoch + 1, newEpochReason: reason }
 }
 
-function brokenBecause({ epoch, lsn, memory }: LogStanding, server: ServerState): string | undefined {
+function brokenBecause({ epoch, lsn, memory, isForeign }: LogStanding, server: ServerState): string | undefined {
   if (lsn === undefined) return 'the log is new'
   if (epoch === 0) return 'the log was written by another capture'
   if (memory !== undefined && memory.systemId !== server.systemId)
@@ -40,6 +42,7 @@ function brokenBecause({ epoch, lsn, memory }: LogStanding, server: ServerState)
   if (memory !== undefined && memory.timeline !== server.timeline)
     return `the database went over to timeline ${server.timeline} (from ${memory.timeline})`
   if (server.isSlotNew) return 'the replication slot was lost'
+  if (isForeign === true) return 'the log holds another history than the replication slot'
   if (server.confirmedLsn > lsn) return `the log ends at ${formatLsn(lsn)}, but all up to ${formatLsn(server.confirmedLsn)} was confirmed`
   if (server.walLsn < lsn) return `the database went back to ${formatLsn(server.walLsn)}, the log is at ${formatLsn(lsn)}`
   return undefined

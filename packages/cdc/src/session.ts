@@ -44,6 +44,8 @@ export interface SessionOptions {
   limits: CaptureLimits
   /** See `selectionOf`. */
   selection: string
+  /** Begin a new epoch, because the log refused what the slot holds. */
+  isLogForeign: boolean
   /** Write the rows that are there before the changes, where the log has neither. */
   wantsSnapshot: boolean
   isMessageCaptured: (prefix: string) => boolean
@@ -167,7 +169,10 @@ export class CaptureSession {
     const state = await sink.state()
     const memory = parseMemory(state.memory)
     const log = continueLog(sink, state.whole?.newest)
-    const plan = planStart({ epoch: state.epoch, lsn: state.lsn, memory }, { ...server, confirmedLsn, isSlotNew })
+    const plan = planStart(
+      { epoch: state.epoch, lsn: state.lsn, memory, isForeign: this.#options.isLogForeign },
+      { ...server, confirmedLsn, isSlotNew },
+    )
     const isNewEpoch = plan.newEpochReason !== undefined
     const numbering = planNumbering({ memory, whole: state.whole, isNewEpoch }, this.#options.selection)
     const shapes = shapesOf(memory?.shapes, tables)

@@ -27,7 +27,8 @@ export interface CaptureSink {
   state(): Promise<SinkState>
   /**
    * Resolves when the batches are kept as durably as the log can. Each batch is whole. An entry that is already there, at its id, is
-   * success. Rejects when an id is refused that is not there, or when the log no longer holds what it had kept.
+   * success. Rejects when an id is refused that is not there (with the code `log_conflict`: after some of these a new
+   * epoch begins), or when the log no longer holds what it had kept.
    */
   write(batches: readonly SinkBatch[]): Promise<void>
   /** Keeps a text (below 256 KiB) beside the log, so that it is lost exactly when the log is. */

@@ -75,6 +75,32 @@ describe('a capture of other tables than before', () => {
     expect(marks(fixture.sink.entries)).toEqual(['public.other'])
   })
 
+  it('begins a new epoch, once, where the log ends within a transaction that it would number otherwise', async () => {
+    const { sink } = fixture
+    await captured(['t'], ['INSERT INTO t VALUES (1), (2)'])
+    sink.loseTail(sink.entries.findIndex((entry) => entry.kind === 'change') + 1)
+    // The first row stands there as the first of two; with this limit neither does.
+    await captured(['t'], ['INSERT INTO t VALUES (8)'], { maxTransactionEntries: 1 })
+    expect(epochs()).toBe(2)
+    expect(rows().slice(1)).toEqual(['t:8'])
+  })
+
+  it('begins no epoch after epoch where another writes to the same log', async () => {
+    const { sink } = fixture
+    await captured(['t'])
+    let refusals = 0
+    sink.beforeWrite = async (batches) => {
+      if (!batches.some(({ entries }) => entries.some(({ kind }) => kind === 'change'))) return
+      refusals++
+      throw Object.assign(new Error('another history'), { code: 'log_conflict' })
+    }
+    const capture = start(['t'])
+    await fixture.sql('INSERT INTO t VALUES (1)')
+    await expect.poll(() => refusals, { timeout: 30_000 }).toBeGreaterThan(8)
+    await capture.close()
+    expect(epochs()).toBe(2)
+  })
+
   it('writes again what the log lost before it began', async () => {
     await captured(['t'], ['INSERT INTO t VALUES (1)', MIXED, 'INSERT INTO t VALUES (3)'])
     const { entries, sink } = { entries: [...fixture.sink.entries], sink: fixture.sink }

@@ -20,6 +20,7 @@ describe('planStart', () => {
     ['the log was written by another capture', { ...LOG, epoch: 0 }, SERVER],
     ['the database is another one (system 7, now 8)', LOG, { ...SERVER, systemId: '8' }],
     ['the database went over to timeline 2 (from 1)', LOG, { ...SERVER, timeline: 2 }],
+    ['the log holds another history than the replication slot', { ...LOG, isForeign: true }, SERVER],
     ['the replication slot was lost', LOG, { ...SERVER, isSlotNew: true }],
     ['the log ends at 0/2000, but all up to 0/2001 was confirmed', LOG, { ...SERVER, confirmedLsn: parseLsn('0/2001') }],
     ['the database went back to 0/1FFF, the log is at 0/2000', LOG, { ...SERVER, walLsn: parseLsn('0/1FFF') }],
