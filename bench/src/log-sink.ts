@@ -5,8 +5,8 @@ import type { ChangeLog } from '@zenstack-live/change-log'
 export function logSink(log: ChangeLog): CaptureSink {
   return {
     async state() {
-      const [{ epoch, newestLsn }, memory] = await Promise.all([log.state(), log.notes.get('capture')])
-      return { epoch, lsn: newestLsn, memory }
+      const [{ epoch, newestLsn, whole }, memory] = await Promise.all([log.state(), log.notes.get('capture')])
+      return { epoch, lsn: newestLsn, memory, whole }
     },
     write: (batches) => log.append(batches),
     remember: (text) => log.notes.set('capture', text),
