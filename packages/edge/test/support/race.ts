@@ -99,7 +99,9 @@ async function writeOnce(client: pg.Client, random: () => number): Promise<void>
 }
 
 async function change(client: pg.Client, id: number, dice: number): Promise<void> {
-  // The version of a row never falls, not even when it is deleted and made again.
+  // The version of a row never falls, not even when it is deleted and made again. An INSERT that waits for somebody's DELETE has taken its version
+  // before, and may come when a later one has come and gone: whoever is to change a row waits here instead.
+  await client.query('SELECT pg_advisory_xact_lock($1)', [id])
   if (dice < 0.1) await client.query('DELETE FROM "Note" WHERE id = $1', [id])
   else {
     await client.query(
