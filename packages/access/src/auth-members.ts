@@ -3,7 +3,7 @@ import type { Expression } from '@zenstackhq/schema'
 import type { DataModel } from '@zenstack-live/model'
 import type { Auth } from './decision-context.ts'
 import { isAuth } from './policy/operand.ts'
-import { visit } from './policy/auth-expressions.ts'
+import { visitRules } from './policy/visit-rules.ts'
 
 /** Which members of `auth()` the policies of a schema read. */
 export interface AuthMembers {
@@ -52,11 +52,8 @@ function findMembers(data: DataModel): AuthMembers {
     if (each.kind === 'binary' && (isAuth(each.left) || isAuth(each.right))) for (const id of authIds(data)) names.add(id)
   }
   for (const model of Object.values(data.schema.models)) {
-    const fields = Object.values(model.fields)
-    if (fields.some((field) => field.computed === true)) isWhole = true
-    for (const attribute of [...(model.attributes ?? []), ...fields.flatMap((field) => field.attributes ?? [])]) {
-      if (/^@@?(allow|deny)$/.test(attribute.name)) for (const arg of attribute.args ?? []) visit(arg.value, see)
-    }
+    if (Object.values(model.fields).some((field) => field.computed === true)) isWhole = true
+    visitRules(model, see)
   }
   return { names, isWhole }
 }

@@ -57,10 +57,6 @@ export class KeySet {
     }
   }
 
-  get size(): number {
-    return this.#rowsByKey.size
-  }
-
   /** Rows that it is made of, which is what it costs to keep. */
   get rowCount(): number {
     return this.#rowCount

@@ -11,8 +11,8 @@ export interface LogWriterOptions {
   maxPendingBytes: number
   maxEntriesPerWrite: number
   progressIntervalMs: number
-  /** Called with every place up to which the log has everything, and the time of the commit there. */
-  onKept: (point: KeptPoint, commitTimeMs: number | undefined) => void
+  /** Called when something was kept: with the place up to which the log has everything, where it says so, and the time of the commit there. */
+  onKept: (point: KeptPoint | undefined, commitTimeMs: number | undefined) => void
   /** The log cannot keep up (`false`), or can again (`true`). */
   onRoom: (hasRoom: boolean) => void
   onError: (error: unknown) => void
@@ -111,10 +111,12 @@ export class LogWriter {
     await sink.write(batches)
     if (this.#isClosed) return
     const last = taken.at(-1)
-    const point = mark ?? (last === undefined ? undefined : { lsn: last.endLsn, lastCommitLsn: last.endLsn.toString() })
+    const reached = mark?.lsn ?? last?.endLsn
     // Repeats of what the log already had do not take it back.
-    if (point !== undefined && point.lsn > this.#keptLsn) this.#keptLsn = point.lsn
-    if (point !== undefined) onKept(point, last?.commitTimeMs)
+    if (reached !== undefined && reached > this.#keptLsn) this.#keptLsn = reached
+    // A schema mark stands just in front of the end of a commit: whoever says to Postgres that it was kept is not sent that commit again.
+    const commit = taken.findLast(({ commitTimeMs }) => commitTimeMs !== undefined)
+    onKept(mark ?? (commit && { lsn: commit.endLsn, lastCommitLsn: commit.endLsn.toString() }), last?.commitTimeMs)
     for (const { bytes } of taken) this.#queuedBytes -= bytes
     if (!this.#hasRoom && this.#queuedBytes <= this.#options.maxPendingBytes / 2) {
       this.#hasRoom = true

@@ -267,7 +267,7 @@ export class CaptureSession {
       maxEntriesPerWrite: limits.maxEntriesPerWrite,
       progressIntervalMs: limits.progressIntervalMs,
       onKept: (point, commitTimeMs) => {
-        this.#confirm?.kept(point, performance.now())
+        if (point !== undefined) this.#confirm?.kept(point, performance.now())
         this.#options.onKept(this.keptLsn, commitTimeMs)
       },
       onRoom: (hasRoom) => this.#pause('full', !hasRoom),

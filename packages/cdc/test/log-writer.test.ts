@@ -36,7 +36,7 @@ function setUp(options: Partial<LogWriterOptions> = {}) {
     maxPendingBytes: 100,
     maxEntriesPerWrite: 3,
     progressIntervalMs: 1_000,
-    onKept: (point) => kept.push(point.lsn),
+    onKept: (point) => point !== undefined && kept.push(point.lsn),
     onRoom: (hasRoom) => rooms.push(hasRoom),
     onError: (error) => errors.push(error),
     now: () => clock.nowMs,
@@ -131,6 +131,19 @@ describe('LogWriter', () => {
     expect(errors).toEqual([new Error('no')])
     expect(calls).toHaveLength(1)
     expect(kept).toEqual([])
+  })
+
+  it('does not say of a schema mark that all before it was kept: the commit that it stands in front of is not there yet', async () => {
+    const { writer, calls, kept } = setUp({ maxEntriesPerWrite: 1 })
+    writer.push({ ...batch(119), commitTimeMs: undefined })
+    writer.push(batch(120))
+    await settled()
+    calls[0]?.finish()
+    await settled()
+    expect([kept, writer.keptLsn]).toEqual([[], lsn(119)])
+    calls[1]?.finish()
+    await settled()
+    expect([kept, writer.keptLsn]).toEqual([[120n], lsn(120)])
   })
 
   it('does not go back when the log already has what comes', async () => {

@@ -38,6 +38,19 @@ async function rename(harness: Harness, stream: number, lsn: number, title: stri
   await pass()
 }
 
+/** Two hooks showed what ann may read when bob came, whom nobody has noticed yet, and the cache was emptied. */
+async function showAnnAndEmptyForBob(): Promise<{ harness: Harness; view: ReturnType<Harness['show']> }> {
+  let user = 'ann'
+  const harness = createHarness({ identity: () => user })
+  const query = harness.live.task.findMany()
+  const view = harness.show(pairOf(harness, [query], [query])('xy'))
+  await pass()
+  await answer(harness, 0, 5, 'secret of ann')
+  user = 'bob'
+  harness.queryClient.clear()
+  return { harness, view }
+}
+
 describe('two queries under one key', () => {
   // TanStack sorts the members of a key; a query's id does not, because in `orderBy` their order is meaning.
   async function openPair(names = 'xy'): Promise<{ harness: Harness; text(): string; show(names: string): void }> {
@@ -115,14 +128,7 @@ describe('a cache that is emptied', () => {
   })
 
   it('shows the next person nothing of the one before', async () => {
-    let user = 'ann'
-    const harness = createHarness({ identity: () => user })
-    const query = harness.live.task.findMany()
-    const view = harness.show(pairOf(harness, [query], [query])('xy'))
-    await pass()
-    await answer(harness, 0, 5, 'secret of ann')
-    user = 'bob'
-    harness.queryClient.clear()
+    const { harness, view } = await showAnnAndEmptyForBob()
     await pass()
     expect(view.container.textContent).toBe('x none false; y none false; ')
     await answer(harness, 1, 6, 'A')
@@ -133,14 +139,7 @@ describe('a cache that is emptied', () => {
 
 describe('a hook that lets go', () => {
   it('puts nothing of the person before into a cache that was emptied', async () => {
-    let user = 'ann'
-    const harness = createHarness({ identity: () => user })
-    const query = harness.live.task.findMany()
-    const view = harness.show(pairOf(harness, [query], [query])('xy'))
-    await pass()
-    await answer(harness, 0, 5, 'secret of ann')
-    user = 'bob'
-    harness.queryClient.clear()
+    const { harness, view } = await showAnnAndEmptyForBob()
     view.unmount()
     expect(
       JSON.stringify(

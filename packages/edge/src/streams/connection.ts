@@ -131,12 +131,12 @@ export class Connection implements ReaderHost, SinkEvents, Living<SettledIdentit
   onReady(horizon: Lsn): void {
     const { hub, nudge } = this.context
     if (this.#horizon === undefined || horizon > this.#horizon) this.#horizon = horizon
-    if (hub.history.head.lsn >= this.#horizon) return this.#forgetSeen()
+    if (hub.history.head.lsn >= this.#horizon) return
     nudge()
     this.#cancelHorizon?.()
     this.#cancelHorizon = hub.whenPassed(this.#horizon, () => {
       this.#cancelHorizon = undefined
-      this.#forgetSeen()
+      for (const reader of this.#readers) reader.forgetSeen()
       this.#write(true)
     })
   }
@@ -299,10 +299,6 @@ export class Connection implements ReaderHost, SinkEvents, Living<SettledIdentit
     if (place === undefined) return
     this.idHead = this.context.idHead(place)
     this.idScope = this.#scope
-  }
-
-  #forgetSeen(): void {
-    for (const reader of this.#readers) reader.forgetSeen()
   }
 
   #release(): void {

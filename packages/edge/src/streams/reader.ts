@@ -97,6 +97,7 @@ export class QueryReader implements Reader {
     const ticket = encodeTicket(host.context.keys, { scope, entry: at.entry, horizon, follows: this.version === undefined ? '' : query.id })
     host.push(frameOctets({ event: 'ready', q: this.q, at: at.entry, engine: query.engine, shape: query.shape, ticket }))
     host.onReady(horizon)
+    this.forgetSeen()
     if (!host.isHeld) return
     this.#isHeld = true
     this.#heldFrom = at
