@@ -85,8 +85,8 @@ function walkPath({ data, see }: Place, from: string | undefined, path: readonly
     current = relation.model
     const related = data.models.get(current)
     // What is asked of the last row is its key, and that stands here.
-    const asked = index + 2 === path.length ? path[index + 1] : index + 1 === path.length && isIdAsked ? related?.idFields[0] : undefined
-    const isHere = model !== undefined && asked !== undefined && related?.hasRowSecurity !== true && keyOf(data, model, relation, asked) !== undefined
+    const asked = index + 2 === path.length ? path.slice(index + 1) : index + 1 === path.length && isIdAsked ? (related?.idFields ?? []) : []
+    const isHere = asked.length > 0 && related?.hasRowSecurity !== true && asked.every((member) => model && keyOf(data, model, relation, member))
     if (related !== undefined && !isHere) see(related, relation)
   }
   return current

@@ -126,6 +126,22 @@ describe('what an answer depends on', () => {
     expect(tables({ model: 'Team' })).toEqual(['Member', 'Space', 'Task', 'Team'])
   })
 
+  it('is a related row of whose key a part stands there alone', () => {
+    const person: FieldSpec = { type: 'Int', column: 'int4', id: true }
+    const world = createWorld(
+      {
+        User: { fields: { id: person, year: person } },
+        Owned: {
+          fields: { id, ownerId: key },
+          relations: { owner: to('User', 'ownerId') },
+          attributes: [allow(E.binary(E.field('owner'), '==', E.call('auth')))],
+        },
+      },
+      { authType: 'User' },
+    )
+    expect([...readDependencies(world, { model: 'Owned', operation: 'findMany', isPolicyOn: true }).models]).toEqual(['Owned', 'User'])
+  })
+
   it('is a related row where more is asked of it than a key that stands here, and is enforced', () => {
     expect(tables({ model: 'Owned' })).toEqual(['Owned'])
     expect(tables({ model: 'OwnedByRole' })).toEqual(['OwnedByRole', 'User'])
