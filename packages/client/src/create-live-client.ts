@@ -169,11 +169,22 @@ export function createLiveClient<SchemaOrClient extends SchemaDef | AnyClient>(
 /** `fetch` with the client's headers and credentials; what a request says itself goes before. */
 function sender({ fetch = (url, init) => globalThis.fetch(url, init), headers, credentials }: LiveClientOptions): LiveFetch {
   return async (url, init) => {
-    const sent = new Headers(typeof headers === 'function' ? await headers() : headers)
+    const sent = await headersToSend(headers)
     for (const [name, value] of new Headers(init?.headers)) sent.set(name, value)
     // Nobody waits any more, perhaps because the person changed.
     init?.signal?.throwIfAborted()
     return fetch(url, { ...(credentials && { credentials }), ...init, headers: sent })
+  }
+}
+
+/** A stream whose request never left is tried again, and looks like one that was lost: so what the application throws is told to whoever develops it. */
+async function headersToSend(headers: LiveClientOptions['headers']): Promise<Headers> {
+  try {
+    return new Headers(typeof headers === 'function' ? await headers() : headers)
+  } catch (error) {
+    // Node has none.
+    globalThis.reportError?.(error)
+    throw error
   }
 }
 

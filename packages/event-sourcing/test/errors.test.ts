@@ -62,6 +62,7 @@ describe('errors of the database', () => {
     [{ message: 'Connection terminated due to connection timeout' }, 'connection_lost'],
     [{ message: 'timeout exceeded when trying to connect' }, 'connection_lost'],
     [{ message: 'timeout expired' }, 'connection_lost'],
+    [{ message: 'Query read timeout' }, 'connection_lost'],
     [{ code: '23505', detail: 'Key (id)=(a) already exists.' }, 'duplicate_event'],
     [{ code: '23505', constraint_name: 'events_pkey' }, 'duplicate_event'],
   ])('%o become %s, wrapped by Drizzle or not', (fields, code) => {

@@ -120,8 +120,8 @@ export class LiveReader<State> implements LiveProjectionReader<State> {
       entry.early.push(event)
       return
     }
-    const watched = await entry.watched
-    // It may have been loaded with this event in it.
+    // What failed to load harms its own watchers alone. What was loaded may have this event in it.
+    const watched = await entry.watched?.catch(() => undefined)
     if (watched === undefined || event.position <= watched.position) return
     try {
       this.#reducer.apply(watched, id, event)

@@ -12,7 +12,8 @@ const LOST_IN_POSTGRES_JS = ['CONNECTION_CLOSED', 'CONNECTION_ENDED', 'CONNECTIO
 const LOST_CODES: ReadonlySet<string> = new Set([...LOST_STATES, ...LOST_SOCKETS, ...LOST_IN_POSTGRES_JS])
 
 /** node-postgres and its pool give these no code. */
-const LOST_CONNECTIONS = /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|timeout expired)/
+const LOST_CONNECTIONS =
+  /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|timeout expired|Query read timeout)/
 
 /** An error of the database as this package's own where a caller would act differently; else the same error. */
 export function toEventSourcingError(error: unknown): unknown {
