@@ -74,7 +74,9 @@ export function createLeakOracle({ commits, policies }: Pick<LiveWorld, 'commits
       const traces = new Map<UserId, KeyTrace>()
       let leaks = 0
       for (const { user, bytes } of answers) {
-        const wasReadable = (key: string, from: number, to: number): boolean => ids.slice(from, to + 1).some((of) => of.get(user)?.has(key) === true)
+        // A stream may begin before the first state that was noted: -1.
+        const wasReadable = (key: string, from: number, to: number): boolean =>
+          ids.slice(Math.max(0, from), to + 1).some((of) => of.get(user)?.has(key) === true)
         const trace = traces.get(user) ?? createKeyTrace({ stateOf, wasReadable })
         traces.set(user, trace)
         trace.begin()
