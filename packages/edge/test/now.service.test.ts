@@ -6,7 +6,7 @@ import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
 import { PolicyPlugin } from '@zenstackhq/plugin-policy'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { openStream, wire, type TestStream } from './support/read-stream.ts'
+import { openGet, openStream, wire, type TestStream } from './support/read-stream.ts'
 import { startEdge, type RunningEdge } from './support/start-edge.ts'
 
 const ZMODEL = `
@@ -21,6 +21,7 @@ model Offer {
 model Hint {
   id Int @id
   offerId Int
+  text String @default('')
   offer Offer @relation(fields: [offerId], references: [id])
   @@allow('read', offer.starts <= now())
 }`
@@ -107,6 +108,77 @@ describe('a query whose policies read now()', () => {
     await expect.poll(() => running.edge.metrics().requeries, { timeout: 30_000 }).toBeGreaterThan(requeries + 2)
     letLogGo()
     await stream.until(() => ids().join() === '2,3,4', 'the third and the fourth')
+  })
+
+  describe('whose changes are told', () => {
+    const CHANGES = wire('Offer', '$changes')
+    /** Told of offers, then away while `happen`. @returns what is told of it afterwards */
+    const toldAfter = async (happen: () => Promise<unknown>): Promise<string> => {
+      const request = { base: running.base, path: 'offer/$changes' }
+      await running.caughtUp()
+      const first = await openGet(request)
+      await first.until(() => first.query(CHANGES.q).isReady, 'ready')
+      await sql('SELECT pg_logical_emit_message(true, $1, $1)', ['moves the id'])
+      await running.caughtUp()
+      await first.until(() => first.lastEventId !== undefined, 'an id')
+      const { lastEventId = '' } = first
+      first.close()
+      await happen()
+      await running.caughtUp()
+      const second = await openGet({ ...request, lastEventId })
+      await offer(19, 0, 1_000_000)
+      await second.until(() => second.text.includes('"id":19'), 'the last offer')
+      second.close()
+      await sql('DELETE FROM "Offer" WHERE id >= 10')
+      await running.caughtUp()
+      return second.text
+    }
+
+    it('does not tell what a row was before it began, nor that one is gone which never did', async () => {
+      await offer(10, 1_000, 1_000_000, 40)
+      await offer(11, 1_000, 1_000_000)
+      const begun = 'SELECT FROM "Offer" WHERE id = 10 AND starts < clock_timestamp()'
+      const told = await toldAfter(async () => {
+        await sql('UPDATE "Offer" SET shop = 41 WHERE id = 10')
+        await sql(`UPDATE "Offer" SET starts = starts + interval '1 hour' WHERE id = 11`)
+        await expect.poll(() => sql(begun), { timeout: 30_000 }).toHaveLength(1)
+        await sql('UPDATE "Offer" SET shop = 42 WHERE id = 10')
+        await sql('DELETE FROM "Offer" WHERE id = 11')
+      })
+      expect(told).toContain('"shop":42')
+      expect(told).not.toContain('"shop":40')
+      expect(told).not.toContain('"deleted"')
+    })
+
+    it('does not tell what a row was before it began either where the database says who may read it', async () => {
+      await offer(14, 1_000, 1_000_000)
+      await sql(`INSERT INTO "Hint" VALUES (14, 14, 'too early')`)
+      await running.caughtUp()
+      const changes = wire('Hint', '$changes', { updated: {} })
+      const told = await openStream({ base: running.base, queries: [changes] })
+      await told.until(() => told.query(changes.q).isReady, 'ready')
+      let letLogGo = (): void => {}
+      isLogFree = new Promise((resolve) => (letLogGo = resolve))
+      await sql(`UPDATE "Hint" SET text = 'in time' WHERE id = 14`)
+      await expect.poll(() => sql('SELECT FROM "Offer" WHERE id = 14 AND starts < clock_timestamp()'), { timeout: 30_000 }).toHaveLength(1)
+      letLogGo()
+      await told.until(() => told.text.includes('in time'), 'the hint')
+      told.close()
+      expect(told.text).not.toContain('too early')
+      await sql('DELETE FROM "Hint"')
+      await sql('DELETE FROM "Offer" WHERE id >= 10')
+    })
+
+    it('tells what a row was that had begun, and that it is gone', async () => {
+      await offer(12, -1_000, 1_000_000, 40)
+      await offer(13, -1_000, 1_000_000)
+      const told = await toldAfter(async () => {
+        await sql('UPDATE "Offer" SET shop = 42 WHERE id = 12')
+        await sql('DELETE FROM "Offer" WHERE id = 13')
+      })
+      expect(told).toContain('"shop":40')
+      expect(told).toContain('"deleted":{"id":13}')
+    })
   })
 
   it("is asked every requeryNowMs where the times are those of other rows than the policies' own", async () => {

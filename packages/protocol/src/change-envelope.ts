@@ -15,6 +15,8 @@ export interface ChangeSource {
   lsn: number | null
   /** Commit time, milliseconds since 1970. */
   ts_ms: number
+  /** The same in microseconds. */
+  ts_us?: number
   [name: string]: unknown
 }
 

@@ -1,6 +1,6 @@
 import { isSameValue } from '@zenstack-live/access'
 import { decodeRow, parseExactChange, rowKey, tableKey, type DataModel, type JoinTable, type Model, type StoredRow } from '@zenstack-live/model'
-import type { BulkEntry, ChangeEntry, ResetReason } from '@zenstack-live/protocol'
+import type { BulkEntry, ChangeEntry, ChangeSource, ResetReason } from '@zenstack-live/protocol'
 import type { Place } from './place.ts'
 
 /** What one transaction made of one row: the row before it and after it, whatever happened in between. */
@@ -27,7 +27,7 @@ export interface Transaction {
   readonly effects: readonly RowEffect[]
   /** Approximate memory it takes. */
   readonly bytes: number
-  /** 0 where it is not known, as below. Milliseconds since 1970. */
+  /** 0 where it is not known, as below. Milliseconds since 1970, with fractions: what began a little before it has begun. */
   readonly committedAtMs: number
   /** When the capture took it from the write-ahead log. */
   readonly capturedAtMs: number
@@ -49,7 +49,7 @@ export function readTransaction(data: DataModel, entries: readonly ChangeEntry[]
     const { schema, table } = envelope.source
     tables.add(tableKey({ schema, name: table }))
     bytes += entry.value.length * 2
-    committedAtMs = envelope.source.ts_ms
+    committedAtMs = committedAt(envelope.source)
     capturedAtMs = envelope.ts_ms ?? 0
     if (envelope.op === 't') {
       unknown.set(tableKey({ schema, name: table }), 'truncate')
@@ -78,6 +78,11 @@ export function readTransaction(data: DataModel, entries: readonly ChangeEntry[]
     committedAtMs,
     capturedAtMs,
   }
+}
+
+/** Debezium tells microseconds since 2.6. */
+function committedAt({ ts_us, ts_ms }: ChangeSource): number {
+  return typeof ts_us === 'number' ? ts_us / 1000 : ts_ms
 }
 
 /** A transaction whose rows are not in the log. */

@@ -28,8 +28,8 @@ export interface AskedRow {
 /** Who looks, and at what. */
 export interface Moment {
   readonly context: DecisionContext
-  /** The context judges the state before the change as well. */
-  readonly isBeforeKnown: boolean
+  /** Judges the state before the change, at the time until which it stood. `undefined`: nobody can say who could read it. */
+  readonly contextBefore: DecisionContext | undefined
   /** When it happened. */
   readonly date: string
 }
@@ -37,9 +37,9 @@ export interface Moment {
 /** @returns `ask-database` when memory cannot tell, nothing when there is nothing to tell */
 export function judgeChange(plan: ChangesPlan, effect: RowEffect, moment: Moment): RowChange | 'ask-database' | undefined {
   const { before, after } = effect
-  const { context, isBeforeKnown, date } = moment
+  const { context, contextBefore, date } = moment
   const { policy } = plan
-  if (after === null) return isBeforeKnown && before !== null ? deletion(plan, before, moment) : undefined
+  if (after === null) return contextBefore === undefined || before === null ? undefined : deletion(plan, before, contextBefore, date)
   if ((before === null ? plan.created : plan.updated) === undefined) return undefined
   const isReadable = policy.decide(after, context)
   if (isReadable !== true) return isReadable === false ? undefined : 'ask-database'
@@ -48,10 +48,10 @@ export function judgeChange(plan: ChangesPlan, effect: RowEffect, moment: Moment
   if (is === 'ask-database' || visible === 'ask-database') return 'ask-database'
   // A text may look like what stands for one that is not told.
   for (const name of plan.fields) if (is[name] === undefined) return 'ask-database'
-  const couldRead = before !== null && isBeforeKnown && policy.decide(before, context) === true
-  const was = couldRead ? policy.mask(before, context) : null
+  const couldRead = before !== null && contextBefore !== undefined && policy.decide(before, contextBefore) === true
+  const was = couldRead ? policy.mask(before, contextBefore) : null
   // Nothing is known of the state before it: then only what differs in fields that show counts as a change.
-  const had = isBeforeKnown || before === null ? was : masked(before, visible)
+  const had = contextBefore !== undefined || before === null ? was : masked(before, visible)
   if (was === 'ask-database' || had === 'ask-database') return 'ask-database'
   return change(plan, { was, had, is, isNew: before === null, visible, date })
 }
@@ -101,7 +101,7 @@ function isKnownAlike(a: StoredValue | undefined, b: StoredValue | undefined): b
   return a !== undefined && b !== undefined && isSameValue(a, b)
 }
 
-function deletion(plan: ChangesPlan, before: StoredRow, { context, date }: Moment): RowChange | undefined {
+function deletion(plan: ChangesPlan, before: StoredRow, context: DecisionContext, date: string): RowChange | undefined {
   if (plan.deleted === undefined) return undefined
   if (!plan.hidesDeleted) return { type: 'deleted', date, deleted: presentRow(plan.model, before, plan.fields) }
   if (plan.deleted.readable.decide(before, context) !== true) return undefined

@@ -47,7 +47,7 @@ export interface ChangesPlan {
   readonly isLocal: boolean
   /** Tables that decide who may read a row, its own among them. */
   readonly dependencies: ReadonlySet<string>
-  /** Fields of the row that may decide who reads it; `undefined` where something else may: a plugin, a function of the application, the database. */
+  /** Fields of the row that may decide who reads it; `undefined` where something else may: the time, a plugin, a function of the application, the database. */
   readonly decidingFields: ReadonlySet<string> | undefined
   /** What the database is asked for. */
   readonly askedFields: ReadonlySet<string>
@@ -122,7 +122,8 @@ function makePlan(context: EdgeContext, identity: Identity, wire: WireQuery, tex
   const where = anyOf(wheres.filter((one) => one !== undefined))
   const comparedFields = new Set([...fields, ...compileRowPlan(data, { model: model.name, where, isPolicyOn: false }).fields])
   const hasRowSecurity = [...dependencies.models].some((name) => data.models.get(name)?.hasRowSecurity === true)
-  const areRulesKnown = facts.isIncrementalAllowed && !hasRowSecurity && dependencies.unknown.length === 0
+  // Time goes on between two states of a row that are alike.
+  const areRulesKnown = facts.isIncrementalAllowed && !hasRowSecurity && dependencies.unknown.length === 0 && !dependencies.readsNow
   const plan: ChangesPlan = {
     q: queryId(wire),
     text,

@@ -101,18 +101,17 @@ export class ChangesQuery implements TiedQuery {
   }
 
   onTransaction(transaction: Transaction, effects: readonly RowEffect[], isKeySetChanged: boolean): void {
-    const { context, plan, keySets } = this.#options
+    const { plan, keySets } = this.#options
     const flowing = [...this.#readers].filter((reader) => reader.isFlowing)
     const reason = transaction.unknown.get(this.#table)
     if (reason !== undefined) return this.#restart(flowing, reason)
     if (!keySets.every((holder) => holder.isReady)) return this.#restart(flowing, 'gap')
     if (isKeySetChanged) this.#options.onInterest(this, plan.interestOf(this.#interestContext()))
     const own = (isKeySetChanged ? transaction.effects : effects).filter(({ model }) => model === plan.model)
-    context.metrics.rowsDecided += own.length
     // Whom memberships reach is known as it is now, not as it was before this transaction.
-    const moment = { committedAtMs: transaction.committedAtMs, isBeforeKnown: !isKeySetChanged }
+    const stoodUntilMs = isKeySetChanged ? undefined : transaction.committedAtMs
     this.#enqueue({
-      ...this.#judge(own, moment),
+      ...this.#judge(own, transaction, () => stoodUntilMs),
       at: transaction.place,
       before: transaction.before,
       readers: new Set(flowing),
@@ -129,14 +128,26 @@ export class ChangesQuery implements TiedQuery {
     return [...this.#readers]
   }
 
-  /** Decides what memory can decide; rows that the database is asked about are left as they are. */
-  #judge(effects: readonly RowEffect[], of: { committedAtMs: number; isBeforeKnown: boolean }): Pick<Pending, 'items' | 'date'> {
+  /**
+   * Decides what memory can decide; rows that the database is asked about are left as they are.
+   *
+   * @param stoodUntilMs - how long the state before stood: when it is judged; `undefined` where it cannot be
+   */
+  #judge(
+    effects: readonly RowEffect[],
+    { committedAtMs }: Transaction,
+    stoodUntilMs: (effect: RowEffect) => number | undefined,
+  ): Pick<Pending, 'items' | 'date'> {
     const { plan, identity, isLocal } = this.#options
-    const date = new Date(of.committedAtMs).toISOString()
-    const context: DecisionContext = { auth: identity.auth, now: of.committedAtMs, keySets: this.#known }
+    const date = new Date(committedAtMs).toISOString()
+    const contextAt = (now: number): DecisionContext => ({ auth: identity.auth, now, keySets: this.#known })
+    const context = contextAt(committedAtMs)
     const items: (RowChange | RowEffect)[] = []
+    this.#options.context.metrics.rowsDecided += effects.length
     for (const effect of effects) {
-      const verdict = isLocal ? judgeChange(plan, effect, { context, date, isBeforeKnown: of.isBeforeKnown }) : 'ask-database'
+      const untilMs = stoodUntilMs(effect)
+      const contextBefore = untilMs === undefined ? undefined : contextAt(untilMs)
+      const verdict = isLocal ? judgeChange(plan, effect, { context, contextBefore, date }) : 'ask-database'
       if (verdict === 'ask-database') {
         if (isWorthAsking(plan, effect, context)) items.push(effect)
       } else if (verdict !== undefined) items.push(verdict)
@@ -264,9 +275,13 @@ export class ChangesQuery implements TiedQuery {
     onGoingOn()
     const own = missed.flatMap((one) => one.effects.flatMap((effect) => (effect.model === plan.model ? { effect, of: one } : [])))
     const lastOf = new Map(own.map(({ effect, of }) => [effect.key, of]))
+    const firstOf = new Map(own.toReversed().map(({ effect, of }) => [effect.key, of]))
     const effects = netEffects(own.map(({ effect }) => effect))
-    const pendingOf = (some: readonly RowEffect[], of: Transaction | undefined): Pending[] =>
-      of === undefined ? [] : [{ ...this.#judgeMissed(some, of), at: of.place, before: from, readers: new Set([reader]), causes: missed }]
+    const stoodUntilMs = ({ key }: RowEffect): number | undefined => firstOf.get(key)?.committedAtMs
+    const pendingOf = (some: readonly RowEffect[], of: Transaction | undefined): Pending[] => {
+      if (of === undefined) return []
+      return [{ ...this.#judge(some, of, stoodUntilMs), at: of.place, before: from, readers: new Set([reader]), causes: missed }]
+    }
     const byPlace = isLocal ? [...Map.groupBy(effects, ({ key }) => lastOf.get(key))].flatMap(([of, some]) => pendingOf(some, of)) : []
     const isDecided = isLocal && byPlace.every(({ items }) => items.every((item) => 'type' in item))
     try {
@@ -275,11 +290,6 @@ export class ChangesQuery implements TiedQuery {
       // What cannot be sent: it does not go on without it.
       reader.fail(error as LiveError)
     }
-  }
-
-  #judgeMissed(effects: readonly RowEffect[], { committedAtMs }: Transaction): Pick<Pending, 'items' | 'date'> {
-    this.#options.context.metrics.rowsDecided += effects.length
-    return this.#judge(effects, { committedAtMs, isBeforeKnown: true })
   }
 
   #areKeySetsAtHead(): boolean {
