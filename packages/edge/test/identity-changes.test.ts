@@ -84,7 +84,13 @@ describe('a change of the row behind an identity', () => {
     database.query.mockResolvedValue([{ snapshot: '900:900:' }])
     changes.note(changed(1_000))
     let settledCount = 0
-    const settle = (): void => void changes.settle(async () => ({ identity: bob, askedAt: changes.askNow() })).then(() => settledCount++)
+    const settle = (): void =>
+      void changes
+        .settle(
+          async () => ({ identity: bob, askedAt: changes.askNow() }),
+          () => false,
+        )
+        .then(() => settledCount++)
     settle()
     await vi.advanceTimersByTimeAsync(60_000)
     expect([settledCount, changes.areShownBy(AT_900, bob)]).toEqual([0, false])

@@ -125,6 +125,8 @@ describe.each(['embedded', 'redis'] as const)('ZenStackLive with the %s log', (k
 
   it('wraps any fetch-style handler, also where nothing was written', async () => {
     open()
+    // The first answer would wait for it, and not for long.
+    await live.edge()
     const handler = withCommitPosition(live, async () => new Response('done', { status: 201, headers: { 'x-own': '1' } }))
     const response = await handler(new Request('http://app/api', { method: 'POST' }))
     expect([response.status, response.headers.get('x-own'), await response.text()]).toEqual([201, '1', 'done'])

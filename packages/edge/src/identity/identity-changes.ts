@@ -34,8 +34,8 @@ const EVERYBODY = '\0'
 /**
  * Changes of the rows behind `auth()`. A change is in the log before the database shows it: a `getClient` that is asked in between
  * still answers with the old role. Its answer counts only when it was asked after the change could be seen. And the database may be
- * further than the log: where the row changed of late, an answer counts only when the log has passed all that it can be made of. Else
- * somebody who is again who they were would be shown what was written while they were another.
+ * further than the log: where the row changed of late, or somebody is news to a stream, an answer counts only when the log has passed
+ * all that it can be made of. Else what was written before they became who they are, or while they were another, would be shown to them.
  */
 export class IdentityChanges {
   readonly #model: Model | undefined
@@ -94,12 +94,18 @@ export class IdentityChanges {
     return ++this.#clock
   }
 
-  /** Asks until the answer is one that had seen every change of the row behind it. @throws what `ask` throws */
-  async settle(ask: () => Promise<SettledIdentity>): Promise<SettledIdentity> {
+  /**
+   * Asks until the answer is one that had seen every change of the row behind it.
+   *
+   * @param isNews - whether the log is judged for another than until now
+   * @throws what `ask` throws; {@link LiveError} `log_unavailable` where the log stands still
+   */
+  async settle(ask: () => Promise<SettledIdentity>, isNews: (identity: Identity) => boolean): Promise<SettledIdentity> {
     for (;;) {
       const settled = await ask()
       const { identity, askedAt } = settled
-      if (this.decidesAnswers && this.#guards.holdsAnswers && this.#recent(identity.authKey).length > 0) {
+      const mayBeAhead = this.decidesAnswers && this.#guards.holdsAnswers && identity.auth !== null
+      if (mayBeAhead && (isNews(identity) || this.#recent(identity.authKey).length > 0)) {
         await this.#hub.passed(await this.#database.endOfLog())
       }
       const pending = this.#newerThan(identity.authKey, askedAt)

@@ -38,8 +38,13 @@ export interface AccessGrant {
 export interface Visitor {
   /** As they were last settled; `undefined` until then. */
   readonly identity: Identity | undefined
-  /** Asked again while a stream lasts. @throws {LiveError} when nobody is there any more */
-  settle(): Promise<SettledIdentity>
+  /**
+   * Asked again while a stream lasts.
+   *
+   * @param judges - what is made for them: an answer of the database, or a stream, which lags behind it
+   * @throws {LiveError} when nobody is there any more
+   */
+  settle(judges?: 'answer' | 'stream'): Promise<SettledIdentity>
   /** When a stream of theirs ends, in milliseconds since 1970; `undefined` when only the application decides. */
   readonly expiresAtMs: number | undefined
 }
@@ -128,8 +133,9 @@ export class Visitors {
       get identity() {
         return identity
       },
-      settle: async () => {
-        const settled = await identityChanges.settle(() => (inLine ??= ask()))
+      settle: async (judges = 'answer') => {
+        const isNews = ({ key }: Identity): boolean => judges === 'stream' && key !== identity?.key
+        const settled = await identityChanges.settle(() => (inLine ??= ask()), isNews)
         ;({ identity } = settled)
         return settled
       },

@@ -80,7 +80,7 @@ async function answerLive(
 ): Promise<Response> {
   const [only] = live.queries
   if (live.kind === 'mint' && only !== undefined) return visitors.mint(requestContext, visitor, queryText(only))
-  let settled = await visitor.settle()
+  let settled = await visitor.settle(live.kind === 'read' ? 'answer' : 'stream')
   if (live.kind !== 'read') return connections.open({ live, settled, visitor, node: requestContext.node })
   for (;;) {
     const response = await answerRead(context, settled.identity, live)

@@ -202,7 +202,7 @@ export class Connection implements ReaderHost, SinkEvents, Living<SettledIdentit
   }
 
   identify(): Promise<SettledIdentity> {
-    return this.#visitor.settle()
+    return this.#visitor.settle('stream')
   }
 
   isOutdated(settled: SettledIdentity): boolean {
