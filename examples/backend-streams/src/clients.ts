@@ -8,7 +8,10 @@ export type Database = ReturnType<typeof openDatabase>
 export type Live = ZenStackLive<typeof schema>
 
 export function openDatabase(url: string) {
-  return new ZenStackClient(schema, { dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: url }) }) })
+  const pool = new pg.Pool({ connectionString: url })
+  // A connection that breaks while it is idle is replaced; without a listener it would end the process.
+  pool.on('error', console.error)
+  return new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) })
 }
 
 /** Without `redis`, the log lives in a file of this process: right for one process, and for development. */
