@@ -17,8 +17,8 @@ export default defineConfig({
   outputDir: 'test-results',
   // Tests run real servers; two cores carry one demo at a time.
   workers: 1,
-  timeout: 90_000,
-  expect: { timeout: 10_000 },
+  timeout: 180_000,
+  expect: { timeout: 30_000 },
   forbidOnly: process.env['CI'] !== undefined,
   reporter: [['list']],
   use: {

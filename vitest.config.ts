@@ -11,6 +11,9 @@ const PROPERTY = ['packages/*/test/**/*.property.test.ts']
 const BROWSER_TYPES = ['packages/{client,react}/test/**/*.test-d.{ts,tsx}']
 const REACT = ['packages/*/test/**/*.test.tsx']
 
+// These take milliseconds; on a busy machine some wait for a process of their own, or for their turn.
+const PATIENCE = { testTimeout: 60_000, hookTimeout: 60_000 }
+
 export default defineConfig({
   test: {
     projects: [
@@ -20,10 +23,11 @@ export default defineConfig({
           name: 'unit',
           include: ['packages/*/test/**/*.test.ts', 'scripts/test/**/*.test.ts'],
           exclude: [...SERVICE, ...PROPERTY, '**/*.packed.test.ts'],
+          ...PATIENCE,
         },
       },
       { ssr, test: { name: 'property', include: PROPERTY, testTimeout: 120_000 } },
-      { resolve, ssr, test: { name: 'react', include: REACT, exclude: SERVICE, environment: 'happy-dom' } },
+      { resolve, ssr, test: { name: 'react', include: REACT, exclude: SERVICE, environment: 'happy-dom', ...PATIENCE } },
       {
         ssr,
         test: {

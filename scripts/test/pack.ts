@@ -12,7 +12,11 @@ export const root = fileURLToPath(new URL('../..', import.meta.url))
 /** Runs a program to its end; what it printed is in the error when it fails. */
 export async function run(command: string, args: readonly string[], cwd: string, env: Record<string, string> = {}): Promise<string> {
   try {
-    const { stdout } = await execute(command, args, { cwd, env: { ...process.env, NODE_OPTIONS: '', ...env }, maxBuffer: 64 * 1024 * 1024 })
+    const { stdout } = await execute(command, args, {
+      cwd,
+      env: { ...process.env, NODE_OPTIONS: '', npm_config_fetch_retries: '5', ...env },
+      maxBuffer: 64 * 1024 * 1024,
+    })
     return stdout
   } catch (cause) {
     const printed = typeof cause === 'object' && cause !== null && 'stdout' in cause ? String(cause.stdout) : ''

@@ -185,7 +185,7 @@ describe('marks', () => {
     }
   })
 
-  it('and commits that meet at one LSN lose nothing, whatever fails in between', { timeout: 60_000 }, async () => {
+  it('and commits that meet at one LSN lose nothing, whatever fails in between', async () => {
     const { sink, sql, start, tables, url } = await open()
     // A mark at every word of the server, and a log that fails one call in twenty, after or before keeping it.
     const capture = start({ limits: { progressIntervalMs: 1, minBackoffMs: 1, maxBackoffMs: 5 } })

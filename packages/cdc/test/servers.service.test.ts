@@ -55,7 +55,7 @@ describe('when the server', () => {
     await capture.caughtUp()
     const startMs = performance.now()
     await server.shutDown()
-    expect(performance.now() - startMs).toBeLessThan(5_000)
+    expect(performance.now() - startMs).toBeLessThan(30_000)
     await server.start()
     await sql('INSERT INTO task VALUES (2)')
     await fixture.sink.until((entries) => changes(entries).length === 2)

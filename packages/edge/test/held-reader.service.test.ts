@@ -144,7 +144,7 @@ describe('a reader that meets a log which is behind what it was shown', () => {
     const stream = await showBeforeLog(`INSERT INTO "Member" VALUES ('roof', 'bob')`)
     expect(titles(stream)).toEqual(['dig', 'climb'])
     await sql(`UPDATE "Task" SET title = 'jump' WHERE id = 'b'`)
-    await stream.until(() => titles(stream)[1] === 'jump', 'the update', 10_000)
+    await stream.until(() => titles(stream)[1] === 'jump', 'the update')
   })
 
   it('is told of them also where the same transaction emptied the table', async () => {
@@ -153,14 +153,14 @@ describe('a reader that meets a log which is behind what it was shown', () => {
     )
     expect(titles(stream)).toEqual(['climb'])
     await sql(`UPDATE "Task" SET title = 'jump' WHERE id = 'b'`)
-    await stream.until(() => titles(stream)[0] === 'jump', 'the update', 10_000)
+    await stream.until(() => titles(stream)[0] === 'jump', 'the update')
   })
 
   it('is told of rows that it comes to see when memberships were forgotten meanwhile', async () => {
     const stream = await showBeforeLog('TRUNCATE "Member"')
     expect(titles(stream)).toEqual([])
     await sql(`INSERT INTO "Member" VALUES ('garden', 'bob')`)
-    await stream.until(() => titles(stream)[0] === 'dig', 'the row', 10_000)
+    await stream.until(() => titles(stream)[0] === 'dig', 'the row')
   })
 
   it('loses rows that came while it went on, and went while it was held', async () => {
@@ -179,7 +179,7 @@ describe('a reader that meets a log which is behind what it was shown', () => {
     await expect.poll(transactions, { timeout: 30_000 }).toBeGreaterThan(before)
     letKnow?.()
     await sql(`UPDATE "Task" SET title = 'last' WHERE id = 'a'`)
-    await stream.until(() => stream.text.includes('last'), 'the update', 10_000)
+    await stream.until(() => stream.text.includes('last'), 'the update')
     expect(stream.text).toContain('rake')
     expect(titles(stream)).not.toContain('rake')
   })
@@ -198,7 +198,7 @@ describe('a reader that meets a log which is behind what it was shown', () => {
     for (let turn = 0; turn < 300; turn++) await sql('SELECT 1')
     for (const go of letGo.splice(0)) go()
     const given = (): unknown => stream.frames.findLast((frame) => frame.event === 'snapshot')?.event
-    await stream.until(() => given() !== undefined && stream.query(TASKS.q).isReady, 'the whole', 10_000)
+    await stream.until(() => given() !== undefined && stream.query(TASKS.q).isReady, 'the whole')
     expect(titles(stream)).toEqual(shown)
   })
 
@@ -213,7 +213,7 @@ describe('a reader that meets a log which is behind what it was shown', () => {
     await stream.until(() => stream.query(CHANGES.q).isReady, 'ready', 30_000)
     await running.caughtUp()
     await sql(`UPDATE "Task" SET title = 'last' WHERE id = 'b'`)
-    await stream.until(() => stream.text.includes('last'), 'the update', 10_000)
+    await stream.until(() => stream.text.includes('last'), 'the update')
     expect(stream.text).not.toContain('secret')
   })
 

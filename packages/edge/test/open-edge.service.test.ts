@@ -45,7 +45,7 @@ describe('an edge that cannot be opened', () => {
     const options = { schema, log, database: { url: workspace.url }, secret: SECRET }
     const opening = createEdge(Object.defineProperties(options, Object.getOwnPropertyDescriptors(more())))
     await expect(opening).rejects.toThrow(message)
-    await expect.poll(() => workspace.sql(OF_EDGES), { timeout: 5_000 }).toEqual([])
+    await expect.poll(() => workspace.sql(OF_EDGES), { timeout: 60_000 }).toEqual([])
     expect(tail.mock.calls.filter(([, { signal }]) => !signal.aborted)).toEqual([])
   })
 })

@@ -42,7 +42,7 @@ it('nobody waits for the database to show what a restore has undone', async () =
     const [row] = await workspace.sql('SELECT pg_current_xact_id()::text AS xid')
     const place = { id: makeEntryId(epoch, lsn, 0), lsn, xid: Number(row?.['xid']) + 100_000 }
     await running.log.append([{ entries: [{ kind: 'bulk', ...place, isLastOfTransaction: true, tables: ['public.User'] }] }])
-    await expect.poll(() => running.edge.metrics().identityChecks).toBeGreaterThan(0)
+    await expect.poll(() => running.edge.metrics().identityChecks, { timeout: 60_000 }).toBeGreaterThan(0)
   })
   await workspace.db.task.update({ where: { id: 't1' }, data: { title: 'Water' } })
   const newcomer = await openStream({ base: running.base, user: 'bob', queries: [TASKS, WINDOW] })

@@ -81,7 +81,7 @@ describe('a snapshot and the stream behind it', () => {
         )
         return seen
       }
-      await last?.until(() => countLost(all(), expected) === 0, 'all rows', 2_000).catch(() => {})
+      await last?.until(() => countLost(all(), expected) === 0, 'all rows', 30_000).catch(() => {})
       judge(
         streams.flatMap((stream) => stream.frames),
         versions,

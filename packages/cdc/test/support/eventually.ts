@@ -1,5 +1,5 @@
 /** Resolves when `check` no longer throws; throws what it last threw when that takes too long. */
-export async function eventually(check: () => unknown, timeoutMs = 15_000): Promise<void> {
+export async function eventually(check: () => unknown, timeoutMs = 60_000): Promise<void> {
   const deadline = Date.now() + timeoutMs
   for (;;) {
     try {

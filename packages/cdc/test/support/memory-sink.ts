@@ -41,7 +41,7 @@ export class MemorySink implements CaptureSink {
   }
 
   /** Resolves when `isTrue` holds of the entries. */
-  async until(isTrue: (entries: readonly LogEntry[]) => boolean, timeoutMs = 20_000): Promise<void> {
+  async until(isTrue: (entries: readonly LogEntry[]) => boolean, timeoutMs = 60_000): Promise<void> {
     const deadline = Date.now() + timeoutMs
     while (!isTrue(this.entries)) {
       if (Date.now() > deadline)

@@ -142,7 +142,7 @@ async function follow(
       return isEnded
     },
     query,
-    async until(condition, what = 'the condition', timeoutMs = 15_000) {
+    async until(condition, what = 'the condition', timeoutMs = 60_000) {
       const deadline = Date.now() + timeoutMs
       while (!condition()) {
         if (Date.now() > deadline) throw new Error(`Waited in vain for ${what}. Last frames: ${JSON.stringify(frames.slice(-5)).slice(0, 2000)}`)
