@@ -3,11 +3,15 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { expect } from '@playwright/test'
 import { freePort } from '@zenstack-live/testing'
 import pg from 'pg'
 import { startRecorder, type Recorder } from './recorder.ts'
 
 const START = fileURLToPath(new URL('../../apps/demo/src/start.ts', import.meta.url))
+const DROP_SLOT = `
+  SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
+  WHERE slot_name = 'zenstack_live' AND database = current_database()`
 
 /** The demo as a process of its own, with a recorder in front of it. */
 export interface Demo {
@@ -88,8 +92,9 @@ export async function startDemo(databaseUrl: string, redisUrl: string, siteDirec
     sql,
     async stop() {
       await end('SIGTERM')
-      // A slot belongs to the whole server, and the next demo comes with a slot of the same name for its own database.
-      await sql('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active AND database = current_database()')
+      // A slot belongs to the whole server, and the next demo comes with a slot of the same name for its own database. It counts as in use
+      // until the server has noticed that its reader is gone.
+      await expect(() => sql(DROP_SLOT)).toPass({ timeout: 60_000 })
       await recorder.close()
       rmSync(dataDirectory, { recursive: true, force: true })
     },

@@ -46,7 +46,8 @@ const SETTINGS = {
   wal_level: 'logical',
   max_connections: '300',
   max_wal_senders: '40',
-  max_replication_slots: '40',
+  // Tests leave slots behind that were still in use when they wanted to drop them.
+  max_replication_slots: '400',
   max_prepared_transactions: '20',
   logging_collector: 'off',
 }
@@ -57,11 +58,9 @@ const TEMPORARY_SETTINGS = { fsync: 'off', full_page_writes: 'off' }
 /** Starts a private Postgres with logical replication switched on, as a child process of this one. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
   const { initdb, postgres } = await postgresBinaries()
-  const port = options.port ?? (await freePort())
   const isTemporary = options.directory === undefined
   const directory =
     options.directory === undefined ? mkdtempSync(join(sharedTemporaryFolder(), 'zenstack-live-pg-')) : reachableFolder(options.directory)
-  const url = `postgres://postgres:postgres@127.0.0.1:${port}/postgres`
   // The ready line has to be English, whatever the user's language is.
   const spawnOptions = { ...serverUser(), env: { ...process.env, LC_MESSAGES: 'C', TZ: 'UTC' }, cwd: sharedTemporaryFolder() }
   const server = createServerProcess(postgres, {
@@ -69,13 +68,15 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     readyLine: 'ready to accept connections',
     ...(options.onLog === undefined ? {} : { onLog: options.onLog }),
   })
+  await endLeftOver(join(directory, 'postmaster.pid'), directory, 'SIGINT')
+  if (!existsSync(join(directory, 'PG_VERSION'))) await initialize(initdb, directory, spawnOptions)
+  const port = options.port ?? (await freePort())
+  const url = `postgres://postgres:postgres@127.0.0.1:${port}/postgres`
   const start = async (extra: Record<string, string> = {}): Promise<void> => {
     const settings = { ...SETTINGS, ...(isTemporary ? TEMPORARY_SETTINGS : {}), ...options.settings, ...extra }
     await server.start(['-D', directory, '-p', String(port), ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])])
   }
 
-  await endLeftOver(join(directory, 'postmaster.pid'), directory, 'SIGINT')
-  if (!existsSync(join(directory, 'PG_VERSION'))) await initialize(initdb, directory, spawnOptions)
   await start()
   return {
     port,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { serve, type ServerType } from '@hono/node-server'
 import { FIRST_ENTRY_ID } from '@zenstack-live/protocol'
-import { createDatabase } from '@zenstack-live/testing'
+import { createDatabase, freePort } from '@zenstack-live/testing'
 import { schema } from '@zenstack-live/testing/workspace'
 import { ZenStackClient } from '@zenstackhq/orm'
 import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
@@ -73,7 +73,8 @@ export async function startServer(
     await new Promise((resolve) => server.close(resolve))
     await live.close()
   }
-  const port = await start(0)
+  // It comes back on the same one.
+  const port = await start(await freePort())
   return {
     origin: `http://127.0.0.1:${port}`,
     db,

@@ -15,6 +15,7 @@ import {
 import { heldLog } from '@zenstack-live/testing'
 import { schema } from '@zenstack-live/testing/workspace'
 import { Hono } from 'hono'
+import { vi } from 'vitest'
 import type { Workspace } from './workspace.ts'
 
 export interface RunningEdge {
@@ -111,7 +112,8 @@ export async function startEdge(
     caughtUp: () => capture.caughtUp(),
     async loseSlot(meanwhile) {
       await capture.close()
-      await workspace.sql('SELECT pg_drop_replication_slot($1)', [slot])
+      // It counts as in use until the server has noticed that its reader is gone.
+      await vi.waitFor(() => workspace.sql('SELECT pg_drop_replication_slot($1)', [slot]), { timeout: 60_000 })
       await meanwhile()
       capture = await beginCapture()
     },
