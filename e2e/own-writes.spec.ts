@@ -74,7 +74,9 @@ test.describe('an optimistic edit', () => {
     await expect(left.sheet.getByRole('radio', { name: 'To do' })).toBeChecked()
     const shown = await watchControls(page)
     await left.sheet.getByRole('radio', { name: 'Doing' }).click({ force: true })
+    await nextFrame(page)
     await left.sheet.getByRole('switch').click()
+    await nextFrame(page)
     await left.sheet.getByRole('combobox', { name: 'Assignee' }).selectOption('Wen Zhao')
     await expect(right.card(TITLE)).toHaveCount(0)
     await expect(left.cards.and(page.locator('[data-pending=true]'))).toHaveCount(0)
@@ -120,7 +122,15 @@ async function watchFrames(page: Page, look: (about: readonly string[]) => strin
     frame()
     seen
   }`)
-  return () => seen.evaluate((frames: string[]) => [...frames])
+  return async () => {
+    await nextFrame(page)
+    return seen.evaluate((frames: string[]) => [...frames])
+  }
+}
+
+/** Resolves when a frame has shown what the page holds by now, and those who watch frames have seen it. */
+async function nextFrame(page: Page): Promise<void> {
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))))
 }
 
 /** Keeps edits of tasks from the server until released. */

@@ -71,6 +71,7 @@ test.describe('a cart that two people share', () => {
     await mara.add('Picture wire')
     await expect(jonas.steps.filter({ hasText: 'Picture wire' })).toBeVisible()
     await expect(jonas.cart.getByRole('listitem')).toHaveText([/Gaffer tape/])
+    await expect(mara.cart).toContainText('Picture wire')
     expect(await faults(page)).toEqual([])
     await jonas.moment.focus()
     await page.keyboard.press('End')

@@ -28,9 +28,9 @@ test.describe('two people at one workspace', () => {
     await left.addTask('Draft the secret guest list', { isPrivate: true })
     await expect(left.card('Draft the secret guest list')).toBeVisible()
     await left.openTask('Print the posters on recycled stock')
-    await left.sheet.getByRole('spinbutton', { name: 'Budget' }).fill('987654')
+    await left.sheet.getByRole('spinbutton', { name: 'Budget' }).fill('987654321')
     await left.sheet.getByRole('spinbutton', { name: 'Budget' }).blur()
-    await expect(left.card('Print the posters on recycled stock')).toContainText('€987,654')
+    await expect(left.card('Print the posters on recycled stock')).toContainText('€987,654,321')
     await left.closeSheet()
     // The private task changes, and turns public only at the end.
     await demo.sql(`UPDATE task SET title = 'Draft the very secret guest list' WHERE title = 'Draft the secret guest list'`)
@@ -41,10 +41,11 @@ test.describe('two people at one workspace', () => {
     const bytes = demo.recorder.bytesTo('jonas')
     expect(bytes, 'the stream is really recorded').toContain('Hand out the lanyards')
     expect(bytes).not.toMatch(/secret guest list|surprise/i)
-    expect(bytes).not.toContain('987654')
-    expect(bytes, 'amounts of the sample data').not.toMatch(/\b(?:1800|4200|2600|72000)\b/)
+    expect(bytes).not.toContain('987654321')
+    // When to come back is a number by chance.
+    expect(bytes.replaceAll(/^retry: \d+$/gm, ''), 'amounts of the sample data').not.toMatch(/\b(?:1800|4200|2600|72000)\b/)
     expect(bytes, 'spaces of others').not.toMatch(/Back office|Send the offer/)
-    expect(demo.recorder.bytesTo('mara')).toContain('987654')
+    expect(demo.recorder.bytesTo('mara')).toContain('987654321')
 
     await demo.sql(`UPDATE task SET is_private = false WHERE title = 'Draft the very secret guest list'`)
     await expect(right.card('Draft the very secret guest list')).toBeVisible()
