@@ -1,5 +1,5 @@
 import { LIMITS, LiveError } from '@zenstack-live/protocol'
-import { describe, expect, it, vi } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { ConnectionLife, tickMs, type Living } from '../src/streams/connection-life.ts'
 import type { EdgeContext } from '../src/edge-context.ts'
 import type { Identity } from '../src/identity/identity.ts'
@@ -31,7 +31,10 @@ function createStream(answers: (() => Promise<'same-identity' | 'other-identity'
 }
 
 describe('the life of a stream', () => {
-  const nowMs = performance.now()
+  let nowMs = 0
+  beforeEach(() => {
+    nowMs = performance.now()
+  })
 
   it('cuts a reader that takes nothing for maxStallMs, and none that takes something', () => {
     const { life, done, metrics, sink } = createStream()

@@ -26,16 +26,24 @@ describe('a recorded stream', () => {
   /** Rows come, change, move out and in again, and go; others' rows do too. */
   const write = async (): Promise<void> => {
     const { db } = workspace
-    for (const id of [1, 2, 3, 4]) await db.note.create({ data: { id, ownerId: 'bob', body: `note ${id}`, rank: id } })
-    await db.note.create({ data: { id: 9, ownerId: 'cay', body: 'not for bob' } })
-    await db.note.update({ where: { id: 1 }, data: { body: 'changed' } })
-    await db.note.update({ where: { id: 2 }, data: { rank: -1 } })
-    await db.note.update({ where: { id: 2 }, data: { rank: 7, body: 'back' } })
-    await db.$transaction(async (tx) => {
-      await tx.note.delete({ where: { id: 3 } })
-      await tx.note.update({ where: { id: 4 }, data: { id: 5 } })
-    })
-    await db.note.create({ data: { id: 6, ownerId: 'bob', body: 'the last' } })
+    const writes: (() => Promise<unknown>)[] = [
+      ...[1, 2, 3, 4].map((id) => () => db.note.create({ data: { id, ownerId: 'bob', body: `note ${id}`, rank: id } })),
+      () => db.note.create({ data: { id: 9, ownerId: 'cay', body: 'not for bob' } }),
+      () => db.note.update({ where: { id: 1 }, data: { body: 'changed' } }),
+      () => db.note.update({ where: { id: 2 }, data: { rank: -1 } }),
+      () => db.note.update({ where: { id: 2 }, data: { rank: 7, body: 'back' } }),
+      () =>
+        db.$transaction(async (tx) => {
+          await tx.note.delete({ where: { id: 3 } })
+          await tx.note.update({ where: { id: 4 }, data: { id: 5 } })
+        }),
+      () => db.note.create({ data: { id: 6, ownerId: 'bob', body: 'the last' } }),
+    ]
+    for (const one of writes) {
+      await one()
+      // What comes into the log together may be told together: there would be few frames.
+      await running.caughtUp()
+    }
   }
   const shownBy = (query: (q: typeof NOTES.q) => HeldQuery): string =>
     JSON.stringify(QUERIES.map(({ q }) => [query(q).rows.map(({ row }) => [row['id'], row['body'], row['rank']]), query(q).value]))

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { defineProjection, type ProjectionFrame } from '../src/index.ts'
 import { showFrames, take } from './support/frames.ts'
 import { openShop, type Shop } from './support/postgres.ts'
@@ -67,7 +67,7 @@ describe('a live projection', () => {
     const writing = (async () => {
       for (let count = 0; count < total; count++) {
         const append = (): Promise<unknown> => shop.client.append(added(cartId, `p${count}`), { idempotencyKey: `${cartId}-${count}` })
-        await append().catch(append).catch(append)
+        await vi.waitFor(append, { timeout: 60_000 })
       }
       written.abort()
     })()

@@ -229,8 +229,9 @@ describe('faults of the seed, mended', () => {
     const [older, newer] = await client.saveEvents([created(cartId), added(cartId)])
     const save = (latestEventId: string, name: string): Promise<unknown> =>
       client.saveProjection({ type: 'NAMED', id: cartId, data: { name }, latestEventId })
-    const updatedAt = async (): Promise<number> =>
-      (await shop.pool.query('SELECT updated_at FROM shop.views WHERE type = $1 AND id = $2', ['NAMED', cartId])).rows[0].updated_at.getTime()
+    // A Date is to the millisecond, in which two saves may fall.
+    const SELECT_MICROSECONDS = 'SELECT extract(epoch FROM updated_at) * 1000000 AS microseconds FROM shop.views WHERE type = $1 AND id = $2'
+    const updatedAt = async (): Promise<number> => Number((await shop.pool.query(SELECT_MICROSECONDS, ['NAMED', cartId])).rows[0].microseconds)
     await expect(save(older?.id ?? '', 'older')).resolves.toMatchObject({ status: 'created' })
     const before = await updatedAt()
     await expect(save(newer?.id ?? '', 'newer')).resolves.toMatchObject({ status: 'updated' })

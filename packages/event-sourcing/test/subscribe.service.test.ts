@@ -1,8 +1,11 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { openShop, type Shop } from './support/postgres.ts'
 import type { ShopInput } from './support/shop.ts'
 
 const added = (cartId: string): ShopInput => ({ type: 'ItemAdded', data: { cartId, productId: 'pen', quantity: 1 } })
+
+/** So seldom that what comes sooner was not found by looking again. */
+const SELDOM = { limits: { minPollIntervalMs: 60_000, maxPollIntervalMs: 60_000 } }
 
 describe('a subscription', () => {
   let shop: Shop
@@ -44,8 +47,9 @@ describe('a subscription', () => {
     await expect(shop.db.transaction(async (tx) => (await shop.client.saveEvent(added('gone'), tx), tx.rollback()))).rejects.toThrow()
     await shop.client.saveEvent(added('after'))
     const startedAt = performance.now()
-    await expect(collect(1, from)).resolves.toEqual([from + 2])
-    expect(performance.now() - startedAt).toBeLessThan(900)
+    const next = shop.clientWith(SELDOM).subscribe({ from, signal: stop.signal }).next()
+    await expect(next).resolves.toMatchObject({ value: { position: from + 2 } })
+    expect(performance.now() - startedAt).toBeLessThan(30_000)
   })
 
   it('is not held up by transactions that do not write events', async () => {
@@ -78,14 +82,14 @@ describe('a subscription', () => {
   })
 
   it('is woken by an append of the same client, long before its next poll', async () => {
-    const slow = shop.clientWith({ limits: { minPollIntervalMs: 5000, maxPollIntervalMs: 5000 } })
+    const slow = shop.clientWith(SELDOM)
     const from = await head()
     const next = slow.subscribe({ from, signal: stop.signal }).next()
     await new Promise((resolve) => setTimeout(resolve, 50))
     const startedAt = performance.now()
     await slow.saveEvent(added('awake'))
     await expect(next).resolves.toMatchObject({ value: { position: from + 1 } })
-    expect(performance.now() - startedAt).toBeLessThan(2000)
+    expect(performance.now() - startedAt).toBeLessThan(30_000)
   })
 
   it('ends without an error when its signal aborts', async () => {
@@ -98,7 +102,7 @@ describe('a subscription', () => {
     const from = await head()
     const collected = collect(20, from)
     for (let count = 0; count < 20; count++) {
-      await shop.client.saveEvent(added('cut')).catch(() => shop.client.saveEvent(added('cut')))
+      await vi.waitFor(() => shop.client.saveEvent(added('cut')), { timeout: 60_000 })
       if (count % 5 === 0)
         await shop.pool
           .query(

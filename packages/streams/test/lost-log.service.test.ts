@@ -43,12 +43,15 @@ interface Process {
   told: (number | string)[]
   gaps: StreamGap[]
   ended: Promise<void>
+  /** How often it was told whether the id is free. */
+  looks(): number
   /** As if it were killed: it says no more to Redis. */
   kill(): Promise<void>
 }
 
 async function start({ takesCare = true, standbyPollMs = 20 } = {}): Promise<Process> {
   const own = await openRedisLog({ url: redis.url })
+  const acquire = vi.spyOn(own.readers, 'acquire')
   const streams = noteStreams(own, { standbyPollMs, drainMs: 1 })
   const told: Process['told'] = []
   const gaps: StreamGap[] = []
@@ -64,7 +67,8 @@ async function start({ takesCare = true, standbyPollMs = 20 } = {}): Promise<Pro
       await own.close()
     },
   })
-  return { told, gaps, ended: handle.ended, kill: () => own.close() }
+  const looks = (): number => acquire.mock.settledResults.filter(({ type }) => type === 'fulfilled').length
+  return { told, gaps, ended: handle.ended, looks, kill: () => own.close() }
 }
 
 async function isOwned(): Promise<void> {
@@ -94,9 +98,11 @@ describe('a log that comes back empty', () => {
     await append(3)
     await vi.waitFor(() => expect(first.told).toEqual([0, 1, 2]), PATIENCE)
     const second = await start({ standbyPollMs: 50 })
-    // It has to have seen whom it stands by for.
+    // It has to have seen whom it stands by for, and that one's place.
     await vi.waitFor(async () => expect((await log.readers.list()).find(({ id }) => id === 'mail')?.state).toContain('log'), PATIENCE)
-    await new Promise((resolve) => setTimeout(resolve, 300))
+    const looks = second.looks()
+    // The next may have begun before.
+    await vi.waitFor(() => expect(second.looks()).toBeGreaterThanOrEqual(looks + 2), PATIENCE)
     await first.kill()
     await emptied()
     await append(3, 10)
@@ -110,7 +116,7 @@ describe('a log that comes back empty', () => {
   })
 
   it('is a gap to who knows the id, though another one that does not know it was there first', async () => {
-    const first = await start({ standbyPollMs: 2_000 })
+    const first = await start({ standbyPollMs: 10_000 })
     await isOwned()
     await append(3)
     await vi.waitFor(() => expect(first.told).toEqual([0, 1, 2]), PATIENCE)

@@ -136,7 +136,7 @@ it('leaves nothing behind of a split that others have replaced', { timeout: 60_0
   await vi.waitFor(async () => expect((await log.readers.list())[0]?.owner).toBeDefined(), PATIENCE)
   // It stands by, and looks so seldom that another one is quicker when the id is free.
   const warnings: string[] = []
-  const slow = noteStreams(log, { standbyPollMs: 2_000 }, warnings)
+  const slow = noteStreams(log, { standbyPollMs: 10_000 }, warnings)
   open.push(slow)
   const acquire = vi.spyOn(log.readers, 'acquire')
   slow.handle({ ...options, partitions: 1 }, () => undefined)

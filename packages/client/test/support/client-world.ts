@@ -41,8 +41,10 @@ export class ClientWorld {
 
   /**
    * @param isPrompt - the client's later code is there before anything else happens
+   * @param jitter - what the client draws in place of random numbers, over and over
    */
-  constructor(isPrompt: boolean) {
+  constructor(isPrompt: boolean, jitter: readonly number[]) {
+    let drawn = 0
     const page = Object.assign(this.page, { visibilityState: 'visible' })
     vi.stubGlobal('window', page)
     vi.stubGlobal('document', page)
@@ -61,7 +63,7 @@ export class ClientWorld {
       identity: () => this.#person,
       onAuthExpired: undefined,
       limits: CLIENT_LIMITS,
-      random: Math.random,
+      random: () => jitter[drawn++ % jitter.length] ?? 0,
       sharesSignOut: true,
       loadLater: () => {
         const load = Promise.withResolvers<LaterCode>()
