@@ -3,6 +3,9 @@ import type { ChangeLog } from '../src/index.ts'
 import type { LogUnderTest } from './contract.ts'
 import { rowId } from './transactions.ts'
 
+/** Outlasts a test, also where time really passes and the machine is busy. */
+const LEASE_MS = 60_000
+
 /** What {@link ChangeLog} promises of durable readers, and of the notes that processes share. */
 export function readerContract(name: string, create: () => Promise<LogUnderTest>): void {
   describe(`${name} for those who come back`, () => {
@@ -22,31 +25,31 @@ export function readerContract(name: string, create: () => Promise<LogUnderTest>
       it('has one owner at a time', async () => {
         const lease = await acquire(log, 'mail')
         expect(lease).toMatchObject({ fence: 1, record: undefined })
-        const held = await log.readers.acquire('mail', { owner: 'second', leaseMs: 1000 })
+        const held = await log.readers.acquire('mail', { owner: 'second', leaseMs: LEASE_MS })
         expect(held).toMatchObject({ heldByOwner: 'first' })
         expect(await acquire(log, 'other')).toMatchObject({ fence: 1 })
       })
 
       it('lets a stand-by take over after the lease, with what was saved', async () => {
-        const lease = await acquire(log, 'mail')
+        const lease = await acquire(log, 'mail', 'first', 1_000)
         await log.readers.save(lease, { record: { cursor: rowId(10, 1), state: '{"a":1}' } })
-        await subject.pass(1100)
+        await subject.pass(1_100)
         const second = await acquire(log, 'mail', 'second')
         expect(second).toMatchObject({ fence: 2, record: { cursor: rowId(10, 1), state: '{"a":1}' } })
       })
 
       it('renews the lease with every save', async () => {
-        const lease = await acquire(log, 'mail')
+        const lease = await acquire(log, 'mail', 'first', 5_000)
         for (let round = 0; round < 3; round++) {
-          await subject.pass(700)
+          await subject.pass(2_000)
           await log.readers.save(lease, {})
         }
-        expect(await log.readers.acquire('mail', { owner: 'second', leaseMs: 1000 })).toHaveProperty('heldByOwner', 'first')
+        expect(await log.readers.acquire('mail', { owner: 'second', leaseMs: LEASE_MS })).toHaveProperty('heldByOwner', 'first')
       })
 
       it('refuses what a former owner writes', async () => {
-        const first = await acquire(log, 'mail')
-        await subject.pass(1100)
+        const first = await acquire(log, 'mail', 'first', 1_000)
+        await subject.pass(1_100)
         const second = await acquire(log, 'mail', 'second')
         await expect(log.readers.save(first, { record: { cursor: rowId(99, 1), state: 'x' } })).rejects.toMatchObject({ code: 'reader_fenced' })
         await log.readers.release(first)
@@ -55,8 +58,8 @@ export function readerContract(name: string, create: () => Promise<LogUnderTest>
       })
 
       it('lets an owner whose lease ran out go on while nobody took over', async () => {
-        const lease = await acquire(log, 'mail')
-        await subject.pass(1100)
+        const lease = await acquire(log, 'mail', 'first', 5_000)
+        await subject.pass(5_100)
         await log.readers.save(lease, { record: { cursor: rowId(10, 1), state: '' } })
         expect(await log.readers.list()).toMatchObject([{ owner: 'first' }])
       })
@@ -141,19 +144,22 @@ export function readerContract(name: string, create: () => Promise<LogUnderTest>
 
       it('tells who knew more than it does that it lost a reader, and lets nobody pass for a former owner', async () => {
         const lease = await acquire(log, 'mail')
-        expect(await log.readers.acquire('mail', { owner: 'second', leaseMs: 1000 })).toMatchObject({ heldByOwner: 'first', fence: 1 })
+        expect(await log.readers.acquire('mail', { owner: 'second', leaseMs: LEASE_MS })).toMatchObject({ heldByOwner: 'first', fence: 1 })
         // As a reader that had its seventh owner before the log was emptied: who took it since knows less.
         const known = { bornMs: 0, fence: 7 }
-        const knowing = await log.readers.acquire('mail', { owner: 'second', leaseMs: 1000, known })
+        const knowing = await log.readers.acquire('mail', { owner: 'second', leaseMs: LEASE_MS, known })
         expect(knowing).toMatchObject({ bornMs: 0, fence: 8, isLost: true, record: undefined })
         await expect(log.readers.save(lease, {})).rejects.toMatchObject({ code: 'reader_fenced' })
         await expect(log.readers.save({ ...lease, fence: 8 }, {})).rejects.toMatchObject({ code: 'reader_fenced' })
         await log.readers.release({ ...lease, fence: 8 })
         // Another one that knew the same, or knew the life between.
         for (const each of [known, { bornMs: lease.bornMs, fence: 1 }])
-          expect(await log.readers.acquire('mail', { owner: 'first', leaseMs: 1000, known: each })).toMatchObject({ heldByOwner: 'second', fence: 8 })
+          expect(await log.readers.acquire('mail', { owner: 'first', leaseMs: LEASE_MS, known: each })).toMatchObject({
+            heldByOwner: 'second',
+            fence: 8,
+          })
         await log.readers.drop(['mail'])
-        const dropped = await log.readers.acquire('mail', { owner: 'first', leaseMs: 1000, known: { bornMs: 0, fence: 8 } })
+        const dropped = await log.readers.acquire('mail', { owner: 'first', leaseMs: LEASE_MS, known: { bornMs: 0, fence: 8 } })
         expect(dropped).toMatchObject({ isLost: false, record: undefined })
       })
 
@@ -206,13 +212,14 @@ export function readerContract(name: string, create: () => Promise<LogUnderTest>
   })
 }
 
-/** A lease of a second. @throws {Error} when another has it */
+/** @throws {Error} when another has it */
 export async function acquire(
   log: ChangeLog,
   id: string,
   owner = 'first',
+  leaseMs = LEASE_MS,
 ): Promise<Exclude<Awaited<ReturnType<ChangeLog['readers']['acquire']>>, { heldByOwner: string }>> {
-  const lease = await log.readers.acquire(id, { owner, leaseMs: 1000 })
+  const lease = await log.readers.acquire(id, { owner, leaseMs })
   if ('heldByOwner' in lease) throw new Error(`"${id}" is held by ${lease.heldByOwner}.`)
   return lease
 }

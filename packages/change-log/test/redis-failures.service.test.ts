@@ -10,6 +10,9 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { openRedisLog, type ChangeLog } from '../src/index.ts'
 import { epochMark, ids, progress, rowId, transaction } from './transactions.ts'
 
+/** Longer than anything takes that goes well, also on a busy machine. */
+const PATIENCE_MS = 60_000
+
 const open: { close(): Promise<void> }[] = []
 
 afterEach(async () => {
@@ -25,7 +28,7 @@ describe('a Redis restart', () => {
     await server.kill()
     await expect(log.append([transaction(20)])).rejects.toMatchObject({ code: 'log_unavailable' })
     await server.start()
-    await vi.waitFor(() => log.append([transaction(20)]), 10_000)
+    await vi.waitFor(() => log.append([transaction(20)]), PATIENCE_MS)
     await log.append([transaction(30)])
     await follower.has(3)
     expect(follower.seen).toEqual([10, 20, 30].map((lsn) => rowId(lsn, 1)))
@@ -158,7 +161,7 @@ describe('a Redis that refuses to write', () => {
     await admin.replicaof('127.0.0.1', 1)
     await expect(log.append([transaction(20)])).rejects.toMatchObject({ code: 'log_unavailable', message: expect.stringContaining('replica') })
     await admin.replicaof('NO', 'ONE')
-    await vi.waitFor(() => log.append([transaction(20)]), 10_000)
+    await vi.waitFor(() => log.append([transaction(20)]), PATIENCE_MS)
     expect((await log.state()).newest).toBe(rowId(20, 1))
   })
 
@@ -240,13 +243,13 @@ describe('opening a Redis log', () => {
 
 describe('a Redis Cluster', () => {
   it('carries the log on one node', async () => {
-    const server = await startRedis({
-      args: ['--cluster-enabled', 'yes', '--cluster-config-file', 'nodes.conf', '--cluster-announce-ip', '127.0.0.1'],
-    })
+    const args = ['--cluster-enabled', 'yes', '--cluster-config-file', 'nodes.conf', '--cluster-announce-ip', '127.0.0.1']
+    // By default it listens also on a port 10000 higher, which need not be free, or there.
+    const server = await startRedis({ args: [...args, '--cluster-port', String(await freePort())] })
     open.push({ close: () => server.stop() })
     const admin = connect(server)
     await admin.cluster('ADDSLOTSRANGE', 0, 16_383)
-    await vi.waitFor(async () => expect(await admin.cluster('INFO')).toContain('cluster_state:ok'), 10_000)
+    await vi.waitFor(async () => expect(await admin.cluster('INFO')).toContain('cluster_state:ok'), PATIENCE_MS)
     const log = await openRedisLog({ cluster: { nodes: [{ host: '127.0.0.1', port: server.port }] } })
     open.push(log)
     await log.append([transaction(10, { rows: 2 }), transaction(20)])
@@ -269,9 +272,9 @@ describe('Redis Sentinel', () => {
     await log.append([transaction(10)])
     const follower = follow(log, FIRST_ENTRY_ID)
     await follower.has(1)
-    await vi.waitFor(async () => expect(await connect(replica).xlen('zenstack:changes')).toBe(1), 10_000)
+    await vi.waitFor(async () => expect(await connect(replica).xlen('zenstack:changes')).toBe(1), PATIENCE_MS)
     await primary.kill()
-    await vi.waitFor(() => log.append([transaction(20)]), { timeout: 30_000, interval: 200 })
+    await vi.waitFor(() => log.append([transaction(20)]), { timeout: 90_000, interval: 200 })
     await follower.has(2)
     expect(follower.seen).toEqual([rowId(10, 1), rowId(20, 1)])
     expect(await connect(replica).xlen('zenstack:changes')).toBe(2)
@@ -316,7 +319,7 @@ function follow(log: ChangeLog, after: EntryId): { seen: EntryId[]; has(count: n
 }
 
 async function waitForCount(seen: readonly EntryId[], count: number): Promise<void> {
-  await vi.waitFor(() => expect(seen.length).toBeGreaterThanOrEqual(count), 15_000)
+  await vi.waitFor(() => expect(seen.length).toBeGreaterThanOrEqual(count), PATIENCE_MS)
 }
 
 /** What an append ends with once Redis answers again. */
@@ -325,14 +328,14 @@ async function firstAnswer(log: ChangeLog, lsn: number): Promise<unknown> {
     const outcome = await log.append([transaction(lsn)]).catch((error: unknown) => error)
     expect(outcome).not.toMatchObject({ code: 'log_unavailable' })
     return outcome
-  }, 10_000)
+  }, PATIENCE_MS)
 }
 
 /** A folder stands where the snapshot would be renamed to. */
 async function makeSnapshotFail(directory: string, admin: Redis): Promise<void> {
   mkdirSync(join(directory, 'changes.rdb', 'taken'), { recursive: true })
   await admin.bgsave().catch(() => undefined)
-  await vi.waitFor(async () => expect(await admin.info('persistence')).toContain('rdb_last_bgsave_status:err'), 10_000)
+  await vi.waitFor(async () => expect(await admin.info('persistence')).toContain('rdb_last_bgsave_status:err'), PATIENCE_MS)
 }
 
 async function startSentinel(primary: RedisServer): Promise<number> {
@@ -345,7 +348,8 @@ async function startSentinel(primary: RedisServer): Promise<number> {
       `port ${port}`,
       'bind 127.0.0.1',
       `sentinel monitor main 127.0.0.1 ${primary.port} 1`,
-      'sentinel down-after-milliseconds main 500',
+      // A server that is only slow must not lose its place.
+      'sentinel down-after-milliseconds main 5000',
       'sentinel failover-timeout main 2000',
     ].join('\n'),
   )
@@ -360,7 +364,7 @@ async function startSentinel(primary: RedisServer): Promise<number> {
   probe.on('error', () => undefined)
   open.push({ close: async () => probe.disconnect() })
   // The sentinel promotes only a replica that it has heard of.
-  await vi.waitFor(async () => expect(await probe.call('SENTINEL', 'replicas', 'main')).toHaveLength(1), 20_000)
+  await vi.waitFor(async () => expect(await probe.call('SENTINEL', 'replicas', 'main')).toHaveLength(1), PATIENCE_MS)
   return port
 }
 

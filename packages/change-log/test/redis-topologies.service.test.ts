@@ -110,7 +110,7 @@ async function startCluster(count: number): Promise<[RedisServer[], Redis[]]> {
         '--cluster-announce-ip',
         '127.0.0.1',
         '--cluster-node-timeout',
-        '5000',
+        '60000',
       ]
       // By default the nodes talk on a port 10000 higher, which need not be free, or there.
       return startRedis({ port, args: [...args, '--cluster-port', String(await freePort())] })
@@ -137,7 +137,7 @@ async function startCluster(count: number): Promise<[RedisServer[], Redis[]]> {
       expect(info).toContain('cluster_state:ok')
       expect(info).toContain(`cluster_known_nodes:${count}`)
     }
-  }, 30_000)
+  }, 60_000)
   return [nodes, admins]
 }
 
@@ -166,5 +166,5 @@ function follow(log: ChangeLog): { seen: EntryId[]; has(count: number): Promise<
   })()
   ended.catch(() => undefined)
   open.push({ close: () => stop.abort() })
-  return { seen, has: (count) => vi.waitFor(() => expect(seen.length).toBeGreaterThanOrEqual(count), 30_000) }
+  return { seen, has: (count) => vi.waitFor(() => expect(seen.length).toBeGreaterThanOrEqual(count), 60_000) }
 }

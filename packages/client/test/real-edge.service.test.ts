@@ -43,7 +43,7 @@ function watch<T>(live: ReturnType<typeof clientOf>, query: LiveQuery<T>): Watch
     },
     until: (condition) =>
       new Promise((resolve, reject) => {
-        const timer = setTimeout(() => reject(new Error(`Waited in vain; last: ${inspect(states.at(-1), { depth: 4 })}`)), 15_000)
+        const timer = setTimeout(() => reject(new Error(`Waited in vain; last: ${inspect(states.at(-1), { depth: 4 })}`)), 60_000)
         const look = (): void => {
           if (!condition(states.at(-1)?.data, states.at(-1))) return
           clearTimeout(timer)
@@ -168,7 +168,7 @@ describe('against a real edge', () => {
   })
 
   it('resolves a mutation sent with live.fetch when its effect is shown', async () => {
-    const live = clientOf('bob')
+    const live = clientOf('bob', { limits: { ownWriteMs: 60_000 } })
     const notes = watch(live, live.note.findMany())
     await notes.until((_, state) => state?.isLive === true)
     for (let round = 0; round < 20; round++) {

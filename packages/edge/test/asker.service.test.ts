@@ -208,7 +208,7 @@ describe('an answer that is read while tables change', () => {
       const { databaseTransactions: before } = metrics
       const other = await connect()
       await other.query('BEGIN; LOCK TABLE "Task"')
-      const answer = (await askerOf(database, metrics, { lockTimeoutMs })).ask(database.unprotected(), TASK_IDS)
+      const answer = (await askerOf(database, metrics, { lockTimeoutMs, maxAsksPerQuestion: 1_000 })).ask(database.unprotected(), TASK_IDS)
       const isSeen = asked === 'once' ? () => isWaitedFor('Task') : () => metrics.databaseTransactions - before > 1
       await vi.waitUntil(isSeen, { timeout: PATIENCE_MS })
       await other.query('COMMIT')

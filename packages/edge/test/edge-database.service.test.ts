@@ -31,7 +31,7 @@ it('has maxDatabaseConnections, and uses all of them', async () => {
 
 it('waits for an answer for databaseTimeoutMs, and no longer', async () => {
   const url = await createDatabase(inject('postgresUrl'))
-  const database = createEdgeDatabase({ url, schema, limits: { ...LIMITS, databaseTimeoutMs: 2_000 }, metrics })
+  const database = createEdgeDatabase({ url, schema, limits: { ...LIMITS, databaseTimeoutMs: 10_000 }, metrics })
   await expect(database.query('SELECT pg_sleep(0.1)')).resolves.toHaveLength(1)
   await expect(database.query('SELECT pg_sleep(600)')).rejects.toMatchObject({ code: 'database_unavailable' })
   await database.close()

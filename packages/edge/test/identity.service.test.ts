@@ -91,7 +91,7 @@ describe('a stream whose user changes', () => {
       // What was written last was for no manager's eyes.
       await workspace.db.task.update({ where: { id: 't1' }, data: { budget: 4713 } })
       await setRole('MANAGER')
-      const value = String(5_000_000 + round)
+      const value = String(500_000_000 + round)
       const demotion = workspace.db.$transaction(async (tx) => {
         await tx.user.update({ where: { id: 'bob' }, data: { role: 'MEMBER' } })
         await tx.task.update({ where: { id: 't1' }, data: { budget: value } })
@@ -314,7 +314,7 @@ describe('a stream whose user changes', () => {
   })
 
   it('is not believed for longer than identityMaxAgeMs and identityTimeoutMs, where getClient does not answer', async () => {
-    await running.restart({ limits: { identityMaxAgeMs: 300, identityTimeoutMs: 300 } })
+    await running.restart({ limits: { identityMaxAgeMs: 300, identityTimeoutMs: 3_000 } })
     const stream = await opened()
     let letStoreGo = (): void => {}
     isStoreFree = new Promise((resolve) => (letStoreGo = resolve))

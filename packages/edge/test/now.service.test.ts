@@ -99,7 +99,7 @@ describe('a query whose policies read now()', () => {
 
   it('shows what it was asked about before the log had it', async () => {
     const before = running.edge.metrics().requeries
-    await offer(4, 1_500, 1_000_000)
+    await offer(4, 6_000, 1_000_000)
     await expect.poll(() => running.edge.metrics().requeries, { timeout: 30_000 }).toBeGreaterThan(before)
     let letLogGo = (): void => {}
     isLogFree = new Promise((resolve) => (letLogGo = resolve))

@@ -116,7 +116,7 @@ describe('a projection whose reader is another for a while', () => {
   })
 
   it('is not shown what nobody says they may see', async () => {
-    await running.restart({ limits: { identityMaxAgeMs: 300, identityTimeoutMs: 300 } })
+    await running.restart({ limits: { identityMaxAgeMs: 300, identityTimeoutMs: 3_000 } })
     const stream = await open()
     isRuleFree = hold().promise
     await stream.until(() => stream.isEnded, 'the end')

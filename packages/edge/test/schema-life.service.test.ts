@@ -123,7 +123,7 @@ describe('an edge whose tables change', () => {
   })
 
   it('sends an EventSource away while the tables cannot be read again, and can be drained then', async () => {
-    await running.restart({ limits: { databaseTimeoutMs: 1_000 } })
+    await running.restart({ limits: { databaseTimeoutMs: 4_000 } })
     const stream = await opened()
     const away = vi.spyOn(running.log, 'state').mockRejectedValue(new Error('away'))
     await workspace.sql('ALTER TABLE "Note" ALTER COLUMN rank TYPE int')

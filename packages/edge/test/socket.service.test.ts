@@ -50,7 +50,7 @@ describe('the socket of a stream', () => {
     await response.body?.cancel()
     const stream = await opened()
     await workspace.db.note.create({ data: { ownerId: 'bob', body: 'at once' } })
-    await stream.until(() => stream.text.includes('at once'), 'the note', 3_000)
+    await stream.until(() => stream.text.includes('at once'), 'the note')
   })
 
   it('falls back to a web stream without Node, and where something else reads the body first', async () => {
@@ -126,7 +126,7 @@ describe('the socket of a stream', () => {
     })
 
     it('lets in who goes on from a position while newcomers wait for the database, and no more of those', async () => {
-      await running.restart({ limits: { maxWaitingQuestions: 1, maxConcurrentRequeries: 1 } })
+      await running.restart({ limits: { maxWaitingQuestions: 1, maxConcurrentRequeries: 1, lockTimeoutMs: 60_000 } })
       const first = await withId()
       const [locked, free] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
       const locking = workspace.db.$transaction(async (tx) => {
@@ -202,7 +202,7 @@ describe('the socket of a stream', () => {
   })
 
   it('cuts a reader that takes nothing, keeps nothing for it, and lets it resume without a loss', async () => {
-    await running.restart({ limits: { maxStallMs: 800 } })
+    await running.restart({ limits: { maxStallMs: 3_000 } })
     const url = new URL(running.base)
     const stalled = await stallingReader(Number(url.port), `${url.pathname}/note/findMany`)
     const healthy = await opened()

@@ -139,7 +139,7 @@ describe('partitions', () => {
         id: body,
         start: 'beginning',
         partitions: 4,
-        leaseMs: 600,
+        leaseMs: 5_000,
         created: { body },
         updated: { after: { body } },
       })

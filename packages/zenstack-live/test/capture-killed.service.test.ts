@@ -119,7 +119,7 @@ describe('a capture that is killed', () => {
     await client.query('UPDATE task SET n = 1')
     await leading
     // The server's walsender sees the socket close; the lease is only for hosts that vanish.
-    expect(performance.now() - startMs).toBeLessThan(10_000)
+    expect(performance.now() - startMs).toBeLessThan(40_000)
     await caughtUp()
     await expectLogToFoldToTable()
   })

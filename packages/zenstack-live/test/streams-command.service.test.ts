@@ -35,7 +35,9 @@ beforeEach(async () => {
     logger: { info: () => {}, warn: () => {}, error: () => {} },
   })
   await live.ready()
-  live.handle({ model: 'User', id: 'mail', start: 'beginning', leaseMs: 300, created: {} }, ({ created }) => handle(created.id), { maxDeliveries: 1 })
+  live.handle({ model: 'User', id: 'mail', start: 'beginning', leaseMs: 3_000, created: {} }, ({ created }) => handle(created.id), {
+    maxDeliveries: 1,
+  })
   live.handle({ model: 'Task', id: 'parts', start: 'beginning', partitions: 2, created: {} }, () => {})
   await database.sql(`INSERT INTO "User" (id, name) VALUES ('ann', 'Ann'), ('bad', 'Bad'), ('cid', 'Cid'), ('worse', 'Worse')`)
   await vi.waitFor(

@@ -22,7 +22,7 @@ startCapture({
   tables: tables.split(',').map((table) => ({ schema: 'public', name: table })),
   sink: telling,
   // What is confirmed too early is lost: so confirm as early as it can be.
-  limits: { confirmDelayMs: 0, progressIntervalMs: 20, takeoverPollMs: 50, minBackoffMs: 20 },
+  limits: { confirmDelayMs: 0, progressIntervalMs: 20, takeoverPollMs: 50, minBackoffMs: 20, leaseMs: 60_000 },
   onState: (state) => process.send?.(state.kind),
 })
 process.on('disconnect', () => process.exit())
