@@ -57,10 +57,11 @@ const READS: readonly ((client: BoundClient) => Promise<readonly ReadRow[]>)[] =
   (client) => client.memo.findMany(),
 ]
 
-/** Relations that only worlds with policies of their own have. */
+/** Relations that only worlds with policies of their own have, and rules that go through them. */
+const THROUGH_FAMILY = /\bparent(?:\.| [=!]=)|\bparts[?!^]/
 const FAMILY: object = { parent: true, parts: true }
 /**
- * Tasks inside other rows. Where a rule of theirs goes through their own table (`parent.ownerId`), ZenStack's subquery at the top loses the row that it
+ * Tasks inside other rows. Where a rule of theirs goes through their own table (`parent.ownerId`, `parts?[…]`), ZenStack's subquery at the top loses the row that it
  * is asked about, and the one inside does not: the same person reads more of them there.
  */
 const READS_OF_TASKS_INSIDE: typeof READS = [
@@ -78,7 +79,7 @@ const END_AND_PROFILES = `SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::
 const AS_WRITTEN = { getTypeParser: () => (text: string | Buffer) => text }
 
 export async function openObservedCommits(url: string, { schema, profiles, time, text: rules }: StudioPolicies): Promise<ObservedCommits> {
-  const observed = /\bparent\./.test(rules) ? [...READS, ...READS_OF_TASKS_INSIDE] : READS
+  const observed = THROUGH_FAMILY.test(rules) ? [...READS, ...READS_OF_TASKS_INSIDE] : READS
   const connection = new pg.Client(url)
   connection.on('error', () => {})
   await connection.connect()
