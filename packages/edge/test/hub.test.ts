@@ -30,6 +30,33 @@ describe('the hub', () => {
   })
 })
 
+describe('the hub, when it begins within the log', () => {
+  it('knows the first transaction behind that place for a whole one', async () => {
+    const log = new FakeLog([change(1, 1), change(2, 1)])
+    log.positionAt = async () => makeEntryId(1, lsnOf(1), 1)
+    const told: string[] = []
+    const hub = await openHub(log)
+    hub.listen(listenerOf(told))
+    expect(hub.history.after(makeEntryId(1, lsnOf(1), 1))?.map(({ xid }) => xid)).toEqual([2])
+    log.append(change(3, 1))
+    await log.isFollowed()
+    expect(told).toEqual(['3'])
+    await hub.close()
+  })
+
+  it('tells the first one that comes, where nothing was there behind it', async () => {
+    const log = new FakeLog([change(1, 1)])
+    log.positionAt = async () => makeEntryId(1, lsnOf(1), 1)
+    const told: string[] = []
+    const hub = await openHub(log)
+    hub.listen(listenerOf(told))
+    log.append(change(2, 1))
+    await log.isFollowed()
+    expect(told).toEqual(['2'])
+    await hub.close()
+  })
+})
+
 describe('the hub, when the log has let go of where it was', () => {
   it('begins anew behind its end, as at the start: what was committed may not be visible yet', async () => {
     const log = new FakeLog([change(1, 1), change(2, 1)])

@@ -2,7 +2,7 @@ import { positionLsn, type Limits } from '@zenstack-live/protocol'
 import { startPostgres, type PostgresServer } from '@zenstack-live/testing'
 import { schema } from '@zenstack-live/testing/workspace'
 import type { SchemaDef } from '@zenstackhq/schema'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { Guards } from '../src/guards.ts'
 import { openGet, openStream, wire, type HeldQuery, type TestStream } from './support/read-stream.ts'
 import { startEdge, type RunningEdge } from './support/start-edge.ts'
@@ -207,6 +207,45 @@ describe('where a snapshot and the stream meet', () => {
       await setStandby('')
       await shown
       await running.restart()
+    })
+
+    describe('where the process begins at the end of the log', () => {
+      const beginAtEnd = async (): Promise<void> => {
+        await running.caughtUp()
+        vi.spyOn(running.log, 'positionAt').mockResolvedValue((await running.log.state()).newest)
+      }
+      afterEach(async () => {
+        vi.restoreAllMocks()
+        await running.restart()
+      })
+
+      it('tells a commit that nobody saw then, though it is the first', async () => {
+        await clear()
+        await beginAtEnd()
+        await stallCommits()
+        const began = (await running.log.state()).entries
+        const shown = Promise.resolve().then(() => note(1))
+        await expect.poll(async () => (await running.log.state()).entries, { timeout: 30_000 }).toBeGreaterThan(began)
+        await running.restart()
+        const stream = opened(await openStream({ base: running.base, user: 'bob', queries: [NOTES] }))
+        await stream.until(() => stream.query(NOTES.q).isReady, 'ready')
+        const window = opened(await openStream({ base: running.base, user: 'bob', queries: [WINDOW] }))
+        await setStandby('')
+        await shown
+        await stream.until(() => ids(stream).join() === '1', 'the note')
+        await window.until(() => ids(window, WINDOW).join() === '1', 'the note in the window')
+      })
+
+      it('tells the first change that comes as every other', async () => {
+        await clear()
+        await beginAtEnd()
+        await running.restart()
+        const stream = opened(await openStream({ base: running.base, user: 'bob', queries: [NOTES, WINDOW] }))
+        await stream.until(() => stream.query(NOTES.q).isReady && stream.query(WINDOW.q).isReady, 'ready')
+        await note(1)
+        await stream.until(() => ids(stream).length > 0 && ids(stream, WINDOW).length > 0, 'the note')
+        expect(stream.frames.filter(({ event }) => event === 'reset')).toEqual([])
+      })
     })
 
     it('is missed when it is off', async () => {

@@ -1,5 +1,5 @@
 import type { DataModel } from '@zenstack-live/model'
-import type { ChangeEntry, LogEntry } from '@zenstack-live/protocol'
+import { epochOfEntryId, type ChangeEntry, type LogEntry } from '@zenstack-live/protocol'
 import type { Place } from './place.ts'
 import { readBulk, readTransaction, type Transaction } from './transaction.ts'
 
@@ -38,9 +38,9 @@ export class Assembler {
   }
 }
 
-/** Debezium's envelopes count the changes of a transaction from 1. */
-function isFirstOfTransaction(entry: ChangeEntry): boolean {
-  // The capture's own format: what is not it counts as the middle of one.
-  const { transaction } = JSON.parse(entry.value) as { transaction?: { total_order?: number } | null }
+/** Our capture counts the rows of a commit from 1 in its ids, Debezium in its envelopes. What tells of neither counts as the middle of one. */
+function isFirstOfTransaction({ id, value }: ChangeEntry): boolean {
+  if (epochOfEntryId(id) > 0) return id.endsWith('-1')
+  const { transaction } = JSON.parse(value) as { transaction?: { total_order?: number } | null }
   return transaction?.total_order === 1
 }

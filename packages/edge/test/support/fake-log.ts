@@ -12,7 +12,7 @@ export function change(xid: number, order: number, isLastOfTransaction = order =
     op: 'c',
     after: { id: xid },
     source: { schema: 'public', table: 'other', ts_ms: 1, txId: xid, lsn: xid },
-    transaction: { id: String(xid), total_order: order, data_collection_order: order },
+    transaction: null,
   })
   return { kind: 'change', id: makeEntryId(1, lsnOf(xid), order), lsn: lsnOf(xid), xid, isLastOfTransaction, key: '{}', value }
 }
