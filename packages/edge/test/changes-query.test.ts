@@ -39,6 +39,7 @@ function open() {
     reset: (reason: string) => told.push(`reset ${reason}`),
     wait: () => told.push('wait'),
     fail: () => told.push('error'),
+    wasAnother: () => false,
   } as unknown as Reader
   const readKeys = (): void => {
     holder.isReady = true

@@ -203,6 +203,7 @@ async function opened(first = COUNTED, { limits = LIMITS, metrics = createMetric
     mayBeAhead: false,
     version: undefined,
     mayTake: () => true,
+    wasAnother: () => false,
     push: () => {},
     forgetSeen: () => {},
     reopen: () => {},

@@ -49,6 +49,8 @@ export interface Reader {
   version: number | undefined
   /** Whether an answer can be for who it belongs to: they may have been another when it was made, for whoever else had asked. */
   mayTake(snapshot: PgSnapshot): boolean
+  /** Whether who it belongs to was another at some time within these: what they could read then, nobody can tell by who they are now. */
+  wasAnother(transactions: readonly Transaction[]): boolean
   /** Adds a block to the connection's next write. */
   push(block: Octets): void
   /** The result is there: sends `ready`. No id passes the horizon's log place before the log does. */

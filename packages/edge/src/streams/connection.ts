@@ -8,6 +8,7 @@ import type { SettledIdentity } from '../identity/identity-changes.ts'
 import type { LiveQuery } from '../queries/live-query.ts'
 import type { PgSnapshot } from '../database/pg-snapshot.ts'
 import type { Place } from '../log/place.ts'
+import type { Transaction } from '../log/transaction.ts'
 import { QueryReader, type ReaderHost, type Resume } from './reader.ts'
 import type { Sink, SinkEvents } from './sink.ts'
 import type { Visitor } from '../identity/visitors.ts'
@@ -115,6 +116,10 @@ export class Connection implements ReaderHost, SinkEvents, Living<SettledIdentit
   mayTake(snapshot: PgSnapshot): boolean {
     const { guards, identityChanges } = this.context
     return !guards.holdsAnswers || identityChanges.areShownBy(snapshot, this.#identity)
+  }
+
+  wasAnother(transactions: readonly Transaction[]): boolean {
+    return this.context.identityChanges.wasAnother(transactions, this.#identity)
   }
 
   push(block: Octets): void {

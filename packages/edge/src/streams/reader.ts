@@ -6,6 +6,7 @@ import type { LiveQuery, Reader } from '../queries/live-query.ts'
 import { countIn } from '../operations/metrics.ts'
 import type { PgSnapshot } from '../database/pg-snapshot.ts'
 import type { Place } from '../log/place.ts'
+import type { Transaction } from '../log/transaction.ts'
 import { encodeTicket, type Ticket } from './ticket.ts'
 import type { Octets } from './octets.ts'
 
@@ -28,6 +29,7 @@ export interface ReaderHost {
   /** Finds the live query for the present identity, and opens or resumes it. @throws {LiveError} when it cannot be live */
   begin(reader: QueryReader, resume: Resume | undefined): LiveQuery
   mayTake(snapshot: PgSnapshot): boolean
+  wasAnother(transactions: readonly Transaction[]): boolean
   /** A query has not all that it should: no id passes it. */
   onWait(): void
   onReady(horizon: Lsn): void
@@ -76,6 +78,10 @@ export class QueryReader implements Reader {
 
   mayTake(snapshot: PgSnapshot): boolean {
     return this.#host.mayTake(snapshot)
+  }
+
+  wasAnother(transactions: readonly Transaction[]): boolean {
+    return this.#host.wasAnother(transactions)
   }
 
   push(block: Octets): void {

@@ -270,7 +270,7 @@ export class ChangesQuery implements TiedQuery {
     const { keySets, plan, isLocal } = this.#options
     const isUnknown =
       missed.some((one) => one.unknown.has(this.#table)) || !this.#areKeySetsAtHead() || keySets.some((holder) => holder.isTouchedBy(missed))
-    if (isUnknown) return this.#restart([reader], 'gap')
+    if (isUnknown || reader.wasAnother(missed)) return this.#restart([reader], 'gap')
     this.#follow(reader)
     onGoingOn()
     const own = missed.flatMap((one) => one.effects.flatMap((effect) => (effect.model === plan.model ? { effect, of: one } : [])))

@@ -162,7 +162,7 @@ export class IncrementalQuery implements TiedQuery {
   /** The same for a reader that missed them. */
   #operationsFor(reader: Reader, missed: readonly Transaction[]): Operations {
     const { hub, guards } = this.#context
-    if (!this.#keySets.every((holder) => holder.isKnownAt(hub.history.head.lsn))) return 'unknown'
+    if (!this.#keySets.every((holder) => holder.isKnownAt(hub.history.head.lsn)) || reader.wasAnother(missed)) return 'unknown'
     if (!reader.mayBeAhead || !guards.replaysAll) return this.#operationsOf(missed)
     const isShown = (row: StoredRow): Verdict => this.#plan.rows.decide(row, this.#decision)
     return this.#operationsOf(missed, (effects) => replayEffects(effects, isShown))

@@ -1,0 +1,97 @@
+import type { LiveClient } from '@zenstack-live/edge'
+import { CHANGES_SEGMENT } from '@zenstack-live/protocol'
+import { createDatabase } from '@zenstack-live/testing'
+import { loadSchema } from '@zenstack-live/testing/oracle'
+import { ZenStackClient } from '@zenstackhq/orm'
+import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
+import { PolicyPlugin } from '@zenstackhq/plugin-policy'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { openStream, wire } from './support/read-stream.ts'
+import { startEdge, type RunningEdge } from './support/start-edge.ts'
+
+const ZMODEL = `
+model User {
+  id String @id
+  role String
+  seen Int @default(0)
+  @@auth
+  @@allow('all', true)
+}
+model Paper {
+  id String @id
+  title String
+  @@allow('read', auth().role == 'MANAGER')
+}`
+const PAPERS = wire('Paper', 'findMany', { orderBy: { id: 'asc' } })
+const CHANGES = wire('Paper', CHANGES_SEGMENT)
+
+describe('somebody who comes back as who they were', () => {
+  let pool: pg.Pool
+  let running: RunningEdge
+  const sql = async (text: string): Promise<Record<string, unknown>[]> => (await pool.query(text)).rows
+
+  beforeAll(async () => {
+    const schema = await loadSchema(ZMODEL)
+    const url = await createDatabase(inject('postgresUrl'))
+    pool = new pg.Pool({ connectionString: url })
+    pool.on('error', () => {})
+    const db = new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) } as never)
+    await db.$pushSchema()
+    await sql(`INSERT INTO "User" VALUES ('bob', 'MANAGER')`)
+    await sql(`INSERT INTO "Paper" VALUES ('a', 'first')`)
+    const bound = db.$use(new PolicyPlugin())
+    const getClient = async (): Promise<LiveClient> => {
+      const [user] = await sql(`SELECT id, role FROM "User" WHERE id = 'bob'`)
+      return bound.$setAuth(user as never) as unknown as LiveClient
+    }
+    running = await startEdge({ url, sql, as: getClient as never }, { schema, tables: ['User', 'Paper'], getClient })
+  })
+  afterAll(async () => {
+    await running.close()
+    await pool.end()
+  })
+
+  /** @returns what they are sent after they were away while this happened */
+  const toldAfter = async (...statements: string[]): Promise<{ text: string; events: string[] }> => {
+    await running.caughtUp()
+    const first = await openStream({ base: running.base, queries: [PAPERS, CHANGES] })
+    await first.until(() => [PAPERS, CHANGES].every(({ q }) => first.query(q).isReady) && first.lastEventId !== undefined, 'ready')
+    const { lastEventId = '' } = first
+    const queries = [PAPERS, CHANGES].map((query) => ({ ...query, ticket: first.query(query.q).ticket ?? '' }))
+    first.close()
+    for (const statement of statements) await sql(statement)
+    await running.caughtUp()
+    const second = await openStream({ base: running.base, queries, lastEventId })
+    await second.until(() => [PAPERS, CHANGES].every(({ q }) => second.query(q).isReady), 'ready again')
+    await sql(`UPDATE "Paper" SET title = title || ' again' WHERE id = 'a'`)
+    await second.until(() => second.text.split(' again').length > 2, 'the last change, by both')
+    second.close()
+    return { text: second.text, events: second.frames.map(({ event }) => event) }
+  }
+
+  it('is not told of what came and went while they were another', async () => {
+    const { text, events } = await toldAfter(
+      `UPDATE "User" SET role = 'MEMBER' WHERE id = 'bob'`,
+      `INSERT INTO "Paper" VALUES ('hidden', 'x')`,
+      `UPDATE "Paper" SET title = 'in between' WHERE id = 'a'`,
+      `DELETE FROM "Paper" WHERE id = 'hidden'`,
+      `UPDATE "Paper" SET title = 'first' WHERE id = 'a'`,
+      `UPDATE "User" SET role = 'MANAGER' WHERE id = 'bob'`,
+    )
+    expect(text).not.toMatch(/hidden|in between/)
+    expect(events).toContain('snapshot')
+  })
+
+  it('goes on where they were, if of their row only what no policy reads was changed', async () => {
+    const { text, events } = await toldAfter(
+      `UPDATE "User" SET seen = seen + 1 WHERE id = 'bob'`,
+      `INSERT INTO "Paper" VALUES ('gone', 'x')`,
+      `DELETE FROM "Paper" WHERE id = 'gone'`,
+      `UPDATE "Paper" SET title = 'meanwhile' WHERE id = 'a'`,
+    )
+    expect(text).toContain('meanwhile')
+    expect(events).not.toContain('snapshot')
+    expect(events).not.toContain('reset')
+  })
+})
