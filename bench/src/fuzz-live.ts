@@ -59,7 +59,7 @@ export async function run({ seed = 1, runs = 10, mutate = false }: CommandOption
     progress(`seed ${worldSeed} (${policies.kind}${isKilled ? ', killed' : ''}): ${cases} comparisons, ${mismatches} mismatches, ${leaks} leaks`)
     outcomes.push(outcome)
     // As it ends: what was done stays when a later one is stopped.
-    if (!mutate && !isBlind && mismatches + leaks === 0) addToLedger({ seed: worldSeed, cases, policies: policies.kind, isKilled })
+    if (!mutate && !isBlind) addToLedger({ seed: worldSeed, cases, policies: policies.kind, isKilled, faults: mismatches + leaks })
   }
   const outcome = totalOf(outcomes)
   const isWrong = outcome.mismatches + outcome.leaks > 0

@@ -2,12 +2,14 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { cacheDirectory } from '@zenstack-live/testing'
 
-/** One line for each world in which nothing was wrong. */
+/** One line for each world. */
 export interface LedgerLine {
   readonly seed: number
   readonly cases: number
   readonly policies: 'studio' | 'generated'
   readonly isKilled: boolean
+  /** Mismatches and leaks. */
+  readonly faults: number
 }
 
 export interface Ledger {
@@ -19,17 +21,19 @@ export interface Ledger {
   killed: number
 }
 
-/** Those that came with the repository, as `seed,policies,isKilled,cases,commit`: the commit says what its seed meant. */
+/** Those that came with the repository, in which nothing was wrong, as `seed,policies,isKilled,cases,commit`: the commit says what its seed meant. */
 const RECORDED = new URL('../../live-worlds.csv', import.meta.url)
 
 export function addToLedger(line: LedgerLine): void {
   appendFileSync(ledgerFile(), `${JSON.stringify(line)}\n`)
 }
 
-/** A world that was made twice counts once. */
+/** Worlds in which nothing was wrong. One that was made twice counts once, and not at all if it was wrong once: its repeats may have had luck. */
 export function readLedger(): Ledger {
   const lines = [...linesOf(RECORDED).slice(1).map(recorded), ...linesOf(ledgerFile()).map((line) => JSON.parse(line) as LedgerLine)]
-  const worlds = [...new Map(lines.map((line) => [`${line.seed} ${line.policies}`, line])).values()]
+  const worldOf = ({ seed, policies }: LedgerLine): string => `${seed} ${policies}`
+  const wrong = new Set(lines.filter(({ faults }) => faults > 0).map(worldOf))
+  const worlds = [...new Map(lines.map((line) => [worldOf(line), line])).values()].filter((line) => !wrong.has(worldOf(line)))
   return {
     runs: worlds.length,
     cases: worlds.reduce((total, { cases }) => total + cases, 0),
@@ -40,7 +44,7 @@ export function readLedger(): Ledger {
 
 function recorded(line: string): LedgerLine {
   const [seed, policies, isKilled, cases] = line.split(',')
-  return { seed: Number(seed), policies: policies as 'studio' | 'generated', isKilled: isKilled === 'true', cases: Number(cases) }
+  return { seed: Number(seed), policies: policies as 'studio' | 'generated', isKilled: isKilled === 'true', cases: Number(cases), faults: 0 }
 }
 
 /** None where nothing was kept yet. */
