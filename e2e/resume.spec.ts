@@ -128,4 +128,75 @@ test.describe('a reader that was cut off goes on where it stopped', () => {
     expect(states, 'it does not come back from a refusal').toBe(true)
     expect(demo.recorder.exchanges.at(-1)).toMatchObject({ status: 401, isStream: false })
   })
+
+  test('at every boundary of a frame, by the browser’s own EventSource', async ({ page, demo }) => {
+    test.setTimeout(300_000)
+    await page.goto(demo.url)
+    const url = await page.evaluate(async () => {
+      const body = JSON.stringify({ personId: 'priya' })
+      const answer = await fetch('/api/sign-in', { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+      const { token } = (await answer.json()) as { token: string }
+      const query = `/api/live/task/findMany?q=${encodeURIComponent(JSON.stringify({ where: { spaceId: 'opening' } }))}`
+      const given = await fetch(query, { method: 'POST', headers: { authorization: `Bearer ${token}` } })
+      return `${query}&access=${((await given.json()) as { access: string }).access}`
+    })
+    /** Follows the query from now on. What it shows is what a page makes of the frames as they come, without waiting for ids. */
+    const follow = (): Promise<void> =>
+      page.evaluate((from) => {
+        interface Told {
+          part?: number
+          rows?: { key: string; row: object }[]
+          ops?: { op: string; key: string; row: object; set: object }[]
+        }
+        const rows = new Map<string, object>()
+        const source = new EventSource(from)
+        const told = (message: Event): Told => JSON.parse(String((message as MessageEvent).data)) as Told
+        source.addEventListener('snapshot', (message) => {
+          const { part, rows: shown = [] } = told(message)
+          if (part === 0) rows.clear()
+          for (const { key, row } of shown) rows.set(key, row)
+        })
+        source.addEventListener('change', (message) => {
+          for (const { op, key, row, set } of told(message).ops ?? []) {
+            if (op === 'enter') rows.set(key, row)
+            else if (op === 'update') rows.set(key, { ...rows.get(key), ...set })
+            else if (op === 'leave') rows.delete(key)
+          }
+        })
+        Object.assign(window, { followed: { rows, close: () => source.close() } })
+      }, url)
+    const shown = (): Promise<string> =>
+      page.evaluate(() => JSON.stringify([...(window as unknown as { followed: { rows: Map<string, object> } }).followed.rows].toSorted()))
+    const close = (): Promise<void> => page.evaluate(() => (window as unknown as { followed: { close(): void } }).followed.close())
+
+    await follow()
+    await expect.poll(shown).toContain('poster')
+    const edits = [
+      `UPDATE task SET title = 'Hang the posters' WHERE id = 'poster'`,
+      `UPDATE task SET space_id = 'office' WHERE id = 'neon'`,
+      `UPDATE task SET title = 'Hang the posters again' WHERE id = 'poster'`,
+      `UPDATE task SET space_id = 'opening', title = 'Neon is back' WHERE id = 'neon'`,
+      `DELETE FROM task WHERE id = 'poster'`,
+      `UPDATE task SET title = 'The last word' WHERE id = 'neon'`,
+    ]
+    for (const edit of edits) {
+      const before = await shown()
+      await demo.sql(edit)
+      await expect.poll(shown).not.toBe(before)
+    }
+    const expected = await shown()
+    const recorded = demo.recorder.streamsOf('priya')[0]?.body ?? ''
+    await close()
+    const cuts = [...recorded.matchAll(/\n\n/g)].map((match) => match.index + 2)
+    expect(cuts.length).toBeGreaterThan(12)
+    for (const cut of cuts) {
+      const resumes = demo.recorder.streamsOf('priya').length
+      const body = `retry: 1\n\n${recorded.slice(0, cut)}`
+      await page.route(`**${url}`, (route) => route.fulfill({ contentType: 'text/event-stream', body }), { times: 1 })
+      await follow()
+      await expect.poll(() => demo.recorder.streamsOf('priya').length, `a resume after ${cut} characters`).toBeGreaterThan(resumes)
+      await expect.poll(shown, `the same after ${cut} characters`).toBe(expected)
+      await close()
+    }
+  })
 })
