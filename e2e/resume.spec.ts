@@ -166,7 +166,10 @@ test.describe('a reader that was cut off goes on where it stopped', () => {
         Object.assign(window, { followed: { rows, close: () => source.close() } })
       }, url)
     const shown = (): Promise<string> =>
-      page.evaluate(() => JSON.stringify([...(window as unknown as { followed: { rows: Map<string, object> } }).followed.rows].toSorted()))
+      page.evaluate(() => {
+        const { rows } = (window as unknown as { followed: { rows: Map<string, object> } }).followed
+        return JSON.stringify([...rows].toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      })
     const close = (): Promise<void> => page.evaluate(() => (window as unknown as { followed: { close(): void } }).followed.close())
 
     await follow()

@@ -31,7 +31,6 @@ export function addToLedger(line: LedgerLine): void {
 /** Worlds in which nothing was wrong. One that was made twice counts once, and not at all if it was wrong once: its repeats may have had luck. */
 export function readLedger(): Ledger {
   const lines = [...linesOf(RECORDED).slice(1).map(recorded), ...linesOf(ledgerFile()).map((line) => JSON.parse(line) as LedgerLine)]
-  const worldOf = ({ seed, policies }: LedgerLine): string => `${seed} ${policies}`
   const wrong = new Set(lines.filter(({ faults }) => faults > 0).map(worldOf))
   const worlds = [...new Map(lines.map((line) => [worldOf(line), line])).values()].filter((line) => !wrong.has(worldOf(line)))
   return {
@@ -40,6 +39,10 @@ export function readLedger(): Ledger {
     generated: worlds.filter(({ policies }) => policies === 'generated').length,
     killed: worlds.filter(({ isKilled }) => isKilled).length,
   }
+}
+
+function worldOf({ seed, policies }: LedgerLine): string {
+  return `${seed} ${policies}`
 }
 
 function recorded(line: string): LedgerLine {

@@ -43,7 +43,7 @@ describe('somebody who comes back as who they were', () => {
     const bound = db.$use(new PolicyPlugin())
     const getClient = async (): Promise<LiveClient> => {
       const [user] = await sql(`SELECT id, role FROM "User" WHERE id = 'bob'`)
-      return bound.$setAuth(user as never) as unknown as LiveClient
+      return bound.$setAuth(user)
     }
     running = await startEdge({ url, sql, as: getClient as never }, { schema, tables: ['User', 'Paper'], getClient })
   })
