@@ -22,14 +22,23 @@ model Paper {
   roomId Int
   room Room @relation(fields: [roomId], references: [id])
   @@allow('read', auth() != null && room.ranks![rank >= this.level])
+}
+model Task { id Int @id comments Comment[] @@allow('read', comments?[pinned]) }
+model Comment {
+  id Int @id
+  taskId Int
+  task Task @relation(fields: [taskId], references: [id])
+  pinned Boolean
+  body String
+  @@allow('read', check(task))
 }`
-const CHANGES: WireQuery = { model: 'Paper', operation: CHANGES_SEGMENT, args: { updated: {} } }
-const Q = queryId(CHANGES)
+const changesOf = (model: string): WireQuery => ({ model, operation: CHANGES_SEGMENT, args: { updated: {} } })
 
 describe('a row that its change let somebody read', () => {
   let pool: pg.Pool
   let running: RunningEdge
-  let stream: TestStream
+  const streams: TestStream[] = []
+  let isLogFree = Promise.resolve()
   const sql = async (text: string, parameters: unknown[] = []): Promise<Record<string, unknown>[]> => (await pool.query(text, parameters)).rows
 
   beforeAll(async () => {
@@ -41,30 +50,66 @@ describe('a row that its change let somebody read', () => {
     await db.$pushSchema()
     const client = db.$use(new PolicyPlugin()).$setAuth({ id: 3 }) as unknown as LiveClient
     const as = (): never => client as never
-    running = await startEdge({ url, sql, as }, { schema, tables: ['User', 'Room', 'Rank', 'Paper'], getClient: () => client })
+    const tables = ['User', 'Room', 'Rank', 'Paper', 'Task', 'Comment']
+    running = await startEdge({ url, sql, as }, { schema, tables, getClient: () => client, holdLog: () => isLogFree })
     await sql('INSERT INTO "Room" VALUES (1)')
     await sql('INSERT INTO "Rank" VALUES (1, 1, 3, 3)')
     await sql(`INSERT INTO "Paper" VALUES (1, 'kept secret', 9, 1), (2, 'plain', 1, 1)`)
+    await sql('INSERT INTO "Task" VALUES (1), (2), (3)')
+    await sql(`INSERT INTO "Comment" VALUES (1, 1, false, 'kept secret'), (2, 2, true, 'plain'), (3, 3, false, 'first')`)
   })
   afterAll(async () => {
-    stream.close()
+    for (const stream of streams) stream.close()
     await running.close()
     await pool.end()
   })
 
+  const follow = async (model: string): Promise<{ stream: TestStream; told: () => unknown[] }> => {
+    const wire = changesOf(model)
+    const q = queryId(wire)
+    const stream = await openStream({ base: running.base, queries: [wire] })
+    streams.push(stream)
+    await stream.until(() => stream.query(q).isReady, 'ready')
+    const changes = (): RowChange[] =>
+      stream.frames.flatMap((frame) => (frame.event === 'changes' && frame.q === q ? (deserialize(frame.changes, frame.meta) as RowChange[]) : []))
+    return { stream, told: () => changes().map((change) => (change.type === 'updated' ? change.updated : change.type)) }
+  }
+
   it('is not shown as it was before, whatever in its rule decided that', async () => {
-    stream = await openStream({ base: running.base, queries: [CHANGES] })
-    await stream.until(() => stream.query(Q).isReady, 'ready')
-    const told = (): RowChange[] =>
-      stream.frames.flatMap((frame) => (frame.event === 'changes' && frame.q === Q ? (deserialize(frame.changes, frame.meta) as RowChange[]) : []))
+    const { stream, told } = await follow('Paper')
     await sql(`UPDATE "Paper" SET level = 2, title = 'published' WHERE id = 1`)
     await stream.until(() => told().length === 1, 'the first')
     await sql(`UPDATE "Paper" SET title = 'plainer' WHERE id = 2`)
     await stream.until(() => told().length === 2, 'both')
     expect(stream.text).not.toContain('secret')
-    expect(told().map((change) => (change.type === 'updated' ? change.updated : change.type))).toMatchObject([
+    expect(told()).toMatchObject([
       { before: null, after: { title: 'published' } },
       { before: { title: 'plain' }, after: { title: 'plainer' } },
     ])
+  })
+
+  it('is not shown as it was before where the rule of another model decided that by a field of the row', async () => {
+    const { stream, told } = await follow('Comment')
+    await sql(`UPDATE "Comment" SET pinned = true, body = 'published' WHERE id = 1`)
+    await stream.until(() => told().length === 1, 'the first')
+    await sql(`UPDATE "Comment" SET body = 'plainer' WHERE id = 2`)
+    await stream.until(() => told().length === 2, 'both')
+    expect(stream.text).not.toContain('secret')
+    expect(told()).toMatchObject([
+      { before: null, after: { body: 'published' } },
+      { before: { body: 'plain' }, after: { body: 'plainer' } },
+    ])
+  })
+
+  it('is not shown as an earlier change left it', async () => {
+    const { stream, told } = await follow('Comment')
+    let goOn = (): void => {}
+    isLogFree = new Promise((resolve) => (goOn = resolve))
+    await sql(`UPDATE "Comment" SET body = 'overwritten secret' WHERE id = 3`)
+    await sql(`UPDATE "Comment" SET pinned = true, body = 'revealed' WHERE id = 3`)
+    goOn()
+    await stream.until(() => stream.text.includes('revealed'), 'what may be read')
+    expect(stream.text).not.toContain('secret')
+    expect(told()).toMatchObject([{ before: null, after: { body: 'revealed' } }])
   })
 })

@@ -137,7 +137,7 @@ function makePlan(context: EdgeContext, identity: Identity, wire: WireQuery, tex
     comparedFields,
     isLocal,
     dependencies: dependencies.unknown.length === 0 ? dependencies.tables : new Set([...data.models.values()].map(({ table }) => tableKey(table))),
-    decidingFields: areRulesKnown ? decidingFields(data, model) : undefined,
+    decidingFields: areRulesKnown ? decidingFields(data, model, dependencies.models) : undefined,
     askedFields: askableFields(model, [...fields, ...comparedFields, ...model.idFields], client.$options),
     tables: new Set([tableKey(model.table), ...(isLocal ? policy.keySets : []).map((set) => tableKey(set.model.table))]),
     // Where memory does not know who may read a row, a guarded field may still be NULL to the reader.
@@ -192,10 +192,10 @@ function requireModel({ data }: EdgeContext, name: string): Model {
   throw new LiveError('not_live', `Changes of ${name} cannot be told: its rows span the tables of a delegate.`)
 }
 
-/** What policies read of the row, and the keys by which they reach others. */
-function decidingFields(data: DataModel, model: Model): ReadonlySet<string> {
-  const keys = [...model.relations.values()].flatMap((relation) => (relation.keyIn === 'own' ? relation.pairs.map(({ own }) => own) : []))
-  return new Set([...fieldsInRules(data, model), ...keys, ...model.idFields])
+/** What policies read of the row, those of other models among them that lead back to it, and the keys by which they reach others. */
+function decidingFields(data: DataModel, model: Model, models: Iterable<string>): ReadonlySet<string> {
+  const keys = [...model.relations.values()].flatMap((relation) => relation.pairs.map(({ own }) => own))
+  return new Set([...fieldsInRules(data, model, models), ...keys, ...model.idFields])
 }
 
 /** A client may forbid to ask for what is omitted. */
