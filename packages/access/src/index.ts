@@ -11,6 +11,6 @@ export { KeySet, keySetText, type KeySetChange, type KeySets, type KeySetSpec } 
 export { fieldsInRules } from './fields-in-rules.ts'
 export { readDependencies, type ReadDependencies, type ReadQuery } from './read-dependencies.ts'
 export { compileRowPlan, type RowPlan, type RowPlanOptions, type Verdict } from './row-plan.ts'
-export { compileSort, type SortPlan } from './sort-plan.ts'
+export { compileSort, SORT_ENCODING, type SortPlan } from './sort-plan.ts'
 export { isSameValue, transition, type Transition } from './transition.ts'
 export { validateArgs, type ArgsLimits, type SlicedClient } from './validate-args.ts'

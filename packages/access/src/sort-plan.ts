@@ -16,6 +16,12 @@ export interface SortPlan {
   sortKey(row: StoredRow): string | undefined
 }
 
+/**
+ * Names what sort keys are made of. Another one wherever a release encodes, or completes, an order in another way: keys of before cannot be
+ * compared with its own, and who holds such rows begins anew.
+ */
+export const SORT_ENCODING = '1'
+
 interface Term {
   readonly field: Field
   readonly isDescending: boolean

@@ -10,7 +10,7 @@ import { NO_HORIZON, type Ticket } from '../src/streams/ticket.ts'
 
 const HEAD: Place = { entry: '9-1' as EntryId, lsn: 9n as Lsn }
 const BEFORE: Place = { entry: '2-1' as EntryId, lsn: 2n as Lsn }
-const TICKET: Ticket = { scope: 's', entry: BEFORE.entry, horizon: NO_HORIZON, follows: '' }
+const TICKET: Ticket = { scope: 's', entry: BEFORE.entry, horizon: NO_HORIZON, follows: '', order: '' }
 
 /** A stream of changes whose log, and whose one set of keys, come when they are let. */
 function open() {

@@ -11,14 +11,14 @@ import type { EdgeContext } from '../src/edge-context.ts'
 import type { Identity } from '../src/identity/identity.ts'
 import type { LiveQuery, Reader } from '../src/queries/live-query.ts'
 import type { Place } from '../src/log/place.ts'
-import type { IdBlock } from '../src/streams/id-block.ts'
+import { NO_ID, type IdBlock } from '../src/streams/id-block.ts'
 
 const HEAD = { entry: '1-1' as EntryId, lsn: 1n as Lsn }
 const keys = createKeys('a secret of the tests')
 const identity = (key: string): Identity => ({ key, fingerprint: key, client: {} as never, auth: null, authKey: key, isSameUser: true })
 
 /** A connection of ann with one query, whose socket takes what `hasRoom` lets it. */
-function opened() {
+function opened(onlyQuery?: string) {
   const written: Octets[] = []
   const socket = { hasRoom: true }
   let reader: Reader | undefined
@@ -65,7 +65,7 @@ function opened() {
     destroy: () => {},
   }
   const visitor = { identity: who, settle: async () => ({ identity: who, askedAt: 0 }), expiresAtMs: undefined }
-  const connection = new Connection({ host, sink, identity: who, onlyQuery: undefined, resumedAt: undefined, visitor })
+  const connection = new Connection({ host, sink, identity: who, onlyQuery, resumedAt: undefined, visitor })
   connection.add('q' as QueryId, { model: 'Note', operation: 'findMany' }, undefined)
   const text = (): string => written.splice(0).join('')
   return {
@@ -129,6 +129,19 @@ describe("a stream's id", () => {
     expect(movedTo(place(6))).toBe(idAt(place(6)))
     live.behind = place(6)
     expect(movedTo(place(7))).toBe('')
+  })
+
+  it.each([
+    { engine: 'incremental', kept: true },
+    { engine: 'requery', kept: false },
+  ])('is kept over a new answer while that may not be told: $kept where it comes from $engine', ({ engine, kept }) => {
+    const { connection, reader, live, idAt, text } = opened('the only query')
+    connection.flush()
+    expect(text().endsWith(idAt(HEAD))).toBe(true)
+    live.engine = engine
+    reader()?.ready(HEAD, place(9).lsn, live as unknown as LiveQuery)
+    connection.flush()
+    expect(text().endsWith(kept ? idAt(HEAD) : NO_ID.idHead)).toBe(true)
   })
 
   it('waits for no place of a log that has begun anew', async () => {

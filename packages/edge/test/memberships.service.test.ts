@@ -1,6 +1,6 @@
 import { CHANGES_SEGMENT, queryId, type WireQuery } from '@zenstack-live/protocol'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
-import { openStream, wire, type TestStream } from './support/read-stream.ts'
+import { openGet, openStream, wire, type TestStream } from './support/read-stream.ts'
 import { startEdge, type RunningEdge } from './support/start-edge.ts'
 import { createWorkspace, seedWorkspace, type Workspace } from './support/workspace.ts'
 
@@ -75,6 +75,39 @@ describe('somebody with more memberships than memory holds', () => {
     streams.push(second)
     await shows(second, ['garden', 'terrace', 'yard'])
     expect(second.query(TASKS.q).engine).toBe('requery')
+  })
+
+  it('begins anew, by `POST` and by `GET`, where memory goes on with what the database placed', async () => {
+    const { id } = await workspace.db.user.create({ data: { id: 'eve', name: 'Eve' } })
+    for (const spaceId of ['garden', 'roof', 'yard']) await join(id, spaceId)
+    const request = { user: id, path: 'task/findMany', q: TASKS.args }
+    const before = [await open(id, TASKS), await openGet({ base: running.base, ...request })]
+    streams.push(...before)
+    for (const stream of before) await shows(stream, ['garden', 'terrace', 'yard'])
+    await workspace.db.member.delete({ where: { spaceId_userId: { spaceId: 'yard', userId: id } } })
+    for (const stream of before) await shows(stream, ['garden', 'terrace'])
+    await workspace.db.task.update({ where: { id: 'garden' }, data: { title: 'meadow' } })
+    for (const stream of before) await shows(stream, ['meadow', 'terrace'])
+    expect(before.map((stream) => stream.query(TASKS.q).engine)).toEqual(['requery', 'requery'])
+    const left = before.map((stream) => ({ lastEventId: stream.lastEventId ?? '', held: new Map([[TASKS.q, stream.query(TASKS.q)]]) }))
+    const ticket = before[0]?.query(TASKS.q).ticket ?? ''
+    for (const stream of before) stream.close()
+    await running.restart()
+    const [byPost, byGet] = left
+    const after = [
+      await openStream({ base: running.base, user: id, queries: [{ ...TASKS, ticket }], ...byPost }),
+      await openGet({ base: running.base, ...request, ...byGet }),
+    ]
+    streams.push(...after)
+    for (const stream of after) await stream.until(() => stream.frames.some(({ event }) => event === 'ready'), 'ready')
+    await workspace.db.task.create({ data: { id: 'attic', spaceId: 'garden', title: 'attic', ownerId: 'ann' } })
+    for (const stream of after) {
+      await shows(stream, ['attic', 'meadow', 'terrace'])
+      expect(stream.frames.map(({ event }) => event)).toEqual(['reset', 'snapshot', 'ready', 'change'])
+      expect(stream.query(TASKS.q).engine).toBe('incremental')
+    }
+    await workspace.db.task.delete({ where: { id: 'attic' } })
+    await workspace.db.task.update({ where: { id: 'garden' }, data: { title: 'garden' } })
   })
 
   it('is told no deletions', async () => {

@@ -45,12 +45,23 @@ describe('positions', () => {
 })
 
 describe('tickets', () => {
-  const ticket: Ticket = { scope, entry: parseEntryId('100-2'), horizon: 120n as Lsn, follows: 'abc' }
+  const ticket: Ticket = { scope, entry: parseEntryId('100-2'), horizon: 120n as Lsn, follows: 'abc', order: '1' }
 
   it('come back as they went, for the scope they were made for', () => {
     const text = encodeTicket(keys, ticket)
     expect(parseTicket(keys, scope, text)).toEqual(ticket)
     expect(parseTicket(keys, keys.sign('identity', 'cay'), text)).toBeUndefined()
+  })
+
+  it('are worth nothing in a form of before', () => {
+    for (const fields of [
+      ['1', scope, '100-2', '120', 'abc'],
+      ['2', scope, '100-2', '120', 'abc'],
+      ['1', scope, '100-2', '120', 'abc', '1'],
+    ]) {
+      const text = fields.join('~')
+      expect(parseTicket(keys, scope, `${text}~${keys.sign('ticket', text)}`)).toBeUndefined()
+    }
   })
 
   it('are good behind their horizon, and before their own place, where everything is replayed', () => {

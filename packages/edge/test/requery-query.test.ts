@@ -68,7 +68,7 @@ describe('a query that is asked again', () => {
       push: () => told.push('snapshot'),
       ready: () => told.push('ready'),
     }
-    query.resume(back, { scope: 's', entry: HEAD.entry, horizon: 0n as Lsn, follows: 'another' }, HEAD)
+    query.resume(back, { scope: 's', entry: HEAD.entry, horizon: 0n as Lsn, follows: 'another', order: '' }, HEAD)
     query.onReset('epoch')
     log.resolve()
     await vi.advanceTimersByTimeAsync(LIMITS.requeryTrailingMs)
@@ -88,7 +88,7 @@ describe('a query that is asked again', () => {
     const { query, reader, log } = await opened({ ...COUNTED, horizon: horizon as Lsn })
     const heard: string[] = []
     const back: Reader = { ...reader, isFlowing: false, version: undefined, push: () => heard.push('snapshot'), ready: () => heard.push('ready') }
-    query.resume(back, { scope: 's', entry: HEAD.entry, horizon: 0n as Lsn, follows: whence === 'here' ? query.id : 'another' }, HEAD)
+    query.resume(back, { scope: 's', entry: HEAD.entry, horizon: 0n as Lsn, follows: whence === 'here' ? query.id : 'another', order: '' }, HEAD)
     log.resolve()
     await vi.advanceTimersByTimeAsync(0)
     // Who was elsewhere may hold more than this answer says, where nothing was given: the next one is given whole.
@@ -101,7 +101,7 @@ describe('a query that is asked again', () => {
     const told: string[] = []
     reader.push = () => told.push('change')
     const back: Reader = { ...reader, isFlowing: false, version: undefined, push: () => heard.push('snapshot'), ready: () => heard.push('ready') }
-    query.resume(back, { scope: 's', entry: HEAD.entry, horizon: 0n as Lsn, follows: 'another' }, HEAD)
+    query.resume(back, { scope: 's', entry: HEAD.entry, horizon: 0n as Lsn, follows: 'another', order: '' }, HEAD)
     log.resolve()
     await vi.advanceTimersByTimeAsync(0)
     query.onTransaction(change(10), [], false)
@@ -116,7 +116,7 @@ describe('a query that is asked again', () => {
     query.onReset('epoch')
     const fail = vi.fn()
     const back: Reader = { ...reader, isFlowing: false, version: undefined, fail }
-    query.resume(back, { scope: 's', entry: HEAD.entry, horizon: 0n as Lsn, follows: 'another' }, HEAD)
+    query.resume(back, { scope: 's', entry: HEAD.entry, horizon: 0n as Lsn, follows: 'another', order: '' }, HEAD)
     log.resolve()
     await vi.advanceTimersByTimeAsync(LIMITS.requeryTrailingMs)
     questions.at(-1)?.reject(new LiveError('database_unavailable', 'It went away.'))

@@ -83,9 +83,13 @@ export function nameOf({ auth, authKey, fingerprint }: Identity): string {
   return auth === null ? 'nobody' : (authKey ?? `#${fingerprint}`)
 }
 
-/** The fingerprint of a query for an identity: what its tickets, and positions of `GET`, are bound to. */
-export function queryScope(keys: Keys, identity: Identity, queryText: string): string {
-  return keys.sign('query', `${identity.fingerprint} ${queryText}`)
+/**
+ * The fingerprint of a query for an identity: what its tickets, and positions of `GET`, are bound to.
+ *
+ * @param order - of positions, which have no ticket beside them: how the places of rows are told
+ */
+export function queryScope(keys: Keys, identity: Identity, queryText: string, order = ''): string {
+  return keys.sign('query', `${identity.fingerprint} ${order} ${queryText}`)
 }
 
 function authOf(client: LiveClient): Readonly<Record<string, unknown>> | null {

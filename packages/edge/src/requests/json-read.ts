@@ -7,7 +7,7 @@ import { earlier, encodePosition, type Place } from '../log/place.ts'
 import { planQuery } from '../queries/plan-query.ts'
 import { serializeResult } from './serialize-result.ts'
 import type { Result } from '../queries/snapshot-frames.ts'
-import { encodeTicket } from '../streams/ticket.ts'
+import { encodeTicket, orderOf } from '../streams/ticket.ts'
 
 /**
  * The answer as ZenStack's own handler gives it, `{ data, meta }`, with the position and the ticket that a stream goes on from.
@@ -23,14 +23,15 @@ export async function answerRead(context: EdgeContext, identity: Identity, live:
   const result = rowsOfAnswer(context, planned, answer.value, { exactTimes: answer.exactTimes })
   const place = earlier(context.hub.history.firstUnseen(answer.snapshot), start)
   const scope = queryScope(context.keys, identity, planned.text)
+  const order = orderOf(planned.incremental === undefined ? 'requery' : 'incremental')
   const value = result.shape === 'value' ? result.value : result.shape === 'row' ? (result.rows[0]?.row ?? null) : result.rows.map(({ row }) => row)
   const { data, meta } = serializeResult(value)
   await passed(context, answer.horizon)
   const body: JsonAnswer = {
     data,
     ...(meta === undefined ? {} : { meta: { serialization: meta } }),
-    position: encodePosition(context.placeText(place), scope),
-    ticket: encodeTicket(context.keys, { scope, entry: place.entry, horizon: answer.horizon, follows: '' }),
+    position: encodePosition(context.placeText(place), queryScope(context.keys, identity, planned.text, order)),
+    ticket: encodeTicket(context.keys, { scope, entry: place.entry, horizon: answer.horizon, follows: '', order }),
     resume: resumeOf(result, place),
   }
   return Response.json(body, { headers: { 'cache-control': 'no-store' } })

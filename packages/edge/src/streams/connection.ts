@@ -1,4 +1,13 @@
-import { compareEntryIds, ERROR_CODES, errorCodeOf, type LiveError, type Lsn, type QueryId, type WireQuery } from '@zenstack-live/protocol'
+import {
+  compareEntryIds,
+  ERROR_CODES,
+  errorCodeOf,
+  type Engine,
+  type LiveError,
+  type Lsn,
+  type QueryId,
+  type WireQuery,
+} from '@zenstack-live/protocol'
 import { ConnectionLife, type Living } from './connection-life.ts'
 import type { ConnectionEvent } from './connection-phase.ts'
 import type { EdgeContext } from '../edge-context.ts'
@@ -13,6 +22,7 @@ import { QueryReader, type ReaderHost, type Resume } from './reader.ts'
 import type { Sink, SinkEvents } from './sink.ts'
 import type { Visitor } from '../identity/visitors.ts'
 import { octetsOf, type Octets } from './octets.ts'
+import { orderOf } from './ticket.ts'
 
 /** What all connections of a process share. */
 export interface ConnectionHost {
@@ -66,6 +76,8 @@ export class Connection implements ReaderHost, SinkEvents, Living<SettledIdentit
   readonly #visitor: Visitor
   /** Text of the query that positions are bound to. */
   readonly #onlyQuery: string | undefined
+  /** How places of its rows are told; `undefined` before it is ready. */
+  #order: string | undefined
   #cancelHorizon: (() => void) | undefined
   /** How often the row behind its identity changed since that was last known. */
   #changes = 0
@@ -76,7 +88,7 @@ export class Connection implements ReaderHost, SinkEvents, Living<SettledIdentit
     this.#identity = identity
     this.#onlyQuery = onlyQuery
     this.#visitor = visitor
-    this.#scope = octetsOf(this.scopeOf(onlyQuery))
+    this.#scope = this.#scopeOfIds()
     ;({ idHead: this.idHead, idScope: this.idScope } = resumedAt === undefined ? NO_ID : idBlockOf(resumedAt))
     this.#life = new ConnectionLife(this)
   }
@@ -108,9 +120,8 @@ export class Connection implements ReaderHost, SinkEvents, Living<SettledIdentit
     return this.#host.begin(reader, this.#identity, resume)
   }
 
-  /** What ids and tickets are bound to: the identity and, where it is one, the only query. */
-  scopeOf(queryText: string | undefined): string {
-    return queryText === undefined ? this.#identity.fingerprint : queryScope(this.context.keys, this.#identity, queryText)
+  scopeOf(queryText: string): string {
+    return queryScope(this.context.keys, this.#identity, queryText)
   }
 
   mayTake(snapshot: PgSnapshot): boolean {
@@ -133,8 +144,9 @@ export class Connection implements ReaderHost, SinkEvents, Living<SettledIdentit
     this.#areAllAtHead = false
   }
 
-  onReady(horizon: Lsn): void {
+  onReady(horizon: Lsn, engine: Engine): void {
     const { hub, nudge } = this.context
+    this.#bindIds(orderOf(engine))
     if (this.#horizon === undefined || horizon > this.#horizon) this.#horizon = horizon
     if (hub.history.head.lsn >= this.#horizon) return
     nudge()
@@ -223,7 +235,8 @@ export class Connection implements ReaderHost, SinkEvents, Living<SettledIdentit
     if (next.authKey !== previous.authKey) this.#host.onIdentity(this, previous)
     // Between two changes it may have been another, and what was answered then was never for it.
     if (next.key === previous.key) return changes > 1 ? 'other-identity' : 'same-identity'
-    this.#scope = octetsOf(this.scopeOf(this.#onlyQuery))
+    this.#order = undefined
+    this.#scope = this.#scopeOfIds()
     ;({ idHead: this.idHead, idScope: this.idScope } = NO_ID)
     return 'other-identity'
   }
@@ -304,6 +317,20 @@ export class Connection implements ReaderHost, SinkEvents, Living<SettledIdentit
     if (place === undefined) return
     this.idHead = this.context.idHead(place)
     this.idScope = this.#scope
+  }
+
+  /** An id of before would let the only query go on as if what is held now were placed as it was then. */
+  #bindIds(order: string): void {
+    if (this.#onlyQuery === undefined || order === this.#order) return
+    if (this.#order !== undefined) ({ idHead: this.idHead, idScope: this.idScope } = NO_ID)
+    this.#order = order
+    this.#scope = this.#scopeOfIds()
+  }
+
+  /** The identity and, where there is but one, the query with the order of its rows. */
+  #scopeOfIds(): Octets {
+    const text = this.#onlyQuery
+    return octetsOf(text === undefined ? this.#identity.fingerprint : queryScope(this.context.keys, this.#identity, text, this.#order))
   }
 
   #release(): void {

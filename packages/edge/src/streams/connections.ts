@@ -16,7 +16,7 @@ import type { QueryReader, Resume } from './reader.ts'
 import type { Sink } from './sink.ts'
 import { drainSpanMs, spreadOver } from './spread-over.ts'
 import { streamResponse, type NodeSide } from './stream-response.ts'
-import { parseTicket } from './ticket.ts'
+import { ORDERS, parseTicket } from './ticket.ts'
 import { wallClock } from '../operations/tracing.ts'
 import type { Transaction } from '../log/transaction.ts'
 import { turnAway, turnAwayAt } from '../requests/turn-away.ts'
@@ -188,7 +188,7 @@ export class Connections {
     const { keys, hub } = this.#context
     const { identity } = settled
     // A connection's ids are bound to the identity; those of a JSON read, and of a connection with one query, to the query as well.
-    const ofQueries = live.queries.map((wire) => queryScope(keys, identity, queryText(wire)))
+    const ofQueries = live.queries.flatMap((wire) => ORDERS.map((order) => queryScope(keys, identity, queryText(wire), order)))
     return parsePosition(keys, hub.log, live.kind === 'stream-one' ? ofQueries : [identity.fingerprint, ...ofQueries], live.lastEventId)
   }
 
@@ -244,10 +244,13 @@ export class Connections {
   /** What a query goes on from; `worthless` is what it came with. */
   #resumeOf({ live, settled }: OpenRequest, wire: WireQuery, place: Place | undefined): Resume | 'worthless' | undefined {
     if (live.lastEventId === undefined) return undefined
-    const scope = queryScope(this.#context.keys, settled.identity, queryText(wire))
+    const { keys } = this.#context
+    const scopeOf = (order?: string): string => queryScope(keys, settled.identity, queryText(wire), order)
+    const scope = scopeOf()
+    const order = ORDERS.find((each) => live.lastEventId?.endsWith(`.${scopeOf(each)}`) === true)
     // On GET the position itself is bound to the query; its ids only ever left behind the horizon.
-    const ofPosition = place === undefined ? undefined : { scope, entry: place.entry, horizon: place.lsn, follows: '' }
-    const ofTicket = wire.ticket === undefined ? undefined : parseTicket(this.#context.keys, scope, wire.ticket)
+    const ofPosition = place === undefined || order === undefined ? undefined : { scope, entry: place.entry, horizon: place.lsn, follows: '', order }
+    const ofTicket = wire.ticket === undefined ? undefined : parseTicket(keys, scope, wire.ticket)
     const ticket = live.kind === 'stream-one' ? ofPosition : ofTicket
     if (place !== undefined && ticket !== undefined) return { ticket, from: place }
     return live.kind === 'stream-one' || wire.ticket !== undefined ? 'worthless' : undefined

@@ -1,4 +1,14 @@
-import { ERROR_CODES, errorCodeOf, LiveError, queryText, type Lsn, type QueryId, type ResetReason, type WireQuery } from '@zenstack-live/protocol'
+import {
+  ERROR_CODES,
+  errorCodeOf,
+  LiveError,
+  queryText,
+  type Engine,
+  type Lsn,
+  type QueryId,
+  type ResetReason,
+  type WireQuery,
+} from '@zenstack-live/protocol'
 import type { EdgeContext } from '../edge-context.ts'
 import { frameOctets } from './frame-chunks.ts'
 import { nameOf, type Identity } from '../identity/identity.ts'
@@ -7,7 +17,7 @@ import { countIn } from '../operations/metrics.ts'
 import type { PgSnapshot } from '../database/pg-snapshot.ts'
 import type { Place } from '../log/place.ts'
 import type { Transaction } from '../log/transaction.ts'
-import { encodeTicket, type Ticket } from './ticket.ts'
+import { encodeTicket, orderOf, type Ticket } from './ticket.ts'
 import type { Octets } from './octets.ts'
 
 /** Names that clients send may be of any length. */
@@ -32,7 +42,7 @@ export interface ReaderHost {
   wasAnother(transactions: readonly Transaction[]): boolean
   /** A query has not all that it should: no id passes it. */
   onWait(): void
-  onReady(horizon: Lsn): void
+  onReady(horizon: Lsn, engine: Engine): void
   onFailed(error: LiveError): void
   /** Fingerprint of a query for the present identity. */
   scopeOf(queryText: string): string
@@ -100,9 +110,10 @@ export class QueryReader implements Reader {
     this.#live = query
     const scope = (this.#scope ??= host.scopeOf(queryText(this.wire)))
     // Without a version it holds what it was given elsewhere: a ticket must not say otherwise.
-    const ticket = encodeTicket(host.context.keys, { scope, entry: at.entry, horizon, follows: this.version === undefined ? '' : query.id })
+    const follows = this.version === undefined ? '' : query.id
+    const ticket = encodeTicket(host.context.keys, { scope, entry: at.entry, horizon, follows, order: orderOf(query.engine) })
     host.push(frameOctets({ event: 'ready', q: this.q, at: at.entry, engine: query.engine, shape: query.shape, ticket }))
-    host.onReady(horizon)
+    host.onReady(horizon, query.engine)
     this.forgetSeen()
     if (!host.isHeld) return
     this.#isHeld = true

@@ -1,4 +1,5 @@
-import { compareEntryIds, isEntryId, parseLsn, type EntryId, type Lsn } from '@zenstack-live/protocol'
+import { SORT_ENCODING } from '@zenstack-live/access'
+import { compareEntryIds, isEntryId, parseLsn, type Engine, type EntryId, type Lsn } from '@zenstack-live/protocol'
 import type { Keys } from '../keys.ts'
 import type { Place } from '../log/place.ts'
 
@@ -14,27 +15,39 @@ export interface Ticket {
   horizon: Lsn
   /** Which shared answer of which process it follows, for moving over without asking the database. */
   follows: string
+  /** How the places of its rows are told, as of {@link orderOf}. */
+  order: string
 }
 
 /** Of an answer that showed nothing the log does not hold. */
 export const NO_HORIZON = 0n as Lsn
 
-const VERSION = '1'
+/** Places of rows are told by their index. */
+const BY_INDEX = ''
+
+/** All that a client may hold and go on with. */
+export const ORDERS: readonly string[] = [BY_INDEX, SORT_ENCODING]
+
+const VERSION = '2'
+
+/** How an engine tells the places of rows: where memory goes on with what the database placed, a new row would find no place among the others. */
+export function orderOf(engine: Engine): string {
+  return engine === 'incremental' ? SORT_ENCODING : BY_INDEX
+}
 
 export function encodeTicket(keys: Keys, ticket: Ticket): string {
-  const text = [VERSION, ticket.scope, ticket.entry, ticket.horizon.toString(), ticket.follows].join('~')
+  const text = [VERSION, ticket.scope, ticket.entry, ticket.horizon.toString(), ticket.follows, ticket.order].join('~')
   return `${text}~${keys.sign('ticket', text)}`
 }
 
 /** The ticket, or `undefined` when it is corrupt, forged, or of another query, schema or identity. Never throws. */
 export function parseTicket(keys: Keys, scope: string, text: string): Ticket | undefined {
   const end = text.lastIndexOf('~')
-  const [version, ticketScope, entry, horizon, follows, ...rest] = text.slice(0, Math.max(end, 0)).split('~')
-  if (version !== VERSION || ticketScope !== scope || entry === undefined || horizon === undefined || follows === undefined || rest.length > 0) {
-    return undefined
-  }
+  const [version, ticketScope, entry, horizon, follows, order, ...rest] = text.slice(0, Math.max(end, 0)).split('~')
+  if (version !== VERSION || ticketScope !== scope || entry === undefined || horizon === undefined || rest.length > 0) return undefined
+  if (follows === undefined || order === undefined) return undefined
   if (!keys.verify('ticket', text.slice(0, end), text.slice(end + 1)) || !isEntryId(entry)) return undefined
-  return { scope, entry, horizon: parseLsn(horizon), follows }
+  return { scope, entry, horizon: parseLsn(horizon), follows, order }
 }
 
 /**

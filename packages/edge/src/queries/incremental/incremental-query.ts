@@ -21,7 +21,7 @@ import type { PlannedQuery } from '../plan-query.ts'
 import type { LastVerdict } from './row-kinds.ts'
 import { changeFrame, snapshotFrames } from '../snapshot-frames.ts'
 import { replayEffects } from './replay-effects.ts'
-import { isTicketGoodAt, NO_HORIZON, type Ticket } from '../../streams/ticket.ts'
+import { isTicketGoodAt, NO_HORIZON, orderOf, type Ticket } from '../../streams/ticket.ts'
 import { netEffects, type RowEffect, type Transaction } from '../../log/transaction.ts'
 import { within } from '../../within.ts'
 
@@ -97,7 +97,7 @@ export class IncrementalQuery implements TiedQuery {
 
   resume(reader: Reader, ticket: Ticket, from: Place): void {
     this.#readers.add(reader)
-    if (!isTicketGoodAt(ticket, from)) return this.#waitForAll([reader], 'position')
+    if (ticket.order !== orderOf(this.engine) || !isTicketGoodAt(ticket, from)) return this.#waitForAll([reader], 'position')
     beginReader(reader, (isWanted) => this.#replaySince(reader, { from, horizon: ticket.horizon, otherwise: 'gap' }, isWanted))
   }
 
