@@ -44,6 +44,7 @@ interface Asked {
 
 type Args = Record<string, unknown>
 
+const PLAIN_KEYS = new Set(['String', 'Int', 'BigInt'])
 const ROW_LOCAL_ARGS = new Set(['where', 'select', 'omit', 'orderBy'])
 
 /** The plan, or why the database has to be asked again instead. */
@@ -72,7 +73,7 @@ export function planIncremental(context: EdgeContext, asked: Asked): { plan: Inc
       if (context.isWithheld(set.model.name, name)) reasons.push(`"${set.model.name}.${name}" is not in the log`)
   }
   const exactTimes = [...(sort?.fields ?? [])].filter((name) => isFinerThanRecords(model.fields.get(name)))
-  if (exactTimes.length > 0 && model.idFields.length > 1) reasons.push('orderBy: microseconds, with a composite key')
+  if (exactTimes.length > 0) reasons.push(...unfoundByKey(model))
   if (reasons.length > 0) return { reasons: [...new Set(reasons)] }
   const { isPolicyOn } = asked
   const of = (decision: InterestContext) => ({ model: model.name, where: args['where'], isPolicyOn, context: decision })
@@ -111,6 +112,13 @@ export function shownFields(model: Model, args: Args, clientOptions: object): Re
     return chosen.every((name) => select[name] === true && model.fields.has(name)) ? new Set(chosen) : undefined
   }
   return new Set([...model.fields.keys()].filter((name) => !isOmitted(model, name, { omit, clientOptions })))
+}
+
+/** Microseconds are asked for by key, and found again by its text: that of other keys is not what the database gives and takes. */
+function unfoundByKey(model: Model): string[] {
+  if (model.idFields.length > 1) return ['orderBy: microseconds, with a composite key']
+  const types = model.idFields.map((name) => model.fields.get(name)?.type ?? 'unknown')
+  return types.filter((type) => !PLAIN_KEYS.has(type)).map((type) => `orderBy: microseconds, with a key of type ${type}`)
 }
 
 /** Records hold milliseconds; such a column may hold more. */
