@@ -81,6 +81,30 @@ describe('a schema change while the capture runs', () => {
     expect(events(sink.entries)).toMatchObject([{ op: 'c', table: 'p', key: { id: 1 } }])
   })
 
+  it('is told for a partition that was emptied, which the stream does not tell', async () => {
+    const ddl = `CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE p_1 PARTITION OF p FOR VALUES FROM (0) TO (10);
+      CREATE TABLE p_2 PARTITION OF p FOR VALUES FROM (10) TO (30) PARTITION BY RANGE (id); CREATE TABLE p_2_1 PARTITION OF p_2 FOR VALUES FROM (10) TO (20);
+      CREATE TABLE t (id int PRIMARY KEY)`
+    const { sql, sink, start } = await open(ddl, ['p', 't'])
+    await sql('INSERT INTO p VALUES (1), (11)')
+    await start(QUICK).caughtUp()
+    for (const [at, emptied] of ['p_1', 'p_2', 'p_2_1'].entries()) {
+      await sql(`TRUNCATE ${emptied}`)
+      await sink.until((entries) => marks(entries).length === at + 1)
+    }
+    expect(marks(sink.entries)).toEqual([
+      ['schema', 'public.p'],
+      ['schema', 'public.p'],
+      ['schema', 'public.p'],
+    ])
+    // Of other tables the stream tells it.
+    await sql('TRUNCATE t')
+    await sink.until((entries) => events(entries).some(({ op, table }) => op === 't' && table === 't'))
+    await sql('TRUNCATE p_1')
+    await sink.until((entries) => marks(entries).length === 4)
+    expect(marks(sink.entries).slice(3)).toEqual([['schema', 'public.p']])
+  })
+
   it('reads values with the types of their time', async () => {
     const { sql, sink, start } = await open()
     const capture = start(NEVER)

@@ -20,8 +20,11 @@ export interface TableFacts {
   /** Columns of the primary key in its order, or of a unique index where there is none. */
   key: string[]
   hasPrimaryKey: boolean
-  /** Leaves of a partitioned table, with their identity. */
-  partitions: { schema: string; name: string; replicaIdentity: string; persistence: string }[]
+  /**
+   * Leaves of a partitioned table, with their identity, and the file each lies in. TRUNCATE of one is not in a stream that names the root,
+   * but gives it another file; so do VACUUM FULL and CLUSTER, after which its readers begin anew for nothing.
+   */
+  partitions: { schema: string; name: string; replicaIdentity: string; persistence: string; file: string }[]
 }
 
 export interface ColumnFacts {
@@ -46,7 +49,7 @@ SELECT c.oid::int8::text AS oid, n.nspname AS schema, c.relname AS name, c.relki
      FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
     WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL) AS keys,
   (SELECT json_agg(json_build_object('schema', pn.nspname, 'name', pc.relname, 'replicaIdentity', pc.relreplident::text,
-                                     'persistence', pc.relpersistence::text) ORDER BY pn.nspname, pc.relname)
+                                     'persistence', pc.relpersistence::text, 'file', pc.relfilenode::int8::text) ORDER BY pn.nspname, pc.relname)
      FROM pg_partition_tree(c.oid) t JOIN pg_class pc ON pc.oid = t.relid JOIN pg_namespace pn ON pn.oid = pc.relnamespace
     WHERE c.relkind = 'p' AND t.isleaf) AS partitions
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
