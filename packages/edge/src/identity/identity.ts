@@ -3,6 +3,7 @@ import { authText, clientFacts } from '@zenstack-live/access'
 import type { DataModel } from '@zenstack-live/model'
 import { serialize } from '@zenstackhq/client-helpers/fetch'
 import type { EdgeDatabase } from '../database/edge-database.ts'
+import { copyAuth } from './copy-auth.ts'
 import type { Keys } from '../keys.ts'
 import type { EdgeClient, LiveClient } from './live-client.ts'
 
@@ -14,6 +15,7 @@ export interface Identity {
   readonly fingerprint: string
   /** A client on the edge's pool, bound to this identity. */
   readonly client: EdgeClient
+  /** A copy: what the application does with its own later changes nothing. */
   readonly auth: Readonly<Record<string, unknown>> | null
   /** The key of the auth model's row, when `auth()` names one. */
   readonly authKey: string | undefined
@@ -51,13 +53,13 @@ export function createIdentities(options: {
   return {
     async of(client, clientKey) {
       options.check(client)
-      const auth = authOf(client)
+      const auth = copyAuth(authOf(client))
       // A plugin may read all of `auth()`; policies read what can be found out.
       const { isIncrementalAllowed } = clientFacts(client.$options, { readNeutralPlugins: options.readNeutralPlugins })
       const projection = options.isScoped === false ? '' : isIncrementalAllowed ? authText(data, auth) : stableText(auth)
       const setUp = clientKey === undefined ? `#${numberOf(client.$options)}` : `=${clientKey}`
       const key = `${setUp} ${projection}`
-      const bound = await database.bind(client)
+      const bound = (await database.bind(client)).$setAuth(auth ?? undefined)
       const authKey = authKeyOf(data, auth)
       const before = known.get(key)
       // Policies may tell people apart by less than `auth()` holds; whose row it is, and what `authorize` of projections looks at, still counts.
