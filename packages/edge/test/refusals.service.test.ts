@@ -172,6 +172,31 @@ describe('what cannot be live', () => {
     await running.restart()
   })
 
+  it('is what has no id that may be asked for; an id that only the query leaves out may be', async () => {
+    const own = client
+    const pool = new pg.Pool({ connectionString: workspace.url })
+    const bobs = (options: object): (() => LiveClient) => {
+      const given = { dialect: new PostgresDialect({ pool }), allowQueryTimeOmitOverride: false, ...options }
+      const bound = new ZenStackClient(schema, given as never).$use(new PolicyPlugin()).$setAuth({ id: 'bob', role: 'MEMBER' } as never)
+      return () => bound
+    }
+    const mine = await workspace.db.note.create({ data: { ownerId: 'bob', body: 'mine' } })
+    const unnamed = { where: { body: 'mine' }, omit: { id: true } }
+    client = bobs({ omit: { note: { id: true } } })
+    for (const args of [{}, unnamed, { select: { body: true } }]) await expectRefusal('not_live', `/note/findMany${q(args)}`)
+    client = bobs({})
+    const query = wire('Note', 'findMany', unnamed)
+    const stream = await openStream({ base: running.base, queries: [query] })
+    await stream.until(() => stream.query(query.q).rows.length === 1 || stream.query(query.q).errors.length > 0, 'the row')
+    expect(stream.query(query.q).rows).toEqual([expect.objectContaining({ row: expect.not.objectContaining({ id: mine.id }) })])
+    await workspace.db.note.update({ where: { id: mine.id }, data: { rank: 7 } })
+    await stream.until(() => stream.query(query.q).rows[0]?.row['rank'] === 7, 'the change')
+    stream.close()
+    await workspace.db.note.delete({ where: { id: mine.id } })
+    client = own
+    await pool.end()
+  })
+
   it('has more rows than the limit', async () => {
     await running.restart({ limits: { maxSnapshotRows: 1 } })
     await workspace.db.note.createMany({ data: [1, 2].map((rank) => ({ ownerId: 'bob', body: 'b', rank })) })

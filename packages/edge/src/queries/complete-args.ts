@@ -1,5 +1,5 @@
 import type { DataModel, Model } from '@zenstack-live/model'
-import type { LiveOperation } from '@zenstack-live/protocol'
+import { LiveError, type LiveOperation } from '@zenstack-live/protocol'
 import { isOmitted } from './omitted-field.ts'
 
 type Args = Record<string, unknown>
@@ -11,14 +11,23 @@ export interface CompletedArgs {
   hiddenFields: ReadonlySet<string>
 }
 
+interface CompleteOptions {
+  readonly model: Model
+  readonly operation: LiveOperation
+  readonly args: unknown
+  readonly clientOptions: object
+  readonly maxRows: number
+  /** The policies let everybody read the id, so that rows are told apart by it. */
+  readonly isKeyReadable: boolean
+}
+
 /**
  * The same question with every order made total by the primary key, the id fields in the answer, and no more rows, groups or rows
  * of a list than one beyond the limit. Two answers of an unchanged database are then equal to the letter.
+ *
+ * @throws {LiveError} `not_live` when the id cannot be asked for
  */
-export function completeArgs(
-  data: DataModel,
-  options: { model: Model; operation: LiveOperation; args: unknown; clientOptions: object; maxRows: number },
-): CompletedArgs {
+export function completeArgs(data: DataModel, options: CompleteOptions): CompletedArgs {
   const { model, operation, maxRows } = options
   const args: Args = isArgs(options.args) ? { ...options.args } : {}
   if (operation === 'groupBy') {
@@ -29,7 +38,7 @@ export function completeArgs(
     const hasWindow = args['take'] !== undefined || args['skip'] !== undefined || args['cursor'] !== undefined
     return { args: hasWindow ? { ...args, orderBy: completeOrder(args['orderBy'], model.idFields) } : options.args, hiddenFields: new Set() }
   }
-  const { args: withIds, hiddenFields } = withIdFields(model, args, options.clientOptions)
+  const { args: withIds, hiddenFields } = withIdFields(model, args, options)
   const nested = completeNested({ data, maxRows }, model, withIds)
   if (operation === 'findUnique') return { args: nested, hiddenFields }
   const distinct = asList(args['distinct']).filter((field): field is string => typeof field === 'string')
@@ -51,16 +60,33 @@ function completeOrder(orderBy: unknown, fields: readonly string[]): unknown[] {
   return [...given, ...[...new Set(fields)].filter((field) => !named.has(field)).map((field) => ({ [field]: 'asc' }))]
 }
 
-function withIdFields(model: Model, args: Args, clientOptions: object): { args: Args; hiddenFields: Set<string> } {
-  const hiddenFields = new Set<string>()
+/** What the options leave out may be forbidden to ask for. What only the query leaves out never is: it is asked without that. */
+function withIdFields(model: Model, args: Args, { clientOptions, isKeyReadable }: CompleteOptions): { args: Args; hiddenFields: Set<string> } {
   const { select, omit } = args
-  if (isArgs(select)) {
-    for (const name of model.idFields) if (select[name] !== true) hiddenFields.add(name)
-    return hiddenFields.size === 0 ? { args, hiddenFields } : { args: { ...args, select: { ...select, ...allOf(hiddenFields, true) } }, hiddenFields }
-  }
-  for (const name of model.idFields) if (isOmitted(model, name, { omit, clientOptions })) hiddenFields.add(name)
-  if (hiddenFields.size === 0 || Reflect.get(clientOptions, 'allowQueryTimeOmitOverride') === false) return { args, hiddenFields: new Set() }
-  return { args: { ...args, omit: { ...(isArgs(omit) ? omit : {}), ...allOf(hiddenFields, false) } }, hiddenFields }
+  const isFree = Reflect.get(clientOptions, 'allowQueryTimeOmitOverride') !== false
+  const isLeftOut = (name: string): boolean => (isArgs(select) ? select[name] !== true : isOmitted(model, name, { omit, clientOptions }))
+  const hiddenFields = new Set(model.idFields.filter(isLeftOut))
+  if (hiddenFields.size === 0) return { args, hiddenFields }
+  const withheld = isFree ? [] : [...hiddenFields].filter((name) => isOmitted(model, name, { clientOptions }))
+  if (withheld.length > 0 && isKeyReadable) throw keyWithheld(model, withheld)
+  // Its rows are told apart by their content.
+  if (withheld.length > 0) return { args, hiddenFields: new Set() }
+  if (isArgs(select)) return { args: { ...args, select: { ...select, ...allOf(hiddenFields, true) } }, hiddenFields }
+  const kept = isArgs(omit) ? omit : {}
+  const asked = isFree
+    ? { ...kept, ...allOf(hiddenFields, false) }
+    : Object.fromEntries(Object.entries(kept).filter(([name]) => !hiddenFields.has(name)))
+  return { args: { ...args, omit: asked }, hiddenFields }
+}
+
+function keyWithheld(model: Model, fields: readonly string[]): LiveError {
+  const names = fields.map((name) => `"${name}"`).join(', ')
+  return new LiveError(
+    'not_live',
+    `Rows of ${model.name} cannot be told apart: the client's \`omit\`, or \`@omit\` in the schema, leaves out ${names} of their id, and ` +
+      '`allowQueryTimeOmitOverride: false` forbids to ask for it. Do not omit the id in the options of the client that getClient returns, or allow the override: ' +
+      'where a query leaves the id out, readers get a keyed hash in its place.',
+  )
 }
 
 interface Nesting {

@@ -91,14 +91,15 @@ function makePlan(context: EdgeContext, identity: Identity, wire: WireQuery, tex
   const isPolicyOn = facts.hasPolicyPlugin
   const dependencies = readDependencies(data, { model: wire.model, operation, args: validated, isPolicyOn })
   checkTables(context, dependencies)
+  const isKeyReadable = !isPolicyOn || model.idFields.every((name) => !hasFieldPolicy(context, model.name, name))
   const { args: asked, hiddenFields } = completeArgs(data, {
     model,
     operation,
     args,
     clientOptions: client.$options,
     maxRows: limits.maxSnapshotRows,
+    isKeyReadable,
   })
-  const isKeyReadable = !isPolicyOn || model.idFields.every((name) => !hasFieldPolicy(context, model.name, name))
   const choice = facts.isIncrementalAllowed
     ? planIncremental(context, {
         model,
