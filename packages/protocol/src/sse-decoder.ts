@@ -51,9 +51,11 @@ export function createSseDecoder(options: { lastEventId?: string; maxBlockChars?
 
   return {
     feed(text) {
-      // A long line comes in many pieces. What is there of it is not looked at again with each: that takes time with the square of its length.
-      const lines = endsInCr || /[\r\n]/.test(text) ? linesOf(rest + text) : [rest + text]
+      // A CR at the end of the last piece has ended its line, and an LF behind it is part of that end.
+      const piece = endsInCr && text.startsWith('\n') ? text.slice(1) : text
       if (text !== '') endsInCr = text.endsWith('\r')
+      // A long line comes in many pieces. What is there of it is not looked at again with each: that takes time with the square of its length.
+      const lines = /[\r\n]/.test(piece) ? (rest + piece).split(piece.includes('\r') ? /\r\n|\n|\r/ : '\n') : [rest + piece]
       rest = lines.pop() ?? ''
       const blocks: SseBlock[] = []
       for (const line of lines) {
@@ -65,11 +67,6 @@ export function createSseDecoder(options: { lastEventId?: string; maxBlockChars?
       return blocks
     },
   }
-}
-
-/** Lines end with CR, LF or CRLF. A CR at the very end waits for what follows: an LF would belong to it. */
-function linesOf(text: string): string[] {
-  return text.split(text.includes('\r') ? /\r\n|\n|\r(?!$)/ : '\n')
 }
 
 /** A line's field and value, without one leading space. A comment's field is empty, which no field is called. */
