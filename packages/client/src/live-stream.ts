@@ -33,6 +33,8 @@ export class LiveStream extends EventStream implements Inbox {
   firstBatchAt: number | undefined
 
   readonly #owner: LiveStreamOwner
+  /** How many changes of each query wait for the end of their batch. */
+  readonly #kept = new Map<QueryId, number>()
   #position: string | undefined
 
   constructor(limits: ClientLimits, owner: LiveStreamOwner, { request, ids, inherited }: Asked) {
@@ -67,12 +69,13 @@ export class LiveStream extends EventStream implements Inbox {
         return this.#owner.delivered(this)
       case 'change':
       case 'changes':
-        this.buffer.push(frame)
-        if (this.buffer.length > this.limits.maxBufferedFrames) this.end()
-        return
+        return this.#keep(frame)
       case 'reset':
         if (frame.q === undefined) resetAll(this)
-        else discontinue(this, frame.q)
+        else {
+          discontinue(this, frame.q)
+          this.#kept.delete(frame.q)
+        }
         return this.#owner.delivered(this)
       case 'auth-expired':
         return this.end({ kind: 'auth-expired' })
@@ -84,6 +87,16 @@ export class LiveStream extends EventStream implements Inbox {
       default:
       // Of `bye`, the stream's end and its `retry` say all.
     }
+  }
+
+  #keep(frame: Inbox['buffer'][number]): void {
+    const { maxBufferedFrames } = this.limits
+    // The batch before it ended, or all of this one was taken back.
+    if (this.buffer.push(frame) === 1) this.#kept.clear()
+    const kept = (this.#kept.get(frame.q) ?? 0) + 1
+    this.#kept.set(frame.q, kept)
+    // A broken server may name queries that nobody asked for.
+    if (kept > maxBufferedFrames || this.buffer.length > maxBufferedFrames * this.ids.size) this.end()
   }
 
   #onBatchEnd({ lastEventId, retryMs }: SseBlock): void {

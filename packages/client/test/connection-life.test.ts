@@ -334,10 +334,38 @@ describe('one query', () => {
 })
 
 describe('a stream', () => {
-  it('that floods without ending a batch is given up', async () => {
+  it.each(['of its query', 'of queries nobody asked for'])('that floods without ending a batch is given up, with changes %s', async (which) => {
     await openLive({ limits: { maxBufferedFrames: 10 } })
-    const q = id()
-    for (let index = 0; index < 11; index++) newest().send({ event: 'change', q, at: at(6, index), ops: [] })
+    const asked = which === 'of its query'
+    for (let index = 0; index < 11; index++) newest().send({ event: 'change', q: asked ? id() : (`${index}` as QueryId), at: at(6, index), ops: [] })
+    await pass(1000)
+    expect(edge.connections).toHaveLength(2)
+  })
+
+  it('brings as many changes for each of its queries as for one, and no more for any', async () => {
+    const live = open({ limits: { maxBufferedFrames: 10 } })
+    const told = ['1', '2', '3'].map((): LiveState<unknown>[] => [])
+    for (const [spaceId, states] of told.entries()) live.subscribe(live.task.findMany({ where: { id: `${spaceId}` } }), (state) => states.push(state))
+    await pass(10)
+    const ids = [0, 1, 2].map(id)
+    for (const q of ids) newest().send(...snapshot(q, 5, [{ id: 'a' }]))
+    newest().endBatch(5)
+    const each = (q: QueryId, lsn: number, count = 10): void => {
+      for (let index = 0; index < count; index++) newest().send({ event: 'change', q, at: at(lsn, index), ops: [{ op: 'leave', key: 'a' }] })
+    }
+    for (const q of ids) each(q, 6)
+    newest().endBatch(6)
+    await pass(1000)
+    expect(told.map((states) => states.at(-1))).toEqual(ids.map(() => expect.objectContaining({ isLive: true, data: [] })))
+    // What a reset takes back counts no longer.
+    for (const q of ids) {
+      each(q, 7)
+      newest().send({ event: 'reset', q, at: at(7), reason: 'slow' })
+      each(q, 8)
+    }
+    await pass(1000)
+    expect(edge.connections).toHaveLength(1)
+    each(id(1), 9, 1)
     await pass(1000)
     expect(edge.connections).toHaveLength(2)
   })
