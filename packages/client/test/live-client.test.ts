@@ -257,6 +257,28 @@ describe('a live client', () => {
     expect(seen).toEqual([undefined, 1, 2])
   })
 
+  it('lets a successor that stays behind take over after catchUpMs, and not before', async () => {
+    const live = client()
+    live.subscribe(live.task.findMany(), () => {})
+    await tick(10)
+    const q = only(connection(0).ids)
+    connection(0).send(...snapshot(q, 5, [{ id: 'a' }]))
+    connection(0).endBatch(5)
+    await tick()
+    live.subscribe(live.space.findMany(), () => {})
+    await tick(50)
+    connection(0).send({ event: 'change', q, at: at(7, 1), ops: [{ op: 'enter', key: 'b', row: { id: 'b' }, sort: 'b' }] })
+    connection(0).endBatch(7)
+    await tick()
+    connection(1).send({ event: 'ready', q, at: at(5), engine: 'incremental', shape: 'rows', ticket: 't' })
+    connection(1).send(...snapshot(connection(1).ids[1] ?? q, 6, []))
+    connection(1).endBatch(6)
+    await tick(CLIENT_LIMITS.catchUpMs - 100)
+    expect([connection(0).isClosed, connection(1).isClosed]).toEqual([false, false])
+    await tick(200)
+    expect([connection(0).isClosed, connection(1).isClosed]).toEqual([true, false])
+  })
+
   it('closes the connection some seconds after the last watcher is gone', async () => {
     const live = client()
     const stop = live.subscribe(live.task.findMany(), () => {})

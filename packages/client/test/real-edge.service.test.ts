@@ -184,6 +184,24 @@ describe('against a real edge', () => {
     notes.stop()
   })
 
+  it('resolves a transaction sent with live.fetch when all of it is shown', async () => {
+    const live = clientOf('bob', { limits: { ownWriteMs: 60_000 } })
+    const notes = watch(live, live.note.findMany())
+    await notes.until((_, state) => state?.isLive === true)
+    for (let round = 0; round < 20; round++) {
+      const create = (half: string): object => ({ model: 'note', op: 'create', args: { data: { ownerId: 'bob', body: `round ${round} ${half}` } } })
+      const response = await live.fetch(`${server.origin}/api/model/$transaction/sequential`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'x-user': 'bob' },
+        body: JSON.stringify([create('one'), create('other')]),
+      })
+      expect(response.status).toBe(200)
+      expect(notes.data?.length).toBe(round * 2 + 2)
+    }
+    await server.sql(`DELETE FROM "Note"`)
+    notes.stop()
+  })
+
   it('refuses a query that is wrong, and goes on with the others', async () => {
     const live = clientOf('bob')
     const wrong = watch(live, { model: 'Task', operation: 'findMany', args: { where: { nothing: 1 } } })
