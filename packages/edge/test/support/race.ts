@@ -15,8 +15,15 @@ type Versions = Map<string, number>
 /** Reads frames as a client does, and counts what goes back or comes twice. Rows carry a version in `rank` that only rises. */
 export function judge(frames: readonly Frame[], versions: Versions, faults: Faults): void {
   let part: Versions = new Map()
+  let isNew = false
+  let isReplay = false
   for (const frame of frames) {
+    if (frame.event === 'ready') {
+      isReplay = !isNew
+      isNew = false
+    }
     if (frame.event === 'snapshot' && frame.shape !== 'value') {
+      isNew = true
       if (frame.part === 0) part = new Map()
       for (const { key, row } of deserialize(frame.rows, frame.meta) as SnapshotRow[]) {
         const { rank } = row as { rank: number }
@@ -28,8 +35,13 @@ export function judge(frames: readonly Frame[], versions: Versions, faults: Faul
         for (const [key, rank] of part) versions.set(key, rank)
       }
     }
-    if (frame.event === 'change')
-      for (const operation of deserialize(frame.ops, frame.meta) as ResultOperation[]) judgeOperation(operation, versions, faults)
+    if (frame.event !== 'change') continue
+    for (const operation of deserialize(frame.ops, frame.meta) as ResultOperation[]) {
+      // What came and went again while nobody listened is told to have gone: the reader may have had it.
+      if (isReplay && operation.op === 'leave' && !versions.has(operation.key)) continue
+      judgeOperation(operation, versions, faults)
+    }
+    isReplay = false
   }
 }
 
