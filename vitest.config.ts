@@ -21,7 +21,7 @@ export default defineConfig({
         ssr,
         test: {
           name: 'unit',
-          include: ['packages/*/test/**/*.test.ts', 'scripts/test/**/*.test.ts'],
+          include: ['packages/*/test/**/*.test.ts', 'scripts/test/**/*.test.ts', 'bench/test/**/*.test.ts'],
           exclude: [...SERVICE, ...PROPERTY, '**/*.packed.test.ts'],
           ...PATIENCE,
         },

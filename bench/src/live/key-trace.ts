@@ -1,13 +1,11 @@
 import type { Frame, QueryId, ResultOperation } from '@zenstack-live/protocol'
+import type { State } from './readable-history.ts'
 
 /*
- * A row that leaves, or that was deleted, is told of by its key alone, and only to a query that had it. What a query had is what it was
+ * A row that changes or leaves, or that was deleted, is told of by its key, and only to a query that had it. What a query had is what it was
  * given: in a snapshot or as a row that entered, on this connection, or on an earlier one of the same client where it went on from
  * there. Going on, rows go as well that came and went while nobody listened: those the reader must have been able to read since.
  */
-
-/** A place in the history of the database. */
-type State = number
 
 export interface KeyTraceOptions {
   stateOf(entry: string): State
@@ -21,6 +19,8 @@ export interface KeyTrace {
   begin(): void
   /** @returns keys that were told of a row that the query never had */
   foreignKeysIn(frame: Frame): string[]
+  /** Of when the query is told since it began, or went on, on this connection. */
+  sinceOf(q: QueryId): State | undefined
 }
 
 interface Followed {
@@ -39,16 +39,19 @@ export function createKeyTrace({ stateOf, wasReadable }: KeyTraceOptions): KeyTr
     into.add(key)
     given.set(q, (given.get(q) ?? new Set()).add(key))
   }
-  const foreignLeave = (q: QueryId, at: State, operation: ResultOperation): boolean => {
+  const isForeign = (q: QueryId, at: State, operation: ResultOperation): boolean => {
     const known = followed.get(q)
-    if (known === undefined || operation.op === 'value') return operation.op === 'leave'
+    if (operation.op === 'value') return false
+    if (known === undefined) return true
     if (operation.op === 'enter') give(q, known.keys, operation.key)
-    if (operation.op !== 'leave' || known.keys.delete(operation.key)) return false
+    if (operation.op !== 'leave') return !known.keys.has(operation.key)
+    if (known.keys.delete(operation.key)) return false
     return !known.isResumed || !wasReadable(operation.key, known.since, at)
   }
 
   return {
     begin: () => followed.clear(),
+    sinceOf: (q) => followed.get(q)?.since,
     foreignKeysIn(frame) {
       if (frame.event === 'snapshot') {
         const known = followed.get(frame.q)
@@ -59,7 +62,7 @@ export function createKeyTrace({ stateOf, wasReadable }: KeyTraceOptions): KeyTr
         followed.set(frame.q, { since: stateOf(frame.at), keys: new Set(given.get(frame.q)), isResumed: true })
       } else if (frame.event === 'change') {
         const at = stateOf(frame.at)
-        return frame.ops.flatMap((operation) => (foreignLeave(frame.q, at, operation) && 'key' in operation ? [operation.key] : []))
+        return frame.ops.flatMap((operation) => (isForeign(frame.q, at, operation) && 'key' in operation ? [operation.key] : []))
       } else if (frame.event === 'changes') {
         const { since = Number.POSITIVE_INFINITY } = followed.get(frame.q) ?? {}
         const deleted = frame.changes.flatMap((change) =>

@@ -1,16 +1,19 @@
-import { createSseDecoder, decodeFrame, type Frame, type RowChange } from '@zenstack-live/protocol'
+import { createSseDecoder, decodeFrame, type Frame } from '@zenstack-live/protocol'
 import { progress } from '../command.ts'
+import { afterOf, countsOf, keysIn, rowsBefore, rowsNow, rowsOfValue, type KeyedRow } from './frame-rows.ts'
 import type { LiveWorld } from './live-world.ts'
 import { createKeyTrace, type KeyTrace } from './key-trace.ts'
 import { EVERYBODY, type DatabaseState, type Readable } from './observed-commits.ts'
+import { createReadableHistory, type ReadableHistory, type State } from './readable-history.ts'
 import type { UserId } from './studio.ts'
 import type { Watcher } from './watcher.ts'
 
 /*
- * What was sent is held against what each person could read, state by state. Every text and number that somebody may be kept from
- * seeing is written once only, so each can be traced to the states in which it could be read. A frame names the transaction it
- * carries: what it shows must be readable in the state after it, or in a later one. Only what a change was before (`$changes`) may be
- * of an earlier one.
+ * What was sent is held against what each person could read, state by state. A frame names the transaction it carries: each row in it,
+ * with all its fields and what its place tells of them, must be as the reader could read it in the state after it, or in a later one
+ * that there was when it came. Only what a change was before (`$changes`) may be of an earlier one.
+ *
+ * Beside the rows, everything is looked through for texts and numbers that were written once only.
  */
 
 /** Among the hexadecimal digits of a sort key such a number means nothing. */
@@ -28,36 +31,37 @@ export interface LeakOracle {
    */
   check(): Promise<Readable>
   /** In all that one client was sent. */
-  countLeaks(watcher: Pick<Watcher, 'answers' | 'hiddenKeyQueries'>): number
+  countLeaks(watcher: Pick<Watcher, 'answers' | 'asked'>): number
 }
 
 export function createLeakOracle({ commits, policies }: Pick<LiveWorld, 'commits' | 'policies'>): LeakOracle {
+  /** Of transactions before the first state that is noted. */
+  const begunBefore = commits.begun
   /** Where the log ended in each state. */
   const ends: bigint[] = []
   /** The last state in which a person could read a token. */
-  const readable = new Map<UserId, Map<string, number>>(EVERYBODY.map((user) => [user, new Map()]))
-  /** Rows that a person could read, state by state. */
-  const ids: DatabaseState['ids'][] = []
+  const readable = new Map<UserId, Map<string, State>>(EVERYBODY.map((user) => [user, new Map()]))
+  const histories = new Map<UserId, ReadableHistory>(EVERYBODY.map((user) => [user, createReadableHistory()]))
 
   let last: DatabaseState['readable'] = new Map()
   let checks = 0
 
   /** The state after an entry. A mark (0 behind the dash) may lie before the commit that made the next state. */
-  const stateOf = (entry: string): number => {
+  const stateOf = (entry: string): State => {
     const [major = '', minor] = entry.split('-')
     const lsn = BigInt(major) & LSN_MASK
     const next = ends.findIndex((end) => end >= lsn)
     const state = next < 0 ? ends.length - 1 : next
     return minor === '0' && ends[state] !== lsn ? state - 1 : state
   }
-  const lastReadable = (user: UserId, token: string): number => readable.get(user)?.get(token) ?? -1
 
   return {
     note(noted) {
       for (const state of noted) {
         ends.push(state.end)
-        ids.push(state.ids)
-        for (const [user, text] of state.readable) for (const token of tokensOf(text)) readable.get(user)?.set(token, ends.length - 1)
+        const now = ends.length - 1
+        for (const [user, rows] of state.rows) histories.get(user)?.note(now, rows)
+        for (const [user, text] of state.readable) for (const token of tokensOf(text)) readable.get(user)?.set(token, now)
         last = state.readable
       }
     },
@@ -70,23 +74,25 @@ export function createLeakOracle({ commits, policies }: Pick<LiveWorld, 'commits
       if (isSame !== true) throw new Error(`${user} may read ${asked?.join(' ')}, but what was noted is ${noted?.join(' ')}.`)
       return mayRead
     },
-    countLeaks({ answers, hiddenKeyQueries }) {
+    countLeaks({ answers, asked }) {
       const traces = new Map<UserId, KeyTrace>()
       let leaks = 0
-      for (const { user, bytes } of answers) {
-        // A stream may begin before the first state that was noted: -1.
-        const wasReadable = (key: string, from: number, to: number): boolean =>
-          ids.slice(Math.max(0, from), to + 1).some((of) => of.get(user)?.has(key) === true)
-        const trace = traces.get(user) ?? createKeyTrace({ stateOf, wasReadable })
+      for (const { user, chunks } of answers) {
+        const history = histories.get(user) ?? createReadableHistory()
+        const trace = traces.get(user) ?? createKeyTrace({ stateOf, wasReadable: (...row) => history.hasKey(...row) })
         traces.set(user, trace)
         trace.begin()
-        const reader: ReaderHistory = { stateOf, lastReadable: (token) => lastReadable(user, token), hiddenKeyQueries, trace }
-        for (const { event, data } of createSseDecoder().feed(bytes)) {
-          const frame = data === undefined ? undefined : decodeFrame(event, data)
-          if (frame === undefined || data === undefined) continue
-          for (const what of leaksIn(frame, data, reader)) {
-            leaks++
-            if (leaks <= 3) progress(`LEAK to ${user}: ${what} in ${JSON.stringify(frame).slice(0, 1_500)}`)
+        const lastReadable = (token: string): State => readable.get(user)?.get(token) ?? -1
+        const decoder = createSseDecoder()
+        for (const { text, begun } of chunks) {
+          const reader: ReaderHistory = { schema: policies.schema, stateOf, lastReadable, history, asked, trace, now: begun - begunBefore - 1 }
+          for (const { event, data } of decoder.feed(text)) {
+            const frame = data === undefined ? undefined : decodeFrame(event, data)
+            if (frame === undefined || data === undefined) continue
+            for (const what of leaksIn(frame, data, reader)) {
+              leaks++
+              if (leaks <= 3) progress(`LEAK to ${user}: ${what} in ${JSON.stringify(frame).slice(0, 1_500)}`)
+            }
           }
         }
       }
@@ -96,28 +102,49 @@ export function createLeakOracle({ commits, policies }: Pick<LiveWorld, 'commits
 }
 
 /** What is known of one person, as one client saw it. */
-interface ReaderHistory extends Pick<Watcher, 'hiddenKeyQueries'> {
+interface ReaderHistory extends Pick<Watcher, 'asked'> {
+  readonly schema: LiveWorld['policies']['schema']
+  readonly history: ReadableHistory
   readonly trace: KeyTrace
-  stateOf(entry: string): number
-  lastReadable(token: string): number
+  /** The last state that there can have been when the frame came. */
+  readonly now: State
+  stateOf(entry: string): State
+  lastReadable(token: string): State
 }
 
 /** What in a frame nobody may tell this reader. */
-function leaksIn(frame: Frame, data: string, { stateOf, lastReadable, hiddenKeyQueries, trace }: ReaderHistory): string[] {
-  const unreadable = (tokens: readonly string[], from: number): string[] =>
+function leaksIn(frame: Frame, data: string, reader: ReaderHistory): string[] {
+  const leaks = [...unreadableTokens(frame, data, reader)]
+  if (!('q' in frame) || frame.q === undefined) return leaks
+  const query = reader.asked.get(frame.q)
+  if (query === undefined) return [...leaks, 'a query that nobody asked']
+  if (query.hidesKeys && keysIn(frame).some((key) => !KEYED_HASH.test(key))) leaks.push('a plain key')
+  if (frame.event === 'changes' && showsDeleted(frame)) leaks.push('more than the key of a deleted row')
+  leaks.push(...reader.trace.foreignKeysIn(frame).map((key) => `the key ${key} of a row that the query did not have`))
+  if (!('at' in frame)) return leaks
+  const at = reader.stateOf(frame.at)
+  const unreadable = (rows: readonly KeyedRow[], from: State, to: State): string[] =>
+    rows
+      .filter((row) => !reader.history.holds(row, from, to))
+      .map(({ model, key, fields }) => `${model} ${key ?? ''} ${JSON.stringify([...fields])} of no state from ${from} to ${to},`)
+  const since = Math.max(0, reader.trace.sinceOf(frame.q) ?? 0)
+  const most = reader.history.mostRows(query.model, at, reader.now)
+  return [
+    ...leaks,
+    ...countsOf(frame, query).flatMap((count) => (count > most ? [`${count} rows of ${query.model} where there were ${most},`] : [])),
+    ...unreadable(rowsOfValue(reader.schema, frame, query), at, reader.now),
+    ...unreadable(rowsNow(reader.schema, frame, query), at, reader.now),
+    ...unreadable(rowsBefore(reader.schema, frame, query), since, at - 1),
+  ]
+}
+
+function unreadableTokens(frame: Frame, data: string, { stateOf, lastReadable }: ReaderHistory): string[] {
+  const unreadable = (tokens: readonly string[], from: State): string[] =>
     tokens.filter((token) => lastReadable(token) < from).map((token) => `${token} of state ${lastReadable(token)} in one of state ${from},`)
   const earlier = new Set(frame.event === 'changes' ? tokensOf(data) : [])
   const now = new Set(tokensOf(frame.event === 'changes' ? JSON.stringify(frame.changes.map(afterOf)) : data))
-  const leaks = [
-    ...unreadable(
-      [...earlier].filter((token) => !now.has(token)),
-      0,
-    ),
-    ...unreadable([...now], 'at' in frame ? stateOf(frame.at) : 0),
-  ]
-  if ('q' in frame && frame.q !== undefined && hiddenKeyQueries.has(frame.q) && hasPlainKey(frame)) leaks.push('a plain key')
-  if (frame.event === 'changes' && showsDeleted(frame)) leaks.push('more than the key of a deleted row')
-  return [...leaks, ...trace.foreignKeysIn(frame).map((key) => `the key ${key} of a row that the query did not have`)]
+  const before = [...earlier].filter((token) => !now.has(token))
+  return [...unreadable(before, 0), ...unreadable([...now], 'at' in frame ? stateOf(frame.at) : 0)]
 }
 
 /** As often as each was read. */
@@ -125,17 +152,8 @@ function tokensOf(text: string): string[] {
   return text.match(TOKEN) ?? []
 }
 
-/** A keyed hash is 22 characters; rows of equal content are told apart by a number behind it. */
-function hasPlainKey(frame: Frame): boolean {
-  const keys = frame.event === 'snapshot' && frame.shape !== 'value' ? frame.rows.map(({ key }) => key) : []
-  if (frame.event === 'change') keys.push(...frame.ops.flatMap((operation) => ('key' in operation ? [operation.key] : [])))
-  return keys.some((key) => !/^[\w-]{22}(#\d+)?$/.test(key))
-}
-
-/** What a row is since a change. */
-function afterOf(change: RowChange): unknown {
-  return change.type === 'created' ? change.created : change.type === 'updated' ? change.updated.after : undefined
-}
+/** 22 characters; rows of equal content are told apart by a number behind it. */
+const KEYED_HASH = /^[\w-]{22}(#\d+)?$/
 
 function showsDeleted(frame: Extract<Frame, { event: 'changes' }>): boolean {
   return frame.changes.some((change) => change.type === 'deleted' && Object.keys(change.deleted as object).length > 1)

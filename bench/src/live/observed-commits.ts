@@ -1,6 +1,7 @@
 import pg from 'pg'
+import { rowsIn, type SeenRow } from './rows-in.ts'
 import type { StudioPolicies } from './studio-policies.ts'
-import { authOf, createStudio, USERS, type Auth, type BoundClient, type Profile, type SentQuery, type UserId } from './studio.ts'
+import { authOf, createStudio, USERS, type StudioSchema, type Auth, type BoundClient, type Profile, type SentQuery, type UserId } from './studio.ts'
 
 /*
  * What a person may read is what the policy-bound client reads. The statement it sends depends on the schema, which stands, and on who
@@ -18,8 +19,8 @@ export interface DatabaseState {
   readonly end: bigint
   /** Everything that each person may read, as text. */
   readonly readable: ReadonlyMap<UserId, string>
-  /** The ids of those rows, where they may be read: those of one model are not those of another. */
-  readonly ids: ReadonlyMap<UserId, ReadonlySet<string>>
+  /** The same, row by row. */
+  readonly rows: ReadonlyMap<UserId, readonly SeenRow[]>
 }
 
 /** What a person may read, and what is kept from them. */
@@ -32,6 +33,8 @@ export interface Readable {
 }
 
 export interface ObservedCommits {
+  /** How many transactions were sent off so far. What an edge has told is of these. */
+  readonly begun: number
   /** Commits each of these, one at a time, and reads after each, before the next. */
   commit(transactions: readonly string[]): Promise<DatabaseState[]>
   /** What a person may read, as the policy-bound client says when it is asked anew. Must agree with the last state. */
@@ -44,17 +47,20 @@ type ReadRow = { readonly id?: string | null; readonly spaceId?: string | null; 
 
 export const EVERYBODY: readonly UserId[] = [...USERS, 'nobody']
 
-const READS: readonly ((client: BoundClient) => Promise<readonly ReadRow[]>)[] = [
-  (client) => client.user.findMany(),
-  (client) => client.space.findMany(),
-  (client) => client.member.findMany(),
-  (client) => client.task.findMany(),
-  (client) => client.comment.findMany(),
-  (client) => client.note.findMany(),
-  (client) => client.tag.findMany(),
-  (client) => client.asset.findMany(),
-  (client) => client.picture.findMany(),
-  (client) => client.memo.findMany(),
+/** Of which model, and how. */
+type Read = readonly [model: string, ask: (client: BoundClient) => Promise<readonly ReadRow[]>]
+
+const READS: readonly Read[] = [
+  ['User', (client) => client.user.findMany()],
+  ['Space', (client) => client.space.findMany()],
+  ['Member', (client) => client.member.findMany()],
+  ['Task', (client) => client.task.findMany()],
+  ['Comment', (client) => client.comment.findMany()],
+  ['Note', (client) => client.note.findMany()],
+  ['Tag', (client) => client.tag.findMany()],
+  ['Asset', (client) => client.asset.findMany()],
+  ['Picture', (client) => client.picture.findMany()],
+  ['Memo', (client) => client.memo.findMany()],
 ]
 
 /** Relations that only worlds with policies of their own have, and rules that go through them. */
@@ -64,13 +70,16 @@ const FAMILY: object = { parent: true, parts: true }
  * Tasks inside other rows. Where a rule of theirs goes through their own table (`parent.ownerId`, `parts?[…]`), ZenStack's subquery at the top loses the row that it
  * is asked about, and the one inside does not: the same person reads more of them there.
  */
-const READS_OF_TASKS_INSIDE: typeof READS = [
-  (client) => client.space.findMany({ include: { tasks: true } }),
-  (client) => client.user.findMany({ include: { tasks: true } }),
-  (client) => client.tag.findMany({ include: { tasks: true } }),
-  (client) => client.comment.findMany({ include: { task: true } }),
-  (client) => client.task.findMany({ include: FAMILY }),
+const READS_OF_TASKS_INSIDE: readonly Read[] = [
+  ['Space', (client) => client.space.findMany({ include: { tasks: true } })],
+  ['User', (client) => client.user.findMany({ include: { tasks: true } })],
+  ['Tag', (client) => client.tag.findMany({ include: { tasks: true } })],
+  ['Comment', (client) => client.comment.findMany({ include: { task: true } })],
+  ['Task', (client) => client.task.findMany({ include: FAMILY })],
 ]
+
+/** Of one world, those that are there are a few hundred. */
+const MAX_SEEN = 10_000
 
 const END = 'end_of_log'
 const END_AND_PROFILES = `SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::text AS ${END},
@@ -83,28 +92,28 @@ export async function openObservedCommits(url: string, { schema, profiles, time,
   const connection = new pg.Client(url)
   connection.on('error', () => {})
   await connection.connect()
-  // Who truncates and who reads several tables may wait for each other: an edge has to bear being the one that is turned away.
+  // Who truncates and who reads several tables may wait for each other: an edge has to bear being turned away.
   await connection.query("SET plan_cache_mode = force_generic_plan; SET deadlock_timeout = '1min'")
-  const pool = new pg.Pool({ connectionString: url, max: 2 })
-  pool.on('error', () => {})
+  const pool = new pg.Pool({ connectionString: url, max: 2 }).on('error', () => {})
   const sent: SentQuery[] = []
   const { db, clientAs, clientOf } = createStudio(schema, pool, (query) => sent.push(query))
 
   const identities: readonly Auth[] = [...USERS.flatMap((user) => profiles[user].map((profile) => authOf(user, profile))), undefined]
   const keys = identities.map((auth) => JSON.stringify(auth))
-  const executes: string[] = []
-  for (const auth of identities) {
-    for (const read of observed) {
-      sent.length = 0
-      await read(clientAs(auth))
-      const [query] = sent
-      if (query === undefined || sent.length > 1) throw new Error(`The policy-bound client sent ${sent.length} statements for one read.`)
-      const name = `read_${executes.length}`
-      await connection.query({ name, text: atAnyTime(query.sql, time), values: [...query.parameters] })
-      executes.push(`EXECUTE ${name}${query.parameters.length === 0 ? '' : `(${query.parameters.map(literalOf).join(', ')})`}`)
-    }
-  }
+  const executes = await prepareReads({
+    asks: identities.flatMap((auth) =>
+      observed.map(
+        ([, ask]) =>
+          () =>
+            ask(clientAs(auth)),
+      ),
+    ),
+    sent,
+    prepare: async ({ name, sql, parameters }) => void (await connection.query({ name, text: atAnyTime(sql, time), values: [...parameters] })),
+  })
   const observation = [END_AND_PROFILES, ...executes].join(';')
+  let begun = 0
+  const rowsOf = rowReader(schema)
 
   /** @param results - of the observation's statements, in their order */
   const stateOf = ([first, ...reads]: readonly pg.QueryArrayResult[]): DatabaseState => {
@@ -117,12 +126,16 @@ export async function openObservedCommits(url: string, { schema, profiles, time,
     return {
       end: BigInt(end ?? 0),
       readable: new Map(answers.map(({ user, results }) => [user, textOf(results.map(({ rows }) => rows))])),
-      ids: new Map(answers.map(({ user, results }) => [user, new Set(results.flatMap(idsOf))])),
+      rows: new Map(answers.map(({ user, results }) => [user, results.flatMap((result, index) => rowsOf(observed[index]?.[0] ?? '', result))])),
     }
   }
 
   return {
+    get begun() {
+      return begun
+    },
     async commit(transactions) {
+      begun += transactions.length
       const text = transactions.map((changes) => `BEGIN;${changes};COMMIT;${observation}`).join(';')
       // A message of several statements has several results; the types know of one.
       const results = (await connection.query({ text, rowMode: 'array', types: AS_WRITTEN })) as unknown as pg.QueryArrayResult[]
@@ -131,7 +144,7 @@ export async function openObservedCommits(url: string, { schema, profiles, time,
     },
     async askAnew(user) {
       const client = await clientOf(user)
-      const [seen, all] = await Promise.all([client, db].map((each) => Promise.all(observed.map((read) => read(each)))))
+      const [seen, all] = await Promise.all([client, db].map((each) => Promise.all(observed.map(([, ask]) => ask(each)))))
       return readableOf(seen ?? [], all ?? [])
     },
     async close() {
@@ -139,6 +152,28 @@ export async function openObservedCommits(url: string, { schema, profiles, time,
       await pool.end()
     },
   }
+}
+
+interface Preparation {
+  readonly asks: readonly (() => Promise<unknown>)[]
+  /** Where the client's log leaves what it sends. */
+  readonly sent: SentQuery[]
+  prepare(statement: SentQuery & { readonly name: string }): Promise<void>
+}
+
+/** @returns the statements by which each of these is asked again */
+async function prepareReads({ asks, sent, prepare }: Preparation): Promise<string[]> {
+  const executes: string[] = []
+  for (const ask of asks) {
+    sent.length = 0
+    await ask()
+    const [query] = sent
+    if (query === undefined || sent.length > 1) throw new Error(`The policy-bound client sent ${sent.length} statements for one read.`)
+    const name = `read_${executes.length}`
+    await prepare({ name, ...query })
+    executes.push(`EXECUTE ${name}${query.parameters.length === 0 ? '' : `(${query.parameters.map(literalOf).join(', ')})`}`)
+  }
+  return executes
 }
 
 /** @param all - what there is of each of them */
@@ -158,18 +193,22 @@ function readableOf(seen: readonly (readonly ReadRow[])[], all: readonly (readon
   return { text: textOf(seen), rows, deniedRows, deniedFields }
 }
 
-function idsOf({ fields, rows }: pg.QueryArrayResult): string[] {
-  const [id, spaceId, userId] = ['id', 'spaceId', 'userId'].map((wanted) => fields.findIndex(({ name }) => name === wanted)) as [
-    number,
-    number,
-    number,
-  ]
-  return rows.map((row) => keyOf({ id: row[id], spaceId: row[spaceId], userId: row[userId] }))
-}
-
 /** As frames say it. */
 function keyOf({ id, spaceId, userId }: ReadRow): string {
   return id === undefined ? JSON.stringify([spaceId, userId]) : String(id)
+}
+
+/** Of a model's result. Most rows are as they were, and are taken apart once only. */
+function rowReader(schema: StudioSchema): (model: string, result: pg.QueryArrayResult) => readonly SeenRow[] {
+  const seen = new Map<string, readonly SeenRow[]>()
+  return (model, { fields, rows }) =>
+    rows.flatMap((row) => {
+      const text = JSON.stringify([model, fields.length, row])
+      const known = seen.get(text) ?? rowsIn(schema, model, Object.fromEntries(fields.map(({ name }, index) => [name, row[index] as unknown])))
+      if (seen.size > MAX_SEEN) seen.clear()
+      seen.set(text, known)
+      return known
+    })
 }
 
 /** Where rows appear by time alone, with those that soon will; where they vanish, with those that did. */

@@ -101,7 +101,8 @@ export async function runLive(
     }
     for (const watcher of watchers) {
       outcome.leaks += oracle.countLeaks(watcher)
-      for (const { bytes } of watcher.answers) {
+      for (const { chunks } of watcher.answers) {
+        const bytes = chunks.map(({ text }) => text).join('')
         outcome.incremental += bytes.split('"engine":"incremental"').length - 1
         outcome.requery += bytes.split('"engine":"requery"').length - 1
       }

@@ -1,0 +1,164 @@
+import { schema } from '@zenstack-live/testing/studio'
+import { encodeFrame, queryId, type Frame, type RowChange, type WireQuery } from '@zenstack-live/protocol'
+import { serialize } from '@zenstackhq/client-helpers/fetch'
+import { describe, expect, it } from 'vitest'
+import { createLeakOracle, type LeakOracle } from '../src/live/leak-oracle.ts'
+import type { DatabaseState } from '../src/live/observed-commits.ts'
+import { rowsIn } from '../src/live/rows-in.ts'
+import { STUDIO_POLICIES } from '../src/live/studio-policies.ts'
+import type { AskedQuery } from '../src/live/watcher.ts'
+
+/** Where the log ended in each state of the history below. */
+const ENDS = [100n, 200n, 300n]
+const [FIRST, SECOND, THIRD] = ['100-1', '200-1', '300-1'] as const
+
+const note = (id: number, rank: number, secret: string | null = null): object => ({ id, ownerId: 'ann', body: `body ${id}`, rank, secret })
+
+/** What ann may read, state by state: a note whose rank changes, one that is hers for a while, and a task with a comment. */
+const ROWS: readonly (readonly (readonly [string, object])[])[] = [
+  [
+    ['Note', note(1, 1)],
+    ['Note', note(2, 7, 'kept')],
+  ],
+  [
+    ['Note', note(1, 2)],
+    ['Task', { id: 't1', title: 'a task', priority: 3 }],
+    ['Comment', { id: 'c1', taskId: 't1', body: 'a word' }],
+  ],
+  [
+    ['Note', note(1, 2)],
+    ['Note', note(3, 4)],
+    ['Task', { id: 't1', title: 'a task', priority: 3 }],
+  ],
+]
+
+const NOTES = { model: 'Note', operation: 'findMany', args: { orderBy: [{ rank: 'desc' }] } } as const satisfies WireQuery
+const TASKS = { model: 'Task', operation: 'findMany', args: { include: { comments: true } } } as const satisfies WireQuery
+const RANKS = { model: 'Note', operation: 'groupBy', args: { by: ['rank'], _count: true } } as const satisfies WireQuery
+const HIGHEST = { model: 'Note', operation: 'aggregate', args: { _max: { rank: true } } } as const satisfies WireQuery
+const COUNT = { model: 'Note', operation: 'count' } as const satisfies WireQuery
+const BODIES = { model: 'Note', operation: 'findMany', args: { select: { body: true } } } as const satisfies WireQuery
+const CHANGES = { model: 'Note', operation: '$changes', args: { created: {}, updated: {} } } as const satisfies WireQuery
+
+const asked = new Map<string, AskedQuery>(
+  [NOTES, TASKS, RANKS, HIGHEST, COUNT, BODIES, CHANGES].map((wire) => [
+    queryId(wire),
+    { model: wire.model, operation: wire.operation, args: 'args' in wire ? wire.args : {}, hidesKeys: wire === BODIES },
+  ]),
+)
+
+function oracleOf(): LeakOracle {
+  const oracle = createLeakOracle({
+    commits: { begun: 0, commit: () => never(), askAnew: () => never(), close: () => never() },
+    policies: STUDIO_POLICIES,
+  })
+  oracle.note(
+    ROWS.map((records, state): DatabaseState => {
+      const rows = records.flatMap(([model, record]) => rowsIn(schema, model, record))
+      return { end: ENDS[state] ?? 0n, readable: new Map([['ann', JSON.stringify(records)]]), rows: new Map([['ann', rows]]) }
+    }),
+  )
+  return oracle
+}
+
+const never = (): never => {
+  throw new Error('Nobody asks a database here.')
+}
+
+/** How many leaks there are in these frames, which came when as many transactions had been sent off. */
+function leaksIn(frames: readonly Frame[], begun = ENDS.length): number {
+  const text = frames.map(encodeFrame).join('')
+  return oracleOf().countLeaks({ answers: [{ user: 'ann', chunks: [{ text, begun }] }], asked })
+}
+
+const snapshot = (wire: WireQuery, at: string, rows: readonly { key: string; row: object; sort?: string }[]): Frame => {
+  const { data, meta } = serialize(rows)
+  return { event: 'snapshot', q: queryId(wire), at, part: 0, isLast: true, shape: 'rows', rows: data, meta } as Frame
+}
+const value = (wire: WireQuery, at: string, data: unknown): Frame =>
+  ({ event: 'snapshot', q: queryId(wire), at, part: 0, isLast: true, shape: 'value', value: data }) as Frame
+const change = (wire: WireQuery, at: string, ops: readonly object[]): Frame => ({ event: 'change', q: queryId(wire), at, ops }) as Frame
+const changes = (at: string, ...told: readonly Pick<RowChange, 'type'>[]): Frame =>
+  ({ event: 'changes', q: queryId(CHANGES), at, changes: told }) as unknown as Frame
+const ready = (wire: WireQuery, at: string): Frame =>
+  ({ event: 'ready', q: queryId(wire), at, engine: 'incremental', shape: 'rows', ticket: '' }) as Frame
+const opened = snapshot(NOTES, FIRST, [])
+
+describe('the leak oracle', () => {
+  it('lets what could be read go by', () => {
+    expect(
+      leaksIn([
+        snapshot(NOTES, FIRST, [
+          { key: '2', row: note(2, 7, 'kept') },
+          { key: '1', row: note(1, 1), sort: placeOf(1, 1) },
+        ]),
+        change(NOTES, SECOND, [
+          { op: 'leave', key: '2' },
+          { op: 'update', key: '1', set: { rank: 2 } },
+        ]),
+        change(NOTES, THIRD, [{ op: 'enter', key: '3', row: note(3, 4) }]),
+        snapshot(TASKS, SECOND, [{ key: 't1', row: { id: 't1', title: 'a task', comments: [{ id: 'c1', body: 'a word' }] } }]),
+        value(RANKS, THIRD, [
+          { rank: 2, _count: 1 },
+          { rank: 4, _count: 1 },
+        ]),
+        value(HIGHEST, THIRD, { _max: { rank: 4 } }),
+        value(COUNT, THIRD, 2),
+        ready(CHANGES, FIRST),
+        changes(SECOND, { type: 'updated', updated: { before: note(1, 1), after: note(1, 2) } } as never),
+      ]),
+    ).toBe(0)
+  })
+
+  it.each<[string, Frame[]]>([
+    ['a field of before, in a row that is still readable', [snapshot(NOTES, SECOND, [{ key: '1', row: note(1, 1) }])]],
+    ['a row of before', [snapshot(NOTES, SECOND, [{ key: '2', row: { id: 2 } }])]],
+    ['two fields that were never there together', [snapshot(NOTES, FIRST, [{ key: '1', row: { id: 1, rank: 1, secret: 'kept' } }])]],
+    ['a row that enters and could not be read yet', [opened, change(NOTES, SECOND, [{ op: 'enter', key: '2', row: { id: 2 } }])]],
+    [
+      'a field in an update',
+      [snapshot(NOTES, FIRST, [{ key: '1', row: note(1, 1) }]), change(NOTES, THIRD, [{ op: 'update', key: '1', set: { rank: 7 } }])],
+    ],
+    ['an update of a row that the query never had', [opened, change(NOTES, SECOND, [{ op: 'update', key: '1', set: { rank: 2 } }])]],
+    ['a move of a row that the query never had', [opened, change(NOTES, SECOND, [{ op: 'move', key: '1', index: 0 }])]],
+    ['the leave of a row that the query never had', [opened, change(NOTES, SECOND, [{ op: 'leave', key: '2' }])]],
+    ['a place that tells of another rank', [snapshot(NOTES, FIRST, [{ key: '1', row: { id: 1, rank: 1 }, sort: placeOf(7, 1) }])]],
+    ['a place that tells of a field that is not shown', [snapshot(NOTES, FIRST, [{ key: '1', row: { id: 1 }, sort: placeOf(7, 1) }])]],
+    ['a row inside another', [snapshot(TASKS, THIRD, [{ key: 't1', row: { id: 't1', comments: [{ id: 'c1', body: 'a word' }] } }])]],
+    ['a group of what nobody may read', [value(RANKS, THIRD, [{ rank: 7, _count: 1 }])]],
+    ['an extreme of what nobody may read', [value(HIGHEST, THIRD, { _max: { rank: 7 } })]],
+    ['more rows than there were', [value(COUNT, THIRD, 3)]],
+    ['a field that the model does not have', [snapshot(NOTES, FIRST, [{ key: '1', row: { id: 1, hidden: 1 } }])]],
+    ['a plain key of a query that hides them', [snapshot(BODIES, FIRST, [{ key: '1', row: { body: 'body 1' } }])]],
+    ['a query that nobody asked', [snapshot({ model: 'Tag', operation: 'findMany' }, FIRST, [])]],
+    [
+      'what a change was before, of which nothing was readable',
+      [ready(CHANGES, FIRST), changes(SECOND, { type: 'updated', updated: { before: note(1, 5), after: note(1, 2) } } as never)],
+    ],
+    [
+      'what a change was before, of before the stream began',
+      [ready(CHANGES, SECOND), changes(THIRD, { type: 'updated', updated: { before: note(1, 1), after: note(1, 2) } } as never)],
+    ],
+    ['what a change is since', [ready(CHANGES, FIRST), changes(SECOND, { type: 'created', created: note(2, 7, 'kept') } as never)]],
+  ])('reports %s', (_, frames) => {
+    expect(leaksIn(frames)).toBe(1)
+  })
+
+  it('reports what nobody had written yet when it came', () => {
+    const frames = [snapshot(NOTES, FIRST, [{ key: '3', row: note(3, 4) }])]
+    expect([leaksIn(frames), leaksIn(frames, 2)]).toEqual([0, 1])
+  })
+})
+
+/** As edges write it: falling by rank, as the bits of a double with each unit turned around, then rising by id. */
+function placeOf(rank: number, id: number): string {
+  const bits = (number: number): string => {
+    const view = new DataView(new ArrayBuffer(8))
+    view.setFloat64(0, number)
+    return (view.getBigUint64(0) | (1n << 63n)).toString(16)
+  }
+  const turned = Array.from(bits(rank))
+    .map((unit) => String.fromCodePoint(0x100 - (unit.codePointAt(0) ?? 0)))
+    .join('')
+  return `1${turned}1${bits(id)}`
+}
