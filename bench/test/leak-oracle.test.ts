@@ -6,7 +6,7 @@ import { createLeakOracle, type LeakOracle } from '../src/live/leak-oracle.ts'
 import type { DatabaseState } from '../src/live/observed-commits.ts'
 import { rowsIn } from '../src/live/rows-in.ts'
 import { STUDIO_POLICIES } from '../src/live/studio-policies.ts'
-import type { AskedQuery } from '../src/live/watcher.ts'
+import type { AskedQuery } from '../src/live/client-network.ts'
 
 /** Where the log ended in each state of the history below. */
 const ENDS = [100n, 200n, 300n]
@@ -55,7 +55,7 @@ function oracleOf(): LeakOracle {
   oracle.note(
     ROWS.map((records, state): DatabaseState => {
       const rows = records.flatMap(([model, record]) => rowsIn(schema, model, record))
-      return { end: ENDS[state] ?? 0n, readable: new Map([['ann', JSON.stringify(records)]]), rows: new Map([['ann', rows]]) }
+      return { end: ENDS[state] ?? 0n, readable: new Map([['ann', JSON.stringify(records)]]), rows: new Map([['ann', rows]]), all: rows }
     }),
   )
   return oracle

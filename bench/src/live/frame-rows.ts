@@ -3,7 +3,7 @@ import type { Frame, ResultOperation, RowChange } from '@zenstack-live/protocol'
 import type { SchemaDef } from '@zenstackhq/schema'
 import { rowsIn, type SeenRow } from './rows-in.ts'
 import { sortFields } from './sort-fields.ts'
-import type { AskedQuery } from './watcher.ts'
+import type { AskedQuery } from './client-network.ts'
 
 /** A row, and its key where it is told. */
 export interface KeyedRow extends SeenRow {
@@ -70,7 +70,8 @@ function valuesIn(frame: Frame): unknown[] {
   return (deserialize(frame.ops, frame.meta) as ResultOperation[]).flatMap((operation) => (operation.op === 'value' ? [operation.value] : []))
 }
 
-function changesIn(frame: Extract<Frame, { event: 'changes' }>): RowChange[] {
+/** With the types their values have. */
+export function changesIn(frame: Extract<Frame, { event: 'changes' }>): RowChange[] {
   return deserialize(frame.changes, frame.meta) as RowChange[]
 }
 

@@ -1,10 +1,11 @@
 import { createSseDecoder, decodeFrame, type Frame } from '@zenstack-live/protocol'
 import { progress } from '../command.ts'
+import { createDatabaseHistory, type DatabaseHistory } from './database-history.ts'
 import { afterOf, countsOf, keysIn, rowsBefore, rowsNow, rowsOfValue, type KeyedRow } from './frame-rows.ts'
 import type { LiveWorld } from './live-world.ts'
 import { createKeyTrace, type KeyTrace } from './key-trace.ts'
 import { EVERYBODY, type DatabaseState, type Readable } from './observed-commits.ts'
-import { createReadableHistory, type ReadableHistory, type State } from './readable-history.ts'
+import type { ReadableHistory, State } from './readable-history.ts'
 import type { UserId } from './studio.ts'
 import type { Watcher } from './watcher.ts'
 
@@ -18,10 +19,8 @@ import type { Watcher } from './watcher.ts'
 
 /** Among the hexadecimal digits of a sort key such a number means nothing. */
 const TOKEN = /tok\d{6}x|(?<![\da-z])7000\d{4}(?![\da-z])/g
-/** 52 bits below the epoch. */
-const LSN_MASK = (1n << 52n) - 1n
-
 export interface LeakOracle {
+  readonly history: DatabaseHistory
   /** Notes states, of which nobody may miss one. */
   note(states: readonly DatabaseState[]): void
   /**
@@ -37,31 +36,19 @@ export interface LeakOracle {
 export function createLeakOracle({ commits, policies }: Pick<LiveWorld, 'commits' | 'policies'>): LeakOracle {
   /** Of transactions before the first state that is noted. */
   const begunBefore = commits.begun
-  /** Where the log ended in each state. */
-  const ends: bigint[] = []
+  const history = createDatabaseHistory()
   /** The last state in which a person could read a token. */
   const readable = new Map<UserId, Map<string, State>>(EVERYBODY.map((user) => [user, new Map()]))
-  const histories = new Map<UserId, ReadableHistory>(EVERYBODY.map((user) => [user, createReadableHistory()]))
 
   let last: DatabaseState['readable'] = new Map()
   let checks = 0
 
-  /** The state after an entry. A mark (0 behind the dash) may lie before the commit that made the next state. */
-  const stateOf = (entry: string): State => {
-    const [major = '', minor] = entry.split('-')
-    const lsn = BigInt(major) & LSN_MASK
-    const next = ends.findIndex((end) => end >= lsn)
-    const state = next < 0 ? ends.length - 1 : next
-    return minor === '0' && ends[state] !== lsn ? state - 1 : state
-  }
-
   return {
+    history,
     note(noted) {
       for (const state of noted) {
-        ends.push(state.end)
-        const now = ends.length - 1
-        for (const [user, rows] of state.rows) histories.get(user)?.note(now, rows)
-        for (const [user, text] of state.readable) for (const token of tokensOf(text)) readable.get(user)?.set(token, now)
+        history.note(state)
+        for (const [user, text] of state.readable) for (const token of tokensOf(text)) readable.get(user)?.set(token, history.last)
         last = state.readable
       }
     },
@@ -78,14 +65,15 @@ export function createLeakOracle({ commits, policies }: Pick<LiveWorld, 'commits
       const traces = new Map<UserId, KeyTrace>()
       let leaks = 0
       for (const { user, chunks } of answers) {
-        const history = histories.get(user) ?? createReadableHistory()
-        const trace = traces.get(user) ?? createKeyTrace({ stateOf, wasReadable: (...row) => history.hasKey(...row) })
+        const mine = history.of(user)
+        const { stateOf } = history
+        const trace = traces.get(user) ?? createKeyTrace({ stateOf, wasReadable: (...row) => mine.hasKey(...row) })
         traces.set(user, trace)
         trace.begin()
         const lastReadable = (token: string): State => readable.get(user)?.get(token) ?? -1
         const decoder = createSseDecoder()
         for (const { text, begun } of chunks) {
-          const reader: ReaderHistory = { schema: policies.schema, stateOf, lastReadable, history, asked, trace, now: begun - begunBefore - 1 }
+          const reader: ReaderHistory = { schema: policies.schema, stateOf, lastReadable, history: mine, asked, trace, now: begun - begunBefore - 1 }
           for (const { event, data } of decoder.feed(text)) {
             const frame = data === undefined ? undefined : decodeFrame(event, data)
             if (frame === undefined || data === undefined) continue

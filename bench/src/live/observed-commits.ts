@@ -21,6 +21,8 @@ export interface DatabaseState {
   readonly readable: ReadonlyMap<UserId, string>
   /** The same, row by row. */
   readonly rows: ReadonlyMap<UserId, readonly SeenRow[]>
+  /** What there is of the models whose changes are told, and of memberships, whoever may read it. */
+  readonly all: readonly SeenRow[]
 }
 
 /** What a person may read, and what is kept from them. */
@@ -81,6 +83,8 @@ const READS_OF_TASKS_INSIDE: readonly Read[] = [
 /** Of one world, those that are there are a few hundred. */
 const MAX_SEEN = 10_000
 
+const READS_OF_ALL: readonly Read[] = READS.filter(([model]) => ['Task', 'Comment', 'Note', 'Member'].includes(model))
+
 const END = 'end_of_log'
 const END_AND_PROFILES = `SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::text AS ${END},
   (SELECT json_object_agg(id, json_build_object('role', role, 'level', level, 'homeId', "homeId", 'labels', labels)) FROM "User")`
@@ -99,36 +103,15 @@ export async function openObservedCommits(url: string, { schema, profiles, time,
   const { db, clientAs, clientOf } = createStudio(schema, pool, (query) => sent.push(query))
 
   const identities: readonly Auth[] = [...USERS.flatMap((user) => profiles[user].map((profile) => authOf(user, profile))), undefined]
-  const keys = identities.map((auth) => JSON.stringify(auth))
   const executes = await prepareReads({
-    asks: identities.flatMap((auth) =>
-      observed.map(
-        ([, ask]) =>
-          () =>
-            ask(clientAs(auth)),
-      ),
-    ),
+    asks: [...asksOf(READS_OF_ALL, db), ...identities.flatMap((auth) => asksOf(observed, clientAs(auth)))],
     sent,
     prepare: async ({ name, sql, parameters }) => void (await connection.query({ name, text: atAnyTime(sql, time), values: [...parameters] })),
   })
   const observation = [END_AND_PROFILES, ...executes].join(';')
   let begun = 0
-  const rowsOf = rowReader(schema)
 
-  /** @param results - of the observation's statements, in their order */
-  const stateOf = ([first, ...reads]: readonly pg.QueryArrayResult[]): DatabaseState => {
-    const [end, present] = (first?.rows[0] ?? []) as string[]
-    const profileOf = JSON.parse(present ?? '{}') as Record<string, Profile>
-    const answers = EVERYBODY.map((user) => {
-      const from = keys.indexOf(JSON.stringify(authOf(user, profileOf[user]))) * observed.length
-      return { user, results: reads.slice(from, from + observed.length) }
-    })
-    return {
-      end: BigInt(end ?? 0),
-      readable: new Map(answers.map(({ user, results }) => [user, textOf(results.map(({ rows }) => rows))])),
-      rows: new Map(answers.map(({ user, results }) => [user, results.flatMap((result, index) => rowsOf(observed[index]?.[0] ?? '', result))])),
-    }
-  }
+  const stateOf = stateReader({ schema, observed, identities })
 
   return {
     get begun() {
@@ -160,6 +143,13 @@ interface Preparation {
   readonly sent: SentQuery[]
   prepare(statement: SentQuery & { readonly name: string }): Promise<void>
 }
+
+const asksOf = (reads: readonly Read[], client: BoundClient): Preparation['asks'] =>
+  reads.map(
+    ([, ask]) =>
+      () =>
+        ask(client),
+  )
 
 /** @returns the statements by which each of these is asked again */
 async function prepareReads({ asks, sent, prepare }: Preparation): Promise<string[]> {
@@ -196,6 +186,36 @@ function readableOf(seen: readonly (readonly ReadRow[])[], all: readonly (readon
 /** As frames say it. */
 function keyOf({ id, spaceId, userId }: ReadRow): string {
   return id === undefined ? JSON.stringify([spaceId, userId]) : String(id)
+}
+
+/** Reads what the observation's statements returned, in their order. */
+function stateReader({
+  schema,
+  observed,
+  identities,
+}: {
+  schema: StudioSchema
+  observed: readonly Read[]
+  identities: readonly Auth[]
+}): (results: readonly pg.QueryArrayResult[]) => DatabaseState {
+  const keys = identities.map((auth) => JSON.stringify(auth))
+  const rowsOf = rowReader(schema)
+  const allRows = (results: readonly pg.QueryArrayResult[], asked: readonly Read[]): SeenRow[] =>
+    results.flatMap((result, index) => rowsOf(asked[index]?.[0] ?? '', result))
+  return ([first, ...reads]) => {
+    const [end, present] = (first?.rows[0] ?? []) as string[]
+    const profileOf = JSON.parse(present ?? '{}') as Record<string, Profile>
+    const answers = EVERYBODY.map((user) => {
+      const from = READS_OF_ALL.length + keys.indexOf(JSON.stringify(authOf(user, profileOf[user]))) * observed.length
+      return { user, results: reads.slice(from, from + observed.length) }
+    })
+    return {
+      end: BigInt(end ?? 0),
+      readable: new Map(answers.map(({ user, results }) => [user, textOf(results.map(({ rows }) => rows))])),
+      rows: new Map(answers.map(({ user, results }) => [user, allRows(results, observed)])),
+      all: allRows(reads.slice(0, READS_OF_ALL.length), READS_OF_ALL),
+    }
+  }
 }
 
 /** Of a model's result. Most rows are as they were, and are taken apart once only. */

@@ -4,7 +4,8 @@ import type { SeenRow } from './rows-in.ts'
 export type State = number
 
 /** A row that somebody could read, as it was from one state to another, both included. */
-interface Version {
+export interface Version {
+  /** Where it was told. */
   readonly key: string | undefined
   readonly fields: SeenRow['fields']
   readonly from: State
@@ -23,6 +24,9 @@ export interface ReadableHistory {
   holds(row: SeenRow & { readonly key?: string | undefined }, from: State, to: State): boolean
   /** No more rows of a model could be read in any of these states than this: versions are counted. */
   mostRows(model: string, from: State, to: State): number
+  /** All there were of a model, each key's in their order. */
+  versionsOf(model: string): readonly Version[]
+  versionAt(model: string, key: string, state: State): Version | undefined
   /** Whether a row of this key, of any model, was there in one of these states. */
   hasKey(key: string, from: State, to: State): boolean
 }
@@ -68,9 +72,14 @@ export function createReadableHistory(): ReadableHistory {
       )
     },
     mostRows(model, from, to) {
-      const all = versions.get(placeOf(model, false))?.get(ANY) ?? []
-      return all.filter((version) => stands(version, from, to)).length
+      return this.versionsOf(model).filter((version) => stands(version, from, to)).length
     },
+    versionsOf: (model) => versions.get(placeOf(model, false))?.get(ANY) ?? [],
+    versionAt: (model, key, state) =>
+      versions
+        .get(placeOf(model, false))
+        ?.get(key)
+        ?.find((version) => stands(version, state, state)),
     hasKey: (key, from, to) => keys.get(key)?.some((version) => stands(version, from, to)) === true,
   }
 }

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { serialize } from '@zenstackhq/client-helpers/fetch'
 import { progress } from '../command.ts'
-import type { Random } from '../random.ts'
-import { createLeakOracle } from './leak-oracle.ts'
+import { createRandom, type Random } from '../random.ts'
+import { createLeakOracle, type LeakOracle } from './leak-oracle.ts'
 import type { LiveWorld } from './live-world.ts'
+import { missedChanges } from './missed-changes.ts'
 import type { FuzzQuery } from './random-queries.ts'
 import { createTokens, fill, randomWrite, type Ink } from './random-writes.ts'
 import { USERS } from './studio.ts'
@@ -56,12 +57,13 @@ export const WHOLE_RUN: LiveRun = { writes: 200, queriesPerUser: 20, faults: 5 }
 
 /** Some worlds are compared more often: what is asked again for another reason would else hide that it was once forgotten. */
 const QUIET_POINTS = [5, 5, 5, 25]
+const SEEDS = 2 ** 31
 const MAX_RUSH = 8
 const QUIET_MS = 20_000
 const LOOK_EVERY_MS = 20
 
 /**
- * Several people look at queries while the database changes at random and things break. At each quiet point what every client shows
+ * Several people look at queries, and at others, while the database changes at random, they go away and come back, and things break. At each quiet point what every client shows
  * must be what its policy-bound client reads; and all that was sent must have been readable.
  */
 export async function runLive(
@@ -73,9 +75,11 @@ export async function runLive(
   const ink: Ink = { tokens: createTokens(), profiles, time, dueUntilMs: 0 }
   const oracle = createLeakOracle(world)
   oracle.note(await world.commits.commit([fill(ink)]))
-  const watchers = USERS.map((user) => createWatcher(world, user, random, queriesPerUser))
+  // Which edge answers when is nobody's choice: what is written follows from the seed alone.
+  const watchers = USERS.map((user) => createWatcher(world, user, createRandom(random.whole(SEEDS)), queriesPerUser))
   const outcome = { ...NOTHING }
-  const faultAt = new Set(Array.from({ length: faults }, () => random.whole(writes)))
+  const faultAt = new Set<number>()
+  while (faultAt.size < faults) faultAt.add(1 + random.whole(writes))
   const pause = Math.ceil(writes / random.pick(QUIET_POINTS))
   try {
     for (let written = 0; written < writes;) {
@@ -83,9 +87,12 @@ export async function runLive(
       oracle.note(await world.commits.commit(Array.from({ length: rush }, () => randomWrite(random, ink))))
       written += rush
       if (faultAt.has(written)) await breakSomething(world, watchers, random)
+      if (random.chance(0.1)) random.pick(watchers).turnPage()
+      if (random.chance(0.03)) random.pick(watchers).leave()
       // Sometimes the next changes come when the edges know of these, sometimes before.
       if (random.chance(0.25)) await world.caughtUp()
       if (written % pause !== 0) continue
+      for (const watcher of watchers) watcher.comeBack()
       const { rows, deniedRows, deniedFields } = await oracle.check()
       outcome.rows += rows
       outcome.deniedRows += deniedRows
@@ -99,6 +106,7 @@ export async function runLive(
       outcome.withRows += compared.withRows
       outcome.mismatches += compared.mismatches
     }
+    if (isCompared) outcome.mismatches += await countMissed(world, watchers, oracle)
     for (const watcher of watchers) {
       outcome.leaks += oracle.countLeaks(watcher)
       for (const { chunks } of watcher.answers) {
@@ -158,6 +166,17 @@ async function compareAll(world: LiveWorld, watchers: readonly Watcher[]): Promi
     progress([`MISMATCH of ${user}: ${JSON.stringify(one.query)}`, ...facts].join('\n  '))
   }
   return { cases: expected.size, withRows, mismatches: wrong.length }
+}
+
+/** What `$changes` did not tell. */
+async function countMissed({ policies }: LiveWorld, watchers: readonly Watcher[], { history }: LeakOracle): Promise<number> {
+  const until = performance.now() + QUIET_MS
+  const missedNow = (): string[] =>
+    watchers.flatMap((watcher) => missedChanges(watcher, { history, policies }).map((what) => `${watcher.user} ${what}`))
+  let missed = missedNow()
+  for (; missed.length > 0 && performance.now() < until; missed = missedNow()) await sleep(LOOK_EVERY_MS * 10)
+  for (const what of missed) progress(`MISSED by ${what}`)
+  return missed.length
 }
 
 function ask(client: object, query: FuzzQuery): Promise<unknown> {
