@@ -11,17 +11,25 @@ import { openStream, wire } from './support/read-stream.ts'
 import { startEdge, type RunningEdge } from './support/start-edge.ts'
 
 const ZMODEL = `
+model Team {
+  id String @id
+  plan String
+  users User[]
+  @@allow('all', true)
+}
 model User {
   id String @id
   role String
   seen Int @default(0)
+  team Team @relation(fields: [teamId], references: [id])
+  teamId String
   @@auth
   @@allow('all', true)
 }
 model Paper {
   id String @id
   title String
-  @@allow('read', auth().role == 'MANAGER')
+  @@allow('read', auth().role == 'MANAGER' && auth().team.plan == 'PRO')
 }`
 const PAPERS = wire('Paper', 'findMany', { orderBy: { id: 'asc' } })
 const CHANGES = wire('Paper', CHANGES_SEGMENT)
@@ -38,14 +46,15 @@ describe('somebody who comes back as who they were', () => {
     pool.on('error', () => {})
     const db = new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) } as never)
     await db.$pushSchema()
-    await sql(`INSERT INTO "User" VALUES ('bob', 'MANAGER')`)
+    await sql(`INSERT INTO "Team" VALUES ('pros', 'PRO'), ('others', 'FREE')`)
+    await sql(`INSERT INTO "User" VALUES ('bob', 'MANAGER', 0, 'pros')`)
     await sql(`INSERT INTO "Paper" VALUES ('a', 'first')`)
     const bound = db.$use(new PolicyPlugin())
     const getClient = async (): Promise<LiveClient> => {
-      const [user] = await sql(`SELECT id, role FROM "User" WHERE id = 'bob'`)
-      return bound.$setAuth(user)
+      const [user] = await sql(`SELECT u.id, u.role, t.plan FROM "User" u JOIN "Team" t ON t.id = u."teamId" WHERE u.id = 'bob'`)
+      return bound.$setAuth({ id: user?.['id'], role: user?.['role'], team: { plan: user?.['plan'] } })
     }
-    running = await startEdge({ url, sql, as: getClient as never }, { schema, tables: ['User', 'Paper'], getClient })
+    running = await startEdge({ url, sql, as: getClient as never }, { schema, tables: ['Team', 'User', 'Paper'], getClient })
   })
   afterAll(async () => {
     await running.close()
@@ -70,22 +79,29 @@ describe('somebody who comes back as who they were', () => {
     return { text: second.text, events: second.frames.map(({ event }) => event) }
   }
 
-  it('is not told of what came and went while they were another', async () => {
+  it.each([
+    ['by a field that policies read', 'role', 'MEMBER', 'MANAGER'],
+    ['by a relation that policies follow', 'teamId', 'others', 'pros'],
+  ])('is not told of what came and went while they were another %s', async (_, field, other, own) => {
     const { text, events } = await toldAfter(
-      `UPDATE "User" SET role = 'MEMBER' WHERE id = 'bob'`,
+      `UPDATE "User" SET "${field}" = '${other}' WHERE id = 'bob'`,
       `INSERT INTO "Paper" VALUES ('hidden', 'x')`,
       `UPDATE "Paper" SET title = 'in between' WHERE id = 'a'`,
       `DELETE FROM "Paper" WHERE id = 'hidden'`,
       `UPDATE "Paper" SET title = 'first' WHERE id = 'a'`,
-      `UPDATE "User" SET role = 'MANAGER' WHERE id = 'bob'`,
+      `UPDATE "User" SET "${field}" = '${own}' WHERE id = 'bob'`,
     )
     expect(text).not.toMatch(/hidden|in between/)
     expect(events).toContain('snapshot')
   })
 
-  it('goes on where they were, if of their row only what no policy reads was changed', async () => {
+  it('is given the whole, whatever of their row was changed: only the application knows what it makes of it', async () => {
+    const { events } = await toldAfter(`UPDATE "User" SET seen = seen + 1 WHERE id = 'bob'`)
+    expect(events).toEqual(expect.arrayContaining(['snapshot', 'reset']))
+  })
+
+  it('goes on where they were, if their row was not changed', async () => {
     const { text, events } = await toldAfter(
-      `UPDATE "User" SET seen = seen + 1 WHERE id = 'bob'`,
       `INSERT INTO "Paper" VALUES ('gone', 'x')`,
       `DELETE FROM "Paper" WHERE id = 'gone'`,
       `UPDATE "Paper" SET title = 'meanwhile' WHERE id = 'a'`,
@@ -93,5 +109,25 @@ describe('somebody who comes back as who they were', () => {
     expect(text).toContain('meanwhile')
     expect(events).not.toContain('snapshot')
     expect(events).not.toContain('reset')
+  })
+
+  it('is told on, live, where their row was changed and they are who they were: that was asked at once', async () => {
+    await running.caughtUp()
+    const stream = await openStream({ base: running.base, queries: [PAPERS, CHANGES] })
+    await stream.until(() => [PAPERS, CHANGES].every(({ q }) => stream.query(q).isReady), 'ready')
+    const before = stream.frames.length
+    const { lastEventId } = stream
+    await sql(`UPDATE "User" SET seen = seen + 1 WHERE id = 'bob'`)
+    // Who comes back from before the change begins anew.
+    await stream.until(() => stream.lastEventId !== lastEventId, 'an id behind the change', 10_000)
+    await sql(`UPDATE "Paper" SET title = 'live' WHERE id = 'a'`)
+    await stream.until(() => stream.text.split('"live').length > 2, 'the change, by both')
+    stream.close()
+    expect(
+      stream.frames
+        .slice(before)
+        .map(({ event }) => event)
+        .sort(),
+    ).toEqual(['change', 'changes'])
   })
 })

@@ -1,4 +1,4 @@
-import { authMembers, isSameValue } from '@zenstack-live/access'
+import { authMembers } from '@zenstack-live/access'
 import type { DataModel, Model } from '@zenstack-live/model'
 import { coalesce } from '../database/coalesce.ts'
 import type { EdgeDatabase } from '../database/edge-database.ts'
@@ -7,7 +7,7 @@ import type { Identity } from './identity.ts'
 import { parsePgSnapshot, sees, type PgSnapshot } from '../database/pg-snapshot.ts'
 import type { Hub } from '../log/hub.ts'
 import type { LogName } from '../log/place.ts'
-import type { RowEffect, Transaction } from '../log/transaction.ts'
+import type { Transaction } from '../log/transaction.ts'
 
 interface RowChange {
   readonly xid: number
@@ -57,9 +57,6 @@ export class IdentityChanges {
    * @throws {LiveError} `database_unavailable`
    */
   readonly areTold = coalesce(() => this.#areTold())
-  /** What policies read of the row behind `auth()`: all of it, or these fields. */
-  readonly #isWholeRead: boolean
-  readonly #readFields: readonly string[]
   /** Whose changes are noted. */
   #log: LogName
   #clock = 0
@@ -74,8 +71,6 @@ export class IdentityChanges {
     this.#guards = guards
     const { names, isWhole } = authMembers(data)
     this.decidesAnswers = this.#model !== undefined && (isWhole || [...names].some((name) => this.#model?.idFields.includes(name) !== true))
-    this.#isWholeRead = isWhole
-    this.#readFields = [...names].filter((name) => this.#model?.fields.has(name))
   }
 
   /** Whose rows a transaction changed; `all` when that cannot be told. */
@@ -85,13 +80,15 @@ export class IdentityChanges {
     return transaction.effects.filter((effect) => effect.model === this.#model).map((effect) => effect.key)
   }
 
-  /** Whether one of these changed what policies read of the row behind an identity, so that they were another before it. */
+  /**
+   * Whether one of these changed the row behind an identity, so that they may have been another before it, whatever of it was changed: what
+   * `getClient` makes of a row, only the application knows.
+   */
   wasAnother(transactions: readonly Transaction[], { authKey }: Identity): boolean {
     if (authKey === undefined || !this.decidesAnswers) return false
     return transactions.some((one) => {
       const keys = this.changedBy(one)
-      if (keys === 'all') return true
-      return keys.includes(authKey) && one.effects.some((effect) => effect.model === this.#model && effect.key === authKey && this.#differs(effect))
+      return keys === 'all' || keys.includes(authKey)
     })
   }
 
@@ -166,11 +163,6 @@ export class IdentityChanges {
       timer = setTimeout(() => resolve(false), MAX_LOG_WAIT_MS)
     })
     return Promise.race([isPassed, isLate]).finally(() => clearTimeout(timer))
-  }
-
-  #differs({ before, after }: RowEffect): boolean {
-    if (before === null || after === null || this.#isWholeRead) return true
-    return this.#readFields.some((name) => before[name] === undefined || !isSameValue(before[name], after[name] ?? null))
   }
 
   #newerThan(authKey: string | undefined, askedAt: number): RowChange[] {

@@ -49,7 +49,7 @@ export interface Reader {
   version: number | undefined
   /** Whether an answer can be for who it belongs to: they may have been another when it was made, for whoever else had asked. */
   mayTake(snapshot: PgSnapshot): boolean
-  /** Whether who it belongs to was another at some time within these: what they could read then, nobody can tell by who they are now. */
+  /** Whether who it belongs to may have been another at some time within these, while it was away: what they could read then, nobody can tell by who they are now. */
   wasAnother(transactions: readonly Transaction[]): boolean
   /** Adds a block to the connection's next write. */
   push(block: Octets): void

@@ -337,6 +337,8 @@ export class Connection implements ReaderHost, SinkEvents, Living<SettledIdentit
     const from = this.#heldFrom
     this.#heldFrom = undefined
     if (from !== undefined) for (const reader of this.#readers) reader.release(from)
+    // Behind a change of the row of whom it belongs to: who comes back from before it begins anew.
+    this.moveId()
     this.#host.onDirty(this)
   }
 }

@@ -78,7 +78,7 @@ export class ChangesQuery implements TiedQuery {
 
   resume(reader: Reader, _ticket: Ticket, from: Place): void {
     this.#readers.add(reader)
-    beginReader(reader, (isWanted) => this.#replaySince(reader, from, 'gap', isWanted))
+    beginReader(reader, (isWanted) => this.#replaySince(reader, { from, otherwise: 'gap', isReturning: true }, isWanted))
   }
 
   catchUp(reader: Reader, held: Place): void {
@@ -91,7 +91,7 @@ export class ChangesQuery implements TiedQuery {
     const missed = this.#options.context.hub.history.after(from.entry)
     if (missed !== undefined) return this.#replay(reader, missed, from)
     reader.wait()
-    beginReader(reader, (isWanted) => this.#replaySince(reader, from, 'slow', isWanted))
+    beginReader(reader, (isWanted) => this.#replaySince(reader, { from, otherwise: 'slow', isReturning: false }, isWanted))
   }
 
   leave(reader: Reader): void {
@@ -251,13 +251,20 @@ export class ChangesQuery implements TiedQuery {
     reader.ready(context.hub.history.head, NO_HORIZON, this)
   }
 
-  /** @param otherwise - why it begins anew where neither memory nor the log reaches back so far */
-  async #replaySince(reader: Reader, from: Place, otherwise: ResetReason, isWanted: () => boolean): Promise<void> {
+  /**
+   * @param since - `otherwise`: why it begins anew where neither memory nor the log reaches back so far; `isReturning`: it was away, and nobody asked
+   * meanwhile who it belongs to
+   */
+  async #replaySince(
+    reader: Reader,
+    { from, otherwise, isReturning }: { from: Place; otherwise: ResetReason; isReturning: boolean },
+    isWanted: () => boolean,
+  ): Promise<void> {
     const { context, keySets } = this.#options
     await Promise.all([...keySets.map((holder) => holder.atHead()), context.hub.passed(from.lsn)])
     await context.hub.since(from.entry, (missed) => {
       if (!isWanted()) return
-      if (missed === undefined) return this.#restart([reader], otherwise)
+      if (missed === undefined || (isReturning && reader.wasAnother(missed))) return this.#restart([reader], otherwise)
       this.#replay(reader, missed, from, () => reader.ready(from, NO_HORIZON, this))
     })
   }
@@ -270,7 +277,7 @@ export class ChangesQuery implements TiedQuery {
     const { keySets, plan, isLocal } = this.#options
     const isUnknown =
       missed.some((one) => one.unknown.has(this.#table)) || !this.#areKeySetsAtHead() || keySets.some((holder) => holder.isTouchedBy(missed))
-    if (isUnknown || reader.wasAnother(missed)) return this.#restart([reader], 'gap')
+    if (isUnknown) return this.#restart([reader], 'gap')
     this.#follow(reader)
     onGoingOn()
     const own = missed.flatMap((one) => one.effects.flatMap((effect) => (effect.model === plan.model ? { effect, of: one } : [])))

@@ -98,7 +98,8 @@ export class IncrementalQuery implements TiedQuery {
   resume(reader: Reader, ticket: Ticket, from: Place): void {
     this.#readers.add(reader)
     if (ticket.order !== orderOf(this.engine) || !isTicketGoodAt(ticket, from)) return this.#waitForAll([reader], 'position')
-    beginReader(reader, (isWanted) => this.#replaySince(reader, { from, horizon: ticket.horizon, otherwise: 'gap' }, isWanted))
+    const { horizon } = ticket
+    beginReader(reader, (isWanted) => this.#replaySince(reader, { from, horizon, otherwise: 'gap', isReturning: true }, isWanted))
   }
 
   catchUp(reader: Reader, from: Place): void {
@@ -109,7 +110,7 @@ export class IncrementalQuery implements TiedQuery {
     }
     reader.wait()
     const horizon = reader.seen?.horizon ?? NO_HORIZON
-    beginReader(reader, (isWanted) => this.#replaySince(reader, { from, horizon, otherwise: 'slow' }, isWanted))
+    beginReader(reader, (isWanted) => this.#replaySince(reader, { from, horizon, otherwise: 'slow', isReturning: false }, isWanted))
   }
 
   leave(reader: Reader): void {
@@ -162,7 +163,7 @@ export class IncrementalQuery implements TiedQuery {
   /** The same for a reader that missed them. */
   #operationsFor(reader: Reader, missed: readonly Transaction[]): Operations {
     const { hub, guards } = this.#context
-    if (!this.#keySets.every((holder) => holder.isKnownAt(hub.history.head.lsn)) || reader.wasAnother(missed)) return 'unknown'
+    if (!this.#keySets.every((holder) => holder.isKnownAt(hub.history.head.lsn))) return 'unknown'
     if (!reader.mayBeAhead || !guards.replaysAll) return this.#operationsOf(missed)
     const isShown = (row: StoredRow): Verdict => this.#plan.rows.decide(row, this.#decision)
     return this.#operationsOf(missed, (effects) => replayEffects(effects, isShown))
@@ -281,10 +282,13 @@ export class IncrementalQuery implements TiedQuery {
     if (frame !== undefined) reader.push(frame)
   }
 
-  /** @param since - `otherwise`: why it begins anew where neither memory nor the log reaches back so far */
+  /**
+   * @param since - `otherwise`: why it begins anew where neither memory nor the log reaches back so far; `isReturning`: it was away, and nobody asked
+   * meanwhile who it belongs to
+   */
   async #replaySince(
     reader: Reader,
-    { from, horizon, otherwise }: { from: Place; horizon: Lsn; otherwise: ResetReason },
+    { from, horizon, otherwise, isReturning }: { from: Place; horizon: Lsn; otherwise: ResetReason; isReturning: boolean },
     isWanted: () => boolean,
   ): Promise<void> {
     const [context, plan] = [this.#context, this.#plan]
@@ -298,7 +302,7 @@ export class IncrementalQuery implements TiedQuery {
       if (!isWanted()) return
       if (missed === undefined) return this.#waitForAll([reader], otherwise)
       this.#onInterest(this, plan.interestOf(this.#decision))
-      const operations = this.#operationsFor(reader, missed)
+      const operations = isReturning && reader.wasAnother(missed) ? 'unknown' : this.#operationsFor(reader, missed)
       reader.seen = undefined
       this.#replay(reader, operations, () => reader.ready(from, horizon, this))
     })
