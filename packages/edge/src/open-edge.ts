@@ -219,8 +219,8 @@ function createContext(options: EdgeOptions, sources: Sources): EdgeContext {
   const { logger = SILENT, readNeutralPlugins = [] } = options
   const asking = createAsking(database, data, { limits, metrics })
   const guards = { ...ALL_GUARDS, ...options.guards }
-  const identityChanges = new IdentityChanges(data, { database, hub, guards })
-  const ask = createAsk({ ...asking, hub, guards, identityChanges })
+  const identityChanges = new IdentityChanges(data, { database, hub, guards, limits })
+  const ask = createAsk({ ...asking, hub, guards, identityChanges, metrics })
   return {
     data,
     hub,
@@ -247,10 +247,19 @@ function createContext(options: EdgeOptions, sources: Sources): EdgeContext {
 }
 
 /** Where rows decide who somebody is, an answer counts when the log has passed what it shows. */
-function createAsk({ asker, hub, guards, identityChanges }: Pick<EdgeContext, 'asker' | 'hub' | 'guards' | 'identityChanges'>): EdgeContext['ask'] {
+function createAsk({
+  asker,
+  hub,
+  guards,
+  identityChanges,
+  metrics,
+}: Pick<EdgeContext, 'asker' | 'hub' | 'guards' | 'identityChanges' | 'metrics'>): EdgeContext['ask'] {
   return async (client, question, isWanted) => {
     const answer = await asker.ask(client, question, isWanted)
-    if (guards.holdsAnswers && identityChanges.decidesAnswers) await hub.passed(answer.horizon)
+    if (!guards.holdsAnswers || !identityChanges.decidesAnswers) return answer
+    // While the log stands still, they are no more than may wait for the database.
+    metrics.questionsWaitingNow++
+    await hub.passed(answer.horizon).finally(() => metrics.questionsWaitingNow--)
     return answer
   }
 }

@@ -30,7 +30,7 @@ function opened(onlyQuery?: string) {
     limits: LIMITS,
     metrics: createMetrics(),
     guards: ALL_GUARDS,
-    identityChanges: { isOutdated: () => false },
+    identityChanges: { isOutdated: () => false, mayBeAhead: () => false },
     nudge: () => {},
     ...createPlaceTexts(keys, () => ({ identity: 'log', epoch: 1 })),
   } as unknown as EdgeContext

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { errorCodeOf, LIMITS } from '@zenstack-live/protocol'
 import { parsePgSnapshot } from '../src/database/pg-snapshot.ts'
 import { ALL_GUARDS } from '../src/guards.ts'
 import type { Identity } from '../src/identity/identity.ts'
-import { IdentityChanges } from '../src/identity/identity-changes.ts'
+import { IdentityChanges, type SettledIdentity } from '../src/identity/identity-changes.ts'
 import type { Transaction } from '../src/log/transaction.ts'
 
 /** @param passed - when the log has passed a place */
@@ -11,7 +12,8 @@ function setUp(passed: () => Promise<void>) {
   const data = { schema: { authType: 'User', models: {} }, models: new Map([['User', user]]) }
   const hub = { passed: vi.fn(passed), log: { identity: 'log', epoch: 1 } }
   const database = { endOfLog: vi.fn(async () => '0/1'), query: vi.fn(async () => [{ snapshot: '' }]) }
-  return { hub, database, changes: new IdentityChanges(data as never, { database: database as never, hub: hub as never, guards: ALL_GUARDS }) }
+  const options = { database, hub, guards: ALL_GUARDS, limits: LIMITS }
+  return { hub, database, changes: new IdentityChanges(data as never, options as never) }
 }
 
 describe('waiting until every change of an identity was told', () => {
@@ -49,7 +51,7 @@ describe('a change of the row behind an identity', () => {
   afterEach(() => void vi.useRealTimers())
 
   const AT_900 = parsePgSnapshot('900:900:')
-  const bob = { authKey: 'bob' } as Identity
+  const bob = { key: 'bob', authKey: 'bob' } as Identity
   const changed = (xid: number): Transaction => ({ xid, tables: new Set(['public.User']), unknown: new Set(['public.User']) }) as never
 
   it.each([
@@ -71,12 +73,48 @@ describe('a change of the row behind an identity', () => {
     const { changes, database, settle, settled } = await waiting()
     changes.onReset()
     settle()
-    await vi.advanceTimersByTimeAsync(60_000)
+    await vi.advanceTimersByTimeAsync(LIMITS.identityTimeoutMs / 3)
     expect([settled(), changes.areShownBy(AT_900, bob)]).toEqual([0, false])
     database.query.mockResolvedValue([{ snapshot: '1001:1001:' }])
     await vi.advanceTimersByTimeAsync(1_000)
     expect(settled()).toBe(2)
   })
+
+  it('is waited for no longer than identityTimeoutMs where the database does not show it', async () => {
+    const { changes, database } = setUp(async () => {})
+    database.query.mockResolvedValue([{ snapshot: '900:900:' }])
+    changes.note(changed(1_000))
+    const settling = outcomeOf(changes.settle(async () => ({ identity: bob, askedAt: changes.askNow() }), 'answer', undefined))
+    await vi.advanceTimersByTimeAsync(LIMITS.identityTimeoutMs)
+    expect(await settling).toBe('overloaded')
+  })
+
+  it('is asked about for no longer than identityTimeoutMs where each question makes another', async () => {
+    const { changes, database } = setUp(async () => {})
+    let xid = 1_000
+    let askedCount = 0
+    database.query.mockImplementation(async () => [{ snapshot: `${xid + 1}:${xid + 1}:` }])
+    const ask = async (): Promise<SettledIdentity> => {
+      const askedAt = changes.askNow()
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      changes.note(changed(++xid))
+      askedCount++
+      return { identity: bob, askedAt }
+    }
+    const settling = outcomeOf(changes.settle(ask, 'stream', undefined))
+    await vi.advanceTimersByTimeAsync(2 * LIMITS.identityTimeoutMs)
+    expect(await settling).toBe('overloaded')
+    expect(askedCount).toBeGreaterThan(2)
+    const before = askedCount
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(askedCount).toBe(before)
+  })
+
+  const outcomeOf = (settling: Promise<unknown>): Promise<unknown> =>
+    settling.then(
+      () => 'settled',
+      (error: unknown) => errorCodeOf(error),
+    )
 
   /** A database that has only come to 900, and somebody who waits for it to show 1,000. */
   async function waiting() {
@@ -85,14 +123,9 @@ describe('a change of the row behind an identity', () => {
     changes.note(changed(1_000))
     let settledCount = 0
     const settle = (): void =>
-      void changes
-        .settle(
-          async () => ({ identity: bob, askedAt: changes.askNow() }),
-          () => false,
-        )
-        .then(() => settledCount++)
+      void changes.settle(async () => ({ identity: bob, askedAt: changes.askNow() }), 'stream', bob).then(() => settledCount++)
     settle()
-    await vi.advanceTimersByTimeAsync(60_000)
+    await vi.advanceTimersByTimeAsync(LIMITS.identityTimeoutMs / 3)
     expect([settledCount, changes.areShownBy(AT_900, bob)]).toEqual([0, false])
     return { changes, database, hub, settle, settled: () => settledCount }
   }

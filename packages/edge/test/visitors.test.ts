@@ -17,7 +17,7 @@ interface Asked {
 function setUp(more: Partial<Limits> = {}) {
   const limits = { ...LIMITS, ...more }
   const data = { schema: { authType: undefined, models: {} }, models: new Map() }
-  const identityChanges = new IdentityChanges(data as never, { database: {} as never, hub: {} as never, guards: ALL_GUARDS })
+  const identityChanges = new IdentityChanges(data as never, { database: {} as never, hub: {} as never, guards: ALL_GUARDS, limits })
   const context = { limits, identityChanges, keys: createKeys('a secret of sixteen bytes'), data: { fingerprint: '' } }
   const identities = { of: async () => ({ authKey: 'bob' }) }
   const visitors = new Visitors(context as never, identities as never)

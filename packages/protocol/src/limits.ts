@@ -54,7 +54,7 @@ export const LIMITS = {
   maxConnectionAgeMs: 60 * 60_000,
   /** `getClient` is asked again at least this often. */
   identityMaxAgeMs: 60_000,
-  /** Longest wait for `getClient`, `mint`, `redeem` and a projection's `authorize`: as long as for the database, which most of them ask. Beyond it nobody knows who it is: streams end, and come back. */
+  /** Longest wait for `getClient`, `mint`, `redeem` and a projection's `authorize`: as long as for the database, which most of them ask. Beyond it nobody knows who it is: streams end, and come back. And how long it is asked anew because the row behind `auth()` was changed meanwhile. */
   identityTimeoutMs: 15_000,
   /**
    * Questions to `getClient`, `mint` and `redeem` at the same time: an end of continuity, or TRUNCATE of the auth table, makes everybody doubtful at once.

@@ -1,5 +1,6 @@
 import { authMembers } from '@zenstack-live/access'
 import type { DataModel, Model } from '@zenstack-live/model'
+import { LiveError, type Limits } from '@zenstack-live/protocol'
 import { coalesce } from '../database/coalesce.ts'
 import type { EdgeDatabase } from '../database/edge-database.ts'
 import type { Guards } from '../guards.ts'
@@ -8,6 +9,7 @@ import { parsePgSnapshot, sees, type PgSnapshot } from '../database/pg-snapshot.
 import type { Hub } from '../log/hub.ts'
 import type { LogName } from '../log/place.ts'
 import type { Transaction } from '../log/transaction.ts'
+import { within } from '../within.ts'
 
 interface RowChange {
   readonly xid: number
@@ -21,6 +23,19 @@ interface RowChange {
 export interface SettledIdentity {
   readonly identity: Identity
   readonly askedAt: number
+}
+
+/**
+ * What an identity is wanted for: an answer of the database, or a stream, which lags behind it and goes on. What a stream begins with waits in the
+ * stream itself, where it counts among all others.
+ */
+export type IdentityUse = 'answer' | 'stream' | 'opening'
+
+export interface IdentityChangesOptions {
+  database: EdgeDatabase
+  hub: Hub
+  guards: Guards
+  limits: Pick<Limits, 'identityTimeoutMs'>
 }
 
 const MAX_REMEMBERED = 10_000
@@ -43,6 +58,7 @@ export class IdentityChanges {
   readonly #database: EdgeDatabase
   readonly #hub: Hub
   readonly #guards: Guards
+  readonly #limits: Pick<Limits, 'identityTimeoutMs'>
   readonly #changes = new Map<string, RowChange>()
   /**
    * Policies read more of `auth()` than who it is. Then an answer of the database counts only when the log has passed what it
@@ -62,13 +78,14 @@ export class IdentityChanges {
   #clock = 0
   #isClosed = false
 
-  constructor(data: DataModel, { database, hub, guards }: { database: EdgeDatabase; hub: Hub; guards: Guards }) {
+  constructor(data: DataModel, { database, hub, guards, limits }: IdentityChangesOptions) {
     this.#model = data.schema.authType === undefined ? undefined : data.models.get(data.schema.authType)
     this.#table = this.#model === undefined || !guards.revokes ? undefined : `${this.#model.table.schema}.${this.#model.table.name}`
     this.#database = database
     this.#hub = hub
     this.#log = hub.log
     this.#guards = guards
+    this.#limits = limits
     const { names, isWhole } = authMembers(data)
     this.decidesAnswers = this.#model !== undefined && (isWhole || [...names].some((name) => this.#model?.idFields.includes(name) !== true))
   }
@@ -109,21 +126,43 @@ export class IdentityChanges {
   /**
    * Asks until the answer is one that had seen every change of the row behind it.
    *
-   * @param isNews - whether the log is judged for another than until now
-   * @throws what `ask` throws; {@link LiveError} `log_unavailable` where the log stands still
+   * @param before - who they were until now
+   * @throws what `ask` throws; {@link LiveError} `log_unavailable` where the log stands still, `overloaded` where there is no such answer for
+   * `identityTimeoutMs` after the first
    */
-  async settle(ask: () => Promise<SettledIdentity>, isNews: (identity: Identity) => boolean): Promise<SettledIdentity> {
+  async settle(ask: () => Promise<SettledIdentity>, use: IdentityUse, before: Identity | undefined): Promise<SettledIdentity> {
+    const { identityTimeoutMs } = this.#limits
+    let endsAtMs: number | undefined
     for (;;) {
       const settled = await ask()
       const { identity, askedAt } = settled
-      const mayBeAhead = this.decidesAnswers && this.#guards.holdsAnswers && identity.auth !== null
-      if (mayBeAhead && (isNews(identity) || this.#recent(identity.authKey).length > 0)) {
-        await this.#hub.passed(await this.#database.endOfLog())
-      }
+      endsAtMs ??= performance.now() + identityTimeoutMs
+      const isNews = use === 'stream' && (identity.key !== before?.key || identity.authKey !== before.authKey)
+      if (use !== 'opening' && this.mayBeAhead(identity) && (isNews || this.#recent(identity.authKey).length > 0)) await this.logIsThere()
       const pending = this.#newerThan(identity.authKey, askedAt)
       if (pending.length === 0) return settled
-      for (const change of pending) await this.#shown(change)
+      const leftMs = endsAtMs - performance.now()
+      const areShown = Promise.all(pending.map((change) => this.#shown(change))).then(() => true)
+      if (leftMs > 0 && (await within(areShown, leftMs)) === true) continue
+      throw new LiveError(
+        'overloaded',
+        `For ${identityTimeoutMs} ms (identityTimeoutMs) the row behind auth() was another each time after getClient was asked, or the database did not show what had become of it. Does getClient write to that row?`,
+      )
     }
+  }
+
+  /** Whether somebody can be whom the log has not come to yet: a transaction that it tells next may be of before they became that. */
+  mayBeAhead({ auth }: Identity): boolean {
+    return this.decidesAnswers && this.#guards.holdsAnswers && auth !== null
+  }
+
+  /**
+   * Resolves when the log has passed all that an answer to a question of before the call can be made of.
+   *
+   * @throws {LiveError} `log_unavailable` where that takes longer than `databaseTimeoutMs`; `database_unavailable`
+   */
+  async logIsThere(): Promise<void> {
+    await this.#hub.passed(await this.#database.endOfLog())
   }
 
   /** Whether the row behind it changed after it was asked for. */
@@ -158,11 +197,7 @@ export class IdentityChanges {
       () => true,
       () => false,
     )
-    let timer: NodeJS.Timeout | undefined
-    const isLate = new Promise<boolean>((resolve) => {
-      timer = setTimeout(() => resolve(false), MAX_LOG_WAIT_MS)
-    })
-    return Promise.race([isPassed, isLate]).finally(() => clearTimeout(timer))
+    return (await within(isPassed, MAX_LOG_WAIT_MS)) === true
   }
 
   #newerThan(authKey: string | undefined, askedAt: number): RowChange[] {

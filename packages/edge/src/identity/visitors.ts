@@ -3,7 +3,7 @@ import { encodeAccessTicket, ownerOf, parseAccessTicket } from './access-ticket.
 import { askApplication } from './ask-application.ts'
 import type { EdgeContext } from '../edge-context.ts'
 import type { Identities, Identity } from './identity.ts'
-import type { SettledIdentity } from './identity-changes.ts'
+import type { IdentityUse, SettledIdentity } from './identity-changes.ts'
 import type { LiveClient } from './live-client.ts'
 import { createWaitingLine, type EnterLine } from './waiting-line.ts'
 
@@ -41,10 +41,10 @@ export interface Visitor {
   /**
    * Asked again while a stream lasts.
    *
-   * @param judges - what is made for them: an answer of the database, or a stream, which lags behind it
+   * @param use - what is made for them. @defaultValue `answer`
    * @throws {LiveError} when nobody is there any more
    */
-  settle(judges?: 'answer' | 'stream'): Promise<SettledIdentity>
+  settle(use?: IdentityUse): Promise<SettledIdentity>
   /** When a stream of theirs ends, in milliseconds since 1970; `undefined` when only the application decides. */
   readonly expiresAtMs: number | undefined
 }
@@ -133,9 +133,8 @@ export class Visitors {
       get identity() {
         return identity
       },
-      settle: async (judges = 'answer') => {
-        const isNews = ({ key }: Identity): boolean => judges === 'stream' && key !== identity?.key
-        const settled = await identityChanges.settle(() => (inLine ??= ask()), isNews)
+      settle: async (use = 'answer') => {
+        const settled = await identityChanges.settle(() => (inLine ??= ask()), use, identity)
         ;({ identity } = settled)
         return settled
       },

@@ -10,6 +10,7 @@ import { nameOf } from '../identity/identity.ts'
 import { isProjectionPath, parseProjectionRequest, projectionText, type ProjectionRequest } from '../projections/projection-request.ts'
 import type { Projections } from '../projections/projections.ts'
 import type { NodeSide } from '../streams/stream-response.ts'
+import type { SettledIdentity } from '../identity/identity-changes.ts'
 import type { Credentials, Visitor, Visitors } from '../identity/visitors.ts'
 
 export interface RequestContext extends Credentials {
@@ -48,8 +49,8 @@ export async function handleRequest(parts: EdgeParts, request: Request, requestC
     return await answerLive(parts, live, visitor, requestContext)
   } catch (error) {
     const code = errorCodeOf(error)
-    // What it needed is being closed, or stands still: it is better off elsewhere, or later.
-    if (isStream(kind) && (connections.isDraining || code === 'log_unavailable')) return connections.turnAway()
+    // What it needed is being closed: it is better off elsewhere.
+    if (isStream(kind) && connections.isDraining) return connections.turnAway()
     countIn(context.metrics.refusals, code)
     const identity = visitor?.identity
     context.logger.warn('A live request was refused.', {
@@ -80,13 +81,21 @@ async function answerLive(
 ): Promise<Response> {
   const [only] = live.queries
   if (live.kind === 'mint' && only !== undefined) return visitors.mint(requestContext, visitor, queryText(only))
-  let settled = await visitor.settle(live.kind === 'read' ? 'answer' : 'stream')
+  const settled = await visitor.settle('opening')
   if (live.kind !== 'read') return connections.open({ live, settled, visitor, node: requestContext.node })
-  for (;;) {
+  return readAs(context, live, visitor, settled)
+}
+
+/** @throws {LiveError} `overloaded` when they are another, each time it is answered, for `identityTimeoutMs` */
+async function readAs(context: EdgeContext, live: LiveRequest, visitor: Visitor, first: SettledIdentity): Promise<Response> {
+  const { identityTimeoutMs } = context.limits
+  const endsAtMs = performance.now() + identityTimeoutMs
+  for (let settled = first; ; settled = await visitor.settle('opening')) {
     const response = await answerRead(context, settled.identity, live)
     if (!context.identityChanges.isOutdated(settled)) return response
     // Made for whom it no longer is.
-    settled = await visitor.settle()
+    if (performance.now() > endsAtMs)
+      throw new LiveError('overloaded', `The row behind auth() was another each time after a read was answered, for ${identityTimeoutMs} ms.`)
   }
 }
 

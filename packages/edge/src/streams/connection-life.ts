@@ -1,4 +1,4 @@
-import { encodeRetry, ERROR_CODES, errorCodeOf, type ByeFrame, type Limits } from '@zenstack-live/protocol'
+import { encodeRetry, ERROR_CODES, errorCodeOf, LiveError, type ByeFrame, type Limits } from '@zenstack-live/protocol'
 import { nextConnectionStep, type ConnectionAction, type ConnectionEvent, type ConnectionPhase } from './connection-phase.ts'
 import type { EdgeContext } from '../edge-context.ts'
 import { nameOf, type Identity } from '../identity/identity.ts'
@@ -110,6 +110,13 @@ export class ConnectionLife<Owner> {
     if (nowMs >= this.#expiresAtMs) return this.dispatch('no-identity')
     if (this.#stall.isStalled && this.#stall.isOverdue(nowMs, sink.waitingMark, limits.maxStallMs)) return this.dispatch('overdue')
     if (nowMs >= this.#retireAtMs) return this.retire('age')
+    // In line, asked, and asked anew. A change that comes with each answer would else have it asked for ever.
+    const mostDoubtMs = limits.identityMaxAgeMs + 2 * limits.identityTimeoutMs
+    if (this.#doubtedAtMs !== undefined && nowMs - this.#doubtedAtMs >= mostDoubtMs) {
+      return this.#endUnknown(
+        new LiveError('overloaded', `For ${mostDoubtMs} ms the row behind auth() changed again and again. Does getClient write to it?`),
+      )
+    }
     // Not while it is being asked: a new question would be believed instead, and one that is always asked anew is never answered.
     if (!this.#isChecking && nowMs - this.#checkedAtMs >= limits.identityMaxAgeMs) void this.#check()
     this.#quietSinceMs ??= nowMs
@@ -136,7 +143,7 @@ export class ConnectionLife<Owner> {
   }
 
   async #check(): Promise<void> {
-    const { metrics, logger } = this.#of.context
+    const { metrics } = this.#of.context
     const number = ++this.#checks
     this.#isChecking = true
     this.#checkedAtMs = performance.now()
@@ -147,10 +154,7 @@ export class ConnectionLife<Owner> {
     } catch (error) {
       if (number !== this.#checks || this.isClosed) return
       this.#isChecking = false
-      const identity = nameOf(this.#of.identity)
-      logger.warn('A stream ended: getClient does not say who it belongs to.', { identity, code: errorCodeOf(error), error: String(error) })
-      // Nobody knows now: nothing more is sent, and it comes back after a while.
-      return ERROR_CODES[errorCodeOf(error)].isRetryable ? this.retire('overloaded') : this.dispatch('no-identity')
+      return this.#endUnknown(error)
     }
     // A later question knows better.
     if (number !== this.#checks || this.isClosed) return
@@ -159,6 +163,14 @@ export class ConnectionLife<Owner> {
     if (this.#doubtedAtMs !== undefined) observe(metrics.revocationSeconds, (performance.now() - this.#doubtedAtMs) / 1000)
     this.#doubtedAtMs = undefined
     this.dispatch(this.#of.settle(owner))
+  }
+
+  /** Nobody knows now whose it is: nothing more is sent, and it comes back after a while, unless nobody is there any more. */
+  #endUnknown(error: unknown): void {
+    const { identity, context } = this.#of
+    const code = errorCodeOf(error)
+    context.logger.warn('A stream ended: getClient does not say who it belongs to.', { identity: nameOf(identity), code, error: String(error) })
+    return ERROR_CODES[code].isRetryable ? this.retire('overloaded') : this.dispatch('no-identity')
   }
 
   #watchStall(event: ConnectionEvent): void {

@@ -81,6 +81,9 @@ export class Connection implements ReaderHost, SinkEvents, Living<SettledIdentit
   #cancelHorizon: (() => void) | undefined
   /** How often the row behind its identity changed since that was last known. */
   #changes = 0
+  /** The log has come to where whoever it belongs to became who they are. */
+  #isKnown = false
+  #known: Promise<void> | undefined
 
   constructor({ host, sink, identity, onlyQuery, resumedAt, visitor }: ConnectionOptions) {
     this.#host = host
@@ -114,6 +117,20 @@ export class Connection implements ReaderHost, SinkEvents, Living<SettledIdentit
     const reader = new QueryReader(this, q, wire)
     this.#readers = [...this.#readers, reader]
     reader.open(resume)
+  }
+
+  /**
+   * What a query waits for before it begins: else it would be given what others were told, or what the log tells next, of a time before they became
+   * who they are. Also where it goes on from a position, which does not say who came with it there.
+   */
+  untilKnown(): Promise<void> | undefined {
+    const { identityChanges } = this.context
+    if (this.#isKnown || !identityChanges.mayBeAhead(this.#identity)) return undefined
+    this.#known ??= identityChanges
+      .logIsThere()
+      .then(() => void (this.#isKnown = true))
+      .finally(() => (this.#known = undefined))
+    return this.#known
   }
 
   begin(reader: QueryReader, resume: Resume | undefined): LiveQuery {
@@ -235,6 +252,7 @@ export class Connection implements ReaderHost, SinkEvents, Living<SettledIdentit
     if (next.authKey !== previous.authKey) this.#host.onIdentity(this, previous)
     // Between two changes it may have been another, and what was answered then was never for it.
     if (next.key === previous.key) return changes > 1 ? 'other-identity' : 'same-identity'
+    this.#isKnown = true
     this.#order = undefined
     this.#scope = this.#scopeOfIds()
     ;({ idHead: this.idHead, idScope: this.idScope } = NO_ID)

@@ -12,6 +12,7 @@ import {
 import type { EdgeContext } from '../edge-context.ts'
 import { frameOctets } from './frame-chunks.ts'
 import { nameOf, type Identity } from '../identity/identity.ts'
+import { beginReader, endBeginning } from '../queries/begin-reader.ts'
 import type { LiveQuery, Reader } from '../queries/live-query.ts'
 import { countIn } from '../operations/metrics.ts'
 import type { PgSnapshot } from '../database/pg-snapshot.ts'
@@ -36,6 +37,8 @@ export interface ReaderHost {
   /** Whether the connection takes no frames now. */
   readonly isHeld: boolean
   push(block: Octets): void
+  /** What a query waits for before it begins; `undefined`: nothing. */
+  untilKnown(): Promise<void> | undefined
   /** Finds the live query for the present identity, and opens or resumes it. @throws {LiveError} when it cannot be live */
   begin(reader: QueryReader, resume: Resume | undefined): LiveQuery
   mayTake(snapshot: PgSnapshot): boolean
@@ -187,6 +190,15 @@ export class QueryReader implements Reader {
   #begin(resume: Resume | undefined): void {
     this.wait()
     this.#scope = undefined
+    const known = this.#host.untilKnown()
+    if (known === undefined) return this.#beginNow(resume)
+    beginReader(this, async (isWanted) => {
+      await known
+      if (isWanted()) this.#beginNow(resume)
+    })
+  }
+
+  #beginNow(resume: Resume | undefined): void {
     try {
       this.#live = this.#host.begin(this, resume)
     } catch (error) {
@@ -195,6 +207,7 @@ export class QueryReader implements Reader {
   }
 
   #leave(): void {
+    endBeginning(this)
     this.#live?.leave(this)
     this.#live = undefined
     this.isFlowing = false
