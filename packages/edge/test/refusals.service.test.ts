@@ -184,6 +184,10 @@ describe('what cannot be live', () => {
     const unnamed = { where: { body: 'mine' }, omit: { id: true } }
     client = bobs({ omit: { note: { id: true } } })
     for (const args of [{}, unnamed, { select: { body: true } }]) await expectRefusal('not_live', `/note/findMany${q(args)}`)
+    client = bobs({ omit: { comment: { id: true } } })
+    // Only the database knows who may read a comment, and it would be asked for it by its id.
+    await expectRefusal('not_live', `/comment/$changes${q({ created: {}, updated: {} })}`)
+    client = bobs({ omit: { note: { id: true } } })
     client = bobs({})
     const query = wire('Note', 'findMany', unnamed)
     const stream = await openStream({ base: running.base, queries: [query] })

@@ -79,7 +79,8 @@ function withIdFields(model: Model, args: Args, { clientOptions, isKeyReadable }
   return { args: { ...args, omit: asked }, hiddenFields }
 }
 
-function keyWithheld(model: Model, fields: readonly string[]): LiveError {
+/** What is said where the client's options leave out a part of the id and forbid to ask for it. */
+export function keyWithheld(model: Model, fields: readonly string[]): LiveError {
   const names = fields.map((name) => `"${name}"`).join(', ')
   return new LiveError(
     'not_live',

@@ -1,7 +1,7 @@
 import { createInterestIndex, interestOfQuery, type Interest, type InterestIndex, type KeySetSpec, type Registration } from '@zenstack-live/access'
 import { tableKey, type Model } from '@zenstack-live/model'
 import type { ResetReason } from '@zenstack-live/protocol'
-import { requireNoDeletions, type ChangesPlan } from './changes/changes-plan.ts'
+import { requireAskable, type ChangesPlan } from './changes/changes-plan.ts'
 import { ChangesQuery } from './changes/changes-query.ts'
 import type { EdgeContext } from '../edge-context.ts'
 import type { Identity } from '../identity/identity.ts'
@@ -127,7 +127,7 @@ export class LiveQueries {
 
   #createChanges(plan: ChangesPlan, identity: Identity, onDeserted: () => void): LiveQuery {
     const isLocal = plan.isLocal && this.#areKeySets(plan.policy.keySets, identity)
-    if (!isLocal) requireNoDeletions(plan)
+    if (!isLocal) requireAskable(plan)
     const create = (ties: MemoryTies): TiedQuery => new ChangesQuery({ context: this.#context, plan, identity, isLocal, ...ties })
     return this.#tie(plan.model, isLocal ? plan.policy.keySets : [], identity, onDeserted, create)
   }

@@ -14,6 +14,7 @@ import { LiveError, queryId, queryText, type QueryId, type WireQuery } from '@ze
 import type { EdgeContext } from '../../edge-context.ts'
 import type { Identity } from '../../identity/identity.ts'
 import { shownFields, unmasked } from '../incremental/incremental-plan.ts'
+import { keyWithheld } from '../complete-args.ts'
 import { isOmitted } from '../omitted-field.ts'
 import { checkRowSecurity, checkTables, decodeArgs } from '../plan-query.ts'
 
@@ -143,16 +144,18 @@ function makePlan(context: EdgeContext, identity: Identity, wire: WireQuery, tex
     // Where memory does not know who may read a row, a guarded field may still be NULL to the reader.
     interestOf: (of) => interestOfQuery(data, { model: model.name, where, isPolicyOn, ...(isLocal ? { context: of } : {}) }),
   }
-  if (!isLocal) requireNoDeletions(plan)
+  if (!isLocal) requireAskable(plan)
   return plan
 }
 
 /**
- * Where the database says who may read a row, nobody can say it of one that is gone.
+ * Where the database says who may read a row, nobody can say it of one that is gone, nor of one that cannot be asked for.
  *
- * @throws {LiveError} `not_live` when deletions are asked for
+ * @throws {LiveError} `not_live` when deletions are asked for, or the client's options withhold the id
  */
-export function requireNoDeletions({ model, deleted, hidesDeleted }: ChangesPlan): void {
+export function requireAskable({ model, deleted, hidesDeleted, askedFields }: ChangesPlan): void {
+  const withheld = model.idFields.filter((name) => !askedFields.has(name))
+  if (withheld.length > 0) throw keyWithheld(model, withheld)
   if (deleted === undefined || !hidesDeleted) return
   throw new LiveError(
     'not_live',
