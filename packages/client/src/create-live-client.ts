@@ -168,23 +168,26 @@ export function createLiveClient<SchemaOrClient extends SchemaDef | AnyClient>(
 
 /** `fetch` with the client's headers and credentials; what a request says itself goes before. */
 function sender({ fetch = (url, init) => globalThis.fetch(url, init), headers, credentials }: LiveClientOptions): LiveFetch {
+  let isTold = false
   return async (url, init) => {
-    const sent = await headersToSend(headers)
-    for (const [name, value] of new Headers(init?.headers)) sent.set(name, value)
+    const own = new Headers(init?.headers)
+    let sent: Headers
+    try {
+      sent = new Headers(typeof headers === 'function' ? await headers() : headers)
+      isTold = false
+    } catch (error) {
+      // A stream whose request never left is tried again, and looks like one that was lost: so whoever develops the application is told, once. Who
+      // reads or writes gets the error itself.
+      if (!isTold && own.get('accept') === 'text/event-stream' && !init?.signal?.aborted) {
+        isTold = true
+        console.error('zenstack-live: `headers` failed; streams wait for them.', error)
+      }
+      throw error
+    }
+    for (const [name, value] of own) sent.set(name, value)
     // Nobody waits any more, perhaps because the person changed.
     init?.signal?.throwIfAborted()
     return fetch(url, { ...(credentials && { credentials }), ...init, headers: sent })
-  }
-}
-
-/** A stream whose request never left is tried again, and looks like one that was lost: so what the application throws is told to whoever develops it. */
-async function headersToSend(headers: LiveClientOptions['headers']): Promise<Headers> {
-  try {
-    return new Headers(typeof headers === 'function' ? await headers() : headers)
-  } catch (error) {
-    // Node has none.
-    globalThis.reportError?.(error)
-    throw error
   }
 }
 

@@ -55,21 +55,6 @@ async function openLive(options: LiveClientOptions = {}): Promise<{ live: Return
 }
 
 describe('credentials', () => {
-  it('that could not be had are told to whoever develops the page, and asked for again', async () => {
-    const reported = vi.fn()
-    vi.stubGlobal('reportError', reported)
-    const failure = new Error('The token could not be renewed.')
-    const headers = vi.fn(async () => ({})).mockRejectedValueOnce(failure)
-    const live = open({ headers })
-    live.subscribe(live.task.findMany(), () => {})
-    await pass(10)
-    expect([edge.connections.length, reported.mock.calls]).toEqual([0, [[failure]]])
-    await pass(CLIENT_LIMITS.minBackoffMs)
-    expect([edge.connections.length, reported.mock.calls.length]).toEqual([1, 1])
-    live.$close()
-    vi.unstubAllGlobals()
-  })
-
   it('are asked for anew for each request, and refreshed when the server says so', async () => {
     let token = 1
     const onAuthExpired = vi.fn(() => void token++)

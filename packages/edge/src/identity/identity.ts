@@ -63,14 +63,10 @@ export function createIdentities(options: {
       const authKey = authKeyOf(data, auth)
       const before = known.get(key)
       // Policies may tell people apart by less than `auth()` holds; whose row it is, and what `authorize` of projections looks at, still counts.
-      if (before !== undefined && before.authKey === authKey) return isDeepStrictEqual(before.auth, auth) ? before : { ...before, auth }
-      // A position says who its owner was there: not somebody who has become like them since.
-      const person = options.isScoped === false ? undefined : authKey
-      const fingerprint = keys.sign('identity', JSON.stringify([data.fingerprint, projection, person, clientKey ?? optionsText(client.$options)]))
-      if (before !== undefined) return { ...before, auth, authKey, fingerprint }
+      if (before !== undefined) return before.authKey === authKey && isDeepStrictEqual(before.auth, auth) ? before : { ...before, auth, authKey }
       const identity: Identity = {
         key,
-        fingerprint,
+        fingerprint: keys.sign('identity', JSON.stringify([data.fingerprint, projection, clientKey ?? optionsText(client.$options)])),
         client: bound,
         auth,
         authKey,
