@@ -22,7 +22,8 @@ export interface TableFacts {
   hasPrimaryKey: boolean
   /**
    * Leaves of a partitioned table, with their identity, and the file each lies in. TRUNCATE of one is not in a stream that names the root,
-   * but gives it another file; so do VACUUM FULL and CLUSTER, after which its readers begin anew for nothing.
+   * but gives it another file; so do VACUUM FULL, CLUSTER and whatever else rewrites it, after which its readers begin anew for nothing, and
+   * TRUNCATE of the root, after which they begin anew a second time.
    */
   partitions: { schema: string; name: string; replicaIdentity: string; persistence: string; file: string }[]
 }
