@@ -98,12 +98,30 @@ describe('copyAuth', () => {
         return this.#level
       }
     }
-    const auth = { at: new Date(0), token: Buffer.from('x'), member: new Member(), big: 1n, none: null, not: undefined }
+    const auth = { token: Buffer.from('x'), member: new Member(), big: 1n, none: null, not: undefined }
     const copy = copyAuth(auth)
     expect(copy).not.toBe(auth)
     expect(Object.keys(copy)).toEqual(Object.keys(auth))
     for (const name of Object.keys(auth) as (keyof typeof auth)[]) expect(copy[name]).toBe(auth[name])
     expect(copy.member.level).toBe(7)
+  })
+
+  it('copies dates, which can be changed in place as well', () => {
+    const auth = { since: new Date(0), at: new Date(Number.NaN) }
+    const copy = copyAuth(auth)
+    auth.since.setFullYear(2030)
+    expect(copy).toEqual({ since: new Date(0), at: new Date(Number.NaN) })
+  })
+
+  it('says what is wrong with what is nested too deep', () => {
+    const nested = (depth: number): object => {
+      let auth: object = {}
+      for (let level = 0; level < depth; level++) auth = { auth }
+      return auth
+    }
+    expect(copyAuth(nested(100))).toEqual(nested(100))
+    expect(() => copyAuth(nested(101))).toThrow(/nested deeper than 100/)
+    expect(() => copyAuth(nested(1_000_000))).toThrow(/nested deeper than 100/)
   })
 
   it('copies what refers to itself, and what has no prototype or says it has another', () => {

@@ -15,7 +15,7 @@ export interface Identity {
   readonly fingerprint: string
   /** A client on the edge's pool, bound to this identity. */
   readonly client: EdgeClient
-  /** A copy: what the application does with its own later changes nothing. */
+  /** A copy, as far as {@link copyAuth} makes one: what the application does with its own session later changes nothing. */
   readonly auth: Readonly<Record<string, unknown>> | null
   /** The key of the auth model's row, when `auth()` names one. */
   readonly authKey: string | undefined
