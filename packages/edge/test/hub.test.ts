@@ -44,6 +44,16 @@ describe('the hub, when it begins within the log', () => {
     await hub.close()
   })
 
+  it('misses nothing of a page of the rows that the capture began with', async () => {
+    const rows = [1, 2, 3, 4].map((row) => ({ ...change(1, row, row % 2 === 0), xid: 0 }))
+    const log = new FakeLog([...rows, change(2, 1)])
+    const begun = makeEntryId(1, lsnOf(1), 3)
+    log.positionAt = async () => begun
+    const hub = await openHub(log)
+    expect(hub.history.after(begun)?.map(({ xid }) => xid)).toEqual([0, 2])
+    await hub.close()
+  })
+
   it('tells the first one that comes, where nothing was there behind it', async () => {
     const log = new FakeLog([change(1, 1)])
     log.positionAt = async () => makeEntryId(1, lsnOf(1), 1)

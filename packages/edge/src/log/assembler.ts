@@ -38,9 +38,12 @@ export class Assembler {
   }
 }
 
-/** Our capture counts the rows of a commit from 1 in its ids, Debezium in its envelopes. What tells of neither counts as the middle of one. */
-function isFirstOfTransaction({ id, value }: ChangeEntry): boolean {
-  if (epochOfEntryId(id) > 0) return id.endsWith('-1')
+/**
+ * Our capture counts the rows of a commit from 1 in its ids, Debezium in its envelopes. What tells of neither counts as the middle of one. The rows
+ * of our capture's own snapshot belong to none: wherever reading begins among them, no change is missing.
+ */
+function isFirstOfTransaction({ id, xid, value }: ChangeEntry): boolean {
+  if (epochOfEntryId(id) > 0) return xid === 0 || id.endsWith('-1')
   const { transaction } = JSON.parse(value) as { transaction?: { total_order?: number } | null }
   return transaction?.total_order === 1
 }
