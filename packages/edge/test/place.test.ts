@@ -1,8 +1,9 @@
+import { SORT_ENCODING } from '@zenstack-live/access'
 import { parseEntryId, type Lsn } from '@zenstack-live/protocol'
 import { describe, expect, it } from 'vitest'
 import { createKeys } from '../src/keys.ts'
 import { encodePlace, encodePosition, parsePosition, type LogName } from '../src/log/place.ts'
-import { encodeTicket, isTicketGoodAt, parseTicket, type Ticket } from '../src/streams/ticket.ts'
+import { encodeTicket, isTicketGoodAt, orderOf, parseTicket, type Ticket } from '../src/streams/ticket.ts'
 
 const keys = createKeys('sixteen bytes and more')
 const log: LogName = { identity: 'a log', epoch: 3 }
@@ -14,6 +15,18 @@ describe('positions', () => {
   it('come back as they went, within 256 bytes', () => {
     expect(parsePosition(keys, log, [scope], position)).toEqual(place)
     expect(Buffer.byteLength(position)).toBeLessThanOrEqual(256)
+  })
+
+  it('are held against one scope after the other, until theirs is found', () => {
+    let looked = 0
+    function* scopes(): Generator<string> {
+      for (const each of ['cay', 'bob', 'dan']) {
+        looked++
+        yield keys.sign('identity', each)
+      }
+    }
+    expect(parsePosition(keys, log, scopes(), position)).toEqual(place)
+    expect(looked).toBe(2)
   })
 
   it('are worth nothing when a single character is another', () => {
@@ -51,6 +64,10 @@ describe('tickets', () => {
     const text = encodeTicket(keys, ticket)
     expect(parseTicket(keys, scope, text)).toEqual(ticket)
     expect(parseTicket(keys, keys.sign('identity', 'cay'), text)).toBeUndefined()
+  })
+
+  it('say how rows are placed, of which changes have none', () => {
+    expect([orderOf('incremental', 'findMany'), orderOf('requery', 'findMany'), orderOf('incremental', '$changes')]).toEqual([SORT_ENCODING, '', ''])
   })
 
   it('are worth nothing in a form of before', () => {

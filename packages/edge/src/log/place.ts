@@ -44,11 +44,11 @@ export function encodePosition(placeText: string, scope: string): string {
  * The place of a position, or `undefined` when it is corrupt, forged, of another log or epoch, or of another scope.
  * Nothing that a client sends makes it throw.
  *
- * @param scopes - those it may be bound to
+ * @param scopes - those it may be bound to; looked at one by one, until it is found
  */
-export function parsePosition(keys: Keys, log: LogName, scopes: readonly string[], position: string): Place | undefined {
+export function parsePosition(keys: Keys, log: LogName, scopes: Iterable<string>, position: string): Place | undefined {
   const dot = position.indexOf('.')
-  if (dot < 0 || !scopes.includes(position.slice(dot + 1))) return undefined
+  if (dot < 0 || !isAmong(scopes, position.slice(dot + 1))) return undefined
   const placeText = position.slice(0, dot)
   const end = placeText.lastIndexOf('~')
   const [version, hash, epoch, entry, lsn, ...rest] = placeText.slice(0, end).split('~')
@@ -56,6 +56,11 @@ export function parsePosition(keys: Keys, log: LogName, scopes: readonly string[
   if (!keys.verify('place', placeText.slice(0, end), placeText.slice(end + 1))) return undefined
   if (hash !== logHash(keys, log) || epoch !== String(log.epoch) || !isEntryId(entry)) return undefined
   return { entry, lsn: parseLsn(lsn) }
+}
+
+function isAmong(scopes: Iterable<string>, wanted: string): boolean {
+  for (const scope of scopes) if (scope === wanted) return true
+  return false
 }
 
 function logHash(keys: Keys, log: LogName): string {

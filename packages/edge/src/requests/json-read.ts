@@ -23,7 +23,7 @@ export async function answerRead(context: EdgeContext, identity: Identity, live:
   const result = rowsOfAnswer(context, planned, answer.value, { exactTimes: answer.exactTimes })
   const place = earlier(context.hub.history.firstUnseen(answer.snapshot), start)
   const scope = queryScope(context.keys, identity, planned.text)
-  const order = orderOf(planned.incremental === undefined ? 'requery' : 'incremental')
+  const order = orderOf(planned.incremental === undefined ? 'requery' : 'incremental', wire.operation)
   const value = result.shape === 'value' ? result.value : result.shape === 'row' ? (result.rows[0]?.row ?? null) : result.rows.map(({ row }) => row)
   const { data, meta } = serializeResult(value)
   await passed(context, answer.horizon)

@@ -1,13 +1,4 @@
-import {
-  compareEntryIds,
-  ERROR_CODES,
-  errorCodeOf,
-  type Engine,
-  type LiveError,
-  type Lsn,
-  type QueryId,
-  type WireQuery,
-} from '@zenstack-live/protocol'
+import { compareEntryIds, ERROR_CODES, errorCodeOf, type LiveError, type Lsn, type QueryId, type WireQuery } from '@zenstack-live/protocol'
 import { ConnectionLife, type Living } from './connection-life.ts'
 import type { ConnectionEvent } from './connection-phase.ts'
 import type { EdgeContext } from '../edge-context.ts'
@@ -22,7 +13,6 @@ import { QueryReader, type ReaderHost, type Resume } from './reader.ts'
 import type { Sink, SinkEvents } from './sink.ts'
 import type { Visitor } from '../identity/visitors.ts'
 import { octetsOf, type Octets } from './octets.ts'
-import { orderOf } from './ticket.ts'
 
 /** What all connections of a process share. */
 export interface ConnectionHost {
@@ -161,9 +151,9 @@ export class Connection implements ReaderHost, SinkEvents, Living<SettledIdentit
     this.#areAllAtHead = false
   }
 
-  onReady(horizon: Lsn, engine: Engine): void {
+  onReady(horizon: Lsn, order: string): void {
     const { hub, nudge } = this.context
-    this.#bindIds(orderOf(engine))
+    this.#bindIds(order)
     if (this.#horizon === undefined || horizon > this.#horizon) this.#horizon = horizon
     if (hub.history.head.lsn >= this.#horizon) return
     nudge()

@@ -16,7 +16,7 @@ import type { QueryReader, Resume } from './reader.ts'
 import type { Sink } from './sink.ts'
 import { drainSpanMs, spreadOver } from './spread-over.ts'
 import { streamResponse, type NodeSide } from './stream-response.ts'
-import { ORDERS, parseTicket } from './ticket.ts'
+import { ORDERS, parseTicket, type Ticket } from './ticket.ts'
 import { wallClock } from '../operations/tracing.ts'
 import type { Transaction } from '../log/transaction.ts'
 import { turnAway, turnAwayAt } from '../requests/turn-away.ts'
@@ -186,10 +186,13 @@ export class Connections {
   #placeOf({ live, settled }: OpenRequest): Place | undefined {
     if (live.lastEventId === undefined) return undefined
     const { keys, hub } = this.#context
-    const { identity } = settled
-    // A connection's ids are bound to the identity; those of a JSON read, and of a connection with one query, to the query as well.
-    const ofQueries = live.queries.flatMap((wire) => ORDERS.map((order) => queryScope(keys, identity, queryText(wire), order)))
-    return parsePosition(keys, hub.log, live.kind === 'stream-one' ? ofQueries : [identity.fingerprint, ...ofQueries], live.lastEventId)
+    return parsePosition(keys, hub.log, this.#scopesOf(live, settled.identity), live.lastEventId)
+  }
+
+  /** A connection's ids are bound to the identity; those of a JSON read, and of a connection with one query, to the query as well. Each is signed when it is its turn. */
+  *#scopesOf(live: LiveRequest, identity: Identity): Generator<string> {
+    if (live.kind !== 'stream-one') yield identity.fingerprint
+    for (const wire of live.queries) for (const order of ORDERS) yield queryScope(this.#context.keys, identity, queryText(wire), order)
   }
 
   get #reason(): 'drain' | 'overloaded' {
@@ -246,12 +249,12 @@ export class Connections {
     if (live.lastEventId === undefined) return undefined
     const { keys } = this.#context
     const scopeOf = (order?: string): string => queryScope(keys, settled.identity, queryText(wire), order)
-    const scope = scopeOf()
-    const order = ORDERS.find((each) => live.lastEventId?.endsWith(`.${scopeOf(each)}`) === true)
-    // On GET the position itself is bound to the query; its ids only ever left behind the horizon.
-    const ofPosition = place === undefined || order === undefined ? undefined : { scope, entry: place.entry, horizon: place.lsn, follows: '', order }
-    const ofTicket = wire.ticket === undefined ? undefined : parseTicket(keys, scope, wire.ticket)
-    const ticket = live.kind === 'stream-one' ? ofPosition : ofTicket
+    let ticket: Ticket | undefined
+    if (live.kind === 'stream-one') {
+      // On GET the position itself is bound to the query; its ids only ever left behind the horizon.
+      const order = place === undefined ? undefined : ORDERS.find((each) => live.lastEventId?.endsWith(`.${scopeOf(each)}`) === true)
+      if (place !== undefined && order !== undefined) ticket = { scope: scopeOf(), entry: place.entry, horizon: place.lsn, follows: '', order }
+    } else if (wire.ticket !== undefined) ticket = parseTicket(keys, scopeOf(), wire.ticket)
     if (place !== undefined && ticket !== undefined) return { ticket, from: place }
     return live.kind === 'stream-one' || wire.ticket !== undefined ? 'worthless' : undefined
   }

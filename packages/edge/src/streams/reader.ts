@@ -1,14 +1,4 @@
-import {
-  ERROR_CODES,
-  errorCodeOf,
-  LiveError,
-  queryText,
-  type Engine,
-  type Lsn,
-  type QueryId,
-  type ResetReason,
-  type WireQuery,
-} from '@zenstack-live/protocol'
+import { ERROR_CODES, errorCodeOf, LiveError, queryText, type Lsn, type QueryId, type ResetReason, type WireQuery } from '@zenstack-live/protocol'
 import type { EdgeContext } from '../edge-context.ts'
 import { frameOctets } from './frame-chunks.ts'
 import { nameOf, type Identity } from '../identity/identity.ts'
@@ -45,7 +35,8 @@ export interface ReaderHost {
   wasAnother(transactions: readonly Transaction[]): boolean
   /** A query has not all that it should: no id passes it. */
   onWait(): void
-  onReady(horizon: Lsn, engine: Engine): void
+  /** @param order - how the places of its rows are told */
+  onReady(horizon: Lsn, order: string): void
   onFailed(error: LiveError): void
   /** Fingerprint of a query for the present identity. */
   scopeOf(queryText: string): string
@@ -114,9 +105,10 @@ export class QueryReader implements Reader {
     const scope = (this.#scope ??= host.scopeOf(queryText(this.wire)))
     // Without a version it holds what it was given elsewhere: a ticket must not say otherwise.
     const follows = this.version === undefined ? '' : query.id
-    const ticket = encodeTicket(host.context.keys, { scope, entry: at.entry, horizon, follows, order: orderOf(query.engine) })
+    const order = orderOf(query.engine, this.wire.operation)
+    const ticket = encodeTicket(host.context.keys, { scope, entry: at.entry, horizon, follows, order })
     host.push(frameOctets({ event: 'ready', q: this.q, at: at.entry, engine: query.engine, shape: query.shape, ticket }))
-    host.onReady(horizon, query.engine)
+    host.onReady(horizon, order)
     this.forgetSeen()
     if (!host.isHeld) return
     this.#isHeld = true

@@ -1,5 +1,5 @@
 import { SORT_ENCODING } from '@zenstack-live/access'
-import { compareEntryIds, isEntryId, parseLsn, type Engine, type EntryId, type Lsn } from '@zenstack-live/protocol'
+import { CHANGES_SEGMENT, compareEntryIds, isEntryId, parseLsn, type Engine, type EntryId, type Lsn, type WireQuery } from '@zenstack-live/protocol'
 import type { Keys } from '../keys.ts'
 import type { Place } from '../log/place.ts'
 
@@ -22,7 +22,7 @@ export interface Ticket {
 /** Of an answer that showed nothing the log does not hold. */
 export const NO_HORIZON = 0n as Lsn
 
-/** Places of rows are told by their index. */
+/** Places of rows are told by their index, or there are none. */
 const BY_INDEX = ''
 
 /** All that a client may hold and go on with. */
@@ -30,9 +30,12 @@ export const ORDERS: readonly string[] = [BY_INDEX, SORT_ENCODING]
 
 const VERSION = '2'
 
-/** How an engine tells the places of rows: where memory goes on with what the database placed, a new row would find no place among the others. */
-export function orderOf(engine: Engine): string {
-  return engine === 'incremental' ? SORT_ENCODING : BY_INDEX
+/**
+ * How the places of rows are told: where memory goes on with what the database placed, a new row would find no place among the others. Changes have
+ * no places.
+ */
+export function orderOf(engine: Engine, operation: WireQuery['operation']): string {
+  return engine === 'incremental' && operation !== CHANGES_SEGMENT ? SORT_ENCODING : BY_INDEX
 }
 
 export function encodeTicket(keys: Keys, ticket: Ticket): string {
@@ -44,8 +47,8 @@ export function encodeTicket(keys: Keys, ticket: Ticket): string {
 export function parseTicket(keys: Keys, scope: string, text: string): Ticket | undefined {
   const end = text.lastIndexOf('~')
   const [version, ticketScope, entry, horizon, follows, order, ...rest] = text.slice(0, Math.max(end, 0)).split('~')
-  if (version !== VERSION || ticketScope !== scope || entry === undefined || horizon === undefined || rest.length > 0) return undefined
-  if (follows === undefined || order === undefined) return undefined
+  if (version !== VERSION || ticketScope !== scope || rest.length > 0) return undefined
+  if (entry === undefined || horizon === undefined || follows === undefined || order === undefined) return undefined
   if (!keys.verify('ticket', text.slice(0, end), text.slice(end + 1)) || !isEntryId(entry)) return undefined
   return { scope, entry, horizon: parseLsn(horizon), follows, order }
 }

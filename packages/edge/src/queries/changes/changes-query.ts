@@ -142,12 +142,13 @@ export class ChangesQuery implements TiedQuery {
     const date = new Date(committedAtMs).toISOString()
     const contextAt = (now: number): DecisionContext => ({ auth: identity.auth, now, keySets: this.#known })
     const context = contextAt(committedAtMs)
+    // Live, all stood until the same moment: that of this commit.
+    const contextUntil = (ms: number | undefined): DecisionContext | undefined =>
+      ms === undefined ? undefined : ms === committedAtMs ? context : contextAt(ms)
     const items: (RowChange | RowEffect)[] = []
     this.#options.context.metrics.rowsDecided += effects.length
     for (const effect of effects) {
-      const untilMs = stoodUntilMs(effect)
-      const contextBefore = untilMs === undefined ? undefined : contextAt(untilMs)
-      const verdict = isLocal ? judgeChange(plan, effect, { context, contextBefore, date }) : 'ask-database'
+      const verdict = isLocal ? judgeChange(plan, effect, { context, contextBefore: contextUntil(stoodUntilMs(effect)), date }) : 'ask-database'
       if (verdict === 'ask-database') {
         if (isWorthAsking(plan, effect, context)) items.push(effect)
       } else if (verdict !== undefined) items.push(verdict)

@@ -97,7 +97,8 @@ export class IncrementalQuery implements TiedQuery {
 
   resume(reader: Reader, ticket: Ticket, from: Place): void {
     this.#readers.add(reader)
-    if (ticket.order !== orderOf(this.engine) || !isTicketGoodAt(ticket, from)) return this.#waitForAll([reader], 'position')
+    if (ticket.order !== orderOf(this.engine, this.#planned.question.operation) || !isTicketGoodAt(ticket, from))
+      return this.#waitForAll([reader], 'position')
     const { horizon } = ticket
     beginReader(reader, (isWanted) => this.#replaySince(reader, { from, horizon, otherwise: 'gap', isReturning: true }, isWanted))
   }
