@@ -13,7 +13,7 @@ import { startEdge, type RunningEdge } from './support/start-edge.ts'
 
 const ZMODEL = `
 model User { id Int @id @@auth @@allow('all', true) }
-model Room { id Int @id ranks Rank[] papers Paper[] @@allow('all', true) }
+model Room { id Int @id ranks Rank[] papers Paper[] parcels Parcel[] @@allow('all', true) }
 model Rank { id Int @id roomId Int room Room @relation(fields: [roomId], references: [id]) userId Int rank Int @@allow('all', true) }
 model Paper {
   id Int @id
@@ -22,6 +22,14 @@ model Paper {
   roomId Int
   room Room @relation(fields: [roomId], references: [id])
   @@allow('read', auth() != null && room.ranks![rank >= this.level])
+}
+model Parcel {
+  id Int @id
+  weight Int
+  marks String[] @allow('read', weight < 10)
+  roomId Int
+  room Room @relation(fields: [roomId], references: [id])
+  @@allow('read', auth() != null && room.ranks![rank >= 1])
 }
 model Task { id Int @id comments Comment[] @@allow('read', comments?[pinned]) }
 model Comment {
@@ -50,11 +58,12 @@ describe('a row that its change let somebody read', () => {
     await db.$pushSchema()
     const client = db.$use(new PolicyPlugin()).$setAuth({ id: 3 }) as unknown as LiveClient
     const as = (): never => client as never
-    const tables = ['User', 'Room', 'Rank', 'Paper', 'Task', 'Comment']
+    const tables = ['User', 'Room', 'Rank', 'Paper', 'Parcel', 'Task', 'Comment']
     running = await startEdge({ url, sql, as }, { schema, tables, getClient: () => client, holdLog: () => isLogFree })
     await sql('INSERT INTO "Room" VALUES (1)')
     await sql('INSERT INTO "Rank" VALUES (1, 1, 3, 3)')
     await sql(`INSERT INTO "Paper" VALUES (1, 'kept secret', 9, 1), (2, 'plain', 1, 1)`)
+    await sql(`INSERT INTO "Parcel" VALUES (1, 20, '{secret}', 1), (2, 2, '{plain}', 1)`)
     await sql('INSERT INTO "Task" VALUES (1), (2), (3)')
     await sql(`INSERT INTO "Comment" VALUES (1, 1, false, 'kept secret'), (2, 2, true, 'plain'), (3, 3, false, 'first')`)
   })
@@ -99,6 +108,16 @@ describe('a row that its change let somebody read', () => {
       { before: null, after: { body: 'published' } },
       { before: { body: 'plain' }, after: { body: 'plainer' } },
     ])
+  })
+
+  it('is not shown with a list of it that is kept back: to who may not read it, the database gives an empty one', async () => {
+    const { stream, told } = await follow('Parcel')
+    await sql('UPDATE "Parcel" SET weight = weight + 1 WHERE id = 1')
+    await stream.until(() => told().length === 1, 'the first')
+    await sql('UPDATE "Parcel" SET weight = weight + 1 WHERE id = 2')
+    await stream.until(() => told().length === 2, 'both')
+    expect(stream.text).not.toContain('secret')
+    expect(told()).toMatchObject([{ after: { weight: 21, marks: [] } }, { after: { weight: 3, marks: ['plain'] } }])
   })
 
   it('is not shown as an earlier change left it', async () => {

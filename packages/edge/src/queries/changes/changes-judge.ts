@@ -66,10 +66,15 @@ export function judgeAsked(
   if (after === null) return undefined
   const { guardedFields } = plan.policy
   const is: Record<string, StoredValue> = { ...after, ...storedOfRecord(plan.model, record, missingFields(plan.model, after)) }
-  for (const name of guardedFields) if (record[name] === null || record[name] === undefined) is[name] = null
+  for (const name of guardedFields) if (isKeptBack(record[name])) is[name] = null
   const visible = new Set([...plan.model.fields.keys()].filter((name) => !guardedFields.has(name)))
   const had = before === null ? null : masked(before, visible)
   return change(plan, { was: isBeforeKnown ? had : null, had, is, isNew: before === null, visible, date })
+}
+
+/** A list of which nothing may be read is an empty one in the record. */
+function isKeptBack(value: unknown): boolean {
+  return value === null || value === undefined || (Array.isArray(value) && value.length === 0)
 }
 
 /** Whether memory can rule out that there is anything to tell, without knowing who may read the row. */
