@@ -1,4 +1,4 @@
-import type { ChangeLog } from '@zenstack-live/change-log'
+import type { ChangeLog, ReadOptions, TailOptions } from '@zenstack-live/change-log'
 import { compareEntryIds, FIRST_ENTRY_ID, LiveError, makeEntryId, type EntryId, type LogEntry, type Lsn } from '@zenstack-live/protocol'
 
 /** What a hub needs of a log. */
@@ -59,7 +59,7 @@ export class FakeLog implements TestLog {
     }
   }
 
-  async positionAt(): Promise<EntryId> {
+  async positionAt(_timeMs: number): Promise<EntryId> {
     return this.isWhole ? FIRST_ENTRY_ID : makeEntryId(1, lsnOf(1), 0)
   }
 
@@ -67,14 +67,15 @@ export class FakeLog implements TestLog {
     return 'ok' as const
   }
 
-  async read(after: EntryId): Promise<LogEntry[]> {
-    return this.entries.filter(({ id }) => compareEntryIds(id, after) > 0)
+  async read(after: EntryId, { count, until }: ReadOptions = {}): Promise<LogEntry[]> {
+    const isWithin = ({ id }: LogEntry): boolean => compareEntryIds(id, after) > 0 && (until === undefined || compareEntryIds(id, until) <= 0)
+    return this.entries.filter(isWithin).slice(0, count)
   }
 
-  async *tail(after: EntryId, { signal }: { signal: AbortSignal }): AsyncGenerator<LogEntry[]> {
+  async *tail(after: EntryId, { signal, count }: TailOptions): AsyncGenerator<LogEntry[]> {
     signal.addEventListener('abort', () => this.#wake())
     for (let cursor = after; !signal.aborted;) {
-      const page = await this.read(cursor)
+      const page = await this.read(cursor, count === undefined ? {} : { count })
       cursor = page.at(-1)?.id ?? cursor
       if (page.length > 0) yield page
       else {
