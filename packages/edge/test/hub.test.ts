@@ -1,6 +1,6 @@
 import type { ChangeLog } from '@zenstack-live/change-log'
 import { FIRST_ENTRY_ID, LIMITS, makeEntryId, parseLsn, type Limits } from '@zenstack-live/protocol'
-import { describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Hub, type HubListener } from '../src/log/hub.ts'
 import { change, FakeLog, lsnOf, type TestLog } from './support/fake-log.ts'
 
@@ -63,6 +63,53 @@ describe('the hub, when it begins within the log', () => {
     log.append(change(2, 1))
     await log.isFollowed()
     expect(told).toEqual(['2'])
+    await hub.close()
+  })
+})
+
+describe('the hub, when it begins, at first and behind a gap', () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'] }))
+  afterEach(() => void vi.useRealTimers())
+
+  it('knows what was written in the last lookBackMs, and nothing older', async () => {
+    const log = new FakeLog([1, 2, 3].map((xid) => change(xid, 1)))
+    const agesMs = [LIMITS.lookBackMs + 1, LIMITS.lookBackMs, 1]
+    log.positionAt = async (timeMs) => {
+      const older = agesMs.filter((ageMs) => Date.now() - ageMs < timeMs).length
+      return log.entries[older - 1]?.id ?? FIRST_ENTRY_ID
+    }
+    const hub = await openHub(log, LIMITS, LIMITS.lookBackMs)
+    const known = (): unknown[] => [FIRST_ENTRY_ID, makeEntryId(1, lsnOf(1), 1)].map((from) => hub.history.after(from)?.map(({ xid }) => xid))
+    expect(known()).toEqual([undefined, [2, 3]])
+    log.loseReader()
+    await log.isFollowed()
+    expect([hub.era, known()]).toEqual([2, [undefined, [2, 3]]])
+    await hub.close()
+  })
+})
+
+describe('one read of the log', () => {
+  it.each([
+    { count: 3, pages: [3] },
+    { count: 4, pages: [3, 1] },
+  ])('takes logReadCount entries, here 3, and no more: when it begins, follows and reads back, $count come as $pages', async ({ count, pages }) => {
+    const log = new FakeLog(Array.from({ length: count }, (_, index) => change(index + 1, 1)))
+    const sizes: number[] = []
+    const read = log.read.bind(log)
+    log.read = async (after, options) => {
+      const page = await read(after, options)
+      if (page.length > 0) sizes.push(page.length)
+      return page
+    }
+    const isFollowed = log.isFollowed()
+    const hub = await openHub(log, { ...LIMITS, ringEntries: 1, logReadCount: 3 })
+    await isFollowed
+    expect(sizes.splice(0)).toEqual(pages)
+    for (let index = 0; index < count; index++) log.append(change(count + index + 1, 1))
+    await log.isFollowed()
+    expect(sizes.splice(0)).toEqual(pages)
+    const newer = await hub.since(makeEntryId(1, lsnOf(count), 1), (all) => all?.length)
+    expect([newer, sizes]).toEqual([count, pages])
     await hub.close()
   })
 })
@@ -148,6 +195,14 @@ describe('what memory has let go of', () => {
     await hub.close()
   })
 
+  it('is read up to maxReplayEntries entries, and not had where they are more by more than one read takes', async () => {
+    const log = new FakeLog(Array.from({ length: 8 }, (_, index) => change(index + 1, 1)))
+    const hub = await openHub(log, { ...limits, maxReplayEntries: 4, logReadCount: 2 })
+    const since = (xid: number): Promise<number | undefined> => hub.since(makeEntryId(1, lsnOf(xid), 1), (all) => all?.length)
+    expect([await since(4), await since(1)]).toEqual([4, undefined])
+    await hub.close()
+  })
+
   it('is not had where continuity ended while it was read, and is read again', async () => {
     const log = new FakeLog([1, 2, 3].map((xid) => change(xid, 1)))
     const hub = await openHub(log, limits)
@@ -173,7 +228,7 @@ function countTimers(): number {
   return process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length
 }
 
-function openHub(log: TestLog = new FakeLog([]), limits: Limits = LIMITS): Promise<Hub> {
+function openHub(log: TestLog = new FakeLog([]), limits: Limits = LIMITS, lookBackMs = 0): Promise<Hub> {
   const data = { table: () => undefined } as never
-  return Hub.open({ log: log as ChangeLog, data, limits, lookBackMs: 0, nudge: () => {}, onError: () => {} })
+  return Hub.open({ log: log as ChangeLog, data, limits, lookBackMs, nudge: () => {}, onError: () => {} })
 }

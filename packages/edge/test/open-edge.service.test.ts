@@ -5,7 +5,7 @@ import { openEmbeddedLog, type ChangeLog } from '@zenstack-live/change-log'
 import { createEdge, type EdgeOptions } from '@zenstack-live/edge'
 import { schema } from '@zenstack-live/testing/workspace'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest'
-import { SECRET } from './support/start-edge.ts'
+import { SECRET, startEdge } from './support/start-edge.ts'
 import { createWorkspace, type Workspace } from './support/workspace.ts'
 
 const OF_EDGES = `SELECT pid FROM pg_stat_activity WHERE application_name = 'zenstack-live-edge' AND datname = current_database()`
@@ -47,5 +47,22 @@ describe('an edge that cannot be opened', () => {
     await expect(opening).rejects.toThrow(message)
     await expect.poll(() => workspace.sql(OF_EDGES), { timeout: 60_000 }).toEqual([])
     expect(tail.mock.calls.filter(([, { signal }]) => !signal.aborted)).toEqual([])
+  })
+})
+
+describe('an edge that begins', () => {
+  it('reads the log from lookBackMs before on', async () => {
+    const workspace = await createWorkspace(inject('postgresUrl'))
+    const running = await startEdge(workspace, {})
+    const asked = vi.spyOn(running.log, 'positionAt')
+    const lookBackMs = 5_000
+    const earliestMs = Date.now()
+    await running.restart({ limits: { lookBackMs } })
+    const latestMs = Date.now()
+    const [[timeMs] = [Number.NaN]] = asked.mock.calls
+    expect(timeMs).toBeGreaterThanOrEqual(earliestMs - lookBackMs)
+    expect(timeMs).toBeLessThanOrEqual(latestMs - lookBackMs)
+    await running.close()
+    await workspace.close()
   })
 })
