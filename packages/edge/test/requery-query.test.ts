@@ -149,6 +149,21 @@ describe('a query that is asked again', () => {
     expect([metrics.rowsHeldNow, codes]).toEqual([3, ['overloaded']])
   })
 
+  it.each([
+    { count: 3, told: [] },
+    { count: 4, told: ['slow'] },
+  ])('remembers maxPendingTransactions causes, here 3, and has to begin anew with $count where the log has let go of them: $told', async (row) => {
+    const { query, reader, questions, memory } = await opened(COUNTED, { limits: { ...LIMITS, maxPendingTransactions: 3 } })
+    const told: string[] = []
+    reader.reset = (reason) => void told.push(reason)
+    memory.reachesBack = false
+    for (let number = 0; number < row.count; number++) query.onTransaction(change(10 + number), [], false)
+    await vi.advanceTimersByTimeAsync(LIMITS.requeryTrailingMs)
+    questions[1]?.resolve({ ...COUNTED, snapshot: parsePgSnapshot('20:20:') })
+    await vi.advanceTimersByTimeAsync(0)
+    expect([questions.length, told]).toEqual([2, row.told])
+  })
+
   it('asks again for a reader that came on the way of an answer that cannot be for who it belongs to', async () => {
     const { query, reader, questions } = await opened()
     query.onTransaction(change(10), [], false)
@@ -176,9 +191,10 @@ async function opened(first = COUNTED, { limits = LIMITS, metrics = createMetric
   const questions: PromiseWithResolvers<DatabaseAnswer>[] = []
   const onDeserted = vi.fn()
   const log = Promise.withResolvers<void>()
+  const memory = { reachesBack: true }
   const hub = {
     era: 0,
-    history: { head: HEAD, firstUnseen: () => undefined, after: () => [] },
+    history: { head: HEAD, firstUnseen: () => (memory.reachesBack ? undefined : HEAD), after: () => (memory.reachesBack ? [] : undefined) },
     passed: () => log.promise,
     since: async (_: EntryId, use: (missed: []) => void) => use([]),
   }
@@ -215,7 +231,7 @@ async function opened(first = COUNTED, { limits = LIMITS, metrics = createMetric
   query.open(reader)
   questions[0]?.resolve(first)
   await vi.advanceTimersByTimeAsync(0)
-  return { query, reader, questions, onDeserted, log, metrics }
+  return { query, reader, questions, onDeserted, log, metrics, memory }
 }
 
 function change(xid: number): Transaction {
