@@ -64,8 +64,12 @@ describe('arguments from outside', () => {
   })
 
   it('are as large as each limit allows, and no larger', () => {
-    expect(codeOf('Post', 'findMany', { where: nested(5) })).toBe('fine')
+    // The arguments themselves, `where`, and six in it.
+    expect(codeOf('Post', 'findMany', { where: nested(6) })).toBe('fine')
     expect(codeOf('Post', 'findMany', { where: nested(7) })).toBe('too_large')
+    const five = { id: 1, title: 'a', at: '2024-05-05', AND: [], OR: [] }
+    expect(codeOf('Post', 'findMany', { where: five })).toBe('fine')
+    expect(codeOf('Post', 'findMany', { where: { ...five, NOT: [] } })).toBe('too_large')
     expect(codeOf('Post', 'findMany', { where: { id: { in: [1, 2, 3, 4, 5] } } })).toBe('fine')
     expect(codeOf('Post', 'findMany', { where: { id: { in: [1, 2, 3, 4, 5, 6] } } })).toBe('too_large')
     expect(codeOf('Post', 'findMany', { where: { title: 'x'.repeat(10) } })).toBe('fine')

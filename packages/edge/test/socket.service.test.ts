@@ -76,6 +76,23 @@ describe('the socket of a stream', () => {
     expect(running.edge.metrics().queriesNow).toEqual({ incremental: 0, requery: 0 })
   })
 
+  it('sends snapshots in frames of snapshotRowsPerFrame rows, however a query is kept live', async () => {
+    await running.restart({ limits: { snapshotRowsPerFrame: 2 } })
+    await workspace.db.note.createMany({ data: [1, 1, 2, 2, 2].map((rank) => ({ ownerId: 'bob', body: 'framed', rank })) })
+    const queries = [1, 2].flatMap((rank) => [{}, { take: 100 }].map((window) => wire('Note', 'findMany', { where: { rank }, ...window })))
+    const stream = await openStream({ base: running.base, user: 'bob', queries })
+    streams.push(stream)
+    await stream.until(() => queries.every(({ q }) => stream.query(q).isReady), 'ready')
+    const sizes = queries.map(({ q }) =>
+      stream.frames.flatMap((frame) => (frame.event === 'snapshot' && frame.q === q && frame.shape !== 'value' ? [frame.rows.length] : [])),
+    )
+    expect(queries.map(({ q }) => stream.query(q).engine)).toEqual(['incremental', 'requery', 'incremental', 'requery'])
+    expect(sizes).toEqual([[2], [2], [2, 1], [2, 1]])
+    stream.close()
+    await workspace.db.note.deleteMany({ where: { body: 'framed' } })
+    await running.restart()
+  })
+
   it('sends newcomers away with a retry when it is full, and those that are there when it drains', async () => {
     await running.restart({ limits: { maxConnections: 1 } })
     const stream = await opened()
