@@ -98,6 +98,15 @@ describe('the clock of an answer', () => {
     expect(seldom.rung).toHaveLength(2)
   })
 
+  it('rings once in requeryNowMs where that is shorter than a second', async () => {
+    const { rung, answered } = start({ moments: Array.from({ length: 100 }, (_, index) => MINUTE_MS + index * 10), requeryNowMs: 400 })
+    answered()
+    await pass(MINUTE_MS + 390)
+    expect(rung).toHaveLength(1)
+    await pass(20)
+    expect(rung).toHaveLength(2)
+  })
+
   it('rings for a moment that only auth() knows', async () => {
     const until = NOW_MS + 2 * MINUTE_MS
     const { rung, answered } = start({ moments: [3 * MINUTE_MS], ofAuth: (now) => (now <= until ? until : undefined) })

@@ -51,9 +51,10 @@ describe('the life of a stream', () => {
 
   it('says when to come back and why it ends, at the end of its age', () => {
     const { life, done, said } = createStream()
-    life.tick(nowMs + 80_000)
+    // Less up to a tenth, so that not all come back at one moment.
+    life.tick(nowMs + 89_999)
     expect(life.isClosed).toBe(false)
-    life.tick(nowMs + 200_000)
+    life.tick(performance.now() + 100_001)
     expect(done.slice(-2)).toEqual(['end', 'closed'])
     expect(said).toEqual([expect.stringMatching(/^retry: \d+\n\nevent: bye\ndata: {"reason":"age"}\n\n$/)])
   })
@@ -64,6 +65,7 @@ describe('the life of a stream', () => {
     life.tick(nowMs + 4_000)
     life.wrote()
     life.tick(nowMs + 6_000)
+    life.tick(nowMs + 10_999)
     expect(done).toEqual([])
     life.tick(nowMs + 11_001)
     expect(done).toEqual(['beat'])
@@ -97,6 +99,14 @@ describe('the life of a stream', () => {
     untold.life.doubt()
     await vi.waitFor(() => expect(untold.life.isClosed).toBe(true))
     expect(untold.said.join()).toContain('{"reason":"overloaded"}')
+  })
+
+  it('asks whose it is when that was asked identityMaxAgeMs ago, and not before', () => {
+    const { life, metrics } = createStream()
+    life.tick(nowMs + 19_999)
+    expect(metrics.identityChecks).toBe(0)
+    life.tick(performance.now() + 20_001)
+    expect(metrics.identityChecks).toBe(1)
   })
 
   it('asks one question after the other as time goes by: an answer that takes longer than identityMaxAgeMs still counts', async () => {

@@ -85,6 +85,24 @@ describe('an edge whose tables change', () => {
     expect(openings.map(({ close }) => close.mock.calls.length)).toEqual([1, 0, 1, 1, 0])
   })
 
+  it('lets requests wait for databaseTimeoutMs while the tables are read, and no longer', async () => {
+    const edge = await begin()
+    openings[0]?.tablesChange()
+    const reading = await isOpening(2)
+    const statuses: number[] = []
+    const ask = (): void =>
+      void edge.handle(new Request('http://localhost'), { path: '', getClient: () => undefined as never }).then(({ status }) => statuses.push(status))
+    ask()
+    await vi.advanceTimersByTimeAsync(LIMITS.databaseTimeoutMs - 1)
+    expect(statuses).toEqual([])
+    ask()
+    await vi.advanceTimersByTimeAsync(1)
+    expect(statuses).toEqual([503])
+    reading.open()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(statuses).toEqual([503, 200])
+  })
+
   it('follows one that came while it was opened first', async () => {
     const starting = createEdge({} as EdgeOptions)
     openings[0]?.tablesChange()

@@ -2,11 +2,13 @@ import { LIMITS, type Limits } from '@zenstack-live/protocol'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { ALL_GUARDS } from '../src/guards.ts'
 import { createKeys } from '../src/keys.ts'
+import { encodeAccessTicket, ownerOf } from '../src/identity/access-ticket.ts'
 import { IdentityChanges } from '../src/identity/identity-changes.ts'
 import type { LiveClient } from '../src/identity/live-client.ts'
 import { Visitors, type Visitor } from '../src/identity/visitors.ts'
 
 const CROWD = 1_000
+const KEYS = createKeys('a secret of sixteen bytes')
 
 interface Asked {
   answer(): void
@@ -18,14 +20,14 @@ function setUp(more: Partial<Limits> = {}) {
   const limits = { ...LIMITS, ...more }
   const data = { schema: { authType: undefined, models: {} }, models: new Map() }
   const identityChanges = new IdentityChanges(data as never, { database: {} as never, hub: {} as never, guards: ALL_GUARDS, limits })
-  const context = { limits, identityChanges, keys: createKeys('a secret of sixteen bytes'), data: { fingerprint: '' } }
+  const context = { limits, identityChanges, keys: KEYS, data: { fingerprint: '' } }
   const identities = { of: async () => ({ authKey: 'bob' }) }
   const visitors = new Visitors(context as never, identities as never)
   const asked: Asked[] = []
   const getClient = (): Promise<LiveClient> =>
     new Promise((resolve, reject) => asked.push({ answer: () => resolve({} as LiveClient), fail: () => reject(new Error('away')) }))
   const visitor = (): Visitor => visitors.byCredentials({ getClient })
-  return { asked, visitor }
+  return { asked, visitor, visitors }
 }
 
 async function outcomes(settling: readonly Promise<unknown>[]): Promise<Map<string, number>> {
@@ -95,6 +97,21 @@ describe('finding out who a crowd is', () => {
     expect(await all).toEqual(new Map([['settled', 2]]))
   })
 
+  it('waits for an answer for identityTimeoutMs, and no longer', async () => {
+    const { asked, visitor } = setUp()
+    const all = outcomes([visitor().settle(), visitor().settle()])
+    await vi.advanceTimersByTimeAsync(LIMITS.identityTimeoutMs - 1)
+    asked[0]?.answer()
+    await vi.advanceTimersByTimeAsync(1)
+    asked[1]?.answer()
+    expect(await all).toEqual(
+      new Map([
+        ['settled', 1],
+        ['internal', 1],
+      ]),
+    )
+  })
+
   it('lets nobody wait in line for longer than identityMaxAgeMs', async () => {
     const { asked, visitor } = setUp({ maxConcurrentIdentityQuestions: 1, identityTimeoutMs: 2 * LIMITS.identityMaxAgeMs })
     const all = outcomes([visitor().settle(), visitor().settle(), visitor().settle()])
@@ -131,5 +148,17 @@ describe('finding out who a crowd is', () => {
     asked[2]?.answer()
     await Promise.all(settling)
     expect(asked).toHaveLength(3)
+  })
+})
+
+describe('a ticket in the URL', () => {
+  it('is looked at where it has no more than maxAccessTicketBytes, and is none where it has more, though it is signed', () => {
+    const access = encodeAccessTicket(KEYS, ' one stream', { subject: 'bob', owner: ownerOf(KEYS, 'bob'), expiresAtMs: 1 })
+    const client = (): LiveClient => ({}) as LiveClient
+    const credentials = { getClient: client, accessTickets: { mint: () => ({ subject: 'bob' }), redeem: client } }
+    const comeWithin = (maxAccessTicketBytes: number): Visitor =>
+      setUp({ maxAccessTicketBytes }).visitors.ofStream(credentials, new Request(`http://app/?access=${access}`), 'one stream')
+    expect(comeWithin(access.length).expiresAtMs).toBe(1)
+    expect(() => comeWithin(access.length - 1)).toThrow(expect.objectContaining({ code: 'unauthenticated' }))
   })
 })
