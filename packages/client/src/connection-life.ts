@@ -106,27 +106,27 @@ export class ConnectionLife extends MachineRunner<LiveStream> implements LiveStr
     // No id passes what its stream has not delivered: one that is as far as ours has everything.
     const [reached, shownTo] = [positionLsn(stream.view.position), positionLsn(shown.position)]
     if (reached !== undefined && shownTo !== undefined && reached >= shownTo) return true
-    const isPatient = Date.now() - (stream.firstBatchAt ?? 0) < options.limits.catchUpMs
+    const patienceMs = (stream.firstBatchAt ?? 0) + options.limits.catchUpMs - Date.now()
     for (const id of stream.ids) {
       const view = this.#connection.view(id)
       const own = stream.view.queries.get(id)
       if (!view.isReady || stream.failed.has(id)) continue
       if (leader?.ids.has(id) === true && own?.isReady !== true) return false
       const hasMoved = view.at !== undefined && view.at !== stream.inherited.queries.get(id)?.at
-      if (isPatient && hasMoved && (own?.isReady !== true || own.at === undefined || compareEntryIds(own.at, view.at) < 0))
-        return this.#lookAgain(stream)
+      if (patienceMs > 0 && hasMoved && (own?.isReady !== true || own.at === undefined || compareEntryIds(own.at, view.at) < 0))
+        return this.#lookAgain(stream, patienceMs)
     }
     return true
   }
 
   /** A quiet stream brings no further batch for a while. */
-  #lookAgain(stream: LiveStream): false {
+  #lookAgain(stream: LiveStream, afterMs: number): false {
     clearTimeout(this.#catchUpTimer)
     this.#catchUpTimer = setTimeout(() => {
       const { current, next } = this.streams
       const isOurs = stream === next || stream === current
       if (isOurs && stream !== this.leader && this.#maySucceed(stream)) this.#lead(stream)
-    }, this.#connection.options.limits.catchUpMs)
+    }, afterMs)
     return false
   }
 
