@@ -62,8 +62,9 @@ describe('circumstances', () => {
   })
 
   it('a page that is seen again after long silence opens anew at once', () => {
-    const wake = { kind: 'wake', quietMs: CLIENT_LIMITS.silenceMs + 1 } as const
-    expect(outcome(inState('live'), wake)).toBe('connecting (closeAll, openCurrent)')
+    const wake = (quietMs: number) => ({ kind: 'wake', quietMs }) as const
+    expect(outcome(inState('live'), wake(CLIENT_LIMITS.silenceMs))).toBe('·')
+    expect(outcome(inState('live'), wake(CLIENT_LIMITS.silenceMs + 1))).toBe('connecting (closeAll, openCurrent)')
   })
 
   it('credentials are refreshed once, then the refusal is final', () => {

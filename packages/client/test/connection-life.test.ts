@@ -98,19 +98,6 @@ describe('credentials', () => {
 })
 
 describe('silence', () => {
-  it('of a live stream longer than the server may be silent is answered by opening another', async () => {
-    await openLive()
-    await pass(CLIENT_LIMITS.silenceMs - 100)
-    expect(newest().isClosed).toBe(false)
-    newest().endBatch(5)
-    await pass()
-    await pass(CLIENT_LIMITS.silenceMs - 100)
-    expect(edge.connections).toHaveLength(1)
-    await pass(CLIENT_LIMITS.minBackoffMs + 200)
-    expect(edge.connections).toHaveLength(2)
-    expect(edge.connections[0]?.isClosed).toBe(true)
-  })
-
   it('from the first byte on, twice, makes the client ask instead, and later try to listen again', async () => {
     const live = open({ limits: { openTimeoutMs: 1000, pollIntervalMs: 1000, pollsBeforeStreaming: 2 } })
     const told: LiveState<unknown>[] = []
@@ -353,6 +340,18 @@ describe('a stream', () => {
     each(id(1), 9, 1)
     await pass(1000)
     expect(edge.connections).toHaveLength(2)
+  })
+
+  it('that floods with changes of one of its queries is given up, too', async () => {
+    const live = open({ limits: { maxBufferedFrames: 10 } })
+    for (const query of [live.task.findMany(), live.space.findMany()]) live.subscribe(query, () => {})
+    await pass(10)
+    for (let index = 0; index < 10; index++) newest().send({ event: 'change', q: id(1), at: at(6, index), ops: [] })
+    await pass()
+    expect(newest().isClosed).toBe(false)
+    newest().send({ event: 'change', q: id(1), at: at(6, 10), ops: [] })
+    await pass()
+    expect(newest().isClosed).toBe(true)
   })
 
   it('that sends what cannot be read is given up and resumed', async () => {

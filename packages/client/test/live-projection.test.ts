@@ -1,4 +1,4 @@
-import { createLiveClient, type LiveClientOptions, type LiveState } from '@zenstack-live/client'
+import { CLIENT_LIMITS, createLiveClient, type LiveClientOptions, type LiveState } from '@zenstack-live/client'
 import { encodeProjectionFrame, encodeRetry, type ProjectionStreamFrame } from '@zenstack-live/protocol'
 import { schema } from '@zenstack-live/testing/workspace'
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -16,6 +16,7 @@ interface Request {
   refuse(status: number, code: string): void
   json(body: unknown): void
   cut(): void
+  readonly isClosed: boolean
 }
 
 let requests: Request[] = []
@@ -59,6 +60,9 @@ function fakeFetch(url: string, init: RequestInit = {}): Promise<Response> {
       refuse: (status, code) => resolve(Response.json({ error: { code, message: '' } }, { status })),
       json: (body) => resolve(Response.json(body)),
       cut: fail,
+      get isClosed() {
+        return isOver
+      },
     })
   })
 }
@@ -222,6 +226,10 @@ describe('a watched projection', () => {
     request(0).send(snapshot(4, []), 'p4')
     await tick()
     stop()
+    await tick(CLIENT_LIMITS.lingerMs - 1)
+    expect(request(0).isClosed).toBe(false)
+    await tick(1)
+    expect(request(0).isClosed).toBe(true)
     await tick(60_000)
     expect(requests).toHaveLength(1)
   })
