@@ -1,37 +1,88 @@
 import { LIMITS, type LiveProjectionReader } from '@zenstack-live/protocol'
-import { expect, it, vi } from 'vitest'
+import { afterEach, expect, it, vi } from 'vitest'
 import { createKeys } from '../src/keys.ts'
 import { Projections } from '../src/projections/projections.ts'
 
-it('closes what reads a projection when nobody watches any more, also where it could not be opened before', async () => {
-  const close = vi.fn(async () => {})
-  const reader: LiveProjectionReader = {
-    async *watch() {
-      yield { kind: 'snapshot', position: 1, state: 'full' }
-    },
-    wake: () => {},
-    close,
-  }
-  const open = vi
-    .fn(() => reader)
-    .mockImplementationOnce(() => {
-      throw new Error('away')
-    })
+afterEach(() => {
+  vi.restoreAllMocks()
+  vi.useRealTimers()
+})
+
+/** @returns one read of a projection whose state is `full` */
+function reading({ open, authorize = () => true }: { open: () => LiveProjectionReader; authorize?: () => Promise<boolean> | boolean }) {
   const context = {
     hub: { log: { identity: 'log', epoch: 1 }, listen: () => {} },
     identityChanges: { isOutdated: () => false, areTold: async () => true },
     keys: createKeys('a secret of sixteen bytes'),
     limits: LIMITS,
+    logger: { warn: () => {} },
   }
   const projections = new Projections(context as never, {
-    cart: { projection: { name: 'cart', version: 1, tables: [], open }, authorize: () => true },
+    cart: { projection: { name: 'cart', version: 1, tables: [], open }, authorize },
   })
   const visitor = { settle: async () => ({ identity: { auth: {} }, askedAt: 1 }) }
-  const read = (): Promise<Response> => {
+  return (): Promise<Response> => {
     const wanted = { name: 'cart', id: 'c1', kind: 'read', lastEventId: undefined } as const
     return projections.answer({ wanted, visitor: visitor as never, node: undefined, door: {} as never })
   }
+}
+
+function readerOf(watch: LiveProjectionReader['watch'], close = async (): Promise<void> => {}): LiveProjectionReader {
+  return { watch, wake: () => {}, close }
+}
+
+async function* full(): ReturnType<LiveProjectionReader['watch']> {
+  yield { kind: 'snapshot', position: 1, state: 'full' }
+}
+
+it('closes what reads a projection when nobody watches any more, also where it could not be opened before', async () => {
+  const close = vi.fn(async () => {})
+  const reader = readerOf(full, close)
+  const open = vi
+    .fn(() => reader)
+    .mockImplementationOnce(() => {
+      throw new Error('away')
+    })
+  const read = reading({ open })
   await expect(read()).rejects.toThrow('away')
   expect(await (await read()).json()).toMatchObject({ data: 'full' })
   expect([open.mock.calls.length, close.mock.calls.length]).toEqual([2, 1])
+})
+
+it('reads a projection within databaseTimeoutMs, or says that the database did not answer', async () => {
+  const timeout = new AbortController()
+  const asked = vi.spyOn(AbortSignal, 'timeout').mockReturnValue(timeout.signal)
+  const free = Promise.withResolvers<void>()
+  const slow: LiveProjectionReader['watch'] = async function* (_, { signal } = {}) {
+    await Promise.race([free.promise, new Promise<void>((resolve) => signal?.addEventListener('abort', () => resolve()))])
+    if (signal?.aborted !== true) yield* full()
+  }
+  const read = reading({ open: () => readerOf(slow) })
+  const late = read()
+  await vi.waitFor(() => expect(asked).toHaveBeenCalledWith(LIMITS.databaseTimeoutMs))
+  timeout.abort()
+  await expect(late).rejects.toMatchObject({ code: 'database_unavailable' })
+  asked.mockReturnValue(new AbortController().signal)
+  const inTime = read()
+  free.resolve()
+  expect(await (await inTime).json()).toMatchObject({ data: 'full' })
+})
+
+it('takes no answer of authorize for identityTimeoutMs for a no, and one that comes before for what it is', async () => {
+  vi.useFakeTimers()
+  const answers: ((isAllowed: boolean) => void)[] = []
+  const read = reading({ open: () => readerOf(full), authorize: () => new Promise((resolve) => answers.push(resolve)) })
+  const outcomes: unknown[] = []
+  for (const one of [read(), read()])
+    one.then(
+      ({ status }) => outcomes.push(status),
+      ({ code }: { code: string }) => outcomes.push(code),
+    )
+  await vi.advanceTimersByTimeAsync(LIMITS.identityTimeoutMs - 1)
+  answers[0]?.(true)
+  await vi.advanceTimersByTimeAsync(0)
+  expect(outcomes).toEqual([200])
+  await vi.advanceTimersByTimeAsync(1)
+  answers[1]?.(true)
+  expect(outcomes).toEqual([200, 'forbidden'])
 })
