@@ -27,7 +27,7 @@ function createStream(answers: (() => Promise<'same-identity' | 'other-identity'
     beat: () => void done.push('beat'),
     onClosed: () => void done.push('closed'),
   }
-  return { life: new ConnectionLife(of), done, said, metrics, sink }
+  return { life: new ConnectionLife(of), of, done, said, metrics, sink }
 }
 
 describe('the life of a stream', () => {
@@ -47,6 +47,20 @@ describe('the life of a stream', () => {
     expect(life.isStalled).toBe(true)
     life.tick(nowMs + 2_600)
     expect([done.slice(1), life.isClosed, metrics.connectionsStalledNow, metrics.slowReadersCut]).toEqual([['destroy', 'closed'], true, 0, 1])
+  })
+
+  it('cuts a reader that took something, was filled again by what it had missed, and takes nothing more', () => {
+    const { life, of, done, metrics, sink } = createStream()
+    sink.waitingMark = 500
+    life.dispatch('full')
+    of.act = (action) => {
+      done.push(action)
+      if (action === 'release') life.dispatch('full')
+    }
+    life.dispatch('drained')
+    expect([done, metrics.connectionsStalledNow]).toEqual([['hold', 'release', 'hold'], 1])
+    life.tick(performance.now() + 1_001)
+    expect([life.isClosed, metrics.connectionsStalledNow, metrics.slowReadersCut]).toEqual([true, 0, 1])
   })
 
   it('says when to come back and why it ends, at the end of its age', () => {

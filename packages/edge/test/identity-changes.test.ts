@@ -13,7 +13,7 @@ function setUp(passed: () => Promise<void>) {
   const hub = { passed: vi.fn(passed), log: { identity: 'log', epoch: 1 } }
   const database = { endOfLog: vi.fn(async () => '0/1'), query: vi.fn(async () => [{ snapshot: '' }]) }
   const options = { database, hub, guards: ALL_GUARDS, limits: LIMITS }
-  return { hub, database, changes: new IdentityChanges(data as never, options as never) }
+  return { user, hub, database, changes: new IdentityChanges(data as never, options as never) }
 }
 
 describe('waiting until every change of an identity was told', () => {
@@ -67,6 +67,20 @@ describe('a change of the row behind an identity', () => {
     const asked = database.query.mock.calls.length
     await vi.advanceTimersByTimeAsync(60_000)
     expect(database.query.mock.calls.length).toBe(asked)
+  })
+
+  it('may have made another of whom nobody says which row they are', () => {
+    const { user, changes } = setUp(async () => {})
+    // As where policies read a role.
+    Object.assign(changes, { decidesAnswers: true })
+    const told = [{ xid: 1, tables: new Set(['public.User']), unknown: new Set(), effects: [{ model: user, key: 'cay' }] }] as never
+    const of = (auth: object | null, authKey?: string): boolean => changes.wasAnother(told, { auth, authKey } as Identity)
+    expect([of({ role: 'MANAGER' }), of(null), of({ id: 'bob', role: 'MANAGER' }, 'bob'), of({ id: 'cay' }, 'cay')]).toEqual([
+      true,
+      false,
+      false,
+      true,
+    ])
   })
 
   it('is waited for still behind a mere gap: the database is the same, and will show it', async () => {

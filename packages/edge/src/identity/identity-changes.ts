@@ -99,13 +99,13 @@ export class IdentityChanges {
 
   /**
    * Whether one of these changed the row behind an identity, so that they may have been another before it, whatever of it was changed: what
-   * `getClient` makes of a row, only the application knows.
+   * `getClient` makes of a row, only the application knows. Of whom it does not say which row it is, it may be any.
    */
-  wasAnother(transactions: readonly Transaction[], { authKey }: Identity): boolean {
-    if (authKey === undefined || !this.decidesAnswers) return false
+  wasAnother(transactions: readonly Transaction[], { auth, authKey }: Identity): boolean {
+    if (auth === null || !this.decidesAnswers) return false
     return transactions.some((one) => {
       const keys = this.changedBy(one)
-      return keys === 'all' || keys.includes(authKey)
+      return keys === 'all' || (authKey === undefined ? keys.length > 0 : keys.includes(authKey))
     })
   }
 
@@ -227,7 +227,7 @@ export class IdentityChanges {
     return change.showing
   }
 
-  /** While the database does not answer, nobody is told anything: the connections in doubt stay held. */
+  /** While the database does not answer, nobody is told anything. Who waits for it does so for a time. */
   async #untilShown(change: RowChange): Promise<void> {
     const log = this.#log
     for (let attempt = 0; change.xid !== 0 && !this.#isClosed && log === this.#log; attempt++) {

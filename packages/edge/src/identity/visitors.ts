@@ -42,9 +42,10 @@ export interface Visitor {
    * Asked again while a stream lasts.
    *
    * @param use - what is made for them. @defaultValue `answer`
+   * @param before - whom a stream was told as; nobody where that is not to be gone by
    * @throws {LiveError} when nobody is there any more
    */
-  settle(use?: IdentityUse): Promise<SettledIdentity>
+  settle(use?: IdentityUse, before?: Identity): Promise<SettledIdentity>
   /** When a stream of theirs ends, in milliseconds since 1970; `undefined` when only the application decides. */
   readonly expiresAtMs: number | undefined
 }
@@ -133,8 +134,8 @@ export class Visitors {
       get identity() {
         return identity
       },
-      settle: async (use = 'answer') => {
-        const settled = await identityChanges.settle(() => (inLine ??= ask()), use, identity)
+      settle: async (use = 'answer', before) => {
+        const settled = await identityChanges.settle(() => (inLine ??= ask()), use, before)
         ;({ identity } = settled)
         return settled
       },

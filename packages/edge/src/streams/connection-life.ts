@@ -82,8 +82,9 @@ export class ConnectionLife<Owner> {
     if (actions.includes('say-bye')) this.#of.sayLast([retryBlock(), frameOctets({ event: 'bye', reason: this.#byeReason })])
     if (actions.includes('say-auth-expired')) this.#of.sayLast([retryBlock(), frameOctets({ event: 'auth-expired' })])
     this.#phase = next
-    for (const action of actions) this.#act(action)
+    // Before what it does about it: what is let go may fill the socket again, and is watched anew.
     this.#watchStall(event)
+    for (const action of actions) this.#act(action)
     if (next === 'closed' && !wasClosed) this.#of.onClosed()
   }
 
@@ -114,7 +115,10 @@ export class ConnectionLife<Owner> {
     const mostDoubtMs = limits.identityMaxAgeMs + 2 * limits.identityTimeoutMs
     if (this.#doubtedAtMs !== undefined && nowMs - this.#doubtedAtMs >= mostDoubtMs) {
       return this.#endUnknown(
-        new LiveError('overloaded', `For ${mostDoubtMs} ms the row behind auth() changed again and again. Does getClient write to it?`),
+        new LiveError(
+          'overloaded',
+          `For ${mostDoubtMs} ms it was not known whose it is. Is getClient slow, or does it write to the row behind auth()?`,
+        ),
       )
     }
     // Not while it is being asked: a new question would be believed instead, and one that is always asked anew is never answered.

@@ -3,7 +3,7 @@ import { ConnectionLife, type Living } from './connection-life.ts'
 import type { ConnectionEvent } from './connection-phase.ts'
 import type { EdgeContext } from '../edge-context.ts'
 import { idBlockOf, NO_ID, type IdBlock } from './id-block.ts'
-import { queryScope, type Identity } from '../identity/identity.ts'
+import { nameOf, queryScope, type Identity } from '../identity/identity.ts'
 import type { SettledIdentity } from '../identity/identity-changes.ts'
 import type { LiveQuery } from '../queries/live-query.ts'
 import type { PgSnapshot } from '../database/pg-snapshot.ts'
@@ -13,6 +13,7 @@ import { QueryReader, type ReaderHost, type Resume } from './reader.ts'
 import type { Sink, SinkEvents } from './sink.ts'
 import type { Visitor } from '../identity/visitors.ts'
 import { octetsOf, type Octets } from './octets.ts'
+import { countIn } from '../operations/metrics.ts'
 
 /** What all connections of a process share. */
 export interface ConnectionHost {
@@ -73,6 +74,8 @@ export class Connection implements ReaderHost, SinkEvents, Living<SettledIdentit
   #changes = 0
   /** The log has come to where whoever it belongs to became who they are. */
   #isKnown = false
+  /** The log began anew, and may be behind what they were known by. */
+  #isLogNews = false
   #known: Promise<void> | undefined
 
   constructor({ host, sink, identity, onlyQuery, resumedAt, visitor }: ConnectionOptions) {
@@ -118,9 +121,24 @@ export class Connection implements ReaderHost, SinkEvents, Living<SettledIdentit
     if (this.#isKnown || !identityChanges.mayBeAhead(this.#identity)) return undefined
     this.#known ??= identityChanges
       .logIsThere()
-      .then(() => void (this.#isKnown = true))
+      .then(
+        () => void (this.#isKnown = true),
+        (error: unknown) => this.#sendAway(error),
+      )
       .finally(() => (this.#known = undefined))
     return this.#known
+  }
+
+  /** The log does not come to where they became who they are. What goes on elsewhere is not to end for it, so it is the stream that ends. */
+  #sendAway(error: unknown): never {
+    const { metrics, logger } = this.context
+    const code = errorCodeOf(error)
+    if (!this.#life.isClosed) {
+      countIn(metrics.refusals, code)
+      logger.warn('A stream was sent away: the log is behind.', { identity: nameOf(this.#identity), code, error: String(error) })
+    }
+    this.#life.retire('overloaded')
+    throw error
   }
 
   begin(reader: QueryReader, resume: Resume | undefined): LiveQuery {
@@ -207,6 +225,7 @@ export class Connection implements ReaderHost, SinkEvents, Living<SettledIdentit
     this.#cancelHorizon?.()
     this.#cancelHorizon = undefined
     this.#horizon = undefined
+    this.#isLogNews = true
     this.onIdentityChange(this.context.hub.history.head)
   }
 
@@ -226,7 +245,7 @@ export class Connection implements ReaderHost, SinkEvents, Living<SettledIdentit
   }
 
   identify(): Promise<SettledIdentity> {
-    return this.#visitor.settle('stream')
+    return this.#visitor.settle('stream', this.#isLogNews ? undefined : this.#identity)
   }
 
   isOutdated(settled: SettledIdentity): boolean {
@@ -236,6 +255,7 @@ export class Connection implements ReaderHost, SinkEvents, Living<SettledIdentit
   settle({ identity: next }: SettledIdentity): ConnectionEvent {
     const changes = this.#changes
     this.#changes = 0
+    this.#isLogNews = false
     const previous = this.#identity
     this.#identity = next
     // Policies may read less of a person than who it is.

@@ -184,9 +184,17 @@ export class QueryReader implements Reader {
     this.#scope = undefined
     const known = this.#host.untilKnown()
     if (known === undefined) return this.#beginNow(resume)
+    const { hub, metrics } = this.#host.context
+    const { era } = hub
+    // When it comes, all of them ask.
+    metrics.questionsWaitingNow++
     beginReader(this, async (isWanted) => {
-      await known
-      if (isWanted()) this.#beginNow(resume)
+      await known.finally(() => metrics.questionsWaitingNow--)
+      if (!isWanted()) return
+      // Its place is one of a log that is not any more.
+      const isLost = resume !== undefined && hub.era !== era
+      if (isLost) this.reset('gap')
+      this.#beginNow(isLost ? undefined : resume)
     })
   }
 

@@ -116,9 +116,6 @@ function makePlan(context: EdgeContext, identity: Identity, wire: WireQuery, tex
   const isInLog = (of: Model, names: Iterable<string>): boolean => ![...names].some((name) => context.isWithheld(of.name, name))
   const areSetsInLog = policy.keySets.every((set) => isInLog(set.model, [...set.selectFields, ...set.model.fields.keys()]))
   const isLocal = facts.isIncrementalAllowed && policy.isLocal && isInLog(model, read) && areSetsInLog
-  if (!isLocal && model.idFields.some((name) => policy.guardedFields.has(name))) {
-    throw new LiveError('not_live', `Changes of ${model.name} cannot be told: only the database knows who may read its id.`)
-  }
   const wheres = [created, deleted, ...(updated === undefined ? [] : (updated.before ?? updated.after) ? [updated.before, updated.after] : [{}])]
   const where = anyOf(wheres.filter((one) => one !== undefined))
   const comparedFields = new Set([...fields, ...compileRowPlan(data, { model: model.name, where, isPolicyOn: false }).fields])
@@ -151,9 +148,12 @@ function makePlan(context: EdgeContext, identity: Identity, wire: WireQuery, tex
 /**
  * Where the database says who may read a row, nobody can say it of one that is gone, nor of one that cannot be asked for.
  *
- * @throws {LiveError} `not_live` when deletions are asked for, or the client's options withhold the id
+ * @throws {LiveError} `not_live` when deletions are asked for, when the client's options withhold the id, or when a policy may
  */
-export function requireAskable({ model, deleted, hidesDeleted, askedFields }: ChangesPlan): void {
+export function requireAskable({ model, policy, deleted, hidesDeleted, askedFields }: ChangesPlan): void {
+  if (model.idFields.some((name) => policy.guardedFields.has(name))) {
+    throw new LiveError('not_live', `Changes of ${model.name} cannot be told: only the database knows who may read its id.`)
+  }
   const withheld = model.idFields.filter((name) => !askedFields.has(name))
   if (withheld.length > 0) throw keyWithheld(model, withheld)
   if (deleted === undefined || !hidesDeleted) return
