@@ -9,10 +9,18 @@ afterEach(() => {
 })
 
 /** @returns one read of a projection whose state is `full` */
-function reading({ open, authorize = () => true }: { open: () => LiveProjectionReader; authorize?: () => Promise<boolean> | boolean }) {
+function reading({
+  open,
+  authorize = () => true,
+  isOutdated = () => false,
+}: {
+  open: () => LiveProjectionReader
+  authorize?: () => Promise<boolean> | boolean
+  isOutdated?: () => boolean
+}) {
   const context = {
     hub: { log: { identity: 'log', epoch: 1 }, listen: () => {} },
-    identityChanges: { isOutdated: () => false, areTold: async () => true },
+    identityChanges: { isOutdated, areTold: async () => true },
     keys: createKeys('a secret of sixteen bytes'),
     limits: LIMITS,
     logger: { warn: () => {} },
@@ -85,4 +93,24 @@ it('takes no answer of authorize for identityTimeoutMs for a no, and one that co
   await vi.advanceTimersByTimeAsync(1)
   answers[1]?.(true)
   expect(outcomes).toEqual([200, 'forbidden'])
+})
+
+it('asks no longer than identityTimeoutMs who somebody is who is another each time, and takes one who is settled before', async () => {
+  vi.useFakeTimers()
+  let isSettled = false
+  const authorize = (): Promise<boolean> => new Promise((resolve) => setTimeout(() => resolve(true), LIMITS.identityTimeoutMs / 3))
+  const read = reading({ open: () => readerOf(full), authorize, isOutdated: () => !isSettled })
+  const outcome = (): Promise<unknown> =>
+    read().then(
+      ({ status }) => status,
+      ({ code }: { code: string }) => code,
+    )
+  const never = outcome()
+  await vi.advanceTimersByTimeAsync(LIMITS.identityTimeoutMs * 2)
+  expect(await never).toBe('overloaded')
+  const late = outcome()
+  await vi.advanceTimersByTimeAsync(LIMITS.identityTimeoutMs / 2)
+  isSettled = true
+  await vi.advanceTimersByTimeAsync(LIMITS.identityTimeoutMs)
+  expect(await late).toBe(200)
 })

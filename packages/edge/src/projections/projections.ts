@@ -80,27 +80,28 @@ export class Projections {
   }
 
   /** Answers `GET {base}/$projections/{name}/{id}`. @throws {LiveError} `forbidden`, whatever the reason and whether the id exists */
-  async answer(answering: Answering): Promise<Response> {
+  async answer(answering: Answering, endsAtMs = this.#endOfAsking()): Promise<Response> {
     const { wanted, visitor, node, door } = answering
     const { metrics, identityChanges, tally } = this.#context
     const isStream = wanted.kind === 'stream'
     if (isStream && (this.#isClosing || !door.hasRoom(wanted.lastEventId !== undefined))) return door.turnAway()
     const registered = this.#registered.get(wanted.name)
-    const authorize = async (): Promise<SettledIdentity | undefined> => {
-      for (;;) {
+    const authorize = async (untilMs = this.#endOfAsking()): Promise<SettledIdentity | undefined> => {
+      while (performance.now() < untilMs) {
         const settled = await visitor.settle()
         if (registered === undefined || !(await this.#mayRead(registered, settled.identity, wanted.id))) return undefined
         if (!identityChanges.isOutdated(settled)) return settled
       }
+      throw new LiveError('overloaded', 'The row behind auth() was another each time after authorize was asked. Does it write to that row?')
     }
-    const settled = await authorize()
+    const settled = await authorize(endsAtMs)
     if (registered === undefined || settled === undefined)
       throw new LiveError('forbidden', `The projection "${wanted.name.slice(0, 100)}" is not there, or not for them.`)
     if (!isStream) {
       const frame = await this.#read(registered, wanted.id)
       const isOwnerKnown = await this.#isOwnerKnown(frame)
       // Read for whom it no longer is, or may no longer be.
-      if (identityChanges.isOutdated(settled) || (!isOwnerKnown && (await authorize()) === undefined)) return this.answer(answering)
+      if (identityChanges.isOutdated(settled) || (!isOwnerKnown && (await authorize(endsAtMs)) === undefined)) return this.answer(answering, endsAtMs)
       const position = encodeProjectionPosition(this.#context.keys, this.#scope(registered, wanted.id), frame.position)
       return Response.json({ data: frame.state, position }, { headers: { 'cache-control': 'no-store' } })
     }
@@ -181,6 +182,11 @@ export class Projections {
       })
       return false
     }
+  }
+
+  /** Whoever is another each time they are asked about is not asked about for ever. */
+  #endOfAsking(): number {
+    return performance.now() + this.#context.limits.identityTimeoutMs
   }
 
   #resumedAt(registered: Registered, { id, lastEventId: text }: ProjectionRequest): { text: string; position: number } | undefined {
