@@ -10,6 +10,8 @@ export interface LedgerLine {
   readonly isKilled: boolean
   /** Mismatches and leaks. */
   readonly faults: number
+  /** What was held against what could be read: every row with all its fields and keys, or only what was written once, as it was until `54c406c`. */
+  readonly oracle: 'rows' | 'tokens'
 }
 
 export interface Ledger {
@@ -19,13 +21,15 @@ export interface Ledger {
   generated: number
   /** Runs in which processes were killed. */
   killed: number
+  /** Runs in which every row that was sent was held against what could be read. */
+  byRows: number
 }
 
-/** Those that came with the repository, in which nothing was wrong, as `seed,policies,isKilled,cases,commit`: the commit says what its seed meant. */
+/** Those that came with the repository, in which nothing was wrong, as `seed,policies,isKilled,cases,commit,oracle`: the commit says what its seed meant. */
 const RECORDED = new URL('../../live-worlds.csv', import.meta.url)
 
-export function addToLedger(line: LedgerLine): void {
-  appendFileSync(ledgerFile(), `${JSON.stringify(line)}\n`)
+export function addToLedger(line: Omit<LedgerLine, 'oracle'>): void {
+  appendFileSync(ledgerFile(), `${JSON.stringify({ ...line, oracle: 'rows' } satisfies LedgerLine)}\n`)
 }
 
 /** Worlds in which nothing was wrong. One that was made twice counts once, and not at all if it was wrong once: its repeats may have had luck. */
@@ -38,6 +42,7 @@ export function readLedger(): Ledger {
     cases: worlds.reduce((total, { cases }) => total + cases, 0),
     generated: worlds.filter(({ policies }) => policies === 'generated').length,
     killed: worlds.filter(({ isKilled }) => isKilled).length,
+    byRows: worlds.filter(({ oracle }) => oracle === 'rows').length,
   }
 }
 
@@ -46,8 +51,15 @@ function worldOf({ seed, policies }: LedgerLine): string {
 }
 
 function recorded(line: string): LedgerLine {
-  const [seed, policies, isKilled, cases] = line.split(',')
-  return { seed: Number(seed), policies: policies as 'studio' | 'generated', isKilled: isKilled === 'true', cases: Number(cases), faults: 0 }
+  const [seed, policies, isKilled, cases, , oracle] = line.split(',')
+  return {
+    seed: Number(seed),
+    policies: policies as LedgerLine['policies'],
+    isKilled: isKilled === 'true',
+    cases: Number(cases),
+    faults: 0,
+    oracle: oracle as LedgerLine['oracle'],
+  }
 }
 
 /** None where nothing was kept yet. */
