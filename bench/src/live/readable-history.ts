@@ -26,6 +26,8 @@ export interface ReadableHistory {
   mostRows(model: string, from: State, to: State): number
   /** All there were of a model, each key's in their order. */
   versionsOf(model: string): readonly Version[]
+  /** Those that stand in one state. */
+  versionsAt(model: string, state: State): readonly Version[]
   versionAt(model: string, key: string, state: State): Version | undefined
   /** Whether a row of this key, of any model, was there in one of these states. */
   hasKey(key: string, from: State, to: State): boolean
@@ -44,8 +46,8 @@ export function createReadableHistory(): ReadableHistory {
     const { key } = version
     const ofModel = versions.get(place) ?? new Map<string, Version[]>()
     versions.set(place, ofModel)
-    for (const bucket of [ANY, ...(key === undefined ? [] : [key])]) ofModel.set(bucket, [...(ofModel.get(bucket) ?? []), version])
-    if (key !== undefined && !place.startsWith(INSIDE)) keys.set(key, [...(keys.get(key) ?? []), version])
+    for (const bucket of [ANY, ...(key === undefined ? [] : [key])]) pushTo(ofModel, bucket, version)
+    if (key !== undefined && !place.startsWith(INSIDE)) pushTo(keys, key, version)
   }
 
   return {
@@ -75,6 +77,9 @@ export function createReadableHistory(): ReadableHistory {
       return this.versionsOf(model).filter((version) => stands(version, from, to)).length
     },
     versionsOf: (model) => versions.get(placeOf(model, false))?.get(ANY) ?? [],
+    versionsAt(model, state) {
+      return this.versionsOf(model).filter((version) => stands(version, state, state))
+    },
     versionAt: (model, key, state) =>
       versions
         .get(placeOf(model, false))
@@ -85,6 +90,12 @@ export function createReadableHistory(): ReadableHistory {
 }
 
 const INSIDE = 'inside '
+
+function pushTo(buckets: Map<string, Version[]>, name: string, version: Version): void {
+  const bucket = buckets.get(name)
+  if (bucket === undefined) buckets.set(name, [version])
+  else bucket.push(version)
+}
 
 function placeOf(model: string, isInside: boolean): string {
   return isInside ? `${INSIDE}${model}` : model
