@@ -14,14 +14,19 @@ const [FIRST, SECOND, THIRD] = ['100-1', '200-1', '300-1'] as const
 
 const note = (id: number, rank: number, secret: string | null = null): object => ({ id, ownerId: 'ann', body: `body ${id}`, rank, secret })
 
-/** What ann may read, state by state: a note whose rank changes, one that is hers for a while, and a task with a comment. */
+/**
+ * What ann may read, state by state: a note whose rank changes, one that is hers for a while, one whose secret is kept back from her later, and a task
+ * with a comment.
+ */
 const ROWS: readonly (readonly (readonly [string, object])[])[] = [
   [
     ['Note', note(1, 1)],
     ['Note', note(2, 7, 'kept')],
+    ['Note', note(4, 1, 'hers')],
   ],
   [
     ['Note', note(1, 2)],
+    ['Note', note(4, 3)],
     ['Task', { id: 't1', title: 'a task', priority: 3 }],
     ['Comment', { id: 'c1', taskId: 't1', body: 'a word' }],
   ],
@@ -31,6 +36,9 @@ const ROWS: readonly (readonly (readonly [string, object])[])[] = [
     ['Task', { id: 't1', title: 'a task', priority: 3 }],
   ],
 ]
+
+/** What there is beside it. */
+const KEPT_BACK: readonly (readonly object[])[] = [[], [note(4, 3, 'hers')], []]
 
 const NOTES = { model: 'Note', operation: 'findMany', args: { orderBy: [{ rank: 'desc' }] } } as const satisfies WireQuery
 const TASKS = { model: 'Task', operation: 'findMany', args: { include: { comments: true } } } as const satisfies WireQuery
@@ -55,7 +63,11 @@ function oracleOf(): LeakOracle {
   oracle.note(
     ROWS.map((records, state): DatabaseState => {
       const rows = records.flatMap(([model, record]) => rowsIn(schema, model, record))
-      return { end: ENDS[state] ?? 0n, readable: new Map([['ann', JSON.stringify(records)]]), rows: new Map([['ann', rows]]), all: rows }
+      const all = [
+        ...rows.filter(({ fields }) => state !== 1 || fields.get('id') !== '4'),
+        ...(KEPT_BACK[state] ?? []).flatMap((record) => rowsIn(schema, 'Note', record)),
+      ]
+      return { end: ENDS[state] ?? 0n, readable: new Map([['ann', JSON.stringify(records)]]), rows: new Map([['ann', rows]]), all }
     }),
   )
   return oracle
@@ -105,7 +117,12 @@ describe('the leak oracle', () => {
         value(HIGHEST, THIRD, { _max: { rank: 4 } }),
         value(COUNT, THIRD, 2),
         ready(CHANGES, FIRST),
-        changes(SECOND, { type: 'updated', updated: { before: note(1, 1), after: note(1, 2) } } as never),
+        changes(
+          SECOND,
+          { type: 'updated', updated: { before: note(1, 1), after: note(1, 2) } } as never,
+          { type: 'updated', updated: { before: note(4, 1), after: note(4, 3) } } as never,
+          { type: 'deleted', deleted: { id: 2 } } as never,
+        ),
       ]),
     ).toBe(0)
   })
@@ -139,6 +156,11 @@ describe('the leak oracle', () => {
       'what a change was before, of before the stream began',
       [ready(CHANGES, SECOND), changes(THIRD, { type: 'updated', updated: { before: note(1, 1), after: note(1, 2) } } as never)],
     ],
+    [
+      'a field of before that is kept back now',
+      [ready(CHANGES, FIRST), changes(SECOND, { type: 'updated', updated: { before: note(4, 1, 'hers'), after: note(4, 3) } } as never)],
+    ],
+    ['another field of a deleted row', [ready(CHANGES, FIRST), changes(SECOND, { type: 'deleted', deleted: { rank: null } } as never)]],
     ['what a change is since', [ready(CHANGES, FIRST), changes(SECOND, { type: 'created', created: note(2, 7, 'kept') } as never)]],
   ])('reports %s', (_, frames) => {
     expect(leaksIn(frames)).toBe(1)

@@ -1,7 +1,8 @@
 import { createSseDecoder, decodeFrame, type Frame } from '@zenstack-live/protocol'
 import { progress } from '../command.ts'
+import { changeLeaks } from './change-leaks.ts'
 import { createDatabaseHistory, type DatabaseHistory } from './database-history.ts'
-import { afterOf, countsOf, keysIn, rowsBefore, rowsNow, rowsOfValue, type KeyedRow } from './frame-rows.ts'
+import { afterOf, changesIn, countsOf, keysIn, rowsBefore, rowsNow, rowsOfValue, type KeyedRow } from './frame-rows.ts'
 import type { LiveWorld } from './live-world.ts'
 import { createKeyTrace, type KeyTrace } from './key-trace.ts'
 import { EVERYBODY, type DatabaseState, type Readable } from './observed-commits.ts'
@@ -66,14 +67,23 @@ export function createLeakOracle({ commits, policies }: Pick<LiveWorld, 'commits
       let leaks = 0
       for (const { user, chunks } of answers) {
         const mine = history.of(user)
-        const { stateOf } = history
+        const { stateOf, all } = history
         const trace = traces.get(user) ?? createKeyTrace({ stateOf, wasReadable: (...row) => mine.hasKey(...row) })
         traces.set(user, trace)
         trace.begin()
         const lastReadable = (token: string): State => readable.get(user)?.get(token) ?? -1
         const decoder = createSseDecoder()
         for (const { text, begun } of chunks) {
-          const reader: ReaderHistory = { schema: policies.schema, stateOf, lastReadable, history: mine, asked, trace, now: begun - begunBefore - 1 }
+          const reader: ReaderHistory = {
+            schema: policies.schema,
+            stateOf,
+            lastReadable,
+            history: mine,
+            all,
+            asked,
+            trace,
+            now: begun - begunBefore - 1,
+          }
           for (const { event, data } of decoder.feed(text)) {
             const frame = data === undefined ? undefined : decodeFrame(event, data)
             if (frame === undefined || data === undefined) continue
@@ -93,6 +103,8 @@ export function createLeakOracle({ commits, policies }: Pick<LiveWorld, 'commits
 interface ReaderHistory extends Pick<Watcher, 'asked'> {
   readonly schema: LiveWorld['policies']['schema']
   readonly history: ReadableHistory
+  /** Whoever may read it. */
+  readonly all: ReadableHistory
   readonly trace: KeyTrace
   /** The last state that there can have been when the frame came. */
   readonly now: State
@@ -107,10 +119,10 @@ function leaksIn(frame: Frame, data: string, reader: ReaderHistory): string[] {
   const query = reader.asked.get(frame.q)
   if (query === undefined) return [...leaks, 'a query that nobody asked']
   if (query.hidesKeys && keysIn(frame).some((key) => !KEYED_HASH.test(key))) leaks.push('a plain key')
-  if (frame.event === 'changes' && showsDeleted(frame)) leaks.push('more than the key of a deleted row')
   leaks.push(...reader.trace.foreignKeysIn(frame).map((key) => `the key ${key} of a row that the query did not have`))
   if (!('at' in frame)) return leaks
   const at = reader.stateOf(frame.at)
+  if (frame.event === 'changes') leaks.push(...changeLeaks(changesIn(frame), { ...reader, query, at }))
   const unreadable = (rows: readonly KeyedRow[], from: State, to: State): string[] =>
     rows
       .filter((row) => !reader.history.holds(row, from, to))
@@ -142,7 +154,3 @@ function tokensOf(text: string): string[] {
 
 /** 22 characters; rows of equal content are told apart by a number behind it. */
 const KEYED_HASH = /^[\w-]{22}(#\d+)?$/
-
-function showsDeleted(frame: Extract<Frame, { event: 'changes' }>): boolean {
-  return frame.changes.some((change) => change.type === 'deleted' && Object.keys(change.deleted as object).length > 1)
-}

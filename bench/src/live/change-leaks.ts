@@ -1,0 +1,47 @@
+import type { RowChange } from '@zenstack-live/protocol'
+import type { SchemaDef } from '@zenstackhq/schema'
+import type { AskedQuery } from './client-network.ts'
+import type { ReadableHistory, State, Version } from './readable-history.ts'
+import { rowsIn, type SeenRow } from './rows-in.ts'
+
+/** By what the changes of one frame are judged. */
+export interface ChangeLeaksOptions {
+  readonly schema: SchemaDef
+  readonly query: AskedQuery
+  /** The state of the frame. */
+  readonly at: State
+  /** Whoever may read it. */
+  readonly all: ReadableHistory
+}
+
+/** What changes tell beside what their rows were and are: that is held against the history by itself. In words. */
+export function changeLeaks(changes: readonly RowChange[], options: ChangeLeaksOptions): string[] {
+  return changes.flatMap((change) => [...keptBackNow(change, options), ...beyondTheKey(change, options)])
+}
+
+/** What a row was is told only as far as the reader may read it still. */
+function keptBackNow(change: RowChange, { schema, query: { model }, at, all }: ChangeLeaksOptions): string[] {
+  if (change.type !== 'updated') return []
+  const [before, after] = [change.updated.before, change.updated.after].map((record) => fieldsOf(schema, model, record))
+  // Of a row whose id is kept back, all that it may be.
+  const rows = all.versionsAt(model, at).filter((row) => holdsAll(row, after))
+  const isKeptBack = (name: string): boolean => after?.has(name) !== true && rows.length > 0 && rows.every(({ fields }) => fields.has(name))
+  return [...(before?.keys() ?? [])].filter(isKeptBack).map((name) => `${name} of before, which is kept back in state ${at},`)
+}
+
+/** Of a row that is gone nothing is told but which it was. */
+function beyondTheKey(change: RowChange, { schema, query: { model } }: ChangeLeaksOptions): string[] {
+  if (change.type !== 'deleted') return []
+  const idFields = schema.models[model]?.idFields ?? []
+  const others = Object.keys(Object(change.deleted) as object).filter((name) => !idFields.includes(name))
+  return others.map((name) => `${name} of a deleted row`)
+}
+
+/** Of the row itself: changes show no others. */
+function fieldsOf(schema: SchemaDef, model: string, record: unknown): SeenRow['fields'] | undefined {
+  return record === null || record === undefined ? undefined : rowsIn(schema, model, record)[0]?.fields
+}
+
+function holdsAll({ fields }: Version, shown: SeenRow['fields'] | undefined): boolean {
+  return [...(shown ?? [])].every(([name, text]) => fields.get(name) === text)
+}
