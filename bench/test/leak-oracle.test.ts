@@ -15,7 +15,7 @@ const [FIRST, SECOND, THIRD] = ['100-1', '200-1', '300-1'] as const
 const note = (id: number, rank: number, secret: string | null = null): object => ({ id, ownerId: 'ann', body: `body ${id}`, rank, secret })
 
 /**
- * What ann may read, state by state: a note whose rank changes, one that is hers for a while, one whose secret is kept back from her later, and a task
+ * What ann may read, state by state: a note whose rank changes, one that is hers for a while, some whose secrets are kept back from her later, and a task
  * with a comment.
  */
 const ROWS: readonly (readonly (readonly [string, object])[])[] = [
@@ -23,16 +23,21 @@ const ROWS: readonly (readonly (readonly [string, object])[])[] = [
     ['Note', note(1, 1)],
     ['Note', note(2, 7, 'kept')],
     ['Note', note(4, 1, 'hers')],
+    ['Note', note(5, 5)],
+    ['Note', note(6, 6, 'hers')],
   ],
   [
     ['Note', note(1, 2)],
     ['Note', note(4, 3)],
+    ['Note', note(5, 5)],
+    ['Note', note(6, 6)],
     ['Task', { id: 't1', title: 'a task', priority: 3 }],
     ['Comment', { id: 'c1', taskId: 't1', body: 'a word' }],
   ],
   [
     ['Note', note(1, 2)],
     ['Note', note(3, 4)],
+    ['Note', note(4, 5)],
     ['Task', { id: 't1', title: 'a task', priority: 3 }],
   ],
 ]
@@ -95,6 +100,7 @@ const changes = (at: string, ...told: readonly Pick<RowChange, 'type'>[]): Frame
 const ready = (wire: WireQuery, at: string): Frame =>
   ({ event: 'ready', q: queryId(wire), at, engine: 'incremental', shape: 'rows', ticket: '' }) as Frame
 const opened = snapshot(NOTES, FIRST, [])
+const given = snapshot(NOTES, FIRST, [{ key: '1', row: note(1, 1), sort: placeOf(1, 1) }])
 
 describe('the leak oracle', () => {
   it('lets what could be read go by', () => {
@@ -115,7 +121,7 @@ describe('the leak oracle', () => {
           { rank: 4, _count: 1 },
         ]),
         value(HIGHEST, THIRD, { _max: { rank: 4 } }),
-        value(COUNT, THIRD, 2),
+        value(COUNT, THIRD, 3),
         ready(CHANGES, FIRST),
         changes(
           SECOND,
@@ -144,7 +150,7 @@ describe('the leak oracle', () => {
     ['a row inside another', [snapshot(TASKS, THIRD, [{ key: 't1', row: { id: 't1', comments: [{ id: 'c1', body: 'a word' }] } }])]],
     ['a group of what nobody may read', [value(RANKS, THIRD, [{ rank: 7, _count: 1 }])]],
     ['an extreme of what nobody may read', [value(HIGHEST, THIRD, { _max: { rank: 7 } })]],
-    ['more rows than there were', [value(COUNT, THIRD, 3)]],
+    ['more rows than there were', [value(COUNT, THIRD, 4)]],
     ['a field that the model does not have', [snapshot(NOTES, FIRST, [{ key: '1', row: { id: 1, hidden: 1 } }])]],
     ['a plain key of a query that hides them', [snapshot(BODIES, FIRST, [{ key: '1', row: { body: 'body 1' } }])]],
     ['a query that nobody asked', [snapshot({ model: 'Tag', operation: 'findMany' }, FIRST, [])]],
@@ -154,16 +160,40 @@ describe('the leak oracle', () => {
     ],
     [
       'what a change was before, of before the stream began',
-      [ready(CHANGES, SECOND), changes(THIRD, { type: 'updated', updated: { before: note(1, 1), after: note(1, 2) } } as never)],
+      [ready(CHANGES, SECOND), changes(THIRD, { type: 'updated', updated: { before: note(4, 1), after: note(4, 5) } } as never)],
     ],
     [
       'a field of before that is kept back now',
       [ready(CHANGES, FIRST), changes(SECOND, { type: 'updated', updated: { before: note(4, 1, 'hers'), after: note(4, 3) } } as never)],
     ],
     ['another field of a deleted row', [ready(CHANGES, FIRST), changes(SECOND, { type: 'deleted', deleted: { rank: null } } as never)]],
+    ['an update that tells what is known', [given, change(NOTES, SECOND, [{ op: 'update', key: '1', set: { ownerId: 'ann' } }])]],
+    ['a move to where it is', [given, change(NOTES, FIRST, [{ op: 'move', key: '1', sort: placeOf(1, 1) }])]],
+    ['the entering of what is there', [given, change(NOTES, FIRST, [{ op: 'enter', key: '1', row: note(1, 1), sort: placeOf(1, 1) }])]],
+    ['a value that is what it was', [value(COUNT, SECOND, 2), change(COUNT, THIRD, [{ op: 'value', value: 2 }])]],
+    ['a change of nothing', [given, change(NOTES, SECOND, [])]],
+    ['no changes', [ready(CHANGES, FIRST), changes(SECOND)]],
+    [
+      'a change of a row that shows none',
+      [ready(CHANGES, SECOND), changes(THIRD, { type: 'updated', updated: { before: null, after: note(1, 2) } } as never)],
+    ],
     ['what a change is since', [ready(CHANGES, FIRST), changes(SECOND, { type: 'created', created: note(2, 7, 'kept') } as never)]],
   ])('reports %s', (_, frames) => {
     expect(leaksIn(frames)).toBe(1)
+  })
+
+  it('lets a row be told again to who went on from an earlier connection', () => {
+    const again = change(NOTES, SECOND, [{ op: 'enter', key: '1', row: note(1, 2) }])
+    expect(leaksIn([ready(NOTES, FIRST), again, again])).toBe(0)
+    expect(leaksIn([ready(NOTES, FIRST), again, change(NOTES, THIRD, [{ op: 'update', key: '1', set: { rank: 2 } }])])).toBe(1)
+  })
+
+  it('reports a change from what is the same, but not where something is kept back since', () => {
+    const same = (id: number, rank: number): Frame[] => [
+      ready(CHANGES, FIRST),
+      changes(SECOND, { type: 'updated', updated: { before: note(id, rank), after: note(id, rank) } } as never),
+    ]
+    expect([leaksIn(same(5, 5)), leaksIn(same(6, 6))]).toEqual([2, 0])
   })
 
   it('reports what nobody had written yet when it came', () => {

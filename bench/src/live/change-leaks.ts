@@ -1,7 +1,8 @@
 import type { RowChange } from '@zenstack-live/protocol'
 import type { SchemaDef } from '@zenstackhq/schema'
 import type { AskedQuery } from './client-network.ts'
-import type { ReadableHistory, State, Version } from './readable-history.ts'
+import { afterOf } from './frame-rows.ts'
+import { keyOf, type ReadableHistory, type State, type Version } from './readable-history.ts'
 import { rowsIn, type SeenRow } from './rows-in.ts'
 
 /** By what the changes of one frame are judged. */
@@ -12,11 +13,31 @@ export interface ChangeLeaksOptions {
   readonly at: State
   /** Whoever may read it. */
   readonly all: ReadableHistory
+  /** What the reader could read. */
+  readonly history: ReadableHistory
+  /** Since when this row's change had not been told, as far as its key is; `undefined` where rows come and go by time alone. */
+  readonly untoldSince: ((key: string | undefined) => State) | undefined
 }
 
 /** What changes tell beside what their rows were and are: that is held against the history by itself. In words. */
 export function changeLeaks(changes: readonly RowChange[], options: ChangeLeaksOptions): string[] {
-  return changes.flatMap((change) => [...keptBackNow(change, options), ...beyondTheKey(change, options)])
+  return changes.flatMap((change) => [...keptBackNow(change, options), ...beyondTheKey(change, options), ...unseen(change, options)])
+}
+
+/** A change only in what the reader cannot see is none. */
+function unseen(change: RowChange, { schema, query: { model }, at, history, untoldSince }: ChangeLeaksOptions): string[] {
+  const after = fieldsOf(schema, model, afterOf(change))
+  if (after === undefined || untoldSince === undefined) return []
+  const rows = history.versionsAt(model, at).filter((row) => holdsAll(row, after))
+  // A replay takes a row's changes together, and tells them at the last one.
+  const since = untoldSince(keyOf(after))
+  const leaks: string[] = []
+  if (rows.length > 0 && rows.every(({ from }) => from <= since)) leaks.push(`a change of what is as it was in state ${since},`)
+  const before = change.type === 'updated' ? fieldsOf(schema, model, change.updated.before) : undefined
+  const isAlike = before !== undefined && before.size === after.size && holdsAll({ fields: after }, before)
+  // What is kept back since shows nowhere, and has changed for the reader.
+  if (isAlike && rows.length > 0 && rows.every(({ from }) => from < at)) leaks.push('a change from what is the same')
+  return leaks
 }
 
 /** What a row was is told only as far as the reader may read it still. */
@@ -42,6 +63,6 @@ function fieldsOf(schema: SchemaDef, model: string, record: unknown): SeenRow['f
   return record === null || record === undefined ? undefined : rowsIn(schema, model, record)[0]?.fields
 }
 
-function holdsAll({ fields }: Version, shown: SeenRow['fields'] | undefined): boolean {
+function holdsAll({ fields }: Pick<Version, 'fields'>, shown: SeenRow['fields'] | undefined): boolean {
   return [...(shown ?? [])].every(([name, text]) => fields.get(name) === text)
 }

@@ -1,12 +1,13 @@
-import { createSseDecoder, decodeFrame, type Frame } from '@zenstack-live/protocol'
+import { createSseDecoder, decodeFrame } from '@zenstack-live/protocol'
 import { progress } from '../command.ts'
-import { changeLeaks } from './change-leaks.ts'
+import type { Answer } from './client-network.ts'
 import { createDatabaseHistory, type DatabaseHistory } from './database-history.ts'
-import { afterOf, changesIn, countsOf, keysIn, rowsBefore, rowsNow, rowsOfValue, type KeyedRow } from './frame-rows.ts'
+import { leaksIn, tokensOf, type ReaderHistory } from './frame-leaks.ts'
 import type { LiveWorld } from './live-world.ts'
-import { createKeyTrace, type KeyTrace } from './key-trace.ts'
+import { createKeyTrace } from './key-trace.ts'
 import { EVERYBODY, type DatabaseState, type Readable } from './observed-commits.ts'
-import type { ReadableHistory, State } from './readable-history.ts'
+import type { State } from './readable-history.ts'
+import { createRestatements } from './restatements.ts'
 import type { UserId } from './studio.ts'
 import type { Watcher } from './watcher.ts'
 
@@ -18,8 +19,6 @@ import type { Watcher } from './watcher.ts'
  * Beside the rows, everything is looked through for texts and numbers that were written once only.
  */
 
-/** Among the hexadecimal digits of a sort key such a number means nothing. */
-const TOKEN = /tok\d{6}x|(?<![\da-z])7000\d{4}(?![\da-z])/g
 export interface LeakOracle {
   readonly history: DatabaseHistory
   /** Notes states, of which nobody may miss one. */
@@ -63,35 +62,18 @@ export function createLeakOracle({ commits, policies }: Pick<LiveWorld, 'commits
       return mayRead
     },
     countLeaks({ answers, asked }) {
-      const traces = new Map<UserId, KeyTrace>()
+      const traces = new Map<UserId, Traces>()
       let leaks = 0
       for (const { user, chunks } of answers) {
-        const mine = history.of(user)
-        const { stateOf, all } = history
-        const trace = traces.get(user) ?? createKeyTrace({ stateOf, wasReadable: (...row) => mine.hasKey(...row) })
-        traces.set(user, trace)
-        trace.begin()
+        const own = traces.get(user) ?? tracesOf(history, user)
+        traces.set(user, own)
+        own.trace.begin()
+        own.restatements.begin()
         const lastReadable = (token: string): State => readable.get(user)?.get(token) ?? -1
-        const decoder = createSseDecoder()
-        for (const { text, begun } of chunks) {
-          const reader: ReaderHistory = {
-            schema: policies.schema,
-            stateOf,
-            lastReadable,
-            history: mine,
-            all,
-            asked,
-            trace,
-            now: begun - begunBefore - 1,
-          }
-          for (const { event, data } of decoder.feed(text)) {
-            const frame = data === undefined ? undefined : decodeFrame(event, data)
-            if (frame === undefined || data === undefined) continue
-            for (const what of leaksIn(frame, data, reader)) {
-              leaks++
-              if (leaks <= 3) progress(`LEAK to ${user}: ${what} in ${JSON.stringify(frame).slice(0, 1_500)}`)
-            }
-          }
+        const reader = { ...own, policies, stateOf: history.stateOf, lastReadable, history: history.of(user), all: history.all, asked }
+        for (const { what, where } of leaksInAnswer(chunks, (begun) => ({ ...reader, now: begun - begunBefore - 1 }))) {
+          leaks++
+          if (leaks <= 3) progress(`LEAK to ${user}: ${what} in ${where.slice(0, 1_500)}`)
         }
       }
       return leaks
@@ -99,58 +81,27 @@ export function createLeakOracle({ commits, policies }: Pick<LiveWorld, 'commits
   }
 }
 
-/** What is known of one person, as one client saw it. */
-interface ReaderHistory extends Pick<Watcher, 'asked'> {
-  readonly schema: LiveWorld['policies']['schema']
-  readonly history: ReadableHistory
-  /** Whoever may read it. */
-  readonly all: ReadableHistory
-  readonly trace: KeyTrace
-  /** The last state that there can have been when the frame came. */
-  readonly now: State
-  stateOf(entry: string): State
-  lastReadable(token: string): State
+/** What one person was told so far on one client. */
+type Traces = Pick<ReaderHistory, 'trace' | 'restatements'>
+
+function tracesOf({ stateOf, of }: DatabaseHistory, user: UserId): Traces {
+  const mine = of(user)
+  return { trace: createKeyTrace({ stateOf, wasReadable: (...row) => mine.hasKey(...row) }), restatements: createRestatements({ stateOf }) }
 }
 
-/** What in a frame nobody may tell this reader. */
-function leaksIn(frame: Frame, data: string, reader: ReaderHistory): string[] {
-  const leaks = [...unreadableTokens(frame, data, reader)]
-  if (!('q' in frame) || frame.q === undefined) return leaks
-  const query = reader.asked.get(frame.q)
-  if (query === undefined) return [...leaks, 'a query that nobody asked']
-  if (query.hidesKeys && keysIn(frame).some((key) => !KEYED_HASH.test(key))) leaks.push('a plain key')
-  leaks.push(...reader.trace.foreignKeysIn(frame).map((key) => `the key ${key} of a row that the query did not have`))
-  if (!('at' in frame)) return leaks
-  const at = reader.stateOf(frame.at)
-  if (frame.event === 'changes') leaks.push(...changeLeaks(changesIn(frame), { ...reader, query, at }))
-  const unreadable = (rows: readonly KeyedRow[], from: State, to: State): string[] =>
-    rows
-      .filter((row) => !reader.history.holds(row, from, to))
-      .map(({ model, key, fields }) => `${model} ${key ?? ''} ${JSON.stringify([...fields])} of no state from ${from} to ${to},`)
-  const since = Math.max(0, reader.trace.sinceOf(frame.q) ?? 0)
-  const most = reader.history.mostRows(query.model, at, reader.now)
-  return [
-    ...leaks,
-    ...countsOf(frame, query).flatMap((count) => (count > most ? [`${count} rows of ${query.model} where there were ${most},`] : [])),
-    ...unreadable(rowsOfValue(reader.schema, frame, query), at, reader.now),
-    ...unreadable(rowsNow(reader.schema, frame, query), at, reader.now),
-    ...unreadable(rowsBefore(reader.schema, frame, query), since, at - 1),
-  ]
+interface Leak {
+  readonly what: string
+  readonly where: string
 }
 
-function unreadableTokens(frame: Frame, data: string, { stateOf, lastReadable }: ReaderHistory): string[] {
-  const unreadable = (tokens: readonly string[], from: State): string[] =>
-    tokens.filter((token) => lastReadable(token) < from).map((token) => `${token} of state ${lastReadable(token)} in one of state ${from},`)
-  const earlier = new Set(frame.event === 'changes' ? tokensOf(data) : [])
-  const now = new Set(tokensOf(frame.event === 'changes' ? JSON.stringify(frame.changes.map(afterOf)) : data))
-  const before = [...earlier].filter((token) => !now.has(token))
-  return [...unreadable(before, 0), ...unreadable([...now], 'at' in frame ? stateOf(frame.at) : 0)]
+function leaksInAnswer(chunks: Answer['chunks'], readerAt: (begun: number) => ReaderHistory): Leak[] {
+  const decoder = createSseDecoder()
+  return chunks.flatMap(({ text, begun }) => {
+    const reader = readerAt(begun)
+    return decoder.feed(text).flatMap(({ event, data }): Leak[] => {
+      const frame = data === undefined ? undefined : decodeFrame(event, data)
+      if (frame === undefined || data === undefined) return []
+      return leaksIn(frame, data, reader).map((what) => ({ what, where: JSON.stringify(frame) }))
+    })
+  })
 }
-
-/** As often as each was read. */
-function tokensOf(text: string): string[] {
-  return text.match(TOKEN) ?? []
-}
-
-/** 22 characters; rows of equal content are told apart by a number behind it. */
-const KEYED_HASH = /^[\w-]{22}(#\d+)?$/

@@ -106,7 +106,7 @@ function stands(version: Version, from: State, to: State): boolean {
 }
 
 /** As frames say it: members are known by their space and their user. */
-function keyOf(fields: SeenRow['fields']): string | undefined {
+export function keyOf(fields: SeenRow['fields']): string | undefined {
   const [id, spaceId, userId] = ['id', 'spaceId', 'userId'].map((name) => fields.get(name))
   return id ?? (spaceId === undefined || userId === undefined ? undefined : JSON.stringify([spaceId, userId]))
 }
