@@ -50,11 +50,12 @@ const TASKS = { model: 'Task', operation: 'findMany', args: { include: { comment
 const RANKS = { model: 'Note', operation: 'groupBy', args: { by: ['rank'], _count: true } } as const satisfies WireQuery
 const HIGHEST = { model: 'Note', operation: 'aggregate', args: { _max: { rank: true } } } as const satisfies WireQuery
 const COUNT = { model: 'Note', operation: 'count' } as const satisfies WireQuery
+const EXISTS = { model: 'Note', operation: 'exists' } as const satisfies WireQuery
 const BODIES = { model: 'Note', operation: 'findMany', args: { select: { body: true } } } as const satisfies WireQuery
 const CHANGES = { model: 'Note', operation: '$changes', args: { created: {}, updated: {} } } as const satisfies WireQuery
 
 const asked = new Map<string, AskedQuery>(
-  [NOTES, TASKS, RANKS, HIGHEST, COUNT, BODIES, CHANGES].map((wire) => [
+  [NOTES, TASKS, RANKS, HIGHEST, COUNT, EXISTS, BODIES, CHANGES].map((wire) => [
     queryId(wire),
     { model: wire.model, operation: wire.operation, args: 'args' in wire ? wire.args : {}, hidesKeys: wire === BODIES },
   ]),
@@ -122,6 +123,8 @@ describe('the leak oracle', () => {
         ]),
         value(HIGHEST, THIRD, { _max: { rank: 4 } }),
         value(COUNT, THIRD, 3),
+        value(EXISTS, THIRD, true),
+        snapshot(TASKS, SECOND, [{ key: 't1', row: { id: 't1', _count: { comments: 1 } } }]),
         ready(CHANGES, FIRST),
         changes(
           SECOND,
@@ -151,6 +154,28 @@ describe('the leak oracle', () => {
     ['a group of what nobody may read', [value(RANKS, THIRD, [{ rank: 7, _count: 1 }])]],
     ['an extreme of what nobody may read', [value(HIGHEST, THIRD, { _max: { rank: 7 } })]],
     ['more rows than there were', [value(COUNT, THIRD, 4)]],
+    ['more rows than there were at any one time', [value(COUNT, FIRST, 6)]],
+    [
+      'more rows of all groups',
+      [
+        value(
+          RANKS,
+          THIRD,
+          [2, 4, 5].map((rank) => ({ rank, _count: { _all: 2 } })),
+        ),
+      ],
+    ],
+    ['more rows of an aggregate', [value(HIGHEST, THIRD, { _count: { _all: 4 } })]],
+    ['more related rows than there were', [snapshot(TASKS, SECOND, [{ key: 't1', row: { id: 't1', _count: { comments: 2 } } }])]],
+    [
+      'a count of related rows in a row that changes',
+      [
+        snapshot(TASKS, THIRD, [{ key: 't1', row: { id: 't1' } }]),
+        change(TASKS, THIRD, [{ op: 'update', key: 't1', set: { _count: { comments: 1 } } }]),
+      ],
+    ],
+    ['what is no count', [value(COUNT, THIRD, '1')]],
+    ['what is neither true nor false', [value(EXISTS, THIRD, 1)]],
     ['a field that the model does not have', [snapshot(NOTES, FIRST, [{ key: '1', row: { id: 1, hidden: 1 } }])]],
     ['a plain key of a query that hides them', [snapshot(BODIES, FIRST, [{ key: '1', row: { body: 'body 1' } }])]],
     ['a query that nobody asked', [snapshot({ model: 'Tag', operation: 'findMany' }, FIRST, [])]],

@@ -1,7 +1,8 @@
 import type { Frame } from '@zenstack-live/protocol'
 import { changeLeaks } from './change-leaks.ts'
 import type { AskedQuery } from './client-network.ts'
-import { afterOf, changesIn, countsOf, keysIn, rowsBefore, rowsNow, rowsOfValue, type KeyedRow } from './frame-rows.ts'
+import { countLeaks } from './count-leaks.ts'
+import { afterOf, changesIn, keysIn, rowsBefore, rowsNow, rowsOfValue, type KeyedRow } from './frame-rows.ts'
 import type { KeyTrace } from './key-trace.ts'
 import type { LiveWorld } from './live-world.ts'
 import { keyOf, type ReadableHistory, type State } from './readable-history.ts'
@@ -41,10 +42,10 @@ export function leaksIn(frame: Frame, data: string, reader: ReaderHistory): stri
       .filter((row) => !reader.history.holds(row, from, to))
       .map(({ model, key, fields }) => `${model} ${key ?? ''} ${JSON.stringify([...fields])} of no state from ${from} to ${to},`)
   const since = Math.max(0, reader.trace.sinceOf(frame.q) ?? 0)
-  const most = reader.history.mostRows(query.model, at, reader.now)
+  const mostRows = (model: string, isInside: boolean): number => reader.history.mostRows(model, at, reader.now, isInside)
   return [
     ...leaks,
-    ...countsOf(frame, query).flatMap((count) => (count > most ? [`${count} rows of ${query.model} where there were ${most},`] : [])),
+    ...countLeaks(frame, { schema: reader.policies.schema, query, mostRows }),
     ...unreadable(rowsOfValue(reader.policies.schema, frame, query), at, reader.now),
     ...unreadable(rowsNow(reader.policies.schema, frame, query), at, reader.now),
     ...unreadable(rowsBefore(reader.policies.schema, frame, query), since, at - 1),

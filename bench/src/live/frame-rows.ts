@@ -40,14 +40,6 @@ export function rowsOfValue(schema: SchemaDef, frame: Frame, { model, args }: As
     })
 }
 
-/** How many rows of the query's model a value counts. */
-export function countsOf(frame: Frame, { operation }: AskedQuery): number[] {
-  return valuesIn(frame).map((value) => {
-    if (operation === 'exists' || operation === 'count') return Number(value)
-    return ([value].flat() as readonly { _count?: number }[]).reduce((total, { _count = 0 }) => total + _count, 0)
-  })
-}
-
 /** What a frame shows of rows as they were before a change. */
 export function rowsBefore(schema: SchemaDef, frame: Frame, query: AskedQuery): KeyedRow[] {
   if (frame.event !== 'changes') return []
@@ -64,10 +56,19 @@ export function keysIn(frame: Frame): string[] {
   return frame.event === 'change' ? frame.ops.flatMap((operation) => ('key' in operation ? [operation.key] : [])) : []
 }
 
-function valuesIn(frame: Frame): unknown[] {
+export function valuesIn(frame: Frame): unknown[] {
   if (frame.event === 'snapshot' && frame.shape === 'value') return [deserialize(frame.value, frame.meta)]
   if (frame.event !== 'change') return []
   return (deserialize(frame.ops, frame.meta) as ResultOperation[]).flatMap((operation) => (operation.op === 'value' ? [operation.value] : []))
+}
+
+/** With the types their values have, as far as they are told: the rows of a snapshot, and what enters or changes. */
+export function recordsIn(frame: Frame): unknown[] {
+  if (frame.event === 'snapshot' && frame.shape !== 'value') return (deserialize(frame.rows, frame.meta) as typeof frame.rows).map(({ row }) => row)
+  if (frame.event !== 'change') return []
+  return (deserialize(frame.ops, frame.meta) as ResultOperation[]).flatMap((operation) =>
+    operation.op === 'enter' ? [operation.row] : operation.op === 'update' ? [operation.set] : [],
+  )
 }
 
 /** With the types their values have. */

@@ -22,8 +22,12 @@ export interface ReadableHistory {
    * @param key - of the row, where it is told
    */
   holds(row: SeenRow & { readonly key?: string | undefined }, from: State, to: State): boolean
-  /** No more rows of a model could be read in any of these states than this: versions are counted. */
-  mostRows(model: string, from: State, to: State): number
+  /**
+   * The most rows of a model that could be read in one of these states.
+   *
+   * @param isInside - in other rows, where other rules may hold
+   */
+  mostRows(model: string, from: State, to: State, isInside?: boolean): number
   /** All there were of a model, each key's in their order. */
   versionsOf(model: string): readonly Version[]
   /** Those that stand in one state. */
@@ -73,8 +77,13 @@ export function createReadableHistory(): ReadableHistory {
           ?.some((version) => stands(version, from, to) && [...fields].every(([name, text]) => version.fields.get(name) === text)),
       )
     },
-    mostRows(model, from, to) {
-      return this.versionsOf(model).filter((version) => stands(version, from, to)).length
+    mostRows(model, from, to, isInside = false) {
+      const places = isInside ? [placeOf(model, true), placeOf(model, false)] : [placeOf(model, false)]
+      const known = places.flatMap((place) => versions.get(place)?.get(ANY) ?? []).filter((version) => stands(version, from, to))
+      // It rises only where one begins.
+      const states = new Set([from, ...known.map((version) => Math.max(version.from, from))])
+      const rowsIn = (state: State): number => new Set(known.filter((each) => stands(each, state, state)).map((each) => each.key ?? each)).size
+      return Math.max(...[...states].map(rowsIn))
     },
     versionsOf: (model) => versions.get(placeOf(model, false))?.get(ANY) ?? [],
     versionsAt(model, state) {
