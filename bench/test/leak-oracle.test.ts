@@ -1,5 +1,5 @@
 import { schema } from '@zenstack-live/testing/studio'
-import { encodeFrame, queryId, type Frame, type RowChange, type WireQuery } from '@zenstack-live/protocol'
+import { encodeFrame, ERROR_CODES, queryId, type Frame, type RowChange, type WireQuery } from '@zenstack-live/protocol'
 import { serialize } from '@zenstackhq/client-helpers/fetch'
 import { describe, expect, it } from 'vitest'
 import { createLeakOracle, type LeakOracle } from '../src/live/leak-oracle.ts'
@@ -85,8 +85,11 @@ const never = (): never => {
 
 /** How many leaks there are in these frames, which came when as many transactions had been sent off. */
 function leaksIn(frames: readonly Frame[], begun = ENDS.length): number {
-  const text = frames.map(encodeFrame).join('')
-  return oracleOf().countLeaks({ answers: [{ user: 'ann', chunks: [{ text, begun }] }], asked })
+  return leaksInText([frames.map(encodeFrame).join('')], begun)
+}
+
+function leaksInText(texts: readonly string[], begun = ENDS.length): number {
+  return oracleOf().countLeaks({ answers: [{ user: 'ann', chunks: texts.map((text) => ({ text, begun })) }], asked })
 }
 
 const snapshot = (wire: WireQuery, at: string, rows: readonly { key: string; row: object; sort?: string }[]): Frame => {
@@ -97,7 +100,12 @@ const value = (wire: WireQuery, at: string, data: unknown): Frame =>
   ({ event: 'snapshot', q: queryId(wire), at, part: 0, isLast: true, shape: 'value', value: data }) as Frame
 const change = (wire: WireQuery, at: string, ops: readonly object[]): Frame => ({ event: 'change', q: queryId(wire), at, ops }) as Frame
 const changes = (at: string, ...told: readonly Pick<RowChange, 'type'>[]): Frame =>
-  ({ event: 'changes', q: queryId(CHANGES), at, changes: told }) as unknown as Frame
+  ({
+    event: 'changes',
+    q: queryId(CHANGES),
+    at,
+    changes: told.map((one) => ({ date: '2026-01-02T03:04:05.678Z', ...one })),
+  }) as unknown as Frame
 const ready = (wire: WireQuery, at: string): Frame =>
   ({ event: 'ready', q: queryId(wire), at, engine: 'incremental', shape: 'rows', ticket: '' }) as Frame
 const opened = snapshot(NOTES, FIRST, [])
@@ -205,6 +213,34 @@ describe('the leak oracle', () => {
     ['what a change is since', [ready(CHANGES, FIRST), changes(SECOND, { type: 'created', created: note(2, 7, 'kept') } as never)]],
   ])('reports %s', (_, frames) => {
     expect(leaksIn(frames)).toBe(1)
+  })
+
+  it.each<[string, object]>([
+    ['an event of an unknown name', { event: 'debug' }],
+    ['a frame without its query', { ...opened, q: undefined }],
+    ['a member that no frame has', { ...opened, total: 7 }],
+    ['a member that no row has', { ...opened, rows: [{ key: '1', row: note(1, 1), secret: 'x' }] }],
+    ['a member that no operation has', { ...change(NOTES, FIRST, [{ op: 'enter', key: '1', row: note(1, 1), was: 7 }]) }],
+    ['a member that no change has', changes(SECOND, { type: 'created', created: note(1, 2), by: 'bob' } as never)],
+    ['more than before and after', changes(SECOND, { type: 'updated', updated: { before: null, after: note(1, 2), was: 7 } } as never)],
+    ['a reason in other words', { event: 'bye', reason: 'bob' }],
+    ['an error in other words', { event: 'error', q: queryId(NOTES), code: 'row_limit', message: 'There are 7 rows.' }],
+  ])('reports %s', (_, frame) => {
+    const before = [opened, ready(CHANGES, FIRST)]
+    expect([leaksIn(before), leaksIn([...before, frame as Frame])]).toEqual([0, 1])
+  })
+
+  it('lets an error be told in its own words', () => {
+    const { sentence: message } = ERROR_CODES.row_limit
+    expect(leaksIn([{ event: 'error', q: queryId(NOTES), code: 'row_limit', message }])).toBe(0)
+    const body = JSON.stringify({ error: { code: 'row_limit', message } })
+    expect([leaksInText([body]), leaksInText([body.slice(0, 20)]), leaksInText([body.replace('more', '7 more')])]).toEqual([0, 0, 1])
+  })
+
+  it('reports a line that nobody reads, and a text that could not be read yet, wherever it stands', () => {
+    expect(leaksInText([': tok', '000001x\n\n'])).toBe(2)
+    expect(leaksInText(['id: tok000', '001x\n', '\nid: tok000'])).toBe(1)
+    expect(leaksInText(['{"error":"tok000001x"}'])).toBe(2)
   })
 
   it('lets a row be told again to who went on from an earlier connection', () => {

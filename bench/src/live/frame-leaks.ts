@@ -7,10 +7,17 @@ import type { KeyTrace } from './key-trace.ts'
 import type { LiveWorld } from './live-world.ts'
 import { keyOf, type ReadableHistory, type State } from './readable-history.ts'
 import type { Restatements } from './restatements.ts'
+import { unreadIn } from './unread-bytes.ts'
 import type { Watcher } from './watcher.ts'
 
 /** Among the hexadecimal digits of a sort key such a number means nothing. */
 const TOKEN = /tok\d{6}x|(?<![\da-z])7000\d{4}(?![\da-z])/g
+
+/** In which states a person could read a token, if not in all between. */
+export interface ReadableSpan {
+  readonly first: State
+  readonly last: State
+}
 
 /** What is known of one person, as one client saw it. */
 export interface ReaderHistory extends Pick<Watcher, 'asked'>, Pick<LiveWorld, 'policies'> {
@@ -22,12 +29,12 @@ export interface ReaderHistory extends Pick<Watcher, 'asked'>, Pick<LiveWorld, '
   /** The last state that there can have been when the frame came. */
   readonly now: State
   stateOf(entry: string): State
-  lastReadable(token: string): State
+  readableIn(token: string): ReadableSpan | undefined
 }
 
 /** What in a frame nobody may tell this reader. */
 export function leaksIn(frame: Frame, data: string, reader: ReaderHistory): string[] {
-  const leaks = [...unreadableTokens(frame, data, reader)]
+  const leaks = [...unreadIn(frame), ...unreadableTokens(frame, data, reader)]
   if (!('q' in frame) || frame.q === undefined) return leaks
   const query = reader.asked.get(frame.q)
   if (query === undefined) return [...leaks, 'a query that nobody asked']
@@ -62,7 +69,8 @@ function leaksInChanges(frame: Extract<Frame, { event: 'changes' }>, query: Aske
   return leaks
 }
 
-function unreadableTokens(frame: Frame, data: string, { stateOf, lastReadable }: ReaderHistory): string[] {
+function unreadableTokens(frame: Frame, data: string, { stateOf, readableIn }: ReaderHistory): string[] {
+  const lastReadable = (token: string): State => readableIn(token)?.last ?? -1
   const unreadable = (tokens: readonly string[], from: State): string[] =>
     tokens.filter((token) => lastReadable(token) < from).map((token) => `${token} of state ${lastReadable(token)} in one of state ${from},`)
   const earlier = new Set(frame.event === 'changes' ? tokensOf(data) : [])

@@ -2,13 +2,13 @@ import { createSseDecoder, decodeFrame } from '@zenstack-live/protocol'
 import { progress } from '../command.ts'
 import type { Answer } from './client-network.ts'
 import { createDatabaseHistory, type DatabaseHistory } from './database-history.ts'
-import { leaksIn, tokensOf, type ReaderHistory } from './frame-leaks.ts'
+import { leaksIn, tokensOf, type ReadableSpan, type ReaderHistory } from './frame-leaks.ts'
 import type { LiveWorld } from './live-world.ts'
 import { createKeyTrace } from './key-trace.ts'
 import { EVERYBODY, type DatabaseState, type Readable } from './observed-commits.ts'
-import type { State } from './readable-history.ts'
 import { createRestatements } from './restatements.ts'
 import type { UserId } from './studio.ts'
+import { isErrorBody, isLineRead } from './unread-bytes.ts'
 import type { Watcher } from './watcher.ts'
 
 /*
@@ -37,8 +37,7 @@ export function createLeakOracle({ commits, policies }: Pick<LiveWorld, 'commits
   /** Of transactions before the first state that is noted. */
   const begunBefore = commits.begun
   const history = createDatabaseHistory()
-  /** The last state in which a person could read a token. */
-  const readable = new Map<UserId, Map<string, State>>(EVERYBODY.map((user) => [user, new Map()]))
+  const readable = new Map<UserId, Map<string, ReadableSpan>>(EVERYBODY.map((user) => [user, new Map()]))
 
   let last: DatabaseState['readable'] = new Map()
   let checks = 0
@@ -48,7 +47,10 @@ export function createLeakOracle({ commits, policies }: Pick<LiveWorld, 'commits
     note(noted) {
       for (const state of noted) {
         history.note(state)
-        for (const [user, text] of state.readable) for (const token of tokensOf(text)) readable.get(user)?.set(token, history.last)
+        for (const [user, text] of state.readable) {
+          const spans = readable.get(user)
+          for (const token of tokensOf(text)) spans?.set(token, { first: spans.get(token)?.first ?? history.last, last: history.last })
+        }
         last = state.readable
       }
     },
@@ -69,8 +71,8 @@ export function createLeakOracle({ commits, policies }: Pick<LiveWorld, 'commits
         traces.set(user, own)
         own.trace.begin()
         own.restatements.begin()
-        const lastReadable = (token: string): State => readable.get(user)?.get(token) ?? -1
-        const reader = { ...own, policies, stateOf: history.stateOf, lastReadable, history: history.of(user), all: history.all, asked }
+        const readableIn = (token: string): ReadableSpan | undefined => readable.get(user)?.get(token)
+        const reader = { ...own, policies, stateOf: history.stateOf, readableIn, history: history.of(user), all: history.all, asked }
         for (const { what, where } of leaksInAnswer(chunks, (begun) => ({ ...reader, now: begun - begunBefore - 1 }))) {
           leaks++
           if (leaks <= 3) progress(`LEAK to ${user}: ${what} in ${where.slice(0, 1_500)}`)
@@ -96,12 +98,39 @@ interface Leak {
 
 function leaksInAnswer(chunks: Answer['chunks'], readerAt: (begun: number) => ReaderHistory): Leak[] {
   const decoder = createSseDecoder()
-  return chunks.flatMap(({ text, begun }) => {
+  const whole = chunks.map(({ text }) => text).join('')
+  const isStream = !whole.startsWith('{')
+  let rest = ''
+  const leaks = chunks.flatMap(({ text, begun }): Leak[] => {
     const reader = readerAt(begun)
-    return decoder.feed(text).flatMap(({ event, data }): Leak[] => {
-      const frame = data === undefined ? undefined : decodeFrame(event, data)
-      if (frame === undefined || data === undefined) return []
-      return leaksIn(frame, data, reader).map((what) => ({ what, where: JSON.stringify(frame) }))
-    })
+    // A token may be cut by the end of a chunk, and by that of a line never.
+    const lines = (rest + text).split('\n')
+    rest = lines.pop() ?? ''
+    const ofLines = lines.flatMap((line) => leaksInLine(line, reader, isStream).map((what): Leak => ({ what, where: line })))
+    if (!isStream) return ofLines
+    return [
+      ...ofLines,
+      ...decoder.feed(text).flatMap(({ event, data }): Leak[] => {
+        const frame = data === undefined ? undefined : decodeFrame(event, data)
+        if (frame === undefined || data === undefined) return []
+        return leaksIn(frame, data, reader).map((what) => ({ what, where: JSON.stringify(frame) }))
+      }),
+    ]
   })
+  const last = chunks.at(-1)
+  const atEnd = last === undefined ? [] : unreadableTokens(rest, readerAt(last.begun))
+  if (!isStream && !isErrorBody(whole)) atEnd.push('an answer that is no code with its sentence')
+  return [...leaks, ...atEnd.map((what) => ({ what, where: whole }))]
+}
+
+function leaksInLine(line: string, reader: ReaderHistory, isStream: boolean): string[] {
+  return [...(isStream && !isLineRead(line) ? ['a line that nobody reads'] : []), ...unreadableTokens(line, reader)]
+}
+
+/** Wherever they stand. */
+function unreadableTokens(text: string, { readableIn, now }: ReaderHistory): string[] {
+  const isUnreadable = (token: string): boolean => (readableIn(token)?.first ?? Number.POSITIVE_INFINITY) > now
+  return tokensOf(text)
+    .filter(isUnreadable)
+    .map((token) => `${token}, which was never readable up to state ${now},`)
 }
