@@ -4,7 +4,7 @@ import { serialize } from '@zenstackhq/client-helpers/fetch'
 import { describe, expect, it } from 'vitest'
 import { createLeakOracle, type LeakOracle } from '../src/live/leak-oracle.ts'
 import type { DatabaseState } from '../src/live/observed-commits.ts'
-import { rowsIn } from '../src/live/rows-in.ts'
+import { rowsIn, type SeenRow } from '../src/live/rows-in.ts'
 import { STUDIO_POLICIES } from '../src/live/studio-policies.ts'
 import type { AskedQuery } from '../src/live/client-network.ts'
 
@@ -61,10 +61,12 @@ const asked = new Map<string, AskedQuery>(
   ]),
 )
 
-function oracleOf(): LeakOracle {
+/** @param askAnew - what ann may read, as the client says */
+function oracleOf({ askAnew = () => never(), time }: { askAnew?: () => readonly SeenRow[]; time?: 'appears' | 'vanishes' } = {}): LeakOracle {
+  const counted = { rows: 0, deniedRows: 0, deniedFields: 0 }
   const oracle = createLeakOracle({
-    commits: { begun: 0, commit: () => never(), askAnew: () => never(), close: () => never() },
-    policies: STUDIO_POLICIES,
+    commits: { begun: 0, commit: () => never(), askAnew: async () => ({ ...counted, seen: askAnew() }), close: () => never() },
+    policies: { ...STUDIO_POLICIES, time },
   })
   oracle.note(
     ROWS.map((records, state): DatabaseState => {
@@ -255,6 +257,25 @@ describe('the leak oracle', () => {
       changes(SECOND, { type: 'updated', updated: { before: note(id, rank), after: note(id, rank) } } as never),
     ]
     expect([leaksIn(same(5, 5)), leaksIn(same(6, 6))]).toEqual([2, 0])
+  })
+
+  it('compares all that was noted with what the client says now, in every field', async () => {
+    const noted = (ROWS.at(-1) ?? []).flatMap(([model, record]) => rowsIn(schema, model, record))
+    const [other, added] = [rowsIn(schema, 'Note', note(3, 5)), rowsIn(schema, 'Note', note(7, 1))]
+    const isSame = (askAnew: () => readonly SeenRow[], time?: 'appears'): Promise<boolean> =>
+      oracleOf({ askAnew, ...(time === undefined ? {} : { time }) })
+        .check()
+        .then(
+          () => true,
+          () => false,
+        )
+    expect(await isSame(() => noted)).toBe(true)
+    expect(await isSame(() => noted.toReversed())).toBe(true)
+    expect(await isSame(() => [...noted, ...added])).toBe(false)
+    expect(await isSame(() => noted.slice(1))).toBe(false)
+    expect(await isSame(() => [...noted.filter(({ fields }) => fields.get('id') !== '3'), ...other])).toBe(false)
+    expect(await isSame(() => noted.slice(1), 'appears')).toBe(true)
+    expect(await isSame(() => [...noted, ...other], 'appears')).toBe(false)
   })
 
   it('reports what nobody had written yet when it came', () => {

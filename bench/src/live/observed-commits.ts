@@ -27,7 +27,8 @@ export interface DatabaseState {
 
 /** What a person may read, and what is kept from them. */
 export interface Readable {
-  readonly text: string
+  /** Row by row, with those inside. */
+  readonly seen: readonly SeenRow[]
   readonly rows: number
   readonly deniedRows: number
   /** Fields of rows that are read. */
@@ -128,7 +129,8 @@ export async function openObservedCommits(url: string, { schema, profiles, time,
     async askAnew(user) {
       const client = await clientOf(user)
       const [seen, all] = await Promise.all([client, db].map((each) => Promise.all(observed.map(([, ask]) => ask(each)))))
-      return readableOf(seen ?? [], all ?? [])
+      const rows = (seen ?? []).flatMap((ofModel, index) => ofModel.flatMap((row) => rowsIn(schema, observed[index]?.[0] ?? '', row)))
+      return { ...readableOf(seen ?? [], all ?? []), seen: rows }
     },
     async close() {
       await connection.end()
@@ -167,7 +169,7 @@ async function prepareReads({ asks, sent, prepare }: Preparation): Promise<strin
 }
 
 /** @param all - what there is of each of them */
-function readableOf(seen: readonly (readonly ReadRow[])[], all: readonly (readonly ReadRow[])[]): Readable {
+function readableOf(seen: readonly (readonly ReadRow[])[], all: readonly (readonly ReadRow[])[]): Omit<Readable, 'seen'> {
   let [rows, deniedRows, deniedFields] = [0, 0, 0]
   for (const [index, there] of all.entries()) {
     const seenById = new Map(seen[index]?.map((row) => [keyOf(row), row]))
@@ -180,7 +182,7 @@ function readableOf(seen: readonly (readonly ReadRow[])[], all: readonly (readon
       }
     }
   }
-  return { text: textOf(seen), rows, deniedRows, deniedFields }
+  return { rows, deniedRows, deniedFields }
 }
 
 /** As frames say it. */
