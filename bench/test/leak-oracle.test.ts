@@ -31,6 +31,7 @@ const ROWS: readonly (readonly (readonly [string, object])[])[] = [
     ['Note', note(4, 3)],
     ['Note', note(5, 5)],
     ['Note', note(6, 6)],
+    ['Note', note(8, 8, 'kept')],
     ['Task', { id: 't1', title: 'a task', priority: 3 }],
     ['Comment', { id: 'c1', taskId: 't1', body: 'a word' }],
   ],
@@ -52,10 +53,15 @@ const HIGHEST = { model: 'Note', operation: 'aggregate', args: { _max: { rank: t
 const COUNT = { model: 'Note', operation: 'count' } as const satisfies WireQuery
 const EXISTS = { model: 'Note', operation: 'exists' } as const satisfies WireQuery
 const BODIES = { model: 'Note', operation: 'findMany', args: { select: { body: true } } } as const satisfies WireQuery
-const CHANGES = { model: 'Note', operation: '$changes', args: { created: {}, updated: {} } } as const satisfies WireQuery
+const PROBE = {
+  model: 'Note',
+  operation: '$changes',
+  args: { updated: { after: { secret: { startsWith: 'ke' } } } },
+} as const satisfies WireQuery
+const CHANGES = { model: 'Note', operation: '$changes', args: { created: {}, updated: {}, deleted: {} } } as const satisfies WireQuery
 
 const asked = new Map<string, AskedQuery>(
-  [NOTES, TASKS, RANKS, HIGHEST, COUNT, EXISTS, BODIES, CHANGES].map((wire) => [
+  [NOTES, TASKS, RANKS, HIGHEST, COUNT, EXISTS, BODIES, CHANGES, PROBE].map((wire) => [
     queryId(wire),
     { model: wire.model, operation: wire.operation, args: 'args' in wire ? wire.args : {}, hidesKeys: wire === BODIES },
   ]),
@@ -243,6 +249,14 @@ describe('the leak oracle', () => {
     expect(leaksInText([': tok', '000001x\n\n'])).toBe(2)
     expect(leaksInText(['id: tok000', '001x\n', '\nid: tok000'])).toBe(1)
     expect(leaksInText(['{"error":"tok000001x"}'])).toBe(2)
+  })
+
+  it('reports a change by a condition on what is kept back, and one that nobody asked for', () => {
+    const told = (one: object): Frame[] => [ready(PROBE, FIRST), { ...changes(SECOND, one as never), q: queryId(PROBE) } as Frame]
+    const met = { type: 'updated', updated: { before: null, after: { ...note(8, 8), secret: 'kept' } } }
+    expect(leaksIn(told(met))).toBe(0)
+    expect(leaksIn(told({ type: 'updated', updated: { before: null, after: note(4, 3) } }))).toBe(1)
+    expect(leaksIn(told({ type: 'deleted', deleted: { id: 2 } }))).toBe(1)
   })
 
   it('lets a row be told again to who went on from an earlier connection', () => {

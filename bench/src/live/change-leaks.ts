@@ -21,7 +21,12 @@ export interface ChangeLeaksOptions {
 
 /** What changes tell beside what their rows were and are: that is held against the history by itself. In words. */
 export function changeLeaks(changes: readonly RowChange[], options: ChangeLeaksOptions): string[] {
-  return changes.flatMap((change) => [...keptBackNow(change, options), ...beyondTheKey(change, options), ...unseen(change, options)])
+  return changes.flatMap((change) => [
+    ...keptBackNow(change, options),
+    ...beyondTheKey(change, options),
+    ...unseen(change, options),
+    ...unasked(change, options),
+  ])
 }
 
 /** A change only in what the reader cannot see is none. */
@@ -38,6 +43,24 @@ function unseen(change: RowChange, { schema, query: { model }, at, history, unto
   // What is kept back since shows nowhere, and has changed for the reader.
   if (isAlike && rows.length > 0 && rows.every(({ from }) => from < at)) leaks.push('a change from what is the same')
   return leaks
+}
+
+/** What is asked of a row is asked of what the reader may read of it: a condition does not tell what is kept back. */
+function unasked(change: RowChange, { query: { args } }: ChangeLeaksOptions): string[] {
+  if (Object.keys(args).length === 0) return []
+  const asked: unknown = args[change.type]
+  if (asked === undefined) return [`what was ${change.type}, which nobody asked for,`]
+  const where: unknown = change.type === 'updated' ? Reflect.get(Object(asked) as object, 'after') : asked
+  const shown = Object(afterOf(change)) as Readonly<Record<string, unknown>>
+  return Object.entries(Object(where) as object).flatMap(([name, condition]) =>
+    isMet(condition, shown[name]) ? [] : [`a change by ${name}, which does not show what was asked of it,`],
+  )
+}
+
+function isMet(condition: object, value: unknown): boolean {
+  const { startsWith, ...others } = condition as Readonly<Record<string, unknown>>
+  if (Object.keys(others).length > 0) throw new TypeError(`Nobody knows here what ${JSON.stringify(others)} is met by.`)
+  return typeof value === 'string' && value.startsWith(String(startsWith))
 }
 
 /** What a row was is told only as far as the reader may read it still. */
