@@ -27,6 +27,7 @@ model Parcel {
   id Int @id
   weight Int
   marks String[] @allow('read', weight < 10)
+  price Int @allow('read', weight > 0)
   roomId Int
   room Room @relation(fields: [roomId], references: [id])
   @@allow('read', auth() != null && room.ranks![rank >= 1])
@@ -63,7 +64,7 @@ describe('a row that its change let somebody read', () => {
     await sql('INSERT INTO "Room" VALUES (1)')
     await sql('INSERT INTO "Rank" VALUES (1, 1, 3, 3)')
     await sql(`INSERT INTO "Paper" VALUES (1, 'kept secret', 9, 1), (2, 'plain', 1, 1)`)
-    await sql(`INSERT INTO "Parcel" VALUES (1, 20, '{secret}', 1), (2, 2, '{plain}', 1)`)
+    await sql(`INSERT INTO "Parcel" VALUES (1, 20, '{secret}', 5, 1), (2, 2, '{plain}', 5, 1)`)
     await sql('INSERT INTO "Task" VALUES (1), (2), (3)')
     await sql(`INSERT INTO "Comment" VALUES (1, 1, false, 'kept secret'), (2, 2, true, 'plain'), (3, 3, false, 'first')`)
   })
@@ -118,6 +119,19 @@ describe('a row that its change let somebody read', () => {
     await stream.until(() => told().length === 2, 'both')
     expect(stream.text).not.toContain('secret')
     expect(told()).toMatchObject([{ after: { weight: 21, marks: [] } }, { after: { weight: 3, marks: ['plain'] } }])
+  })
+
+  it('is not told of where only what is kept back has changed, though another field is kept from others', async () => {
+    const { stream, told } = await follow('Parcel')
+    await sql(`UPDATE "Parcel" SET marks = '{secret,more}' WHERE id = 1`)
+    await running.caughtUp()
+    // It would be asked about, and told, by now.
+    await sql('SELECT pg_sleep(0.2)')
+    await sql('UPDATE "Parcel" SET price = price + 1 WHERE id = 1')
+    await stream.until(() => told().length > 0, 'the first')
+    await sql(`UPDATE "Parcel" SET marks = '{plain,more}' WHERE id = 2`)
+    await stream.until(() => told().length > 1, 'both')
+    expect(told()).toMatchObject([{ after: { id: 1, price: 6, marks: [] } }, { after: { id: 2, marks: ['plain', 'more'] } }])
   })
 
   it('is not shown as an earlier change left it', async () => {

@@ -67,9 +67,13 @@ export function judgeAsked(
   const { guardedFields } = plan.policy
   const is: Record<string, StoredValue> = { ...after, ...storedOfRecord(plan.model, record, missingFields(plan.model, after)) }
   for (const name of guardedFields) if (isKeptBack(record[name])) is[name] = null
-  const visible = new Set([...plan.model.fields.keys()].filter((name) => !guardedFields.has(name)))
-  const had = before === null ? null : masked(before, visible)
-  return change(plan, { was: isBeforeKnown ? had : null, had, is, isNew: before === null, visible, date })
+  const names = [...plan.model.fields.keys()]
+  const visible = new Set(names.filter((name) => !guardedFields.has(name)))
+  const was = before === null || !isBeforeKnown ? null : masked(before, visible)
+  // Of a guarded field that shows now, whether it did before is not known: it has changed where its value has.
+  const shown = new Set(names.filter((name) => visible.has(name) || !isKeptBack(record[name])))
+  const had = before === null ? null : masked(before, shown)
+  return change(plan, { was, had, is, isNew: before === null, visible, date })
 }
 
 /** A list of which nothing may be read is an empty one in the record. */
