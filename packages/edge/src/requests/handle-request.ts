@@ -36,6 +36,7 @@ export async function handleRequest(parts: EdgeParts, request: Request, requestC
   try {
     if (isProjectionPath(path)) {
       const wanted = parseProjectionRequest(request, path, context.limits)
+      kind = wanted.kind === 'stream' ? 'stream-one' : wanted.kind
       visitor = visitorOf(parts, wanted.kind === 'stream', projectionText(wanted), request, requestContext)
       return await answerProjection(parts, wanted, visitor, requestContext)
     }
