@@ -1,11 +1,6 @@
-import { createDatabase } from '@zenstack-live/testing'
-import { loadSchema } from '@zenstack-live/testing/oracle'
 import type { LiveClient } from '@zenstack-live/edge'
-import { ZenStackClient } from '@zenstackhq/orm'
-import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
-import { PolicyPlugin } from '@zenstackhq/plugin-policy'
-import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openPoliciedDatabase, type PoliciedDatabase } from './support/policied-database.ts'
 import { openStream, wire } from './support/read-stream.ts'
 import { startEdge, type RunningEdge } from './support/start-edge.ts'
 
@@ -15,25 +10,21 @@ const ZMODEL = Object.entries(MODELS)
   .join('\n')
 
 describe('an order by a time to the microsecond', () => {
-  let pool: pg.Pool
+  let database: PoliciedDatabase
   let running: RunningEdge
-  const sql = async (text: string, parameters: unknown[] = []): Promise<Record<string, unknown>[]> => (await pool.query(text, parameters)).rows
+  const sql: PoliciedDatabase['sql'] = (...asked) => database.sql(...asked)
 
   beforeAll(async () => {
-    const schema = await loadSchema(ZMODEL)
-    const url = await createDatabase(inject('postgresUrl'))
-    pool = new pg.Pool({ connectionString: url })
-    pool.on('error', () => {})
-    const db = new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) } as never)
-    await db.$pushSchema()
+    database = await openPoliciedDatabase(ZMODEL)
+    const { schema, url, bound } = database
     for (const model of Object.keys(MODELS)) await sql(`ALTER TABLE "${model}" ALTER at TYPE timestamp(6)`)
-    const client = db.$use(new PolicyPlugin()) as unknown as LiveClient
+    const client = bound as unknown as LiveClient
     const as = (): never => client as never
     running = await startEdge({ url, sql, as }, { schema, tables: Object.keys(MODELS), getClient: () => client })
   })
   afterAll(async () => {
     await running.close()
-    await pool.end()
+    await database.close()
   })
 
   it.each([

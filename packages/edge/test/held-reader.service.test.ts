@@ -1,12 +1,7 @@
-import { createDatabase } from '@zenstack-live/testing'
-import { loadSchema } from '@zenstack-live/testing/oracle'
 import type { LiveClient } from '@zenstack-live/edge'
 import { CHANGES_SEGMENT, type WireQuery } from '@zenstack-live/protocol'
-import { ZenStackClient } from '@zenstackhq/orm'
-import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
-import { PolicyPlugin } from '@zenstackhq/plugin-policy'
-import pg from 'pg'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { openPoliciedDatabase, type PoliciedDatabase } from './support/policied-database.ts'
 import { openStream, wire, type TestStream } from './support/read-stream.ts'
 import { startEdge, type RunningEdge } from './support/start-edge.ts'
 
@@ -44,14 +39,14 @@ const CHANGES = wire('Task', CHANGES_SEGMENT)
 
 /** Each test forces one interleaving: the edge gets the log, and knows who is there, only when the test lets it. */
 describe('a reader that meets a log which is behind what it was shown', () => {
-  let pool: pg.Pool
+  let database: PoliciedDatabase
   let running: RunningEdge
   let isLogFree: Promise<void> = Promise.resolve()
   let isKnown: Promise<void> = Promise.resolve()
   let letGo: (() => void)[] = []
   const streams: TestStream[] = []
 
-  const sql = async (text: string): Promise<Record<string, unknown>[]> => (await pool.query<Record<string, unknown>>(text)).rows
+  const sql: PoliciedDatabase['sql'] = (...asked) => database.sql(...asked)
   const held = (): Promise<void> => new Promise((resolve) => letGo.push(resolve))
   const connect = async (query: WireQuery, resume: { lastEventId?: string; ticket?: string } = {}): Promise<TestStream> => {
     const { lastEventId, ticket } = resume
@@ -104,13 +99,9 @@ describe('a reader that meets a log which is behind what it was shown', () => {
   }
 
   beforeAll(async () => {
-    const schema = await loadSchema(ZMODEL)
-    const url = await createDatabase(inject('postgresUrl'))
-    pool = new pg.Pool({ connectionString: url })
-    pool.on('error', () => {})
-    const db = new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) } as never)
-    await db.$pushSchema()
-    const client = db.$use(new PolicyPlugin()).$setAuth({ id: 'bob' }) as unknown as LiveClient
+    database = await openPoliciedDatabase(ZMODEL)
+    const { schema, url, bound } = database
+    const client = bound.$setAuth({ id: 'bob' }) as unknown as LiveClient
     running = await startEdge(
       { url, sql, as: () => client as never },
       {
@@ -137,7 +128,7 @@ describe('a reader that meets a log which is behind what it was shown', () => {
   })
   afterAll(async () => {
     await running.close()
-    await pool.end()
+    await database.close()
   })
 
   it('is told of rows that it came to see by a membership which the log had not told of', async () => {
@@ -218,7 +209,7 @@ describe('a reader that meets a log which is behind what it was shown', () => {
   })
 
   it('concerns nobody when it leaves before it is answered', async () => {
-    const locking = await pool.connect()
+    const locking = await database.pool.connect()
     await locking.query('BEGIN; LOCK TABLE "Task" IN ACCESS EXCLUSIVE MODE')
     try {
       const asked = running.edge.metrics().databaseQueries

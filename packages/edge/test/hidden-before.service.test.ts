@@ -1,13 +1,8 @@
 import { deserialize } from '@zenstackhq/client-helpers/fetch'
 import { CHANGES_SEGMENT, queryId, type RowChange, type WireQuery } from '@zenstack-live/protocol'
-import { createDatabase } from '@zenstack-live/testing'
-import { loadSchema } from '@zenstack-live/testing/oracle'
 import type { LiveClient } from '@zenstack-live/edge'
-import { ZenStackClient } from '@zenstackhq/orm'
-import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
-import { PolicyPlugin } from '@zenstackhq/plugin-policy'
-import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openPoliciedDatabase, type PoliciedDatabase } from './support/policied-database.ts'
 import { openStream, type TestStream } from './support/read-stream.ts'
 import { startEdge, type RunningEdge } from './support/start-edge.ts'
 
@@ -44,20 +39,16 @@ model Comment {
 const changesOf = (model: string): WireQuery => ({ model, operation: CHANGES_SEGMENT, args: { updated: {} } })
 
 describe('a row that its change let somebody read', () => {
-  let pool: pg.Pool
+  let database: PoliciedDatabase
   let running: RunningEdge
   const streams: TestStream[] = []
   let isLogFree = Promise.resolve()
-  const sql = async (text: string, parameters: unknown[] = []): Promise<Record<string, unknown>[]> => (await pool.query(text, parameters)).rows
+  const sql: PoliciedDatabase['sql'] = (...asked) => database.sql(...asked)
 
   beforeAll(async () => {
-    const schema = await loadSchema(ZMODEL)
-    const url = await createDatabase(inject('postgresUrl'))
-    pool = new pg.Pool({ connectionString: url })
-    pool.on('error', () => {})
-    const db = new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) } as never)
-    await db.$pushSchema()
-    const client = db.$use(new PolicyPlugin()).$setAuth({ id: 3 }) as unknown as LiveClient
+    database = await openPoliciedDatabase(ZMODEL)
+    const { schema, url, bound } = database
+    const client = bound.$setAuth({ id: 3 }) as unknown as LiveClient
     const as = (): never => client as never
     const tables = ['User', 'Room', 'Rank', 'Paper', 'Parcel', 'Task', 'Comment']
     running = await startEdge({ url, sql, as }, { schema, tables, getClient: () => client, holdLog: () => isLogFree })
@@ -71,7 +62,7 @@ describe('a row that its change let somebody read', () => {
   afterAll(async () => {
     for (const stream of streams) stream.close()
     await running.close()
-    await pool.end()
+    await database.close()
   })
 
   const follow = async (model: string): Promise<{ stream: TestStream; told: () => unknown[] }> => {

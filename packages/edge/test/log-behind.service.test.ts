@@ -1,12 +1,7 @@
 import type { EdgeOptions, LiveClient } from '@zenstack-live/edge'
 import { CHANGES_SEGMENT } from '@zenstack-live/protocol'
-import { createDatabase } from '@zenstack-live/testing'
-import { loadSchema } from '@zenstack-live/testing/oracle'
-import { ZenStackClient } from '@zenstackhq/orm'
-import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
-import { PolicyPlugin } from '@zenstackhq/plugin-policy'
-import pg from 'pg'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { openPoliciedDatabase, type PoliciedDatabase } from './support/policied-database.ts'
 import { openGet, openStream, wire, type StreamRequest, type TestStream } from './support/read-stream.ts'
 import { startEdge, type RunningEdge } from './support/start-edge.ts'
 
@@ -29,24 +24,19 @@ const ALL = [PAPERS, COUNT, CHANGES]
 
 /** What policies make of people is read from the database, and what the log has yet to tell may be of before. */
 describe('while the log is behind the database', () => {
-  let pool: pg.Pool
+  let database: PoliciedDatabase
   let running: RunningEdge
   let isLogFree: Promise<void> = Promise.resolve()
   let letLogGo = (): void => {}
   let writesItself = false
   let logged: string[] = []
   const streams: TestStream[] = []
-  const sql = async (text: string): Promise<Record<string, unknown>[]> => (await pool.query(text)).rows
+  const sql: PoliciedDatabase['sql'] = (...asked) => database.sql(...asked)
   const note = (...entry: unknown[]): void => void logged.push(JSON.stringify(entry))
 
   beforeAll(async () => {
-    const schema = await loadSchema(ZMODEL)
-    const url = await createDatabase(inject('postgresUrl'))
-    pool = new pg.Pool({ connectionString: url })
-    pool.on('error', () => {})
-    const db = new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) } as never)
-    await db.$pushSchema()
-    const bound = db.$use(new PolicyPlugin())
+    database = await openPoliciedDatabase(ZMODEL)
+    const { schema, url, bound } = database
     const getClient = async (user: string): Promise<LiveClient> => {
       if (writesItself) await sql(`UPDATE "User" SET role = role WHERE id = '${user}'`)
       const [row] = await sql(`SELECT id, role FROM "User" WHERE id = '${user}'`)
@@ -79,7 +69,7 @@ describe('while the log is behind the database', () => {
   })
   afterAll(async () => {
     await running.close()
-    await pool.end()
+    await database.close()
   })
 
   const opened = async (request: Omit<StreamRequest, 'base'>): Promise<TestStream> => {

@@ -1,11 +1,6 @@
-import { createDatabase } from '@zenstack-live/testing'
-import { loadSchema } from '@zenstack-live/testing/oracle'
 import type { LiveClient } from '@zenstack-live/edge'
-import { ZenStackClient } from '@zenstackhq/orm'
-import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
-import { PolicyPlugin } from '@zenstackhq/plugin-policy'
-import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openPoliciedDatabase, type PoliciedDatabase } from './support/policied-database.ts'
 import { openGet, openStream, wire, type TestStream } from './support/read-stream.ts'
 import { startEdge, type RunningEdge } from './support/start-edge.ts'
 
@@ -31,11 +26,11 @@ const HINTS = wire('Hint', 'findMany')
 const SELDOM = { requeryNowMs: 60 * 60_000 }
 
 describe('a query whose policies read now()', () => {
-  let pool: pg.Pool
+  let database: PoliciedDatabase
   let running: RunningEdge
   let stream: TestStream
   let isLogFree: Promise<void> = Promise.resolve()
-  const sql = async (text: string, parameters: unknown[] = []): Promise<Record<string, unknown>[]> => (await pool.query(text, parameters)).rows
+  const sql: PoliciedDatabase['sql'] = (...asked) => database.sql(...asked)
   const ids = (): unknown[] => stream.query(OFFERS.q).rows.map(({ row }) => row['id'])
   const offer = (id: number, startsInMs: number, endsInMs: number, shop = 1): Promise<unknown> =>
     sql(`INSERT INTO "Offer" VALUES ($1, $4, clock_timestamp() + $2 * interval '1 ms', clock_timestamp() + $3 * interval '1 ms')`, [
@@ -50,13 +45,9 @@ describe('a query whose policies read now()', () => {
   }
 
   beforeAll(async () => {
-    const schema = await loadSchema(ZMODEL)
-    const url = await createDatabase(inject('postgresUrl'))
-    pool = new pg.Pool({ connectionString: url })
-    pool.on('error', () => {})
-    const db = new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) } as never)
-    await db.$pushSchema()
-    const client = db.$use(new PolicyPlugin()) as unknown as LiveClient
+    database = await openPoliciedDatabase(ZMODEL)
+    const { schema, url, bound } = database
+    const client = bound as unknown as LiveClient
     const as = (): never => client as never
     running = await startEdge(
       { url, sql, as },
@@ -66,7 +57,7 @@ describe('a query whose policies read now()', () => {
   afterAll(async () => {
     stream.close()
     await running.close()
-    await pool.end()
+    await database.close()
   })
 
   it('shows what begins and is rid of what ends, when it does, also while nobody writes', async () => {

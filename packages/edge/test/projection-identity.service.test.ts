@@ -1,11 +1,6 @@
 import type { LiveProjectionSource, ProjectionFrame } from '@zenstack-live/protocol'
-import { createDatabase } from '@zenstack-live/testing'
-import { loadSchema } from '@zenstack-live/testing/oracle'
-import { ZenStackClient } from '@zenstackhq/orm'
-import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
-import { PolicyPlugin } from '@zenstackhq/plugin-policy'
-import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
+import { openPoliciedDatabase } from './support/policied-database.ts'
 import { openGet, type TestStream } from './support/read-stream.ts'
 import { startEdge, type RunningEdge } from './support/start-edge.ts'
 import { createWorkspace, seedWorkspace, type Workspace } from './support/workspace.ts'
@@ -150,22 +145,17 @@ describe('a projection whose reader is another for a while', () => {
 
 /** Who is the same to all policies, and not to the projection. */
 it('is asked for with the auth() of whoever asks, also where no policy tells them from another', async () => {
-  const url = await createDatabase(inject('postgresUrl'))
-  const pool = new pg.Pool({ connectionString: url, max: 2 })
-  pool.on('error', () => {})
-  const schema = await loadSchema(`model User { id String @id
+  const database = await openPoliciedDatabase(`model User { id String @id
     role String
     @@auth
     @@allow('read', auth().role == 'MEMBER') }`)
-  const db = new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) } as never)
-  await db.$pushSchema()
-  const bound = db.$use(new PolicyPlugin())
+  const { schema, url, sql, bound } = database
   const plan = createPlan()
   plan.becomes('for one alone')
   const running = await startEdge(
     {
       url,
-      sql: async (text, parameters = []) => (await pool.query<Record<string, unknown>>(text, parameters)).rows,
+      sql,
       as: () => {
         throw new TypeError('getClient says who asks.')
       },
@@ -181,7 +171,7 @@ it('is asked for with the auth() of whoever asks, also where no policy tells the
     (await fetch(`${running.base}/$projections/plan/bob`, { headers: { 'x-user': user } })).status
   expect([await statusFor('bob'), await statusFor('cay'), await statusFor('bob')]).toEqual([200, 403, 200])
   await running.close()
-  await pool.end()
+  await database.close()
 })
 
 /** A projection that is what it is told to be. */

@@ -1,12 +1,7 @@
 import type { LiveClient } from '@zenstack-live/edge'
 import { CHANGES_SEGMENT } from '@zenstack-live/protocol'
-import { createDatabase } from '@zenstack-live/testing'
-import { loadSchema } from '@zenstack-live/testing/oracle'
-import { ZenStackClient } from '@zenstackhq/orm'
-import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
-import { PolicyPlugin } from '@zenstackhq/plugin-policy'
-import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openPoliciedDatabase, type PoliciedDatabase } from './support/policied-database.ts'
 import { openStream, wire } from './support/read-stream.ts'
 import { startEdge, type RunningEdge } from './support/start-edge.ts'
 
@@ -35,21 +30,16 @@ const PAPERS = wire('Paper', 'findMany', { orderBy: { id: 'asc' } })
 const CHANGES = wire('Paper', CHANGES_SEGMENT)
 
 describe('somebody who comes back as who they were', () => {
-  let pool: pg.Pool
+  let database: PoliciedDatabase
   let running: RunningEdge
-  const sql = async (text: string): Promise<Record<string, unknown>[]> => (await pool.query(text)).rows
+  const sql: PoliciedDatabase['sql'] = (...asked) => database.sql(...asked)
 
   beforeAll(async () => {
-    const schema = await loadSchema(ZMODEL)
-    const url = await createDatabase(inject('postgresUrl'))
-    pool = new pg.Pool({ connectionString: url })
-    pool.on('error', () => {})
-    const db = new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) } as never)
-    await db.$pushSchema()
+    database = await openPoliciedDatabase(ZMODEL)
+    const { schema, url, bound } = database
     await sql(`INSERT INTO "Team" VALUES ('pros', 'PRO'), ('others', 'FREE')`)
     await sql(`INSERT INTO "User" VALUES ('bob', 'MANAGER', 0, 'pros')`)
     await sql(`INSERT INTO "Paper" VALUES ('a', 'first')`)
-    const bound = db.$use(new PolicyPlugin())
     const getClient = async (): Promise<LiveClient> => {
       const [user] = await sql(`SELECT u.id, u.role, t.plan FROM "User" u JOIN "Team" t ON t.id = u."teamId" WHERE u.id = 'bob'`)
       return bound.$setAuth({ id: user?.['id'], role: user?.['role'], team: { plan: user?.['plan'] } })
@@ -58,7 +48,7 @@ describe('somebody who comes back as who they were', () => {
   })
   afterAll(async () => {
     await running.close()
-    await pool.end()
+    await database.close()
   })
 
   /** @returns what they are sent after they were away while this happened */
