@@ -1,58 +1,11 @@
-import { CLIENT_LIMITS, createLiveClient, type LiveClientOptions, type LiveState } from '@zenstack-live/client'
-import { internals } from '@zenstack-live/client/internal'
-import { ERROR_CODES, parseEntryId, type EntryId, type ErrorCode, type Frame, type QueryId } from '@zenstack-live/protocol'
-import { createFakeEdge, type FakeConnection, type FakeEdge } from '@zenstack-live/testing/fake-edge'
+import { CLIENT_LIMITS, createLiveClient, type LiveState } from '@zenstack-live/client'
+import type { Frame, QueryId } from '@zenstack-live/protocol'
 import { schema } from '@zenstack-live/testing/workspace'
-import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { isRetryable } from '../src/stream-end.ts'
+import { describe, expect, it, vi } from 'vitest'
+import { at, fakedEdge, snapshot } from './support/faked-edge.ts'
 
-const at = (lsn: number, index = 0): EntryId => parseEntryId(`${lsn}-${index}`)
-
-function snapshot(q: QueryId, lsn: number, rows: { id: string }[]): Frame[] {
-  return [
-    { event: 'snapshot', q, at: at(lsn), part: 0, isLast: true, shape: 'rows', rows: rows.map((row) => ({ key: row.id, row, sort: row.id })) },
-    { event: 'ready', q, at: at(lsn), engine: 'incremental', shape: 'rows', ticket: `ticket-${lsn}` },
-  ]
-}
-
-let edge: FakeEdge
-// The client loads it beside the first results; faked time does not wait for files.
-beforeAll(() => import('../src/later.ts'))
-beforeEach(() => {
-  vi.useFakeTimers()
-  edge = createFakeEdge()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
-
-const pass = async (ms = 0): Promise<void> => {
-  await vi.advanceTimersByTimeAsync(ms)
-}
-const open = (options: LiveClientOptions = {}): ReturnType<typeof createLiveClient<typeof schema>> =>
-  createLiveClient(schema, { endpoint: 'http://edge/live', fetch: edge.fetch, ...options })
-const newest = (): FakeConnection => {
-  const connection = edge.connections.at(-1)
-  if (connection === undefined) throw new Error('Nothing was opened.')
-  return connection
-}
-const id = (index = 0): QueryId => {
-  const found = newest().ids[index]
-  if (found === undefined) throw new Error(`The newest connection has ${newest().ids.length} queries.`)
-  return found
-}
-
-/** A client with one live query, and what its subscriber was told. */
-async function openLive(options: LiveClientOptions = {}): Promise<{ live: ReturnType<typeof open>; told: LiveState<unknown>[]; stop: () => void }> {
-  const live = open(options)
-  const told: LiveState<unknown>[] = []
-  const stop = live.subscribe(live.task.findMany(), (state) => told.push(state))
-  await pass(10)
-  newest().send(...snapshot(id(), 5, [{ id: 'a' }]))
-  newest().endBatch(5)
-  await pass()
-  return { live, told, stop }
-}
+const faked = fakedEdge()
+const { pass, open, newest, id, openLive } = faked
 
 describe('credentials', () => {
   it('are asked for anew for each request, and refreshed when the server says so', async () => {
@@ -78,7 +31,7 @@ describe('credentials', () => {
     await pass(10)
     newest().refuse(401, { error: { code: 'unauthenticated' } })
     await pass(60_000)
-    expect(edge.connections).toHaveLength(2)
+    expect(faked.edge.connections).toHaveLength(2)
     expect(told.at(-1)).toMatchObject({ status: 'error', liveStatus: 'denied', error: { code: 'unauthenticated' } })
     live.$reconnect()
     await pass(10)
@@ -92,134 +45,8 @@ describe('credentials', () => {
     const { told } = await openLive({ onAuthExpired: () => Promise.reject(new Error('no session')) })
     newest().send({ event: 'auth-expired' })
     await pass(60_000)
-    expect(edge.connections).toHaveLength(1)
+    expect(faked.edge.connections).toHaveLength(1)
     expect(told.at(-1)).toMatchObject({ liveStatus: 'denied', error: { code: 'unauthenticated' } })
-  })
-})
-
-describe('silence', () => {
-  it('from the first byte on, twice, makes the client ask instead, and later try to listen again', async () => {
-    const live = open({ limits: { openTimeoutMs: 1000, pollIntervalMs: 1000, pollsBeforeStreaming: 2 } })
-    const told: LiveState<unknown>[] = []
-    live.subscribe(live.task.findMany({ where: { spaceId: 's1' } }), (state) => told.push(state))
-    await pass(10)
-    newest().accept()
-    // Given up after a second; opened again, for a second, after a pause of up to half of one.
-    await pass(1600)
-    expect(edge.connections).toHaveLength(2)
-    newest().accept()
-    await pass(1000)
-    const read = edge.reads[0]
-    expect(read?.url.pathname).toBe('/live/task/findMany')
-    expect(read?.url.searchParams.get('q')).toBe('{"where":{"spaceId":"s1"}}')
-    read?.respond({ data: [{ id: 'a' }] })
-    await pass()
-    expect(told.at(-1)).toMatchObject({ liveStatus: 'polling', isLive: false, data: [{ id: 'a' }] })
-    const before = told.length
-    await pass(1300)
-    edge.reads[1]?.respond({ data: [{ id: 'a' }] })
-    await pass()
-    expect(told).toHaveLength(before)
-    await pass(1300)
-    expect(edge.connections).toHaveLength(3)
-    newest().send(...snapshot(id(), 5, [{ id: 'a' }]))
-    newest().endBatch(5)
-    await pass()
-    expect(told.at(-1)).toMatchObject({ isLive: true })
-  })
-
-  it('gives up an answer that takes too long, and asks again', async () => {
-    const live = open({ limits: { silencesBeforePolling: 1, openTimeoutMs: 1000, pollIntervalMs: 1000 } })
-    const told: LiveState<unknown>[] = []
-    live.subscribe(live.task.findMany(), (state) => told.push(state))
-    await pass(10)
-    newest().accept()
-    await pass(1000)
-    expect(edge.reads).toHaveLength(1)
-    // Given up after a second, asked for again after a pause of up to one and a quarter.
-    await pass(1000 + 1250)
-    expect(edge.reads).toHaveLength(2)
-    edge.reads[1]?.respond({ data: [{ id: 'a' }] })
-    await pass()
-    expect(told.at(-1)).toMatchObject({ liveStatus: 'polling', data: [{ id: 'a' }] })
-  })
-
-  it('ends what it asked for with the client', async () => {
-    const signals: (AbortSignal | null | undefined)[] = []
-    const fetch: LiveClientOptions['fetch'] = (url, init) => {
-      signals.push(init?.signal)
-      return edge.fetch(url, init)
-    }
-    const live = open({ fetch, limits: { silencesBeforePolling: 1, openTimeoutMs: 1000 } })
-    live.subscribe(live.task.findMany(), () => {})
-    await pass(10)
-    newest().accept()
-    await pass(1000)
-    expect([edge.reads.length, signals.at(-1)?.aborted]).toEqual([1, false])
-    live.$close()
-    expect(signals.at(-1)?.aborted).toBe(true)
-  })
-
-  it('is not answered any more once a stream is there again, whatever the `fetch` makes of its signal', async () => {
-    const fetch: LiveClientOptions['fetch'] = (url, init) => edge.fetch(url, init?.method === 'POST' ? init : { ...init, signal: null })
-    const live = open({ fetch, limits: { silencesBeforePolling: 1, openTimeoutMs: 1000 } })
-    const told: LiveState<unknown>[] = []
-    live.subscribe(live.task.findMany(), (state) => told.push(state))
-    await pass(10)
-    newest().accept()
-    await pass(1000)
-    live.$reconnect()
-    await pass()
-    newest().send(...snapshot(id(), 5, [{ id: 'b' }]))
-    newest().endBatch(5)
-    await pass()
-    edge.reads[0]?.respond({ data: [{ id: 'a' }] })
-    await pass()
-    expect(told.at(-1)).toMatchObject({ isLive: true, data: [{ id: 'b' }] })
-  })
-
-  it.each(['before the answer', 'with the answer'])('answers nobody with what was asked for the person before, noticed %s', async (when) => {
-    let person = 'ann'
-    const live = open({ identity: () => person, limits: { silencesBeforePolling: 1, openTimeoutMs: 1000 } })
-    const told: LiveState<unknown>[] = []
-    live.subscribe(live.task.findMany(), (state) => told.push(state))
-    await pass(10)
-    newest().accept()
-    await pass(1000)
-    expect(edge.reads).toHaveLength(1)
-    person = 'bob'
-    if (when === 'before the answer') expect(live.$status).toBe('connecting')
-    edge.reads[0]?.respond({ data: [{ id: 'of ann' }] })
-    await pass()
-    expect(told.flatMap(({ data }) => data ?? [])).toEqual([])
-    newest().send(...snapshot(id(), 5, [{ id: 'of bob' }]))
-    newest().endBatch(5)
-    await pass()
-    expect(told.at(-1)).toMatchObject({ isLive: true, data: [{ id: 'of bob' }] })
-  })
-
-  it('that made the client ask ends with the person: the one who comes has seen nothing yet', async () => {
-    let person = 'ann'
-    const live = open({ identity: () => person, limits: { silencesBeforePolling: 1, openTimeoutMs: 1000 } })
-    for (const query of [live.task.findMany(), live.space.findMany()]) live.subscribe(query, () => {})
-    await pass(10)
-    newest().accept()
-    await pass(1000)
-    edge.reads[0]?.respond({ data: [{ id: 'of ann' }] })
-    await pass()
-    person = 'bob'
-    expect(live.$status).toBe('connecting')
-    edge.reads[1]?.respond({ data: [] })
-    await pass()
-    expect(live[internals].store.lastSyncedAt(live.task.findMany())).toBeUndefined()
-  })
-
-  it('is not assumed where nothing was accepted', async () => {
-    const live = open({ limits: { openTimeoutMs: 1000, maxBackoffMs: 100 } })
-    live.subscribe(live.task.findMany(), () => {})
-    await pass(10_000)
-    expect(edge.connections.length).toBeGreaterThan(3)
-    expect(edge.reads).toHaveLength(0)
   })
 })
 
@@ -237,12 +64,12 @@ describe('one query', () => {
     expect(tasks.at(-1)).toBe(1)
     live.subscribe(live.space.findMany(), ({ data }) => spaces.push(data?.length))
     await pass(50)
-    expect(edge.connections).toHaveLength(2)
+    expect(faked.edge.connections).toHaveLength(2)
     newest().send(...snapshot(id(0), 6, [{ id: 'a' }]), ...snapshot(id(2), 6, [{ id: 's' }]))
     newest().write('id: \n\n')
     await pass()
     expect(spaces.at(-1)).toBe(1)
-    expect(edge.connections[0]?.isClosed).toBe(true)
+    expect(faked.edge.connections[0]?.isClosed).toBe(true)
   })
 
   it('that is refused for now is asked for again, that is refused for good is not', async () => {
@@ -252,10 +79,10 @@ describe('one query', () => {
     await pass(10)
     newest().send({ event: 'error', q: id(), code: 'database_unavailable', message: '' })
     await pass(CLIENT_LIMITS.queryRetryMs + 100)
-    expect(edge.connections).toHaveLength(2)
+    expect(faked.edge.connections).toHaveLength(2)
     newest().send({ event: 'error', q: id(), code: 'not_live', message: '' })
     await pass(60_000)
-    expect(edge.connections).toHaveLength(2)
+    expect(faked.edge.connections).toHaveLength(2)
     expect(told.at(-1)).toBe('error not_live')
   })
 
@@ -301,7 +128,7 @@ describe('one query', () => {
     person = 'bob'
     expect(live.$status).toBe('connecting')
     await pass(10)
-    expect(edge.connections.map(({ ids }) => ids.length)).toEqual([2, 2])
+    expect(faked.edge.connections.map(({ ids }) => ids.length)).toEqual([2, 2])
   })
 })
 
@@ -311,7 +138,7 @@ describe('a stream', () => {
     const asked = which === 'of its query'
     for (let index = 0; index < 11; index++) newest().send({ event: 'change', q: asked ? id() : (`${index}` as QueryId), at: at(6, index), ops: [] })
     await pass(1000)
-    expect(edge.connections).toHaveLength(2)
+    expect(faked.edge.connections).toHaveLength(2)
   })
 
   it('brings as many changes for each of its queries as for one, and no more for any', async () => {
@@ -336,10 +163,10 @@ describe('a stream', () => {
       each(q, 8)
     }
     await pass(1000)
-    expect(edge.connections).toHaveLength(1)
+    expect(faked.edge.connections).toHaveLength(1)
     each(id(1), 9, 1)
     await pass(1000)
-    expect(edge.connections).toHaveLength(2)
+    expect(faked.edge.connections).toHaveLength(2)
   })
 
   it('that floods with changes of one of its queries is given up, too', async () => {
@@ -358,7 +185,7 @@ describe('a stream', () => {
     await openLive()
     newest().write('event: change\ndata: {"q":\n\n')
     await pass(1000)
-    expect(edge.connections).toHaveLength(2)
+    expect(faked.edge.connections).toHaveLength(2)
     expect(newest().body.lastEventId).toContain('~5~')
   })
 
@@ -367,7 +194,7 @@ describe('a stream', () => {
     newest().write('event: sparkle\ndata: {}\n\n')
     newest().endBatch(6)
     await pass(100)
-    expect(edge.connections).toHaveLength(1)
+    expect(faked.edge.connections).toHaveLength(1)
     expect(told.at(-1)?.isLive).toBe(true)
   })
 
@@ -392,7 +219,7 @@ describe('a stream', () => {
     newest().endBatch(6)
     await pass(10)
     expect(told).toEqual([])
-    expect(edge.connections.map(({ isClosed }) => isClosed)).toEqual([true, false])
+    expect(faked.edge.connections.map(({ isClosed }) => isClosed)).toEqual([true, false])
   })
 
   it('that answers with a page instead of events is refused', async () => {
@@ -404,12 +231,5 @@ describe('a stream', () => {
     live.subscribe(live.task.findMany(), (state) => told.push(state))
     await pass(10)
     expect(told.at(-1)).toMatchObject({ liveStatus: 'denied', error: { code: 'bad_request' } })
-  })
-})
-
-describe('the codes that may be tried again', () => {
-  it('are those of the table that a stream can carry', () => {
-    const codes = Object.keys(ERROR_CODES) as ErrorCode[]
-    expect(codes.filter(isRetryable).sort()).toEqual(codes.filter((code) => ERROR_CODES[code].isRetryable).sort())
   })
 })

@@ -24,7 +24,7 @@ const TESTED: Record<keyof ClientLimits, BothSides> = {
   catchUpMs: [CLIENT, 'lets a successor that stays behind, and %s, take over after catchUpMs, and not before'],
   silencesBeforePolling: [ATTEMPTS, 'when two openings in a row brought no byte, and comes back after some rounds'],
   pollIntervalMs: [IN_TIME, 'that does not come through gives way to asking every pollIntervalMs'],
-  pollsBeforeStreaming: [LIFE, LISTENS_AGAIN],
+  pollsBeforeStreaming: ['silence.test.ts', LISTENS_AGAIN],
   codeTries: [IN_TIME, 'the later code fails to load codeTries times before a query says so'],
   queryRetryMs: [IN_TIME, 'that are refused for now are asked for again after queryRetryMs'],
   ownWriteMs: [IN_TIME, 'a write waits for the stream to pass its commit, and for ownWriteMs at the most'],

@@ -42,6 +42,28 @@ const only = <T>(items: readonly T[]): T => {
   return item
 }
 
+/** A first connection at 7, and its successor, with one query more, that is at 6: what each length of the first query's rows was. */
+async function succeedBehind(): Promise<{ q: QueryId; seen: (number | undefined)[] }> {
+  const live = client()
+  const seen: (number | undefined)[] = []
+  live.subscribe(live.task.findMany(), ({ data }) => seen.push(data?.length))
+  await tick(10)
+  const q = only(connection(0).ids)
+  connection(0).send(...snapshot(q, 5, [{ id: 'a' }]))
+  connection(0).endBatch(5)
+  await tick()
+  live.subscribe(live.space.findMany(), () => {})
+  await tick(50)
+  connection(0).send({ event: 'change', q, at: at(7, 1), ops: [{ op: 'enter', key: 'b', row: { id: 'b' }, sort: 'b' }] })
+  connection(0).endBatch(7)
+  await tick()
+  connection(1).send({ event: 'ready', q, at: at(5), engine: 'incremental', shape: 'rows', ticket: 't' })
+  connection(1).send(...snapshot(connection(1).ids[1] ?? q, 6, []))
+  connection(1).endBatch(6)
+  await tick()
+  return { q, seen }
+}
+
 describe('a live client', () => {
   it('says at once that a path is no endpoint where there is no page', () => {
     const live = createLiveClient(schema)
@@ -232,23 +254,7 @@ describe('a live client', () => {
   })
 
   it('never shows an older result when the successor is behind', async () => {
-    const live = client()
-    const seen: (number | undefined)[] = []
-    live.subscribe(live.task.findMany(), ({ data }) => seen.push(data?.length))
-    await tick(10)
-    const q = only(connection(0).ids)
-    connection(0).send(...snapshot(q, 5, [{ id: 'a' }]))
-    connection(0).endBatch(5)
-    await tick()
-    live.subscribe(live.space.findMany(), () => {})
-    await tick(50)
-    connection(0).send({ event: 'change', q, at: at(7, 1), ops: [{ op: 'enter', key: 'b', row: { id: 'b' }, sort: 'b' }] })
-    connection(0).endBatch(7)
-    await tick()
-    connection(1).send({ event: 'ready', q, at: at(5), engine: 'incremental', shape: 'rows', ticket: 't' })
-    connection(1).send(...snapshot(connection(1).ids[1] ?? q, 6, []))
-    connection(1).endBatch(6)
-    await tick()
+    const { q, seen } = await succeedBehind()
     expect(connection(0).isClosed).toBe(false)
     connection(1).send({ event: 'change', q, at: at(7, 1), ops: [{ op: 'enter', key: 'b', row: { id: 'b' }, sort: 'b' }] })
     connection(1).endBatch(7)
@@ -258,22 +264,7 @@ describe('a live client', () => {
   })
 
   it.each(['is quiet', 'beats'])('lets a successor that stays behind, and %s, take over after catchUpMs, and not before', async (when) => {
-    const live = client()
-    live.subscribe(live.task.findMany(), () => {})
-    await tick(10)
-    const q = only(connection(0).ids)
-    connection(0).send(...snapshot(q, 5, [{ id: 'a' }]))
-    connection(0).endBatch(5)
-    await tick()
-    live.subscribe(live.space.findMany(), () => {})
-    await tick(50)
-    connection(0).send({ event: 'change', q, at: at(7, 1), ops: [{ op: 'enter', key: 'b', row: { id: 'b' }, sort: 'b' }] })
-    connection(0).endBatch(7)
-    await tick()
-    connection(1).send({ event: 'ready', q, at: at(5), engine: 'incremental', shape: 'rows', ticket: 't' })
-    connection(1).send(...snapshot(connection(1).ids[1] ?? q, 6, []))
-    connection(1).endBatch(6)
-    await tick()
+    await succeedBehind()
     await tick(CLIENT_LIMITS.catchUpMs - 1)
     expect([connection(0).isClosed, connection(1).isClosed]).toEqual([false, false])
     // A heartbeat is no catching up.
