@@ -1,7 +1,7 @@
 import type { Frame } from '@zenstack-live/protocol'
 import { changeLeaks } from './change-leaks.ts'
 import type { AskedQuery } from './client-network.ts'
-import { countLeaks } from './count-leaks.ts'
+import { leaksInCounts } from './leaks-in-counts.ts'
 import { afterOf, changesIn, keysIn, rowsBefore, rowsNow, rowsOfValue, type KeyedRow } from './frame-rows.ts'
 import type { KeyTrace } from './key-trace.ts'
 import type { LiveWorld } from './live-world.ts'
@@ -52,7 +52,7 @@ export function leaksIn(frame: Frame, data: string, reader: ReaderHistory): stri
   const mostRows = (model: string, isInside: boolean): number => reader.history.mostRows(model, at, reader.now, isInside)
   return [
     ...leaks,
-    ...countLeaks(frame, { schema: reader.policies.schema, query, mostRows }),
+    ...leaksInCounts(frame, { schema: reader.policies.schema, query, mostRows }),
     ...unreadable(rowsOfValue(reader.policies.schema, frame, query), at, reader.now),
     ...unreadable(rowsNow(reader.policies.schema, frame, query), at, reader.now),
     ...unreadable(rowsBefore(reader.policies.schema, frame, query), since, at - 1),

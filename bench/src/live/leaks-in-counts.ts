@@ -15,7 +15,7 @@ export interface CountLeaksOptions {
 const COUNTS = '_count'
 
 /** What a frame counts that nobody could: more rows than there were to be read, or what is no count. In words. */
-export function countLeaks(frame: Frame, { schema, query, mostRows }: CountLeaksOptions): string[] {
+export function leaksInCounts(frame: Frame, { schema, query, mostRows }: CountLeaksOptions): string[] {
   const { model, operation } = query
   const over = (of: string, counts: readonly unknown[], isInside = false): string[] =>
     counts.flatMap((count) => {
