@@ -29,20 +29,37 @@ export function changeLeaks(changes: readonly RowChange[], options: ChangeLeaksO
   ])
 }
 
-/** A change only in what the reader cannot see is none. */
-function unseen(change: RowChange, { schema, query: { model }, at, history, untoldSince }: ChangeLeaksOptions): string[] {
+/**
+ * A change only in what the reader cannot see is none. A row is its key, also where that is kept back: when the key changes, one row goes and
+ * another comes.
+ */
+function unseen(change: RowChange, { schema, query: { model }, at, all, history, untoldSince }: ChangeLeaksOptions): string[] {
   const after = fieldsOf(schema, model, afterOf(change))
   if (after === undefined || untoldSince === undefined) return []
   const rows = history.versionsAt(model, at).filter((row) => holdsAll(row, after))
   // A replay takes a row's changes together, and tells them at the last one.
   const since = untoldSince(keyOf(after))
   const leaks: string[] = []
-  if (rows.length > 0 && rows.every(({ from }) => from <= since)) leaks.push(`a change of what is as it was in state ${since},`)
+  const isKnown = rows.length > 0 && rows.every(({ from }) => from <= since)
+  if (isKnown && !(change.type === 'created' && cameSince(since, { model, at, all, after })))
+    leaks.push(`a change of what is as it was in state ${since},`)
   const before = change.type === 'updated' ? fieldsOf(schema, model, change.updated.before) : undefined
   const isAlike = before !== undefined && before.size === after.size && holdsAll({ fields: after }, before)
   // What is kept back since shows nowhere, and has changed for the reader.
   if (isAlike && rows.length > 0 && rows.every(({ from }) => from < at)) leaks.push('a change from what is the same')
   return leaks
+}
+
+/** Whether it may be a row whose key was not there all the time. */
+function cameSince(
+  since: State,
+  { model, at, all, after }: Pick<ChangeLeaksOptions, 'at' | 'all'> & { model: string; after: SeenRow['fields'] },
+): boolean {
+  const states = Array.from({ length: Math.max(0, at - since) }, (_, index) => since + index)
+  return all
+    .versionsAt(model, at)
+    .filter((row) => holdsAll(row, after))
+    .some(({ key }) => key !== undefined && states.some((state) => all.versionAt(model, key, state) === undefined))
 }
 
 /** What is asked of a row is asked of what the reader may read of it: a condition does not tell what is kept back. */

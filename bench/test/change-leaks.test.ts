@@ -1,0 +1,40 @@
+import { schema } from '@zenstack-live/testing/studio'
+import { describe, expect, it } from 'vitest'
+import { changeLeaks } from '../src/live/change-leaks.ts'
+import { createReadableHistory, type ReadableHistory } from '../src/live/readable-history.ts'
+import { rowsIn } from '../src/live/rows-in.ts'
+
+const NOTE = { ownerId: 'ann', body: 'a note', rank: 1 }
+/** The id of the one note, state by state. Its reader never sees it. */
+const IDS = [1, 1, 2, 2]
+
+function historyOf(notes: readonly object[]): ReadableHistory {
+  const history = createReadableHistory()
+  for (const [state, note] of notes.entries()) history.note(state, rowsIn(schema, 'Note', note))
+  return history
+}
+
+/** What is reported where the note is told as created in one state, after it was told nothing since another. */
+function leaksWhereCreated({ at, since }: { at: number; since: number }): string[] {
+  const created = { type: 'created', date: '2026-01-02T03:04:05.678Z', created: { id: null, ...NOTE } } as const
+  return changeLeaks([created], {
+    schema,
+    query: { model: 'Note', operation: '$changes', args: {}, hidesKeys: false },
+    at,
+    all: historyOf(IDS.map((id) => ({ id, ...NOTE }))),
+    history: historyOf(IDS.map(() => NOTE)),
+    untoldSince: () => since,
+  })
+}
+
+describe('changeLeaks', () => {
+  it('takes a row whose key changed for another, also where the key is kept back', () => {
+    expect(leaksWhereCreated({ at: 2, since: 0 })).toEqual([])
+    expect(leaksWhereCreated({ at: 3, since: 1 })).toEqual([])
+  })
+
+  it('reports as created what has been there', () => {
+    expect(leaksWhereCreated({ at: 1, since: 0 })).toHaveLength(1)
+    expect(leaksWhereCreated({ at: 3, since: 2 })).toHaveLength(1)
+  })
+})
