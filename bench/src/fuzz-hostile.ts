@@ -1,12 +1,13 @@
-import type { RequestContext } from '@zenstack-live/edge'
-import { ERROR_CODES, type ErrorCode } from '@zenstack-live/protocol'
+import { ERROR_CODES, type ErrorCode, type Frame } from '@zenstack-live/protocol'
 import { schema } from '@zenstack-live/testing/workspace'
 import { ZenStackClient } from '@zenstackhq/orm'
 import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
 import { PolicyPlugin } from '@zenstackhq/plugin-policy'
 import pg from 'pg'
 import { progress, type CommandOptions } from './command.ts'
-import { hostileInput, type Genuine, type HostileInput } from './hostile/hostile-input.ts'
+import { genuineTexts, type Credentials } from './hostile/genuine.ts'
+import { hostileInput, type HostileInput } from './hostile/hostile-input.ts'
+import { readFrames } from './hostile/read-frames.ts'
 import { fillStage, openLoadStage, type LoadStage } from './live-load/stage.ts'
 import { createRandom } from './random.ts'
 
@@ -41,6 +42,9 @@ const HIDDEN = 'hidden from everybody else'
 const NOBODY = 'mallory'
 /** Of all that is hidden. */
 const OWNER = 'u1'
+/** What the owner would be told who goes on from before it: rows that change, go and come. */
+const MEANWHILE = `UPDATE "Task" SET priority = 7; UPDATE "Note" SET rank = 7 WHERE id < 4; DELETE FROM "Note" WHERE id = 5;
+  INSERT INTO "Note" (id, "ownerId", body, secret) VALUES (6, '${OWNER}', '${HIDDEN}', '${HIDDEN}')`
 
 /** `mutate`: who asks may read after all, so that what comes back is not theirs. */
 export async function run({ seed = 1, runs = 2_000, mutate = false }: CommandOptions): Promise<Result> {
@@ -54,7 +58,8 @@ export async function run({ seed = 1, runs = 2_000, mutate = false }: CommandOpt
   process.on('unhandledRejection', onCrash)
   try {
     const credentialsOf = await prepare(stage)
-    const genuine = await genuineTexts(stage, credentialsOf(NOBODY))
+    const genuine = await genuineTexts(stage, credentialsOf(NOBODY), credentialsOf(OWNER))
+    await stage.sql(MEANWHILE)
     const credentials = credentialsOf(mutate ? OWNER : NOBODY)
     const random = createRandom(seed)
     const work = async (): Promise<void> => {
@@ -65,7 +70,7 @@ export async function run({ seed = 1, runs = 2_000, mutate = false }: CommandOpt
       }
     }
     await Promise.all(Array.from({ length: AT_ONCE }, work))
-    await genuineTexts(stage, credentialsOf(NOBODY))
+    await genuineTexts(stage, credentialsOf(NOBODY), credentialsOf(OWNER))
     if (stage.edge.metrics().connectionsNow > 0) onCrash(new Error(`${stage.edge.metrics().connectionsNow} connections were left behind.`))
     if ('polluted' in {}) onCrash(new Error('The prototype of all objects was changed.'))
   } finally {
@@ -76,8 +81,6 @@ export async function run({ seed = 1, runs = 2_000, mutate = false }: CommandOpt
   const isWrong = result.crashes + result.hangs + result.leaks + result.loops > 0
   return { ...result, failed: isWrong !== mutate }
 }
-
-type Credentials = Omit<RequestContext, 'path'>
 
 async function prepare(stage: LoadStage): Promise<(user: string) => Credentials> {
   await fillStage(stage, { users: 3, spaces: 2, spacesPerUser: 1, tasksPerSpace: 5 })
@@ -100,22 +103,11 @@ async function prepare(stage: LoadStage): Promise<(user: string) => Credentials>
   }
 }
 
-/** A position and tickets that the edge gave this very person. */
-async function genuineTexts({ edge }: LoadStage, credentials: Credentials): Promise<Genuine> {
-  const ask = (init: RequestInit): Promise<Response> =>
-    edge.handle(new Request('http://live.test/api/live/note/findMany', init), { path: '/note/findMany', ...credentials })
-  const response = await ask({ headers: { accept: 'application/json' } })
-  const { access } = (await (await ask({ method: 'POST' })).json()) as Pick<Genuine, 'access'>
-  const { position, ticket, data } = (await response.json()) as Genuine & { data: unknown[] }
-  if (data.length > 0) throw new Error('Somebody who may read nothing read something.')
-  return { position, ticket, access }
-}
-
 async function tryOne({ edge }: LoadStage, credentials: Credentials, input: HostileInput, result: Result): Promise<void> {
   const { method, path, search, headers, body } = input
   const ask = (): Promise<Answer> => {
     const request = new Request(`http://live.test/api/live${path}${search}`, { method, headers, ...(body === undefined ? {} : { body }) })
-    return edge.handle(request, { path, ...credentials }).then(readAnswer)
+    return edge.handle(request, { path, ...credentials }).then((response) => readAnswer(response, input))
   }
   const say = (what: string, more: string): void => progress(`${what} ${JSON.stringify(input).slice(0, 600)}\n  ${more.slice(0, 600)}`)
   let timer: NodeJS.Timeout | undefined
@@ -152,8 +144,8 @@ interface Answer {
   comesBack: boolean
 }
 
-async function readAnswer(response: Response): Promise<Answer> {
-  if (response.headers.get('content-type')?.startsWith('text/event-stream') === true) return readStream(response)
+async function readAnswer(response: Response, input: HostileInput): Promise<Answer> {
+  if (response.headers.get('content-type')?.startsWith('text/event-stream') === true) return readStream(response, input)
   const text = await response.text()
   const { error, access } = JSON.parse(text) as { error?: { code: ErrorCode; message: string }; access?: string }
   if (access !== undefined) return { kind: 'ticket', text, isProper: response.status === 200, comesBack: false }
@@ -162,18 +154,25 @@ async function readAnswer(response: Response): Promise<Answer> {
   return { kind: error.code, text, isProper: ERROR_CODES[error.code].sentence === error.message, comesBack }
 }
 
-/** Until the first batch is whole. */
-async function readStream(response: Response): Promise<Answer> {
-  const reader = (response.body ?? new ReadableStream<Uint8Array>()).getReader()
-  const decoder = new TextDecoder()
-  let text = ''
-  for (;;) {
-    const { done, value } = await reader.read()
-    text += decoder.decode(value, { stream: true })
-    if (done || /(?:^|\n)id: ?\S*\n\n$/.test(text)) break
-  }
-  await reader.cancel()
-  const codes = [...text.matchAll(/^event: error\ndata: .*"code":"([a-z_]+)"/gm)].map(([, code]) => code as ErrorCode)
+/** Of the keys that there are: people's, and hidden ones. */
+const KEYS_FOR_ANYBODY = /^(?:u\d+|[\w-]{22}(?:#\d+)?)$/
+
+async function readStream(response: Response, { awaits, isStolen = false }: HostileInput): Promise<Answer> {
+  const { text, frames } = await readFrames(response, awaits)
+  const codes = frames.flatMap((frame) => (frame.event === 'error' ? [frame.code] : []))
   const comesBack = codes.some((code) => ERROR_CODES[code].isRetryable)
-  return { kind: codes.length > 0 ? 'stream with errors' : 'stream', text, isProper: true, comesBack }
+  const isProper = frames.every(isForAnybody) && !(isStolen && goesOn(frames))
+  return { kind: codes.length > 0 ? 'stream with errors' : 'stream', text, isProper, comesBack }
+}
+
+/** Whoever may read nothing is shown no row but people, and told of no change. */
+function isForAnybody(frame: Frame): boolean {
+  if (frame.event === 'change' || frame.event === 'changes') return false
+  return frame.event !== 'snapshot' || frame.shape === 'value' || frame.rows.every(({ key }) => KEYS_FOR_ANYBODY.test(key))
+}
+
+/** A query is ready that was not begun anew. */
+function goesOn(frames: readonly Frame[]): boolean {
+  const begun = new Set(frames.flatMap((frame) => (frame.event === 'snapshot' || frame.event === 'reset' ? [frame.q] : [])))
+  return frames.some((frame) => frame.event === 'ready' && !begun.has(frame.q))
 }

@@ -1,5 +1,6 @@
 import { LIVE_OPERATIONS } from '@zenstack-live/protocol'
 import type { Random } from '../random.ts'
+import type { Genuine } from './genuine.ts'
 
 /** A request that nobody should send. */
 export interface HostileInput {
@@ -8,14 +9,10 @@ export interface HostileInput {
   search: string
   headers: Record<string, string>
   body: string | undefined
-}
-
-/** What the server itself once gave out, to be bent. */
-export interface Genuine {
-  position: string
-  ticket: string
-  /** What the same person was given for the URL's query. */
-  access: string
+  /** Of the queries of a stream, how many are waited for. */
+  awaits: number
+  /** It would go on with what somebody else was shown. */
+  isStolen?: boolean
 }
 
 /** What is there: most inputs get past the first look only with it. */
@@ -77,19 +74,23 @@ const TEXTS = [
 const NUMBERS = [0, -1, 1e308, -0, 0.1, 2 ** 53, 99_999_999_999, 1e21]
 
 export function hostileInput(random: Random, genuine: Genuine): HostileInput {
+  if (random.chance(0.05)) return stolenStream(random, genuine)
   const isPost = random.chance(0.4)
   const headers: Record<string, string> = random.chance(0.5)
     ? { accept: 'text/event-stream' }
     : { accept: random.pick(['application/json', '*/*', 'text/html;q=0.1', '']) }
-  if (random.chance(0.4)) headers['last-event-id'] = asHeader(bent(random, genuine.position))
+  if (random.chance(0.4)) headers['last-event-id'] = asHeader(bent(random, random.pick(genuine.positions)))
   if (random.chance(0.1)) headers['content-type'] = random.pick(['text/plain', 'multipart/form-data', 'application/x-www-form-urlencoded'])
   const isMint = isPost && random.chance(0.2)
-  if (isPost && !isMint) return { method: 'POST', path: random.chance(0.9) ? '' : '/note', search: '', headers, body: hostileBody(random, genuine) }
+  if (isPost && !isMint) {
+    const body = hostileBody(random, genuine)
+    return { method: 'POST', path: random.chance(0.9) ? '' : '/note', search: '', headers, body, awaits: body.includes('"queries":[]') ? 0 : 1 }
+  }
   const path = `/${modelName(random)}/${operationName(random)}${random.chance(0.05) ? '/more' : ''}`
   const search = new URLSearchParams()
   if (random.chance(0.8)) search.set('q', hostileJson(random))
   if (random.chance(0.3)) search.set('meta', random.chance(0.5) ? hostileJson(random) : JSON.stringify({ serialization: hostileMeta(random) }))
-  if (random.chance(0.2)) search.set('lastEventId', bent(random, genuine.position))
+  if (random.chance(0.2)) search.set('lastEventId', bent(random, random.pick(genuine.positions)))
   if (random.chance(0.3)) search.set('access', hostileAccess(random, genuine))
   return {
     method: isMint ? 'POST' : random.chance(0.95) ? 'GET' : random.pick(['PUT', 'DELETE', 'PATCH', 'OPTIONS']),
@@ -97,7 +98,16 @@ export function hostileInput(random: Random, genuine: Genuine): HostileInput {
     search: `?${search.toString()}`,
     headers,
     body: undefined,
+    awaits: 1,
   }
+}
+
+/** Whole, or some of it; sometimes with the ticket of another query, or one's own. */
+function stolenStream(random: Random, { tickets, stolen }: Genuine): HostileInput {
+  const some = stolen.queries.filter(() => random.chance(0.5))
+  const queries = (some.length > 0 ? some : stolen.queries).map((query) => (random.chance(0.2) ? { ...query, ticket: random.pick(tickets) } : query))
+  const body = JSON.stringify({ ...stolen, queries })
+  return { method: 'POST', path: '', search: '', headers: { accept: 'text/event-stream' }, body, awaits: queries.length, isStolen: true }
 }
 
 function hostileBody(random: Random, genuine: Genuine): string {
@@ -107,9 +117,11 @@ function hostileBody(random: Random, genuine: Genuine): string {
     operation: random.chance(0.9) ? operationName(random) : hostileValue(random, 2),
     args: random.chance(0.8) ? hostileArgs(random) : hostileValue(random, 3),
     ...(random.chance(0.3) ? { meta: hostileMeta(random) } : {}),
-    ...(random.chance(0.4) ? { ticket: random.chance(0.9) ? bent(random, genuine.ticket) : hostileValue(random, 1) } : {}),
+    ...(random.chance(0.4) ? { ticket: random.chance(0.9) ? bent(random, random.pick(genuine.tickets)) : hostileValue(random, 1) } : {}),
   }))
-  const lastEventId = random.chance(0.5) ? { lastEventId: random.chance(0.9) ? bent(random, genuine.position) : hostileValue(random, 1) } : {}
+  const lastEventId = random.chance(0.5)
+    ? { lastEventId: random.chance(0.9) ? bent(random, random.pick(genuine.positions)) : hostileValue(random, 1) }
+    : {}
   return JSON.stringify({ ...lastEventId, queries: random.chance(0.95) ? queries : hostileValue(random, 3) })
 }
 
