@@ -16,6 +16,8 @@ describe('what a request may hold', () => {
   it('is a query, and its notes, of maxQueryBytes each', async () => {
     await expect(get(text(LIMITS.maxQueryBytes))).resolves.toMatchObject({ kind: 'read' })
     await expect(get(text(LIMITS.maxQueryBytes + 1))).rejects.toEqual(coded('too_large'))
+    await expect(get(text(LIMITS.maxQueryBytes - 1).replace('x', 'é'))).resolves.toMatchObject({ kind: 'read' })
+    await expect(get(text(LIMITS.maxQueryBytes).replace('x', 'é'))).rejects.toEqual(coded('too_large'))
     await expect(get('{}', `&meta=${text(LIMITS.maxQueryBytes)}`)).resolves.toMatchObject({ kind: 'read' })
     await expect(get('{}', `&meta=${text(LIMITS.maxQueryBytes + 1)}`)).rejects.toEqual(coded('too_large'))
   })

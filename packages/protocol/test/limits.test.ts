@@ -52,7 +52,7 @@ const TESTED: Record<keyof Limits, BothSides> = {
   lookBackMs: [HUB, 'knows what was written in the last lookBackMs, and nothing older'],
   ringEntries: [HISTORY, 'holds ringEntries transactions, and says so of what is older'],
   ringBytes: [HISTORY, 'holds ringBytes of them'],
-  maxReplayEntries: [HUB, 'is read up to maxReplayEntries entries, and not had where they are more by more than one read takes'],
+  maxReplayEntries: [HUB, 'is read up to maxReplayEntries entries, and not had where there is one more'],
   logReadCount: [HUB, 'takes logReadCount entries, here 3, and no more: when it begins, follows and reads back, $count come as $pages'],
   requeryTrailingMs: [REQUERY, 'waits for more causes for requeryTrailingMs after it was asked, and no longer'],
   requeryNowMs: ['edge/test/answer-clock.test.ts', 'rings every requeryNowMs where nobody knows the moments, and while the database does not say'],

@@ -56,9 +56,10 @@ export class ReadBack {
     const assembler = new Assembler(data, false)
     const transactions: Transaction[] = []
     let before: Place = { entry: after, lsn: ZERO }
-    let count = 0
+    // Whether there is one more is only known by reading it.
+    let left = limits.maxReplayEntries + 1
     for (let from = after; ;) {
-      const entries = await log.read(from, { count: limits.logReadCount, until: head.entry })
+      const entries = await log.read(from, { count: Math.min(limits.logReadCount, left), until: head.entry })
       for (const entry of entries) {
         if (entry.kind === 'epoch') return undefined
         const taken = assembler.take(entry, before)
@@ -66,10 +67,10 @@ export class ReadBack {
         transactions.push(taken)
         before = taken.place
       }
-      count += entries.length
+      left -= entries.length
+      if (left === 0) return undefined
       const last = entries.at(-1)
       if (last === undefined || last.id === head.entry) break
-      if (count > limits.maxReplayEntries) return undefined
       from = last.id
     }
     // The log may have let go of its oldest entries while they were read.

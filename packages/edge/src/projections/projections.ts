@@ -11,6 +11,7 @@ import { streamResponse, type NodeSide } from '../streams/stream-response.ts'
 import { touches, type Transaction } from '../log/transaction.ts'
 import type { Visitor } from '../identity/visitors.ts'
 import { octetsOf, type Octets } from '../streams/octets.ts'
+import { within } from '../within.ts'
 
 /** A projection that browsers may watch. */
 export interface LiveProjection {
@@ -34,6 +35,8 @@ interface Registered extends LiveProjection {
   reader: LiveProjectionReader | undefined
   watcherCount: number
 }
+
+type SnapshotOfProjection = Extract<ProjectionFrame, { kind: 'snapshot' }>
 
 interface Block {
   readonly id: string
@@ -219,12 +222,20 @@ export class Projections {
     }
   }
 
-  async #read(registered: Registered, id: string): Promise<Extract<ProjectionFrame, { kind: 'snapshot' }>> {
-    const signal = AbortSignal.timeout(this.#context.limits.databaseTimeoutMs)
+  /** Also where the projection does not heed its signal. */
+  async #read(registered: Registered, id: string): Promise<SnapshotOfProjection> {
+    const late = new AbortController()
+    const frame = await within(this.#firstSnapshot(registered, id, late.signal), this.#context.limits.databaseTimeoutMs)
+    late.abort()
+    if (frame !== undefined) return frame
+    throw new LiveError('database_unavailable', `The projection "${registered.name}" was not read within databaseTimeoutMs.`)
+  }
+
+  async #firstSnapshot(registered: Registered, id: string, signal: AbortSignal): Promise<SnapshotOfProjection | undefined> {
     for await (const frame of this.#watch(registered, id, undefined, signal)) {
       if (frame.kind === 'snapshot') return frame
     }
-    throw new LiveError('database_unavailable', `The projection "${registered.name}" was not read within databaseTimeoutMs.`)
+    return undefined
   }
 
   /** Events are read from the database, which may be further than the log that tells who may read them. */

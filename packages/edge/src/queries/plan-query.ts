@@ -11,6 +11,7 @@ import { ownRowsOf, type OwnRows } from './own-rows.ts'
 import { operationNamed } from '../requests/parse-live-request.ts'
 import { timedRowsOf, type TimedRows } from './requery/timed-rows.ts'
 import { shapeOf } from './snapshot-frames.ts'
+import { checkQueryBytes } from '../requests/check-query-bytes.ts'
 
 /** A query that was understood: what to ask, what it depends on, and how its rows are named. */
 export interface PlannedQuery {
@@ -57,9 +58,7 @@ const plans = new WeakMap<object, Plans>()
  */
 export function planQuery(context: EdgeContext, identity: Identity, wire: WireQuery): PlannedQuery {
   const text = queryText(wire)
-  if (text.length > context.limits.maxQueryBytes) {
-    throw new LiveError('too_large', `A query has ${text.length} characters; maxQueryBytes is ${context.limits.maxQueryBytes}.`)
-  }
+  checkQueryBytes(text, context.limits)
   const known = plans.get(identity.client.$options) ?? { byText: new Map<string, PlannedQuery>(), chars: 0 }
   plans.set(identity.client.$options, known)
   const planned = known.byText.get(text) ?? keep(known, makePlan(context, identity, wire, text))

@@ -10,6 +10,7 @@ import {
   type WireQuery,
 } from '@zenstack-live/protocol'
 import { boundedPosition, lastEventIdOf } from './last-event-id.ts'
+import { checkQueryBytes } from './check-query-bytes.ts'
 
 /** What a request asks for, checked in form only. */
 export interface LiveRequest {
@@ -56,8 +57,7 @@ function queryOfUrl(request: Request, path: string, limits: Limits, modelNamed: 
   if (model === undefined) throw new ProtocolError('unknown_model', `The schema has no model "${modelSegment.slice(0, 100)}".`)
   const q = url.searchParams.get(QUERY_PARAMETER)
   const meta = url.searchParams.get(META_PARAMETER)
-  checkBytes(q, limits)
-  checkBytes(meta, limits)
+  for (const text of [q, meta]) if (text !== null) checkQueryBytes(text, limits)
   return {
     model,
     operation: operation === CHANGES_SEGMENT ? CHANGES_SEGMENT : operationNamed(operation),
@@ -133,12 +133,6 @@ async function* arriving(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8
 /** ZenStack's clients send `meta={ "serialization": … }`. */
 function serializationOf(meta: unknown): unknown {
   return isObject(meta) && 'serialization' in meta ? meta['serialization'] : meta
-}
-
-function checkBytes(text: string | null, limits: Limits): void {
-  if (text !== null && text.length > limits.maxQueryBytes) {
-    throw new ProtocolError('too_large', `The query has ${text.length} characters; maxQueryBytes is ${limits.maxQueryBytes}.`)
-  }
 }
 
 function decodePath(path: string): string {

@@ -17,6 +17,7 @@ import { shownFields, unmasked } from '../incremental/incremental-plan.ts'
 import { keyWithheld } from '../complete-args.ts'
 import { isOmitted } from '../omitted-field.ts'
 import { checkRowSecurity, checkTables, decodeArgs } from '../plan-query.ts'
+import { checkQueryBytes } from '../../requests/check-query-bytes.ts'
 
 export type ChangeKind = 'created' | 'updated' | 'deleted'
 
@@ -71,9 +72,7 @@ const plans = new WeakMap<object, Map<string, ChangesPlan>>()
  */
 export function planChanges(context: EdgeContext, identity: Identity, wire: WireQuery): ChangesPlan {
   const text = queryText(wire)
-  if (text.length > context.limits.maxQueryBytes) {
-    throw new LiveError('too_large', `A query has ${text.length} characters; maxQueryBytes is ${context.limits.maxQueryBytes}.`)
-  }
+  checkQueryBytes(text, context.limits)
   const known = plans.get(identity.client.$options) ?? new Map<string, ChangesPlan>()
   plans.set(identity.client.$options, known)
   const plan = known.get(text) ?? makePlan(context, identity, wire, text)
