@@ -1,5 +1,5 @@
 import { Decimal } from 'decimal.js'
-import { StoredJson, type StoredRow, type StoredValue } from '@zenstack-live/model'
+import { StoredJson, type Field, type StoredRow, type StoredValue } from '@zenstack-live/model'
 import type { DecisionContext } from './decision-context.ts'
 import type { RowPlan, Verdict } from './row-plan.ts'
 
@@ -47,15 +47,25 @@ function hasOtherKey(plan: RowPlan, before: StoredRow, after: StoredRow): boolea
 
 function update(plan: RowPlan, had: StoredRow, has: StoredRow, isRekeyed: boolean): Transition {
   let changed: Set<string> | undefined
-  for (const name of plan.model.fields.keys()) {
+  for (const [name, field] of plan.model.fields) {
     const [old, now] = [had[name], has[name]]
     if ((old === undefined) !== (now === undefined)) return ASK
-    if (old !== undefined && now !== undefined && !isSameValue(old, now)) (changed ??= new Set()).add(name)
+    if (old !== undefined && now !== undefined && !looksSame(field, old, now)) (changed ??= new Set()).add(name)
   }
   return changed === undefined && !isRekeyed ? NONE : { kind: 'update', changed: changed ?? new Set(), isRekeyed }
 }
 
-/** Whether two stored values show as the same; `1.10` and `1.1` do. */
+/** Whether a reader sees no difference: NULL, which stands for what is kept back as well, shows as an empty list, and JSON's null as NULL. */
+export function looksSame(field: Pick<Field, 'isList'>, a: StoredValue, b: StoredValue): boolean {
+  return isSameValue(a, b) || (showsNothing(field, a) && showsNothing(field, b))
+}
+
+function showsNothing({ isList }: Pick<Field, 'isList'>, value: StoredValue): boolean {
+  if (value instanceof StoredJson) return value.text === (isList ? '[]' : 'null')
+  return value === null || (isList && Array.isArray(value) && value.length === 0)
+}
+
+/** Whether two stored values are the same; `1.10` and `1.1` are. */
 export function isSameValue(a: StoredValue, b: StoredValue): boolean {
   if (Object.is(a, b)) return true
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false

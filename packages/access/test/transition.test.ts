@@ -1,6 +1,6 @@
 import { compileRowPlan, transition, type Auth } from '@zenstack-live/access'
 import { ExpressionUtils as E } from '@zenstackhq/schema'
-import type { StoredRow } from '@zenstack-live/model'
+import { StoredJson, type StoredRow } from '@zenstack-live/model'
 import { Decimal } from 'decimal.js'
 import { describe, expect, it } from 'vitest'
 import { allow, allowField, createWorld } from './support/world.ts'
@@ -16,6 +16,8 @@ const data = createWorld(
         isOpen: { type: 'Boolean', column: 'bool' },
         price: { type: 'Decimal', column: 'numeric' },
         salary: { type: 'Int', column: 'int4', optional: true, attributes: [allowField(isOwner)] },
+        notes: { type: 'String', column: 'text', array: true, attributes: [allowField(isOwner)] },
+        data: { type: 'Json', column: 'jsonb', optional: true },
       },
       attributes: [allow(E.binary(isOwner, '||', E.field('isOpen')))],
     },
@@ -23,7 +25,7 @@ const data = createWorld(
   { authType: 'User' },
 )
 const plan = compileRowPlan(data, { model: 'Task', where: { price: { gt: 0 } }, isPolicyOn: true })
-const row: StoredRow = { id: 1, ownerId: 1, isOpen: true, price: new Decimal('1.10'), salary: 5 }
+const row: StoredRow = { id: 1, ownerId: 1, isOpen: true, price: new Decimal('1.10'), salary: 5, notes: ['a'], data: null }
 const as = (id: number | undefined): { auth: Auth; now: number } => ({ auth: id === undefined ? null : { id }, now: 0 })
 
 describe('a change of a row', () => {
@@ -56,6 +58,15 @@ describe('a change of a row', () => {
     expect(transition(plan, row, { ...row, price: new Decimal('1.1') }, as(1))).toEqual({ kind: 'none' })
   })
 
+  it.each<[string, StoredRow, StoredRow]>([
+    ['a list that is NULL becomes empty', { notes: null }, { notes: [] }],
+    ['an empty list is kept back', { notes: [] }, { notes: ['a'], ownerId: 2 }],
+    ['NULL becomes the null of JSON', { data: null }, { data: new StoredJson('null') }],
+  ])('is nothing where %s, in what it shows', (_, had, has) => {
+    const change = transition(plan, { ...row, ...had, salary: null }, { ...row, ...has, salary: null }, as(1))
+    expect(change.kind === 'update' ? [...change.changed].filter((name) => name !== 'ownerId') : []).toEqual([])
+  })
+
   it('says so when the key moves', () => {
     expect(transition(plan, row, { ...row, id: 2 }, as(2))).toEqual({ kind: 'update', changed: new Set(['id']), isRekeyed: true })
   })
@@ -63,7 +74,7 @@ describe('a change of a row', () => {
   it('shows a field that becomes readable as changed', () => {
     expect(transition(plan, { ...row, ownerId: 2 }, row, as(1))).toEqual({
       kind: 'update',
-      changed: new Set(['ownerId', 'salary']),
+      changed: new Set(['ownerId', 'salary', 'notes']),
       isRekeyed: false,
     })
   })

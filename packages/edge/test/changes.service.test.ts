@@ -135,6 +135,16 @@ describe('a stream of changes', () => {
     ])
   })
 
+  it('tells nothing where an empty list shows for NULL, but to a condition that tells them apart', async () => {
+    const empty = changes('Note', { updated: { after: { tags: { isEmpty: true } } } })
+    const stream = await opened('bob', ALL, empty)
+    const id = nextId++
+    await workspace.sql(`INSERT INTO "Note" (id, "ownerId", body, tags) VALUES ($1, 'bob', 'b', NULL)`, [id])
+    await workspace.sql(`UPDATE "Note" SET tags = '{}' WHERE id = $1`, [id])
+    await endWith(stream)
+    expect([kinds(stream, ALL.q), kinds(stream, empty.q)]).toEqual([['created', 'created'], ['updated']])
+  })
+
   it('does not let a condition look at what the reader may not read', async () => {
     const bySecret = changes('Note', {
       created: { secret: 'guess' },
@@ -207,6 +217,7 @@ describe('a stream of changes', () => {
     const request = { base: running.base, user: 'bob', path: 'note/$changes' }
     const first = await openGet(request)
     streams.push(first)
+    await first.until(() => first.query(ALL.q).isReady, 'ready')
     const [a, b, c] = [nextId++, nextId++, nextId++]
     await workspace.db.note.create({ data: { id: a, ownerId: 'bob', body: 'a', rank: 1 } })
     await first.until(() => told(first, ALL.q).length === 1 && (first.lastEventId ?? '') !== '', 'the first')

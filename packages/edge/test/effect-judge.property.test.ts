@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { compileRowPlan, compileSort, transition, type DecisionContext, type RowPlan } from '@zenstack-live/access'
 import { createDataModel, presentRow, type Catalog, type CatalogColumn, type StoredRow } from '@zenstack-live/model'
 import { ExpressionUtils as E, type Expression, type SchemaDef } from '@zenstackhq/schema'
@@ -21,7 +22,7 @@ const text = (name: string, ...policies: Expression[]) => ({
   ...(policies.length === 0 ? {} : { attributes: policies.map((condition) => allow('@allow', condition)) }),
 })
 
-/** Rows, two of whose fields are not everybody's: one by who asks and whose row it is, one by the row alone. */
+/** Rows, some of whose fields are not everybody's: one by who asks and whose row it is, a text and a list by the row alone. */
 const SCHEMA = {
   provider: { type: 'postgresql' },
   models: {
@@ -40,6 +41,7 @@ const SCHEMA = {
         title: text('title'),
         secret: text('secret', E.binary(auth('id'), '==', E.field('owner'))),
         draft: text('draft', E.binary(E.field('state'), '==', E.literal('open'))),
+        labels: { ...text('labels', E.binary(E.field('state'), '==', E.literal('open'))), array: true },
       },
       attributes: [
         allow('@@allow', E.binary(auth('id'), '==', E.field('owner'))),
@@ -53,12 +55,12 @@ const SCHEMA = {
   plugins: {},
 } as const satisfies SchemaDef
 
-const FIELDS = ['id', 'owner', 'state', 'title', 'secret', 'draft']
+const FIELDS = ['id', 'owner', 'state', 'title', 'secret', 'draft', 'labels']
 const DATA = createDataModel(SCHEMA, catalog())
 
 const value = fc.constantFrom('ann', 'bob', 'open', 'hidden', null)
 const row = fc
-  .record({ owner: value, state: value, title: value, secret: value, draft: value })
+  .record({ owner: value, state: value, title: value, secret: value, draft: value, labels: fc.constantFrom(null, [], ['ann']) })
   .map((values): StoredRow => ({ id: 'doc', ...values }))
 const wheres = fc.constantFrom<Record<string, unknown> | undefined>(
   undefined,
@@ -113,7 +115,7 @@ describe('what one judge says to many', () => {
 
   it('gives a row its new place without the values of fields that the reader may not read', () => {
     const plan = planOf(undefined, new Set(FIELDS), ['title', 'secret'])
-    const before: StoredRow = { id: 'doc', owner: 'ann', state: 'open', title: 'a', secret: 'hush', draft: null }
+    const before: StoredRow = { id: 'doc', owner: 'ann', state: 'open', title: 'a', secret: 'hush', draft: null, labels: null }
     const judge = new EffectJudge(plan, { model: plan.rows.model, key: 'doc', before, after: { ...before, title: 'b' } }, 'doc')
     const told = (id: string): string => JSON.stringify(judge.judge({ auth: { id }, now: 0 }))
     const place = (id: string): unknown => Reflect.get(Object(judge.judge({ auth: { id }, now: 0 })), 'sort')
@@ -150,7 +152,8 @@ function judgeAlone(plan: IncrementalPlan, before: StoredRow | null, after: Stor
   const sort = plan.sort?.sortKey(visible)
   if (sort === undefined) return 'ask-database'
   if (change.kind !== 'update') return { op: 'enter', key: 'doc', row: presentRow(plan.rows.model, visible, plan.fields), sort }
-  const changed = new Set([...change.changed].filter((name) => plan.fields.has(name)))
+  const [had, has] = [plan.rows.mask(before ?? {}, context), visible].map((seen) => presentRow(plan.rows.model, seen as StoredRow, plan.fields))
+  const changed = new Set([...plan.fields].filter((name) => !isDeepStrictEqual(had?.[name], has?.[name])))
   const moved = [...change.changed].some((name) => plan.sort?.fields.has(name)) ? { sort } : undefined
   if (changed.size === 0) return moved === undefined ? undefined : { op: 'move', key: 'doc', ...moved }
   return { op: 'update', key: 'doc', set: presentRow(plan.rows.model, visible, changed), ...moved }
@@ -182,7 +185,7 @@ function table(name: string, columns: readonly string[]): Catalog['tables'][stri
     name: each,
     type: 'text',
     typmod: -1,
-    isArray: false,
+    isArray: each === 'labels',
     isNullable: each !== 'id',
     isGenerated: false,
     collation: 'default',

@@ -1,5 +1,5 @@
-import { isSameValue, type DecisionContext } from '@zenstack-live/access'
-import { presentRow, tableKey, type Model, type StoredRow, type StoredValue } from '@zenstack-live/model'
+import { isSameValue, looksSame, type DecisionContext } from '@zenstack-live/access'
+import { presentRow, tableKey, type Field, type Model, type StoredRow, type StoredValue } from '@zenstack-live/model'
 import type { RowChange } from '@zenstack-live/protocol'
 import type { ChangeFilter, ChangesPlan } from './changes-plan.ts'
 import { storedOfRecord } from '../stored-record.ts'
@@ -133,13 +133,22 @@ interface Sides {
 }
 
 function change(plan: ChangesPlan, { was, had, is, isNew, visible, date }: Sides): RowChange | undefined {
-  const { model, fields, created, updated, comparedFields } = plan
+  const { model, fields, created, updated } = plan
   if (isNew) return matches(created, is) ? { type: 'created', date, created: presentRow(model, is, fields) } : undefined
   if (updated === undefined || !isTransition(updated, was, is)) return undefined
   // A change only in fields that the reader does not see is none.
-  if (had !== null && ![...comparedFields].some((name) => !isSameValue(had[name] ?? null, is[name] ?? null))) return undefined
+  if (had !== null && isAlike(plan, had, is)) return undefined
   const before = was === null ? null : presentRow(model, masked(was, visible), fields)
   return { type: 'updated', date, updated: { before, after: presentRow(model, is, fields) } }
+}
+
+/** To a condition NULL is not an empty list, as which it is shown. */
+function isAlike({ model, fields, conditionFields }: ChangesPlan, had: StoredRow, is: StoredRow): boolean {
+  const isShownAlike = ({ name, ...field }: Field): boolean => looksSame(field, had[name] ?? null, is[name] ?? null)
+  return (
+    [...model.fields.values()].every((field) => !fields.has(field.name) || isShownAlike(field)) &&
+    [...conditionFields].every((name) => isSameValue(had[name] ?? null, is[name] ?? null))
+  )
 }
 
 /** `after` alone: it matches now and did not before. `before` alone: it matched and does no longer. Both: both. Neither: every update. */

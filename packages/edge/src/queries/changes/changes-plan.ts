@@ -43,8 +43,8 @@ export interface ChangesPlan {
   readonly deleted: ChangeFilter | undefined
   /** Fields that an event shows, as far as the policies let it. */
   readonly fields: ReadonlySet<string>
-  /** Those, and what the conditions look at: an update of others is none to this reader. */
-  readonly comparedFields: ReadonlySet<string>
+  /** What the conditions look at, shown or not: an update of no field of either kind is none to this reader. */
+  readonly conditionFields: ReadonlySet<string>
   /** Memory can decide who may read a row. Otherwise the database is asked before an event is released. */
   readonly isLocal: boolean
   /** Tables that decide who may read a row, its own among them. */
@@ -117,7 +117,7 @@ function makePlan(context: EdgeContext, identity: Identity, wire: WireQuery, tex
   const isLocal = facts.isIncrementalAllowed && policy.isLocal && isInLog(model, read) && areSetsInLog
   const wheres = [created, deleted, ...(updated === undefined ? [] : (updated.before ?? updated.after) ? [updated.before, updated.after] : [{}])]
   const where = anyOf(wheres.filter((one) => one !== undefined))
-  const comparedFields = new Set([...fields, ...compileRowPlan(data, { model: model.name, where, isPolicyOn: false }).fields])
+  const conditionFields = compileRowPlan(data, { model: model.name, where, isPolicyOn: false }).fields
   const hasRowSecurity = [...dependencies.models].some((name) => data.models.get(name)?.hasRowSecurity === true)
   // Time goes on between two states of a row that are alike.
   const areRulesKnown = facts.isIncrementalAllowed && !hasRowSecurity && dependencies.unknown.length === 0 && !dependencies.readsNow
@@ -131,11 +131,11 @@ function makePlan(context: EdgeContext, identity: Identity, wire: WireQuery, tex
     updated: updated === undefined ? undefined : { before: filterOf(updated.before), after: filterOf(updated.after) },
     deleted: filterOf(deleted),
     fields,
-    comparedFields,
+    conditionFields,
     isLocal,
     dependencies: dependencies.unknown.length === 0 ? dependencies.tables : new Set([...data.models.values()].map(({ table }) => tableKey(table))),
     decidingFields: areRulesKnown ? decidingFields(data, model, dependencies.models) : undefined,
-    askedFields: askableFields(model, [...fields, ...comparedFields, ...model.idFields], client.$options),
+    askedFields: askableFields(model, [...fields, ...conditionFields, ...model.idFields], client.$options),
     tables: new Set([tableKey(model.table), ...(isLocal ? policy.keySets : []).map((set) => tableKey(set.model.table))]),
     // Where memory does not know who may read a row, a guarded field may still be NULL to the reader.
     interestOf: (of) => interestOfQuery(data, { model: model.name, where, isPolicyOn, ...(isLocal ? { context: of } : {}) }),

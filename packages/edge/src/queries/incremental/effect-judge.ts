@@ -1,5 +1,5 @@
-import { isSameValue, type DecisionContext, type Verdict } from '@zenstack-live/access'
-import { presentRow, type StoredRow } from '@zenstack-live/model'
+import { isSameValue, looksSame, type DecisionContext, type Verdict } from '@zenstack-live/access'
+import { presentRow, type Model, type StoredRow } from '@zenstack-live/model'
 import type { ResultOperation, RowKey } from '@zenstack-live/protocol'
 import type { IncrementalPlan } from './incremental-plan.ts'
 import type { LastVerdict, RowKind } from './row-kinds.ts'
@@ -109,7 +109,7 @@ export class EffectJudge {
   #updateOf(had: StoredRow, has: StoredRow): Judgement {
     const { rows, fields, sort: order } = this.#plan
     const isChanged = (name: string): boolean =>
-      this.#guarded.includes(name) ? !isSameValue(had[name] ?? null, has[name] ?? null) : this.#changed?.has(name) === true
+      this.#guarded.includes(name) ? !isAlike(rows.model, name, had, has) : this.#changed?.has(name) === true
     const changed = new Set([...fields].filter(isChanged))
     const isMoved = order !== undefined && [...order.fields].some(isChanged)
     const sort = isMoved ? this.#sortOf(has) : {}
@@ -147,9 +147,15 @@ function changedFields(plan: IncrementalPlan, before: StoredRow, after: StoredRo
   for (const name of [...plan.fields, ...(plan.sort?.fields ?? [])]) {
     const [old, now] = [before[name], after[name]]
     if ((old === undefined) !== (now === undefined)) return undefined
-    if (old !== undefined && now !== undefined && !isSameValue(old, now)) changed.add(name)
+    if (old !== undefined && now !== undefined && !isAlike(plan.rows.model, name, before, after)) changed.add(name)
   }
   return changed
+}
+
+/** To who reads the field. */
+function isAlike(model: Model, name: string, had: StoredRow, has: StoredRow): boolean {
+  const field = model.fields.get(name)
+  return field !== undefined && looksSame(field, had[name] ?? null, has[name] ?? null)
 }
 
 function isSameIn(names: ReadonlySet<string>, before: StoredRow, after: StoredRow): boolean {
