@@ -96,7 +96,7 @@ interface RaceOutcome {
 function openPool(url: string, max: number): pg.Pool {
   const pool = new pg.Pool({ connectionString: url, max })
   // The server may stop before the last idle connection has said goodbye.
-  pool.on('error', () => {})
+  pool.on('error', () => {}).on('connect', (client) => client.on('error', () => {}))
   return pool
 }
 

@@ -90,7 +90,7 @@ async function prepare(stage: LoadStage): Promise<(user: string) => Credentials>
     [HIDDEN, OWNER],
   )
   const pool = new pg.Pool({ connectionString: stage.url, max: 2 })
-  pool.on('error', () => {})
+  pool.on('error', () => {}).on('connect', (client) => client.on('error', () => {}))
   const bound = new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) }).$use(new PolicyPlugin())
   const clientOf = (id: string): ReturnType<typeof bound.$setAuth> => bound.$setAuth({ id, role: 'MEMBER' })
   return (user) => {

@@ -43,7 +43,7 @@ export async function run({ runs = 10_000, seed = 1, mutate = false }: CommandOp
   const [postgres, redis, port] = await Promise.all([startPostgres(), startRedis({ isPersistent: true }), freePort()])
   const databaseUrl = await postgres.createDatabase()
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 8 })
-  pool.on('error', () => {})
+  pool.on('error', () => {}).on('connect', (client) => client.on('error', () => {}))
   const carts = openCarts(pool)
   await carts.install()
   await new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) }).$pushSchema()

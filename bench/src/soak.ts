@@ -55,7 +55,7 @@ export async function run({ seconds = DEFAULT_SECONDS, seed = 7 }: CommandOption
   const [postgres, redisServer] = await Promise.all([startPostgres(), startRedis()])
   const databaseUrl = await postgres.createDatabase()
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 4, application_name: 'soak writer' })
-  pool.on('error', () => {})
+  pool.on('error', () => {}).on('connect', (client) => client.on('error', () => {}))
   await new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) }).$pushSchema()
   await fill(pool, { users: USERS, spaces: SPACES })
   const application = startApplication({ databaseUrl, redisUrl: redisServer.url })

@@ -18,7 +18,7 @@ const job = JSON.parse(process.argv[2] ?? '{}') as EdgeJob
 // Nobody is there to end it.
 process.on('disconnect', () => process.exit())
 const pool = new pg.Pool({ connectionString: job.databaseUrl, max: 4 })
-pool.on('error', () => {})
+pool.on('error', () => {}).on('connect', (client) => client.on('error', () => {}))
 const log = await openRedisLog({ url: job.redisUrl })
 const edge = await createEdge({ schema: job.schema, log, database: { url: job.databaseUrl }, secret: SECRET })
 await serveEdge(() => edge, createStudio(job.schema, pool), job.port)

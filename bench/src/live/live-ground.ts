@@ -24,7 +24,7 @@ export async function openLiveGround({ hasProcesses = false }: { hasProcesses?: 
   const postgres = await startPostgres()
   const url = await postgres.createDatabase()
   const pool = new pg.Pool({ connectionString: url, max: 20 })
-  pool.on('error', () => {})
+  pool.on('error', () => {}).on('connect', (client) => client.on('error', () => {}))
   await createStudio(await openPolicies(), pool).db.$pushSchema()
   await pool.query(JOIN_TABLE)
   const directory = mkdtempSync(join(tmpdir(), 'zenstack-live-fuzz-'))

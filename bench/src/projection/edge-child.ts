@@ -22,7 +22,7 @@ const job = JSON.parse(process.env['EDGE_JOB'] ?? '{}') as EdgeJob
 // Nobody is there to end it.
 process.on('disconnect', () => process.exit())
 const pool = new pg.Pool({ connectionString: job.databaseUrl, max: 8 })
-pool.on('error', () => {})
+pool.on('error', () => {}).on('connect', (client) => client.on('error', () => {}))
 const db = new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) }).$use(new PolicyPlugin())
 const carts = openCarts(pool)
 const pure = carts.live(cartProjection)

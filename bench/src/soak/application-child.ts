@@ -42,7 +42,7 @@ const settings = JSON.parse(process.env['BENCH_SOAK'] ?? '{}') as ApplicationSet
 
 const alive = countAlive()
 const pool = new pg.Pool({ connectionString: settings.databaseUrl, max: 2, application_name: 'soak' })
-pool.on('error', () => {})
+pool.on('error', () => {}).on('connect', (client) => client.on('error', () => {}))
 const client = new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) }).$use(new PolicyPlugin())
 const live = new ZenStackLive({
   client,

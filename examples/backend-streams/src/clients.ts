@@ -9,8 +9,8 @@ export type Live = ZenStackLive<typeof schema>
 
 export function openDatabase(url: string) {
   const pool = new pg.Pool({ connectionString: url })
-  // A connection that breaks while it is idle is replaced; without a listener it would end the process.
-  pool.on('error', console.error)
+  // A connection that breaks is replaced. Without listeners, for idle ones and for those in use, it would end the process.
+  pool.on('error', console.error).on('connect', (client) => client.on('error', console.error))
   return new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) })
 }
 

@@ -20,8 +20,8 @@ export function api(): Hono {
 
 function createApi(): Hono {
   const pool = new pg.Pool({ connectionString: process.env['DATABASE_URL'] })
-  // A connection that breaks while it is idle is replaced; without a listener it would end the process.
-  pool.on('error', console.error)
+  // A connection that breaks is replaced. Without listeners, for idle ones and for those in use, it would end the process.
+  pool.on('error', console.error).on('connect', (client) => client.on('error', console.error))
   const db = new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }), plugins: [new PolicyPlugin()] })
   const live = new ZenStackLive({ client: db, setUp: true })
   // Who asks: your session. The same function serves reads, writes and live queries.

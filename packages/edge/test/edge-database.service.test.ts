@@ -1,6 +1,7 @@
 import { LIMITS } from '@zenstack-live/protocol'
 import { schema } from '@zenstack-live/testing/workspace'
 import { createDatabase } from '@zenstack-live/testing'
+import pg from 'pg'
 import { expect, inject, it } from 'vitest'
 import { createEdgeDatabase } from '../src/database/edge-database.ts'
 import { createMetrics } from '../src/operations/metrics.ts'
@@ -35,4 +36,27 @@ it('waits for an answer for databaseTimeoutMs, and no longer', async () => {
   await expect(database.query('SELECT pg_sleep(0.1)')).resolves.toHaveLength(1)
   await expect(database.query('SELECT pg_sleep(600)')).rejects.toMatchObject({ code: 'database_unavailable' })
   await database.close()
+})
+
+it('outlives connections that break while they are asked, in a transaction and out of one, and asks by others', async () => {
+  const workspace = await createWorkspace(inject('postgresUrl'))
+  await seedWorkspace(workspace)
+  const broken: string[] = []
+  const database = createEdgeDatabase({ url: workspace.url, schema, limits: LIMITS, metrics, onError: ({ message }) => broken.push(message) })
+  const client = database.unprotected()
+  const other = new pg.Client(workspace.url)
+  await other.connect()
+  await other.query('BEGIN; LOCK TABLE "Task"')
+  const findTasks = async (of: object): Promise<unknown[]> => (Reflect.get(of, 'task') as { findMany(): Promise<unknown[]> }).findMany()
+  const inTransaction = client.$transaction((tx) => findTasks(tx), { isolationLevel: 'repeatable read' })
+  const isGone = Promise.allSettled([findTasks(client), inTransaction])
+  const backends = `FROM pg_stat_activity WHERE application_name = 'zenstack-live-edge' AND datname = current_database() AND wait_event_type = 'Lock'`
+  await expect.poll(() => workspace.sql(`SELECT pid ${backends}`)).toHaveLength(2)
+  await workspace.sql(`SELECT pg_terminate_backend(pid) ${backends}`)
+  expect((await isGone).map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+  await other.end()
+  expect(await findTasks(client)).toEqual([])
+  expect(broken.length).toBeGreaterThanOrEqual(2)
+  await database.close()
+  await workspace.close()
 })

@@ -17,8 +17,8 @@ export interface Database {
 
 export function openDatabase(databaseUrl: string): Database {
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 10 })
-  // An idle connection that breaks is replaced on the next query; without a listener it would end the process.
-  pool.on('error', () => {})
+  // A connection that breaks is replaced. Without listeners, for idle ones and for those in use, it would end the process.
+  pool.on('error', () => {}).on('connect', (client) => client.on('error', () => {}))
   const open = new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) })
   const client: DemoClient = open.$use(new PolicyPlugin())
   return {

@@ -22,7 +22,7 @@ export interface Shop {
 /** One cart for each space, kept as events. The policies say who may see a space; whoever may, may see its cart. */
 export async function openShop(databaseUrl: string, database: Database): Promise<Shop> {
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 5 })
-  pool.on('error', () => {})
+  pool.on('error', () => {}).on('connect', (client) => client.on('error', () => {}))
   const carts: EventClient<CartEvent['type'], CartEvent> = createEventClient<CartEvent['type'], CartEvent>(
     drizzle(pool),
     createEventsTable({ schema: 'shop', identifiers: ['cartId'] }),

@@ -160,9 +160,9 @@ function openPool({ url, limits, onError }: EdgeDatabaseOptions): pg.Pool {
     idle_in_transaction_session_timeout: limits.databaseTimeoutMs * 2,
     application_name: 'zenstack-live-edge',
   })
-  // An idle connection that breaks is replaced by the next query; without a listener it would end the process.
-  pool.on('error', (error) => onError?.(error))
-  return pool
+  // A connection that breaks is replaced by the next query. Without listeners, for idle ones and for those in use, it would end the process.
+  const onBroken = (error: Error): void => onError?.(error)
+  return pool.on('error', onBroken).on('connect', (client) => client.on('error', onBroken))
 }
 
 const SAME_USER = ''

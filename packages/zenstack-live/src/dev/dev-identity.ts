@@ -22,7 +22,7 @@ export function hasPolicies(schema: SchemaDef): boolean {
  */
 export function createDevIdentity(schema: SchemaDef, url: string, auth: object | undefined): DevIdentity {
   const pool = new pg.Pool({ connectionString: url, max: 2 })
-  pool.on('error', () => {})
+  pool.on('error', () => {}).on('connect', (client) => client.on('error', () => {}))
   const dialect = new PostgresDialect({ pool })
   // A schema that was loaded has no types to check `auth` against; its own rules do.
   const client = new ZenStackClient(schema, { dialect, plugins: hasPolicies(schema) ? [new PolicyPlugin()] : [] }).$setAuth(auth as never)
