@@ -198,6 +198,7 @@ class CaptureLoop implements Capture {
       }),
       isLogForeign,
       wantsSnapshot: this.#options.snapshot === 'initial',
+      signal: this.#abort.signal,
       isMessageCaptured: this.#isMessageCaptured,
       onEnd,
       onKept: (lsn, commitTimeMs) => {
@@ -218,11 +219,11 @@ class CaptureLoop implements Capture {
       return undefined
     }
     if (isLogForeign) this.#hasBegunAnew = true
-    this.#session = session
-    this.#setState({ kind: 'leading', epoch: session.epoch })
     const stop = (): void => onEnd(new CaptureError('The capture was closed.'))
     this.#abort.signal.addEventListener('abort', stop, { once: true })
     try {
+      this.#session = session
+      this.#setState({ kind: 'leading', epoch: session.epoch })
       return this.#abort.signal.aborted ? new CaptureError('The capture was closed.') : await ended
     } finally {
       this.#abort.signal.removeEventListener('abort', stop)

@@ -48,6 +48,8 @@ export interface SessionOptions {
   isLogForeign: boolean
   /** Write the rows that are there before the changes, where the log has neither. */
   wantsSnapshot: boolean
+  /** The capture is closed: a snapshot is not written to its end. */
+  signal: AbortSignal
   isMessageCaptured: (prefix: string) => boolean
   /** Called once, with what ended the session, unless it was closed. */
   onEnd: (error: Error) => void
@@ -214,7 +216,7 @@ export class CaptureSession {
 
   /** The rows as they stood where the slot begins. The stream waits meanwhile, and the server hears that somebody is there. */
   async #writeSnapshot(log: Log, reader: SnapshotReader, lsn: Lsn, database: string): Promise<void> {
-    const { query, name, version, limits } = this.#options
+    const { query, name, version, limits, signal } = this.#options
     const watch = this.#watch
     if (watch === undefined || this.#memory === undefined) return
     const status = setInterval(() => this.#connection.sendStatus(lsn, lsn, false), limits.progressIntervalMs)
@@ -231,6 +233,7 @@ export class CaptureSession {
         now: Date.now,
         checkOpen: () => {
           if (this.#hasEnded) throw new CaptureError('The connection ended during the snapshot.')
+          if (signal.aborted) throw new CaptureError('The capture was closed during the snapshot.')
         },
       })
       this.#memory.snapshot = 'done'

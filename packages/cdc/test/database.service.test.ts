@@ -46,3 +46,13 @@ it('goes on with the connection that took the place of a stuck one, also when th
     proxy.close()
   }
 })
+
+it('opens no connection any more once it is closed, also not for what waited its turn', async () => {
+  const database = createDatabase(inject('postgresUrl'))
+  const slow = database.query('SELECT pg_sleep(0.2)').catch(() => undefined)
+  const waiting = database.query('SELECT 1')
+  const refused = expect(waiting).rejects.toMatchObject({ code: 'capture_unavailable' })
+  await database.close()
+  await slow
+  await refused
+})

@@ -73,6 +73,25 @@ describe('an initial snapshot', () => {
     expect(await fold(last, tables, sql)).toEqual({ mismatches: [], repeated: 0 })
   })
 
+  it('is given up, for another process, when the capture is closed', async () => {
+    const { sql, sink, start, tables } = await open()
+    await sql(`INSERT INTO task SELECT i, 'x', 0 FROM generate_series(1, 20000) i`)
+    let closing: Promise<void> | undefined
+    let pages = 0
+    sink.beforeWrite = async (batches) => {
+      if (isSnapshotPage(batches.flatMap(({ entries }) => entries)) && ++pages === 2) closing = first.close()
+    }
+    const first = start({ snapshot: 'initial' })
+    await eventually(() => expect(closing).toBeDefined())
+    await closing
+    expect(pages).toBeLessThan(5)
+    const second = start({ snapshot: 'initial' })
+    await second.caughtUp()
+    const newest = Math.max(...sink.entries.map(({ id }) => epochOfEntryId(id)))
+    const last = sink.entries.filter(({ id }) => epochOfEntryId(id) === newest)
+    expect(await fold(last, tables, sql)).toEqual({ mismatches: [], repeated: 0 })
+  })
+
   it('is taken again when the slot is lost, since changes are missing', async () => {
     const { sql, sink, slot, start, tables } = await open()
     await sql(`INSERT INTO task VALUES (1, 'one', 1)`)

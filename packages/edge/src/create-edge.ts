@@ -58,7 +58,6 @@ interface PresentEdge {
 }
 
 async function followTables(options: EdgeOptions, metrics: Metrics): Promise<PresentEdge> {
-  const { warn } = options.logger ?? { warn: () => {} }
   let isKept = false
   let closing: Promise<unknown> = Promise.resolve()
 
@@ -81,7 +80,7 @@ async function followTables(options: EdgeOptions, metrics: Metrics): Promise<Pre
         closeBeside(old)
         return next
       } catch (error) {
-        warn('The tables changed, and could not be read again yet.', { error: String(error) })
+        options.logger?.warn('The tables changed, and could not be read again yet.', { error: String(error) })
       }
     }
   }
@@ -90,7 +89,7 @@ async function followTables(options: EdgeOptions, metrics: Metrics): Promise<Pre
   const closeBeside = (old: OpenEdge): void => {
     const closed = old
       .close()
-      .catch((error: unknown) => warn('What was open on the tables as they were could not be closed.', { error: String(error) }))
+      .catch((error: unknown) => options.logger?.warn('What was open on the tables as they were could not be closed.', { error: String(error) }))
     closing = Promise.all([closing, closed])
   }
 

@@ -1,6 +1,8 @@
 import { LIMITS } from '@zenstack-live/protocol'
 import { schema } from '@zenstack-live/testing/workspace'
 import { createDatabase } from '@zenstack-live/testing'
+import { ZenStackClient } from '@zenstackhq/orm'
+import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
 import pg from 'pg'
 import { expect, inject, it } from 'vitest'
 import { createEdgeDatabase } from '../src/database/edge-database.ts'
@@ -59,4 +61,18 @@ it('outlives connections that break while they are asked, in a transaction and o
   expect(broken.length).toBeGreaterThanOrEqual(2)
   await database.close()
   await workspace.close()
+})
+
+it('waits for the client of getClient for databaseTimeoutMs, and asks it again', async () => {
+  const url = await createDatabase(inject('postgresUrl'))
+  const pool = new pg.Pool({ connectionString: url, max: 1 })
+  const client = new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) })
+  const database = createEdgeDatabase({ url, schema, limits: { ...LIMITS, databaseTimeoutMs: 1_000 }, metrics })
+  // What has the only connection does not give it back.
+  const held = await pool.connect()
+  await expect(database.bind(client as never)).rejects.toMatchObject({ code: 'database_unavailable' })
+  held.release()
+  await expect(database.bind(client as never)).resolves.toBeDefined()
+  await database.close()
+  await pool.end()
 })

@@ -11,6 +11,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 
 // Whoever reads it has had enough, as `head` has.
 process.stdout.on('error', () => ended.abort())
+// Nobody reads what is said of the work; the work goes on.
+process.stderr.on('error', () => {})
 
 process.exitCode = await runCommandLine({
   args: process.argv.slice(2),

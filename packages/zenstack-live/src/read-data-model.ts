@@ -4,19 +4,24 @@ import { LiveError } from '@zenstack-live/protocol'
 import type { SchemaDef } from '@zenstackhq/schema'
 import pg from 'pg'
 
-const CONNECT_TIMEOUT_MS = 15_000
+/** For each answer, also that of a server that is gone without a word. */
+const TIMEOUT_MS = 15_000
 
 /**
  * The schema against its database, over a connection of its own that ends with it.
  *
- * @throws {LiveError} `database_unavailable` when the database does not let it in within 15 seconds
+ * @throws {LiveError} `database_unavailable` when the database does not let it in, or does not answer, within 15 seconds
  */
 export async function readDataModel(schema: SchemaDef, url: string): Promise<DataModel> {
   const client = await connect(url).catch((cause: unknown) => {
     throw new LiveError('database_unavailable', `The database cannot be reached: ${reasonOf(cause)}. ${connectionCure(cause)}`, { cause })
   })
   try {
-    const catalog = await readCatalog(async (sql, parameters) => (await client.query<Record<string, unknown>>(sql, parameters)).rows)
+    const catalog = await readCatalog(async (sql, parameters) => (await client.query<Record<string, unknown>>(sql, parameters)).rows).catch(
+      (cause: unknown) => {
+        throw new LiveError('database_unavailable', `The database's catalog cannot be read: ${reasonOf(cause)}.`, { cause })
+      },
+    )
     return createDataModel(schema, catalog)
   } finally {
     await client.end()
@@ -24,7 +29,12 @@ export async function readDataModel(schema: SchemaDef, url: string): Promise<Dat
 }
 
 async function connect(url: string): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: url, application_name: 'zenstack-live', connectionTimeoutMillis: CONNECT_TIMEOUT_MS })
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: 'zenstack-live',
+    connectionTimeoutMillis: TIMEOUT_MS,
+    query_timeout: TIMEOUT_MS,
+  })
   // One that breaks between two questions fails the next of them.
   client.on('error', () => {})
   await client.connect()

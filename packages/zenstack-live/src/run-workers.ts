@@ -82,12 +82,19 @@ function createPlace(start: () => Worker, name: string, note: (line: string) => 
   const live = async (): Promise<{ hasListened: boolean; how: number | string }> => {
     const { promise, resolve } = Promise.withResolvers<number | string>()
     let hasListened = false
-    worker = start()
+    try {
+      worker = start()
+    } catch (error) {
+      return { how: String(error), hasListened }
+    }
+    const { process: child } = worker
     worker.once('listening', ({ port }) => {
       hasListened = true
       for (const onListening of waiting.splice(0)) onListening(port)
     })
     worker.once('exit', (code: number, killedBy: string | null) => resolve(killedBy ?? code))
+    // Where the system has no room for another process, nothing ends that never began.
+    worker.on('error', (error) => child.pid === undefined && resolve(String(error)))
     return { how: await promise, hasListened }
   }
 

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import { createHonoLiveHandler, createHonoOperationsHandler } from '@zenstack-live/edge'
@@ -51,6 +50,7 @@ export async function serveEdge(config: LiveConfig, options: ServeEdgeOptions = 
     throw new TypeError(
       'The configuration has no `getClient`. An edge needs it to know who asks: the same function as in your Hono adapter. Write `export default defineConfig({ schema, getClient })` in zenstack-live.config.ts.',
     )
+  const onError = (error: Error): void => (options.logger ?? console).error('A server of the edge has an error.', { error: String(error) })
   const live = new ZenStackLive({
     ...rest,
     client: { $schema: schema, $options: {} },
@@ -65,8 +65,9 @@ export async function serveEdge(config: LiveConfig, options: ServeEdgeOptions = 
   app.use(`${options.base ?? '/api/live'}/*`, createHonoLiveHandler({ live, getClient, ...(accessTickets === undefined ? {} : { accessTickets }) }))
   let operations: Listening | undefined
   try {
-    if (options.operationsPort !== undefined) operations = await listenToOperators(live, options.operationsPort, options.hostname)
-    const server = await listen(app.fetch, { port: options.port ?? DEFAULT_PORT, host: options.hostname })
+    if (options.operationsPort !== undefined)
+      operations = await listenToOperators(live, { port: options.operationsPort, host: options.hostname, onError })
+    const server = await listen(app.fetch, { port: options.port ?? DEFAULT_PORT, host: options.hostname, onError })
     return {
       url: `http://localhost:${server.port}`,
       operationsUrl: operations && `http://localhost:${operations.port}`,
@@ -93,14 +94,20 @@ interface Listening {
   ended(): Promise<void>
 }
 
-function listenToOperators(live: ZenStackLive, port: number, host: string | undefined): Promise<Listening> {
-  const app = new Hono()
-  app.get('*', createHonoOperationsHandler(live))
-  return listen(app.fetch, { port, host, exclusive: true })
+interface ListenOptions {
+  port: number
+  host: string | undefined
+  /** While it listens. */
+  onError: (error: Error) => void
 }
 
-async function listen(fetch: Hono['fetch'], options: { port: number; host: string | undefined; exclusive?: boolean }): Promise<Listening> {
-  const { port, host, exclusive = false } = options
+function listenToOperators(live: ZenStackLive, options: ListenOptions): Promise<Listening> {
+  const app = new Hono()
+  app.get('*', createHonoOperationsHandler(live))
+  return listen(app.fetch, { ...options, exclusive: true })
+}
+
+async function listen(fetch: Hono['fetch'], { port, host, onError, exclusive = false }: ListenOptions & { exclusive?: boolean }): Promise<Listening> {
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, getRequestListener(fetch))
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) =>
@@ -113,7 +120,9 @@ async function listen(fetch: Hono['fetch'], options: { port: number; host: strin
     server.listen({ port, exclusive, ...(host === undefined ? {} : { host }) }, resolve)
   })
   const address = server.address()
-  const closed = once(server, 'close')
+  const closed = new Promise((resolve) => server.once('close', resolve))
+  // Such as a connection for which there is no file left: the others are served.
+  server.on('error', onError)
   return {
     port: typeof address === 'object' && address !== null ? address.port : port,
     stop: () => void server.close(),

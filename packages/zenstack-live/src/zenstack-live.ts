@@ -7,6 +7,7 @@ import { createStreamAdmin, createStreams, type StreamAdmin, type StreamClient, 
 import type { SchemaDef } from '@zenstackhq/schema'
 import { capturedTables } from './captured-tables.ts'
 import { deferAdmin, deferStreams, type StreamCalls, type UntypedStreamCalls } from './defer-streams.ts'
+import { guardLogger } from './guard-logger.ts'
 import { DEFAULT_LOG_DIRECTORY } from './log-directory.ts'
 import { logSink } from './log-sink.ts'
 import { readDataModel } from './read-data-model.ts'
@@ -108,7 +109,7 @@ export class ZenStackLive<in out Schema extends SchemaDef = any> {
 
   constructor(options: ZenStackLiveOptions<Schema>) {
     this.#options = options
-    this.#logger = options.logger ?? CONSOLE
+    this.#logger = options.logger === undefined ? CONSOLE : guardLogger(options.logger)
     // The types are those of the client's schema; inside, streams know none.
     const { stream, handle } = deferStreams({
       open: () => this.#streams(),

@@ -16,6 +16,7 @@ export interface Database {
 export function createDatabase(url: string): Database {
   let opening: Promise<pg.Client> | undefined
   let last: Promise<unknown> = Promise.resolve()
+  let isClosed = false
   /** Only what is asked now: one that had to be left may end much later. */
   const forget = (connecting: Promise<pg.Client>): void => {
     if (opening === connecting) opening = undefined
@@ -41,6 +42,8 @@ export function createDatabase(url: string): Database {
     return mine
   }
   const ask = async (sql: string, parameters: readonly unknown[]): Promise<Row[]> => {
+    // Nobody would close what it opens.
+    if (isClosed) throw new CaptureError('The connection was closed.')
     opening ??= openOne()
     const mine = opening
     const client = await mine.catch((error: unknown) => {
@@ -65,6 +68,7 @@ export function createDatabase(url: string): Database {
       return answer
     },
     async close() {
+      isClosed = true
       const client = await opening?.catch(() => undefined)
       opening = undefined
       await client?.end().catch(() => undefined)

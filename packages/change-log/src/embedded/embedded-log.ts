@@ -171,12 +171,7 @@ class EmbeddedLog implements ChangeLog {
     if (keepFrom === undefined) return { removed: 0, heldBackBy, overtaken }
     const last = this.#statements.lastBefore.get(encodeId(keepFrom))
     if (last === undefined) return { removed: 0, heldBackBy, overtaken }
-    this.#begin()
-    this.#setMeta('trimmed', decodeId(last['id']))
-    const removed = Number(this.#statements.removeBefore.run(encodeId(keepFrom)).changes)
-    this.#statements.removeSamples.run(encodeId(keepFrom))
-    this.#entries -= removed
-    this.#database.exec('COMMIT; PRAGMA incremental_vacuum(1000)')
+    const removed = this.#removeBefore(keepFrom, decodeId(last['id']))
     return { removed, heldBackBy, overtaken }
   }
 
@@ -185,6 +180,25 @@ class EmbeddedLog implements ChangeLog {
     this.#isClosed = true
     for (const wake of this.#wakers) wake()
     this.#database.close()
+  }
+
+  /** @returns how many went */
+  #removeBefore(keepFrom: EntryId, last: EntryId): number {
+    let removed: number
+    try {
+      this.#begin()
+      this.#setMeta('trimmed', last)
+      removed = Number(this.#statements.removeBefore.run(encodeId(keepFrom)).changes)
+      this.#statements.removeSamples.run(encodeId(keepFrom))
+      this.#database.exec('COMMIT')
+    } catch (error) {
+      // A full disk, perhaps: whoever writes next begins a transaction of its own.
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
+      throw error
+    }
+    this.#entries -= removed
+    this.#database.exec('PRAGMA incremental_vacuum(1000)')
+    return removed
   }
 
   #begin(): void {

@@ -9,6 +9,7 @@ import { Statements } from './statements.ts'
 import { BoundClient } from '../identity/bound-client.ts'
 import type { EdgeClient, LiveClient, QueryBuilder } from '../identity/live-client.ts'
 import type { Metrics } from '../operations/metrics.ts'
+import { within } from '../within.ts'
 
 /** The edge's own connections to Postgres: a bounded pool that the application's requests do not share. */
 export interface EdgeDatabase {
@@ -82,7 +83,7 @@ export function createEdgeDatabase(options: EdgeDatabaseOptions): EdgeDatabase {
   }
 
   const bindOptions = async (client: LiveClient): Promise<Bound> => {
-    const [here, there] = await Promise.all([whereaboutsOfEdge(query), whereaboutsOfClient(client)])
+    const [here, there] = await Promise.all([whereaboutsOfEdge(query), whereaboutsOfClient(client, options.limits)])
     if (here.place !== there.place) {
       throw new LiveError('foreign_database', `getClient returned a client of ${there.place}, but the edge watches ${here.place}.`)
     }
@@ -173,12 +174,16 @@ async function whereaboutsOfEdge(query: EdgeDatabase['query']): Promise<Whereabo
 }
 
 /** Asks through the query builder, since the policy plugin lets no raw SQL pass. `getpgusername` is `current_user` as a function. */
-async function whereaboutsOfClient(client: LiveClient): Promise<Whereabouts> {
+async function whereaboutsOfClient(client: LiveClient, { databaseTimeoutMs }: Limits): Promise<Whereabouts> {
   const builder = Reflect.get(client, '$qb') as QueryBuilder
   const names = { database: 'current_database', started: 'pg_postmaster_start_time', user: 'getpgusername' }
+  const ask = (): Promise<Record<string, unknown>[]> =>
+    builder.selectNoFrom((eb) => Object.entries(names).map(([name, fn]) => eb.cast(eb.fn(fn, []), 'text').as(name))).execute()
   try {
-    const [row] = await builder.selectNoFrom((eb) => Object.entries(names).map(([name, fn]) => eb.cast(eb.fn(fn, []), 'text').as(name))).execute()
-    return whereabouts(row)
+    // The application's connections may wait for ever, for a server that is gone without a word.
+    const rows = await within(ask(), databaseTimeoutMs)
+    if (rows === undefined) throw new Error(`no answer within ${databaseTimeoutMs} ms (databaseTimeoutMs)`)
+    return whereabouts(rows[0])
   } catch (cause) {
     throw new LiveError('database_unavailable', `The client of getClient cannot reach its database: ${String(cause)}`, { cause })
   }
