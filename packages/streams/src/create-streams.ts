@@ -3,18 +3,20 @@ import { hostname } from 'node:os'
 import type { ChangeLog } from '@zenstack-live/change-log'
 import type { DataModel } from '@zenstack-live/model'
 import type { GetModels, SchemaDef } from '@zenstackhq/schema'
+import { errorText } from './error-text.ts'
 import { createRowExists, type StreamClient } from './filter/stream-client.ts'
+import { guardCallback } from './guard-callback.ts'
 import { STREAM_LIMITS, type StreamLimits } from './limits.ts'
 import { createLiveStream, type LiveStream } from './live-stream.ts'
 import { createMatcher } from './matcher.ts'
 import { createStreamPages, type StreamPages } from './page/stream-pages.ts'
 import type { Deliver, ReaderConfig, RetryPolicy } from './reader/reader-config.ts'
 import { runReaderGroup } from './reader/reader-group.ts'
+import { createRetryPolicy } from './retry-policy.ts'
 import type { EventKind, StreamEvent, StreamRow } from './stream-event.ts'
 import { createStreamAdmin, type StreamAdmin } from './stream-admin.ts'
 import type {
   DeliveryContext,
-  DeliveryFailure,
   EventFilters,
   HandleSettings,
   KindsOf,
@@ -67,6 +69,7 @@ export interface Streams<in out Schema extends SchemaDef> {
 export function createStreams<Schema extends SchemaDef>(deps: StreamsDeps): Streams<Schema> {
   const limits: StreamLimits = { ...STREAM_LIMITS, ...deps.limits }
   const { log } = deps
+  const warn = guardCallback(deps.onWarning ?? ((): void => undefined))
   const exists = createRowExists(deps.client)
   const dataModel = shareDataModel(deps.dataModel)
   const pages = createStreamPages(limits.sharedPages)
@@ -74,7 +77,7 @@ export function createStreams<Schema extends SchemaDef>(deps: StreamsDeps): Stre
   const running = new Set<Promise<void>>()
 
   const run = async (options: AnyOptions, part: RunPart): Promise<void> => {
-    const config = createConfig({ deps, limits, exists, dataModel, pages }, options, part, closed.signal)
+    const config = createConfig({ deps, limits, warn, exists, dataModel, pages }, options, part, closed.signal)
     const ended = runReaderGroup(config)
     const settled = ended.catch(() => undefined)
     running.add(settled)
@@ -97,9 +100,9 @@ export function createStreams<Schema extends SchemaDef>(deps: StreamsDeps): Stre
       }
       const { concurrency = 1 } = settings
       if (!(concurrency >= 1)) throw new TypeError(`At least one event is handled at once, not ${concurrency}.`)
-      const retries = retryPolicy(settings, limits, deps.onWarning)
+      const retries = createRetryPolicy(settings, { id: any.id, limits, warn })
       const ended = run(any, { deliver, signal: stop.signal, concurrency, retries })
-      ended.catch((error: unknown) => deps.onWarning?.(`The stream "${any.id}" ended: ${String(error)}`))
+      ended.catch((error: unknown) => warn(`The stream "${any.id}" ended: ${errorText(error)}`))
       return {
         ended,
         async close() {
@@ -128,12 +131,18 @@ interface RunPart {
 interface Shared {
   deps: StreamsDeps
   limits: StreamLimits
+  warn: (message: string) => void
   exists: ReturnType<typeof createRowExists>
   dataModel: () => Promise<DataModel>
   pages: StreamPages
 }
 
-function createConfig({ deps, limits, exists, dataModel, pages }: Shared, options: AnyOptions, part: RunPart, closed: AbortSignal): ReaderConfig {
+function createConfig(
+  { deps, limits, warn, exists, dataModel, pages }: Shared,
+  options: AnyOptions,
+  part: RunPart,
+  closed: AbortSignal,
+): ReaderConfig {
   const signals = [part.signal, closed, ...(options.signal === undefined ? [] : [options.signal])]
   return {
     id: options.id,
@@ -149,7 +158,7 @@ function createConfig({ deps, limits, exists, dataModel, pages }: Shared, option
     concurrency: part.concurrency,
     retries: part.retries,
     onGap: options.onGap,
-    onWarning: deps.onWarning ?? ((): void => undefined),
+    onWarning: warn,
     signal: AbortSignal.any(signals),
   }
 }
@@ -193,30 +202,4 @@ function checkOptions(options: object): AnyOptions {
   if (any.start instanceof Date && Number.isNaN(any.start.getTime())) throw new TypeError(`The stream "${any.id}" begins at a date that is none.`)
   if (!(leaseMs >= 100)) throw new TypeError(`A lease lasts at least 100 ms, not ${leaseMs}.`)
   return any
-}
-
-function retryPolicy(settings: HandleSettings, limits: StreamLimits, onWarning: StreamsDeps['onWarning']): RetryPolicy {
-  const maxDeliveries = settings.maxDeliveries ?? limits.maxDeliveries
-  if (!Number.isInteger(maxDeliveries) || maxDeliveries < 1) throw new TypeError(`An event is delivered at least once, not ${maxDeliveries} times.`)
-  const maxDeadLetters = settings.maxDeadLetters ?? limits.maxDeadLetters
-  if (!Number.isInteger(maxDeadLetters) || maxDeadLetters < 1) throw new TypeError(`A stream keeps at least one dead letter, not ${maxDeadLetters}.`)
-  return {
-    maxDeliveries,
-    maxDeadLetters,
-    backoff: settings.backoff ?? ((deliveries) => fullJitter(deliveries, limits)),
-    onFailure: settings.onFailure ?? ((failure) => onWarning?.(describeFailure(failure, maxDeliveries))),
-  }
-}
-
-/** Without the row's key: logs are read by others than databases are. */
-function describeFailure({ id, position, error, deliveries, isDead }: DeliveryFailure, maxDeliveries: number): string {
-  const what = isDead
-    ? 'It is a dead letter now: `zenstack-live streams` lists it.'
-    : `Delivery ${deliveries} of ${maxDeliveries}; it is tried again.`
-  return `The handler of "${id}" failed at ${position}: ${String(error)}. ${what}`
-}
-
-/** At least half of it, so that a retry never comes at once. */
-function fullJitter(deliveries: number, { minBackoffMs, maxBackoffMs }: StreamLimits): number {
-  return Math.min(maxBackoffMs, minBackoffMs * 2 ** (deliveries - 1)) * (0.5 + Math.random() / 2)
 }

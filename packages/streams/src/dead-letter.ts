@@ -1,6 +1,7 @@
 import type { DeadLetter } from '@zenstack-live/change-log'
 import type { EntryId } from '@zenstack-live/protocol'
 import { parseEntryId } from '@zenstack-live/protocol'
+import { errorStack } from './error-text.ts'
 import type { SharedChange } from './page/shared-change.ts'
 
 /** An event that was given up. */
@@ -48,7 +49,7 @@ export function writeDeadLetter({ change, key, model, type, deliveries, error, n
     model,
     type,
     deliveries,
-    error: errorText(error).slice(0, maxErrorChars),
+    error: errorStack(error).slice(0, maxErrorChars),
     dateMs: change.committedAtMs,
     diedAtMs: nowMs,
     transactionId: change.entry.xid,
@@ -67,8 +68,4 @@ export function readDeadLetter({ text }: DeadLetter): DeadLetterBody {
 export function describeDeadLetter(letter: DeadLetter, isReplaying: boolean): DeadEvent {
   const { position, key, model, type, deliveries, error, dateMs, diedAtMs } = readDeadLetter(letter)
   return { position, key, model, type, deliveries, error, date: new Date(dateMs), diedAt: new Date(diedAtMs), isReplaying }
-}
-
-function errorText(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }

@@ -1,6 +1,7 @@
 import type { ReaderLease, ReaderRecord } from '@zenstack-live/change-log'
 import type { EntryId } from '@zenstack-live/protocol'
 import { writeDeadLetter } from '../dead-letter.ts'
+import { errorText } from '../error-text.ts'
 import type { Match } from '../matcher.ts'
 import type { SharedChange } from '../page/shared-change.ts'
 import { ArmedEvents, countAhead } from './armed-events.ts'
@@ -191,7 +192,7 @@ export class Deliveries {
     try {
       return await config.log.readers.moveDeadLetter(from, position, to)
     } catch (error) {
-      config.onWarning(`A dead letter of "${config.id}" could not be moved: ${String(error)}`)
+      config.onWarning(`A dead letter of "${config.id}" could not be moved: ${errorText(error)}`)
       return false
     }
   }
@@ -240,7 +241,7 @@ export class Deliveries {
     const { config, lease } = this.#deps
     await config.log.readers
       .removeDeadLetter(lease.id, position)
-      .catch((error: unknown) => config.onWarning(`A dead letter of "${config.id}" was handled, but could not be removed: ${String(error)}`))
+      .catch((error: unknown) => config.onWarning(`A dead letter of "${config.id}" was handled, but could not be removed: ${errorText(error)}`))
     settle()
   }
 
@@ -264,14 +265,14 @@ export class Deliveries {
   }
 
   #settle(event: PendingEvent, delivery: number, error: unknown): void {
-    const { retries, id, limits } = this.#deps.config
+    const { retries, id } = this.#deps.config
     if (retries === undefined) {
       // A loop that was left: the event stays unfinished, and is delivered again.
       this.#schedule.postpone(event)
       return
     }
     const isDead = event.replay !== undefined || delivery >= retries.maxDeliveries
-    this.#ask('onFailure', () => retries.onFailure?.({ id, position: event.position, key: event.key, error, deliveries: delivery, isDead }))
+    retries.onFailure?.({ id, position: event.position, key: event.key, error, deliveries: delivery, isDead })
     if (isDead) {
       this.#finish(event)
       this.#bury(event, error, delivery)
@@ -279,25 +280,12 @@ export class Deliveries {
       return
     }
     this.#schedule.postpone(event)
-    const timer = setTimeout(
-      () => {
-        this.#timers.delete(timer)
-        this.#schedule.retry(event)
-        this.#pump()
-      },
-      Math.max(0, this.#ask('backoff', () => retries.backoff(delivery)) ?? limits.maxBackoffMs),
-    )
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer)
+      this.#schedule.retry(event)
+      this.#pump()
+    }, retries.backoff(delivery))
     this.#timers.add(timer)
-  }
-
-  /** A mistake in what the application gave besides its handler must not cost the event its next delivery. */
-  #ask<Answer>(name: string, question: () => Answer): Answer | undefined {
-    try {
-      return question()
-    } catch (error) {
-      this.#deps.config.onWarning(`\`${name}\` of the stream "${this.#deps.config.id}" failed: ${String(error)}`)
-      return undefined
-    }
   }
 
   /** Makes it a dead letter. It is finished before: the letter may be saved at once, and that save has to say both. */

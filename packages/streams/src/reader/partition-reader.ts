@@ -1,6 +1,7 @@
 import type { DecisionContext } from '@zenstack-live/access'
 import { ChangeLogError, type ReaderLease, type ReaderRecord } from '@zenstack-live/change-log'
 import { compareEntryIds, errorCodeOf, FIRST_ENTRY_ID } from '@zenstack-live/protocol'
+import { errorText } from '../error-text.ts'
 import type { Matcher } from '../matcher.ts'
 import type { SharedChange } from '../page/shared-change.ts'
 import type { PageMark, StreamPage } from '../page/stream-pages.ts'
@@ -102,7 +103,7 @@ export class PartitionReader {
     const scope = { config: this.#config, part: { name: this.#lease.id, index: this.#index }, deliveries: this.#deliveries, signal: this.#signal }
     const replaying = replayLetters(scope, matcher)
     void replaying
-      .catch((error: unknown) => this.#config.onWarning(`Dead letters of "${this.#config.id}" could not be replayed: ${String(error)}`))
+      .catch((error: unknown) => this.#config.onWarning(`Dead letters of "${this.#config.id}" could not be replayed: ${errorText(error)}`))
       .finally(() => (this.#isReplaying = false))
   }
 

@@ -31,6 +31,7 @@ export interface ReaderConfig {
   /** Deliveries are counted, retried and given up, as `live.handle` does; else each is final. */
   retries: RetryPolicy | undefined
   onGap: ((gap: StreamGap) => void | Promise<void>) | undefined
+  /** Never throws. */
   onWarning: (message: string) => void
   /** Ends the stream. */
   signal: AbortSignal
@@ -39,6 +40,7 @@ export interface ReaderConfig {
 export interface RetryPolicy {
   maxDeliveries: number
   maxDeadLetters: number
+  /** Neither ever throws. */
   backoff: (deliveries: number) => number
   onFailure: ((failure: DeliveryFailure) => void) | undefined
 }

@@ -1,4 +1,5 @@
 import { errorCodeOf } from '@zenstack-live/protocol'
+import { errorText } from '../error-text.ts'
 import { whatIsAway } from '../what-is-away.ts'
 import { wait } from '../wait.ts'
 import { fairShare } from './fair-share.ts'
@@ -33,7 +34,7 @@ export async function runReaderGroup(config: ReaderConfig): Promise<void> {
         group.failure ??= { error }
         break
       }
-      config.onWarning(`The stream "${config.id}" cannot reach its log and tries again: ${String(error)}`)
+      config.onWarning(`The stream "${config.id}" cannot reach its log and tries again: ${errorText(error)}`)
     }
     await wait(config.limits.standbyPollMs * (0.75 + Math.random() / 2), group.config.signal)
   }
@@ -103,7 +104,7 @@ async function tryPartition(group: Group, index: number): Promise<void> {
     forget()
     // The place is kept: it is taken again with the next look.
     const away = whatIsAway(error)
-    if (away !== undefined) return config.onWarning(`The stream "${id}" cannot reach ${NAMES[away]} and tries again: ${String(error)}`)
+    if (away !== undefined) return config.onWarning(`The stream "${id}" cannot reach ${NAMES[away]} and tries again: ${errorText(error)}`)
     group.failure ??= { error }
     group.stop.abort()
   })

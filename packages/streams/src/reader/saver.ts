@@ -1,4 +1,5 @@
 import { ChangeLogError, type ChangeLog, type DeadLetter, type ReaderLease, type ReaderRecord } from '@zenstack-live/change-log'
+import { errorText } from '../error-text.ts'
 
 export interface SaverOptions {
   log: ChangeLog
@@ -141,7 +142,7 @@ export class Saver {
     if (error instanceof ChangeLogError && error.code === 'reader_fenced') {
       this.close()
       onLost(error)
-    } else if (this.#failures === 1) onWarning(`The place of "${lease.id}" could not be saved and is tried again: ${String(error)}`)
+    } else if (this.#failures === 1) onWarning(`The place of "${lease.id}" could not be saved and is tried again: ${errorText(error)}`)
   }
 }
 
