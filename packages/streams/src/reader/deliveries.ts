@@ -265,7 +265,8 @@ export class Deliveries {
   }
 
   #settle(event: PendingEvent, delivery: number, error: unknown): void {
-    const { retries, id } = this.#deps.config
+    const { config, isStopping } = this.#deps
+    const { retries, id } = config
     if (retries === undefined) {
       // A loop that was left: the event stays unfinished, and is delivered again.
       this.#schedule.postpone(event)
@@ -280,6 +281,8 @@ export class Deliveries {
       return
     }
     this.#schedule.postpone(event)
+    // Nobody would clear a timer that begins during the drain, and the process would wait for it.
+    if (isStopping()) return
     const timer = setTimeout(() => {
       this.#timers.delete(timer)
       this.#schedule.retry(event)

@@ -1,5 +1,6 @@
 import { errorCodeOf, type EntryId } from '@zenstack-live/protocol'
 import { StreamGapError, type GapReason, type StreamGap } from '../stream-error.ts'
+import { untilStopped } from '../wait.ts'
 import { describeGap } from './describe-gap.ts'
 import type { Progress } from './progress.ts'
 import type { ReaderConfig } from './reader-config.ts'
@@ -11,7 +12,8 @@ export interface GapTellerDeps {
   saver: Saver
   /** Resolves when nothing is unfinished, or, once the reader ends, when nothing runs. */
   drained(this: void): Promise<void>
-  isStopping(this: void): boolean
+  /** Aborts when the reader ends. */
+  signal: AbortSignal
 }
 
 /** Tells whoever reads a stream that changes are missing, and moves its place behind them. */
@@ -38,18 +40,27 @@ export class GapTeller {
     await this.#announce(describeGap(state, config.id, reason, progress.scanned, message), state.identity)
   }
 
-  /** What came before the gap is finished first; then the place moves behind it, when someone has taken care of it. */
+  /**
+   * What came before the gap is finished first; then the place moves behind it, when someone has taken care of it. A reader that ends
+   * waits for none of that, only for who takes care already, as for a handler; else the place stays, and the gap is told again.
+   */
   async #announce(gap: StreamGap, identity: string): Promise<void> {
-    const { config, progress, saver, drained, isStopping } = this.#deps
-    await drained()
+    const { config, progress, saver, drained, signal } = this.#deps
+    await untilStopped(drained(), signal)
     // Only the owner tells, and the place is kept before: it is told again until someone takes care of it, whatever the log lost.
-    await saver.flush()
-    if (isStopping()) return
-    if (config.onGap === undefined) throw new StreamGapError(gap)
-    await config.onGap(gap)
+    await untilStopped(saver.flush(), signal)
+    if (signal.aborted) return
+    const { onGap } = config
+    if (onGap === undefined) throw new StreamGapError(gap)
+    const takeCare = async (): Promise<true> => {
+      await onGap(gap)
+      return true
+    }
+    const isTakenCareOf = await untilStopped(takeCare(), signal, config.limits.drainMs)
+    if (isTakenCareOf !== true) return
     progress.log = identity
     progress.jump(gap.resumesAfter)
-    await saver.flush()
+    await untilStopped(saver.flush(), signal)
   }
 }
 

@@ -2,11 +2,11 @@ import type { DecisionContext } from '@zenstack-live/access'
 import { ChangeLogError, type ReaderLease, type ReaderRecord } from '@zenstack-live/change-log'
 import { compareEntryIds, errorCodeOf, FIRST_ENTRY_ID } from '@zenstack-live/protocol'
 import { errorText } from '../error-text.ts'
-import type { Matcher } from '../matcher.ts'
+import type { Match, Matcher } from '../matcher.ts'
 import type { SharedChange } from '../page/shared-change.ts'
 import type { PageMark, StreamPage } from '../page/stream-pages.ts'
 import { StreamGapError } from '../stream-error.ts'
-import { wait, within } from '../wait.ts'
+import { untilStopped, wait, within } from '../wait.ts'
 import { Deliveries } from './deliveries.ts'
 import { GapTeller, isGap } from './gap-teller.ts'
 import { partitionOf } from './partition-of.ts'
@@ -51,7 +51,12 @@ export class PartitionReader {
     this.#index = index
     this.#progress = new Progress(config.log.identity, record.cursor, parseProgress(record))
     this.#signal = AbortSignal.any([config.signal, this.#stop.signal])
-    this.#signal.addEventListener('abort', () => (this.#isStopping = true), { once: true })
+    const onAbort = (): void => {
+      this.#isStopping = true
+      // The feed may wait for room that handlers do not make.
+      this.#deliveries.wake()
+    }
+    this.#signal.addEventListener('abort', onAbort, { once: true })
     this.#isStopping = this.#signal.aborted
     const isStopping = (): boolean => this.#isStopping
     this.#saver = new Saver({
@@ -63,7 +68,13 @@ export class PartitionReader {
       onWarning: config.onWarning,
     })
     this.#deliveries = new Deliveries({ config, lease, progress: this.#progress, saver: this.#saver, signal: this.#signal, isStopping })
-    this.#gaps = new GapTeller({ config, progress: this.#progress, saver: this.#saver, drained: () => this.#deliveries.drained(), isStopping })
+    this.#gaps = new GapTeller({
+      config,
+      progress: this.#progress,
+      saver: this.#saver,
+      drained: () => this.#deliveries.drained(),
+      signal: this.#signal,
+    })
   }
 
   /** How far it has come, also when it could no longer save it. */
@@ -75,8 +86,8 @@ export class PartitionReader {
   async run(): Promise<ReaderEnd> {
     const renewal = setInterval(() => this.#renew(), this.#config.leaseMs / 3)
     try {
-      this.#matcher = await this.#config.createMatcher()
-      await this.#saver.flush()
+      this.#matcher = await this.#createMatcher()
+      await untilStopped(this.#saver.flush(), this.#signal)
       // Whoever owned it in the log that was lost may not have noticed: handlers of one row would overlap.
       if (this.#lease.isLost) await wait(this.#config.leaseMs, this.#signal)
       await this.#feed()
@@ -92,7 +103,11 @@ export class PartitionReader {
   /** Gives the partition up once what runs is finished. */
   stop(): void {
     this.#stop.abort()
-    this.#deliveries.wake()
+  }
+
+  /** `undefined` only when the reader ends: the application says what the schema is, and may take its time. */
+  #createMatcher(): Promise<Matcher | undefined> {
+    return untilStopped(this.#config.createMatcher(), this.#signal)
   }
 
   #renew(): void {
@@ -179,9 +194,13 @@ export class PartitionReader {
     if (this.#config.partitions > 1 && !this.#isOurs(matcher, change)) return undefined
     const match = matcher.match(change, context)
     if (match === undefined || this.#isTooEarly(change)) return undefined
-    return match instanceof Promise
-      ? match.then((found) => (found === undefined ? undefined : this.#deliveries.add(change, found)))
-      : this.#deliveries.add(change, match)
+    return match instanceof Promise ? this.#addFound(change, match) : this.#deliveries.add(change, match)
+  }
+
+  /** A reader that ends does not wait for the database: the change is not taken up, and the place stays before it. */
+  async #addFound(change: SharedChange, finding: Promise<Match | undefined>): Promise<void> {
+    const match = await untilStopped(finding, this.#signal)
+    if (match !== undefined) await this.#deliveries.add(change, match)
   }
 
   #isOurs(matcher: Matcher, change: SharedChange): boolean {
@@ -208,7 +227,7 @@ export class PartitionReader {
       return
     }
     if (!entry.tables.includes(this.#matcher.table)) return
-    if (entry.reason === 'schema') this.#matcher = await this.#config.createMatcher()
+    if (entry.reason === 'schema') this.#matcher = await this.#createMatcher()
     else await this.#gaps.tellAt(mark, 'bulk', 'A transaction was too large for the log: its rows are not in it.')
   }
 }

@@ -1,4 +1,4 @@
-import { makeEntryId, parseLsn, type LogBatch, type Lsn } from '@zenstack-live/protocol'
+import { makeEntryId, parseLsn, type BulkEntry, type LogBatch, type Lsn } from '@zenstack-live/protocol'
 
 /** Created notes as the capture writes them, one transaction each; ranks begin at 0, or where they are told to. */
 export function noteEntries(count: number, from = 0, place = 'public'): LogBatch[] {
@@ -43,6 +43,13 @@ function noteBatch(rank: number, { id, place, before }: { id: number; place: str
   return {
     entries: [{ kind: 'change', id: makeEntryId(1, lsn, 1), lsn, xid: rank + 1, isLastOfTransaction: true, key: JSON.stringify({ id }), value }],
   }
+}
+
+/** In the place of a note: a transaction that was too large for the log, or a change of the schema. */
+export function noteMark(rank: number, reason?: 'schema'): LogBatch {
+  const lsn = noteLsn(rank)
+  const bulk: BulkEntry = { kind: 'bulk', id: makeEntryId(1, lsn, 1), lsn, xid: rank + 1, isLastOfTransaction: true, tables: ['public.Note'] }
+  return { entries: [reason === undefined ? bulk : { ...bulk, reason }] }
 }
 
 /** Where the note of a rank ends in the write-ahead log. */
