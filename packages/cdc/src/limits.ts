@@ -6,6 +6,8 @@ export const CAPTURE_LIMITS = {
   progressIntervalMs: 1_000,
   /** The server gives up a silent reader after this, and so frees the slot for another process. */
   leaseMs: 10_000,
+  /** A server that says nothing for so long, though it is asked again and again, is gone; Postgres's own subscribers wait as long (`wal_receiver_timeout`). */
+  serverTimeoutMs: 60_000,
   /** A process that waits for the slot asks this often; a tenth of it is jitter. */
   takeoverPollMs: 500,
   /** First and longest pause after an error. */

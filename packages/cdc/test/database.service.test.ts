@@ -1,33 +1,19 @@
-import { once } from 'node:events'
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { afterEach, expect, inject, it, vi } from 'vitest'
 import { createDatabase } from '../src/database/query.ts'
 import { CAPTURE_LIMITS } from '../src/limits.ts'
+import { openTcpProxy } from './support/tcp-proxy.ts'
 
 afterEach(() => vi.useRealTimers())
 
 it('goes on with the connection that took the place of a stuck one, also when that one ends at last', async () => {
-  const url = new URL(inject('postgresUrl'))
-  const sockets: Socket[] = []
-  const proxy = createServer((socket) => {
-    const server = connect(Number(url.port), url.hostname)
-    for (const [from, to] of [
-      [socket, server],
-      [server, socket],
-    ] as const)
-      from.on('error', () => {}).on('close', () => to.destroy())
-    socket.pipe(server).pipe(socket)
-    sockets.push(socket)
-  }).listen(0, '127.0.0.1')
-  await once(proxy, 'listening')
-  const direct = new URL(url)
-  direct.host = `127.0.0.1:${(proxy.address() as AddressInfo).port}`
-  const database = createDatabase(direct.href)
+  const proxy = await openTcpProxy(inject('postgresUrl'))
+  const { sockets } = proxy
+  const database = createDatabase(proxy.url)
   const pid = async (): Promise<unknown> => (await database.query('SELECT pg_backend_pid() AS pid'))[0]?.['pid']
   try {
     const first = await pid()
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-    sockets[0]?.unpipe()
+    proxy.silence(sockets[0])
     const stuck = pid()
     const refused = expect(stuck).rejects.toThrow('timeout')
     await new Promise(setImmediate)
