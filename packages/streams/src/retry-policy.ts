@@ -42,9 +42,12 @@ export function createRetryPolicy(settings: HandleSettings, { id, limits, warn }
   }
 }
 
+/** Timers take a longer pause for none at all. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
 /** What JavaScript does not check: a timer takes whatever is no number for none at all. @throws {TypeError} */
 function milliseconds(pause: unknown): number {
-  if (typeof pause === 'number' && !Number.isNaN(pause)) return Math.max(0, pause)
+  if (typeof pause === 'number' && !Number.isNaN(pause)) return Math.min(Math.max(0, pause), MAX_TIMER_MS)
   // It may be a promise, and reject.
   Promise.resolve(pause).catch(() => undefined)
   throw new TypeError(`A pause is a number of milliseconds, not ${errorText(pause)}.`)

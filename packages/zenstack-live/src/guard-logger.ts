@@ -8,8 +8,7 @@ export function guardLogger(logger: LiveLogger): LiveLogger {
       const onFailure = (error: unknown): void => console.error(`zenstack-live: the logger failed to say "${message}":`, error)
       try {
         // Loggers may answer, and later fail, though nobody waits for them.
-        const said: unknown = Reflect.apply(logger[level], logger, [message, facts])
-        if (said instanceof Promise) said.catch(onFailure)
+        Promise.resolve(Reflect.apply(logger[level], logger, [message, facts])).catch(onFailure)
       } catch (error) {
         onFailure(error)
       }

@@ -68,7 +68,8 @@ export class ReadBack {
         before = taken.place
       }
       left -= entries.length
-      if (left === 0) return undefined
+      // A log may give one more than it was asked for.
+      if (left <= 0) return undefined
       const last = entries.at(-1)
       if (last === undefined || last.id === head.entry) break
       from = last.id

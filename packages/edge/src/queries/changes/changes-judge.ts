@@ -1,5 +1,5 @@
 import { isSameValue, looksSame, type DecisionContext } from '@zenstack-live/access'
-import { presentRow, tableKey, type Field, type Model, type StoredRow, type StoredValue } from '@zenstack-live/model'
+import { presentRow, tableKey, type Model, type StoredRow, type StoredValue } from '@zenstack-live/model'
 import type { RowChange } from '@zenstack-live/protocol'
 import type { ChangeFilter, ChangesPlan } from './changes-plan.ts'
 import { storedOfRecord } from '../stored-record.ts'
@@ -144,11 +144,10 @@ function change(plan: ChangesPlan, { was, had, is, isNew, visible, date }: Sides
 
 /** To a condition NULL is not an empty list, as which it is shown. */
 function isAlike({ model, fields, conditionFields }: ChangesPlan, had: StoredRow, is: StoredRow): boolean {
-  const isShownAlike = ({ name, ...field }: Field): boolean => looksSame(field, had[name] ?? null, is[name] ?? null)
-  return (
-    [...model.fields.values()].every((field) => !fields.has(field.name) || isShownAlike(field)) &&
-    [...conditionFields].every((name) => isSameValue(had[name] ?? null, is[name] ?? null))
-  )
+  for (const field of model.fields.values()) {
+    if (fields.has(field.name) && !looksSame(field, had[field.name] ?? null, is[field.name] ?? null)) return false
+  }
+  return [...conditionFields].every((name) => isSameValue(had[name] ?? null, is[name] ?? null))
 }
 
 /** `after` alone: it matches now and did not before. `before` alone: it matched and does no longer. Both: both. Neither: every update. */

@@ -43,7 +43,7 @@ export interface ChangesPlan {
   readonly deleted: ChangeFilter | undefined
   /** Fields that an event shows, as far as the policies let it. */
   readonly fields: ReadonlySet<string>
-  /** What the conditions look at, shown or not: an update of no field of either kind is none to this reader. */
+  /** What the conditions on updates look at, shown or not: an update of no field of either kind is none to this reader. */
   readonly conditionFields: ReadonlySet<string>
   /** Memory can decide who may read a row. Otherwise the database is asked before an event is released. */
   readonly isLocal: boolean
@@ -117,7 +117,12 @@ function makePlan(context: EdgeContext, identity: Identity, wire: WireQuery, tex
   const isLocal = facts.isIncrementalAllowed && policy.isLocal && isInLog(model, read) && areSetsInLog
   const wheres = [created, deleted, ...(updated === undefined ? [] : (updated.before ?? updated.after) ? [updated.before, updated.after] : [{}])]
   const where = anyOf(wheres.filter((one) => one !== undefined))
-  const conditionFields = compileRowPlan(data, { model: model.name, where, isPolicyOn: false }).fields
+  const filters = {
+    created: filterOf(created),
+    updated: updated === undefined ? undefined : { before: filterOf(updated.before), after: filterOf(updated.after) },
+    deleted: filterOf(deleted),
+  }
+  const conditionFields = fieldsOf(filters.updated?.before, filters.updated?.after)
   const hasRowSecurity = [...dependencies.models].some((name) => data.models.get(name)?.hasRowSecurity === true)
   // Time goes on between two states of a row that are alike.
   const areRulesKnown = facts.isIncrementalAllowed && !hasRowSecurity && dependencies.unknown.length === 0 && !dependencies.readsNow
@@ -127,15 +132,13 @@ function makePlan(context: EdgeContext, identity: Identity, wire: WireQuery, tex
     model,
     policy: context.guards.masksFields ? policy : unmasked(policy),
     hidesDeleted: context.guards.hidesDeleted,
-    created: filterOf(created),
-    updated: updated === undefined ? undefined : { before: filterOf(updated.before), after: filterOf(updated.after) },
-    deleted: filterOf(deleted),
+    ...filters,
     fields,
     conditionFields,
     isLocal,
     dependencies: dependencies.unknown.length === 0 ? dependencies.tables : new Set([...data.models.values()].map(({ table }) => tableKey(table))),
     decidingFields: areRulesKnown ? decidingFields(data, model, dependencies.models) : undefined,
-    askedFields: askableFields(model, [...fields, ...conditionFields, ...model.idFields], client.$options),
+    askedFields: askableFields(model, [...fields, ...conditionFields, ...fieldsOf(filters.created), ...model.idFields], client.$options),
     tables: new Set([tableKey(model.table), ...(isLocal ? policy.keySets : []).map((set) => tableKey(set.model.table))]),
     // Where memory does not know who may read a row, a guarded field may still be NULL to the reader.
     interestOf: (of) => interestOfQuery(data, { model: model.name, where, isPolicyOn, ...(isLocal ? { context: of } : {}) }),
@@ -204,6 +207,11 @@ function decidingFields(data: DataModel, model: Model, models: Iterable<string>)
 function askableFields(model: Model, names: readonly string[], clientOptions: object): ReadonlySet<string> {
   const isFree = Reflect.get(clientOptions, 'allowQueryTimeOmitOverride') !== false
   return new Set(names.filter((name) => isFree || !isOmitted(model, name, { clientOptions })))
+}
+
+/** What these conditions look at. */
+function fieldsOf(...filters: readonly (ChangeFilter | undefined)[]): ReadonlySet<string> {
+  return new Set(filters.flatMap((filter) => [...(filter?.plain.fields ?? [])]))
 }
 
 function anyOf(wheres: readonly Where[]): Where {
