@@ -147,28 +147,41 @@ interface Answer {
 async function readAnswer(response: Response, input: HostileInput): Promise<Answer> {
   if (response.headers.get('content-type')?.startsWith('text/event-stream') === true) return readStream(response, input)
   const text = await response.text()
-  const { error, access } = JSON.parse(text) as { error?: { code: ErrorCode; message: string }; access?: string }
-  if (access !== undefined) return { kind: 'ticket', text, isProper: response.status === 200, comesBack: false }
-  if (error === undefined) return { kind: 'read', text, isProper: response.status === 200, comesBack: false }
+  const { error, access, data } = JSON.parse(text) as { error?: { code: ErrorCode; message: string }; access?: string; data?: unknown }
+  const isRight = response.status === 200
+  if (access !== undefined) return { kind: 'ticket', text, isProper: isRight, comesBack: false }
+  if (error === undefined) return { kind: 'read', text, isProper: isRight && (asksForPeople(input) || isNothing(data)), comesBack: false }
   const comesBack = ERROR_CODES[error.code].isRetryable
   return { kind: error.code, text, isProper: ERROR_CODES[error.code].sentence === error.message, comesBack }
+}
+
+async function readStream(response: Response, input: HostileInput): Promise<Answer> {
+  const { text, frames } = await readFrames(response, input.awaits)
+  const codes = frames.flatMap((frame) => (frame.event === 'error' ? [frame.code] : []))
+  const comesBack = codes.some((code) => ERROR_CODES[code].isRetryable)
+  const isProper = frames.every((frame) => isForAnybody(frame, asksForPeople(input))) && !(input.isStolen === true && goesOn(frames))
+  return { kind: codes.length > 0 ? 'stream with errors' : 'stream', text, isProper, comesBack }
+}
+
+/** Everybody may read who there is, and nobody what else there is. */
+function asksForPeople({ path, body = '' }: HostileInput): boolean {
+  return /user/i.test(path + body)
 }
 
 /** Of the keys that there are: people's, and hidden ones. */
 const KEYS_FOR_ANYBODY = /^(?:u\d+|[\w-]{22}(?:#\d+)?)$/
 
-async function readStream(response: Response, { awaits, isStolen = false }: HostileInput): Promise<Answer> {
-  const { text, frames } = await readFrames(response, awaits)
-  const codes = frames.flatMap((frame) => (frame.event === 'error' ? [frame.code] : []))
-  const comesBack = codes.some((code) => ERROR_CODES[code].isRetryable)
-  const isProper = frames.every(isForAnybody) && !(isStolen && goesOn(frames))
-  return { kind: codes.length > 0 ? 'stream with errors' : 'stream', text, isProper, comesBack }
+/** Whoever may read nothing is shown no row but people, if that, and told of no change. */
+function isForAnybody(frame: Frame, isOfPeople: boolean): boolean {
+  if (frame.event === 'change' || frame.event === 'changes') return false
+  if (frame.event !== 'snapshot') return true
+  if (frame.shape === 'value') return isOfPeople || isNothing(frame.value)
+  return frame.rows.every(({ key }) => isOfPeople && KEYS_FOR_ANYBODY.test(key))
 }
 
-/** Whoever may read nothing is shown no row but people, and told of no change. */
-function isForAnybody(frame: Frame): boolean {
-  if (frame.event === 'change' || frame.event === 'changes') return false
-  return frame.event !== 'snapshot' || frame.shape === 'value' || frame.rows.every(({ key }) => KEYS_FOR_ANYBODY.test(key))
+/** No rows, or what is counted and summed of none. */
+function isNothing(value: unknown): boolean {
+  return typeof value === 'object' && value !== null ? Object.values(value).every(isNothing) : !value
 }
 
 /** A query is ready that was not begun anew. */

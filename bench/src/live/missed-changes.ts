@@ -68,6 +68,8 @@ function owed({ model }: AskedQuery, { since, rows }: Told, { history, policies,
     if (to === history.last) {
       const seen = mine.versionAt(model, key, to)
       if (from <= since || seen?.from !== from || isTold(from, false, seen.fields)) return []
+      // Of what is again as it was when the stream began, a replay tells nothing: nothing became of it.
+      if (isAlike(mine.versionAt(model, key, since)?.fields, seen.fields)) return []
       return [`${key} as it is since state ${from}: ${JSON.stringify([...seen.fields])}`]
     }
     const gone = to + 1
@@ -78,6 +80,10 @@ function owed({ model }: AskedQuery, { since, rows }: Told, { history, policies,
     if (gone <= since || !isKnown || isKept || isTold(gone, true, new Map([['id', key]]))) return []
     return [`${key}, deleted in state ${gone}`]
   })
+}
+
+function isAlike(one: ReadonlyMap<string, string> | undefined, other: ReadonlyMap<string, string>): boolean {
+  return one?.size === other.size && [...one].every(([name, text]) => other.get(name) === text)
 }
 
 /** Whom a membership reached before such a transaction, memory cannot say. */
