@@ -37,4 +37,20 @@ describe('changeLeaks', () => {
     expect(leaksWhereCreated({ at: 1, since: 0 })).toHaveLength(1)
     expect(leaksWhereCreated({ at: 3, since: 2 })).toHaveLength(1)
   })
+
+  it('lets what was kept back be told at the last change of its row, as a replay does, and not twice', () => {
+    const note = { id: 1, ...NOTE }
+    const updated = { type: 'updated', date: '2026-01-02T03:04:05.678Z', updated: { before: note, after: note } } as const
+    const leaks = (since: number): string[] =>
+      changeLeaks([updated], {
+        schema,
+        query: { model: 'Note', operation: '$changes', args: {}, hidesKeys: false },
+        at: 2,
+        // Its secret is kept back from the second state on, and changes once more in the third.
+        all: historyOf(['a', 'b', 'c'].map((secret) => ({ ...note, secret }))),
+        history: historyOf([{ ...note, secret: 'a' }, note, note]),
+        untoldSince: () => since,
+      })
+    expect([leaks(0), leaks(1).length]).toEqual([[], 2])
+  })
 })

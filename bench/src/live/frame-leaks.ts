@@ -10,8 +10,8 @@ import type { Restatements } from './restatements.ts'
 import { unreadIn } from './unread-bytes.ts'
 import type { Watcher } from './watcher.ts'
 
-/** Among the hexadecimal digits of a sort key such a number means nothing. */
-const TOKEN = /tok\d{6}x|(?<![\da-z])7000\d{4}(?![\da-z])/g
+/** Among the hexadecimal digits of a sort key such a number means nothing, nor between the parts of a position, where it is a place of the log. */
+const TOKEN = /tok\d{6}x|(?<![\da-z~])7000\d{4}(?![\da-z])/g
 
 /** In which states a person could read a token, if not in all between. */
 export interface ReadableSpan {
