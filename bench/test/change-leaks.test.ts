@@ -33,6 +33,20 @@ describe('changeLeaks', () => {
     expect(leaksWhereCreated({ at: 3, since: 1 })).toEqual([])
   })
 
+  it('takes a row that took the key of another for a change of that one', () => {
+    const updated = { type: 'updated', date: '2026-01-02T03:04:05.678Z', updated: { before: null, after: { id: null, ...NOTE } } } as const
+    const history = createReadableHistory()
+    const all = createReadableHistory()
+    for (const [state, id] of [1, 2].entries()) {
+      history.note(state, rowsIn(schema, 'Note', NOTE))
+      const other = id === 1 ? rowsIn(schema, 'Note', { id: 2, ownerId: 'bob', body: 'another', rank: 7 }) : []
+      all.note(state, [...rowsIn(schema, 'Note', { id, ...NOTE }), ...other])
+    }
+    const query = { model: 'Note', operation: '$changes', args: {}, hidesKeys: false } as const
+    const leaksAt = (at: number, since: number): string[] => changeLeaks([updated], { schema, query, at, all, history, untoldSince: () => since })
+    expect([leaksAt(1, 0), leaksAt(1, 1).length]).toEqual([[], 1])
+  })
+
   it('reports as created what has been there', () => {
     expect(leaksWhereCreated({ at: 1, since: 0 })).toHaveLength(1)
     expect(leaksWhereCreated({ at: 3, since: 2 })).toHaveLength(1)

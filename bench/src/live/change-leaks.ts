@@ -41,8 +41,7 @@ function unseen(change: RowChange, { schema, query: { model }, at, all, history,
   const since = untoldSince(keyOf(after))
   const leaks: string[] = []
   const isKnown = rows.length > 0 && rows.every(({ from }) => from <= since)
-  if (isKnown && !(change.type === 'created' && cameSince(since, { model, at, all, after })))
-    leaks.push(`a change of what is as it was in state ${since},`)
+  if (isKnown && !becameSince(since, { model, at, all, after })) leaks.push(`a change of what is as it was in state ${since},`)
   const before = change.type === 'updated' ? fieldsOf(schema, model, change.updated.before) : undefined
   const isAlike = before !== undefined && before.size === after.size && holdsAll({ fields: after }, before)
   // What is kept back since shows nowhere, and has changed for the reader: perhaps before the last change of the row, at which a replay tells it.
@@ -50,16 +49,20 @@ function unseen(change: RowChange, { schema, query: { model }, at, all, history,
   return leaks
 }
 
-/** Whether it may be a row whose key was not there all the time. */
-function cameSince(
+/** Whether it may be a row whose key was not there all the time, or was another row's. */
+function becameSince(
   since: State,
   { model, at, all, after }: Pick<ChangeLeaksOptions, 'at' | 'all'> & { model: string; after: SeenRow['fields'] },
 ): boolean {
   const states = Array.from({ length: Math.max(0, at - since) }, (_, index) => since + index)
+  const wasAnother = (key: string, state: State): boolean => {
+    const version = all.versionAt(model, key, state)
+    return version === undefined || !holdsAll(version, after)
+  }
   return all
     .versionsAt(model, at)
     .filter((row) => holdsAll(row, after))
-    .some(({ key }) => key !== undefined && states.some((state) => all.versionAt(model, key, state) === undefined))
+    .some(({ key }) => key !== undefined && states.some((state) => wasAnother(key, state)))
 }
 
 /** What is asked of a row is asked of what the reader may read of it: a condition does not tell what is kept back. */
