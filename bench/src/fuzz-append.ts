@@ -6,9 +6,9 @@ import {
   type EventClient,
   type EventQueryItem,
 } from '@zenstack-live/event-sourcing'
-import { startPostgres } from '@zenstack-live/testing'
+import { openPool, startPostgres } from '@zenstack-live/testing'
 import { drizzle } from 'drizzle-orm/node-postgres'
-import pg from 'pg'
+import type pg from 'pg'
 import { progress, type CommandOptions } from './command.ts'
 import { createRandom, type Random } from './random.ts'
 
@@ -93,15 +93,8 @@ interface RaceOutcome {
   refused: number
 }
 
-function openPool(url: string, max: number): pg.Pool {
-  const pool = new pg.Pool({ connectionString: url, max })
-  // The server may stop before the last idle connection has said goodbye.
-  pool.on('error', () => {}).on('connect', (client) => client.on('error', () => {}))
-  return pool
-}
-
 async function runRace(url: string, race: Race, carts: number, random: Random, useAppendFunction: boolean, installs = true): Promise<RaceOutcome> {
-  const pool = openPool(url, 32)
+  const pool = openPool({ connectionString: url, max: 32 })
   const client: EventClient = createEventClient(drizzle(pool), events, projections, { useAppendFunction })
   if (installs) await client.install()
   const outcome: RaceOutcome = { violations: 0, accepted: 0, refused: 0 }
@@ -168,7 +161,7 @@ async function judge(pool: pg.Pool, race: Race, key: string): Promise<number> {
 
 /** The same function without its locks. */
 async function runControl(url: string, carts: number, random: Random): Promise<number> {
-  const pool = openPool(url, 4)
+  const pool = openPool({ connectionString: url, max: 4 })
   try {
     await createEventClient(drizzle(pool), events, projections).install()
     const { rows } = await pool.query<{ definition: string }>(`SELECT pg_get_functiondef('fuzz_events_append'::regproc) AS definition`)

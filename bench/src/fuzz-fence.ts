@@ -1,5 +1,5 @@
 import { createEventClient, createEventsTable, createProjectionsTable, type EventClient } from '@zenstack-live/event-sourcing'
-import { startPostgres, type PostgresServer } from '@zenstack-live/testing'
+import { openPool, type PostgresServer, startPostgres } from '@zenstack-live/testing'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -61,8 +61,8 @@ interface Outcome {
 async function runScenario(scenario: Scenario, transactions: number, random: Random): Promise<Outcome> {
   const server = await startPostgres({ settings: { max_connections: '120' } })
   const url = await server.createDatabase()
-  const writers = openPool(url, WRITERS + 8)
-  const readers = openPool(url, 8)
+  const writers = openPool({ connectionString: url, max: WRITERS + 8 })
+  const readers = openPool({ connectionString: url, max: 8 })
   const client: EventClient = createEventClient(drizzle(readers), events, projections, { limits: { maxPollIntervalMs: 50 } })
   if (scenario === 'partitioned') await createPartitions(writers)
   await client.install()
@@ -94,14 +94,6 @@ async function runScenario(scenario: Scenario, transactions: number, random: Ran
     await Promise.allSettled([writers.end(), readers.end()])
     await server.stop()
   }
-}
-
-function openPool(url: string, max: number): pg.Pool {
-  const pool = new pg.Pool({ connectionString: url, max })
-  // Connections are killed all the time here; whoever used one gets the error.
-  pool.on('error', () => {})
-  pool.on('connect', (client) => client.on('error', () => {}))
-  return pool
 }
 
 /** Hash partitions of the position. */

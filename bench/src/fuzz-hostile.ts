@@ -1,9 +1,9 @@
+import { openPool } from '@zenstack-live/testing'
 import { ERROR_CODES, type ErrorCode, type Frame } from '@zenstack-live/protocol'
 import { schema } from '@zenstack-live/testing/workspace'
 import { ZenStackClient } from '@zenstackhq/orm'
 import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
 import { PolicyPlugin } from '@zenstackhq/plugin-policy'
-import pg from 'pg'
 import { progress, type CommandOptions } from './command.ts'
 import { genuineTexts, type Credentials } from './hostile/genuine.ts'
 import { hostileInput, type HostileInput } from './hostile/hostile-input.ts'
@@ -89,8 +89,7 @@ async function prepare(stage: LoadStage): Promise<(user: string) => Credentials>
     `INSERT INTO "Note" (id, "ownerId", body, "isPublic", rank, size, at, secret) SELECT n, $2, $1, false, 0, 0, now(), $1 FROM generate_series(1, 5) n`,
     [HIDDEN, OWNER],
   )
-  const pool = new pg.Pool({ connectionString: stage.url, max: 2 })
-  pool.on('error', () => {}).on('connect', (client) => client.on('error', () => {}))
+  const pool = openPool({ connectionString: stage.url, max: 2 })
   const bound = new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) }).$use(new PolicyPlugin())
   const clientOf = (id: string): ReturnType<typeof bound.$setAuth> => bound.$setAuth({ id, role: 'MEMBER' })
   return (user) => {

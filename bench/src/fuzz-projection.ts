@@ -1,11 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { createLiveClient, type LiveState } from '@zenstack-live/client'
-import { freePort, startPostgres, startRedis, type RedisServer } from '@zenstack-live/testing'
+import { freePort, openPool, type RedisServer, startPostgres, startRedis } from '@zenstack-live/testing'
 import { schema } from '@zenstack-live/testing/workspace'
 import { ZenStackClient } from '@zenstackhq/orm'
 import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
-import pg from 'pg'
 import { progress, type CommandOptions } from './command.ts'
 import { CartClass, openCarts, type Cart, type CartClient } from './projection/carts.ts'
 import type { EdgeJob } from './projection/edge-child.ts'
@@ -42,8 +41,7 @@ export async function run({ runs = 10_000, seed = 1, mutate = false }: CommandOp
   const random = createRandom(seed)
   const [postgres, redis, port] = await Promise.all([startPostgres(), startRedis({ isPersistent: true }), freePort()])
   const databaseUrl = await postgres.createDatabase()
-  const pool = new pg.Pool({ connectionString: databaseUrl, max: 8 })
-  pool.on('error', () => {}).on('connect', (client) => client.on('error', () => {}))
+  const pool = openPool({ connectionString: databaseUrl, max: 8 })
   const carts = openCarts(pool)
   await carts.install()
   await new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) }).$pushSchema()

@@ -1,12 +1,12 @@
 import { writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { startPostgres, startRedis } from '@zenstack-live/testing'
+import { openPool, startPostgres, startRedis } from '@zenstack-live/testing'
 import { schema } from '@zenstack-live/testing/workspace'
 import { ZenStackClient } from '@zenstackhq/orm'
 import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
 import { Redis } from 'ioredis'
-import pg from 'pg'
+import type pg from 'pg'
 import { progress, type CommandOptions, type CommandResult } from './command.ts'
 import { startLineProcess, type LineProcess } from './fan-out/line-process.ts'
 import { createRandom } from './random.ts'
@@ -54,8 +54,7 @@ interface Stage {
 export async function run({ seconds = DEFAULT_SECONDS, seed = 7 }: CommandOptions): Promise<CommandResult> {
   const [postgres, redisServer] = await Promise.all([startPostgres(), startRedis()])
   const databaseUrl = await postgres.createDatabase()
-  const pool = new pg.Pool({ connectionString: databaseUrl, max: 4, application_name: 'soak writer' })
-  pool.on('error', () => {}).on('connect', (client) => client.on('error', () => {}))
+  const pool = openPool({ connectionString: databaseUrl, max: 4, application_name: 'soak writer' })
   await new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) }).$pushSchema()
   await fill(pool, { users: USERS, spaces: SPACES })
   const application = startApplication({ databaseUrl, redisUrl: redisServer.url })

@@ -6,13 +6,12 @@ import { getRequestListener } from '@hono/node-server'
 import { setUpCapture, startCapture } from '@zenstack-live/cdc'
 import { openEmbeddedLog } from '@zenstack-live/change-log'
 import { createEdge, createHonoLiveHandler, type Edge } from '@zenstack-live/edge'
-import { startPostgres } from '@zenstack-live/testing'
+import { openPool, startPostgres } from '@zenstack-live/testing'
 import { schema } from '@zenstack-live/testing/workspace'
 import { ZenStackClient } from '@zenstackhq/orm'
 import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
 import { PolicyPlugin } from '@zenstackhq/plugin-policy'
 import { Hono } from 'hono'
-import pg from 'pg'
 import { logSink } from '../log-sink.ts'
 import { portOf } from '../live/serve-edge.ts'
 
@@ -36,8 +35,7 @@ export interface LoadStage {
 export async function openLoadStage(): Promise<LoadStage> {
   const postgres = await startPostgres()
   const url = await postgres.createDatabase()
-  const pool = new pg.Pool({ connectionString: url, max: 10 })
-  pool.on('error', () => {})
+  const pool = openPool({ connectionString: url, max: 10 })
   const db = new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) })
   await db.$pushSchema()
   const bound = db.$use(new PolicyPlugin())

@@ -1,7 +1,7 @@
+import { openPool } from '@zenstack-live/testing'
 import { flushCompileCache } from 'node:module'
 import { openRedisLog } from '@zenstack-live/change-log'
 import { createEdge } from '@zenstack-live/edge'
-import pg from 'pg'
 import { serveEdge } from './serve-edge.ts'
 import { createStudio, SECRET, type StudioSchema } from './studio.ts'
 
@@ -17,8 +17,7 @@ export interface EdgeJob {
 const job = JSON.parse(process.argv[2] ?? '{}') as EdgeJob
 // Nobody is there to end it.
 process.on('disconnect', () => process.exit())
-const pool = new pg.Pool({ connectionString: job.databaseUrl, max: 4 })
-pool.on('error', () => {}).on('connect', (client) => client.on('error', () => {}))
+const pool = openPool({ connectionString: job.databaseUrl, max: 4 })
 const log = await openRedisLog({ url: job.redisUrl })
 const edge = await createEdge({ schema: job.schema, log, database: { url: job.databaseUrl }, secret: SECRET })
 await serveEdge(() => edge, createStudio(job.schema, pool), job.port)

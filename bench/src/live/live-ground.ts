@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setUpCapture, startCapture, type Capture } from '@zenstack-live/cdc'
 import { openEmbeddedLog, openRedisLog, type ChangeLog } from '@zenstack-live/change-log'
-import { startPostgres, startRedis, type RedisServer } from '@zenstack-live/testing'
-import pg from 'pg'
+import { openPool, type RedisServer, startPostgres, startRedis } from '@zenstack-live/testing'
+import type pg from 'pg'
 import { logSink } from '../log-sink.ts'
 import { openPolicies } from './studio-policies.ts'
 import { createStudio, JOIN_TABLE, TABLES } from './studio.ts'
@@ -23,8 +23,7 @@ export interface LiveGround {
 export async function openLiveGround({ hasProcesses = false }: { hasProcesses?: boolean } = {}): Promise<LiveGround> {
   const postgres = await startPostgres()
   const url = await postgres.createDatabase()
-  const pool = new pg.Pool({ connectionString: url, max: 20 })
-  pool.on('error', () => {}).on('connect', (client) => client.on('error', () => {}))
+  const pool = openPool({ connectionString: url, max: 20 })
   await createStudio(await openPolicies(), pool).db.$pushSchema()
   await pool.query(JOIN_TABLE)
   const directory = mkdtempSync(join(tmpdir(), 'zenstack-live-fuzz-'))

@@ -1,3 +1,4 @@
+import { openPool } from '@zenstack-live/testing'
 import pg from 'pg'
 import { rowsIn, type SeenRow } from './rows-in.ts'
 import type { StudioPolicies } from './studio-policies.ts'
@@ -99,8 +100,7 @@ export async function openObservedCommits(url: string, { schema, profiles, time,
   await connection.connect()
   // Who truncates and who reads several tables may wait for each other: an edge has to bear being turned away.
   await connection.query("SET plan_cache_mode = force_generic_plan; SET deadlock_timeout = '1min'")
-  const pool = new pg.Pool({ connectionString: url, max: 2 })
-  pool.on('error', () => {}).on('connect', (client) => client.on('error', () => {}))
+  const pool = openPool({ connectionString: url, max: 2 })
   const sent: SentQuery[] = []
   const { db, clientAs, clientOf } = createStudio(schema, pool, (query) => sent.push(query))
 

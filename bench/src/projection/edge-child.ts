@@ -1,10 +1,10 @@
+import { openPool } from '@zenstack-live/testing'
 import { serve } from '@hono/node-server'
 import { schema } from '@zenstack-live/testing/workspace'
 import { ZenStackClient } from '@zenstackhq/orm'
 import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
 import { PolicyPlugin } from '@zenstackhq/plugin-policy'
 import { Hono } from 'hono'
-import pg from 'pg'
 import { ZenStackLive, type LiveProjection } from 'zenstack-live'
 import { createHonoLiveHandler } from 'zenstack-live/hono'
 import { CartClass, cartProjection, openCarts } from './carts.ts'
@@ -21,8 +21,7 @@ export interface EdgeJob {
 const job = JSON.parse(process.env['EDGE_JOB'] ?? '{}') as EdgeJob
 // Nobody is there to end it.
 process.on('disconnect', () => process.exit())
-const pool = new pg.Pool({ connectionString: job.databaseUrl, max: 8 })
-pool.on('error', () => {}).on('connect', (client) => client.on('error', () => {}))
+const pool = openPool({ connectionString: job.databaseUrl, max: 8 })
 const db = new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) }).$use(new PolicyPlugin())
 const carts = openCarts(pool)
 const pure = carts.live(cartProjection)

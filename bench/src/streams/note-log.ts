@@ -1,11 +1,11 @@
 import type { ChangeLog } from '@zenstack-live/change-log'
 import { createDataModel, readCatalog, type DataModel } from '@zenstack-live/model'
 import { makeEntryId, parseLsn, type LogBatch, type LogEntry } from '@zenstack-live/protocol'
-import { createDatabase } from '@zenstack-live/testing'
+import { createDatabase, openPool } from '@zenstack-live/testing'
 import { schema } from '@zenstack-live/testing/workspace'
 import { ZenStackClient } from '@zenstackhq/orm'
 import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
-import pg from 'pg'
+import type pg from 'pg'
 
 export interface NoteDatabase {
   data: DataModel
@@ -15,8 +15,7 @@ export interface NoteDatabase {
 
 /** The workspace's tables, for their types: the notes themselves are written into the log. */
 export async function openNoteDatabase(serverUrl: string): Promise<NoteDatabase> {
-  const pool = new pg.Pool({ connectionString: await createDatabase(serverUrl), max: 4 })
-  pool.on('error', () => undefined)
+  const pool = openPool({ connectionString: await createDatabase(serverUrl), max: 4 })
   const client = openClient(pool)
   await client.$pushSchema()
   for (const table of Object.keys(schema.models)) await pool.query(`ALTER TABLE "${table}" REPLICA IDENTITY FULL`)

@@ -1,10 +1,10 @@
 import { setUpCapture, startCapture } from '@zenstack-live/cdc'
 import { openRedisLog } from '@zenstack-live/change-log'
-import { startPostgres, startRedis } from '@zenstack-live/testing'
+import { openPool, startPostgres, startRedis } from '@zenstack-live/testing'
 import { schema } from '@zenstack-live/testing/workspace'
 import { ZenStackClient, type ClientContract } from '@zenstackhq/orm'
 import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
-import pg from 'pg'
+import type pg from 'pg'
 import { startLineProcess } from '../fan-out/line-process.ts'
 import { nodeCommand } from '../fan-out/peer.ts'
 import type { EdgeSettings } from '../fan-out/servers/edge.ts'
@@ -42,8 +42,7 @@ const TABLES = ['User', 'Space', 'Member', 'Task', 'Comment', 'Note'].map((name)
 export async function startWay(fill: (db: Client) => Promise<void>): Promise<WholeWay> {
   const [postgres, redis] = await Promise.all([startPostgres(), startRedis()])
   const databaseUrl = await postgres.createDatabase()
-  const pool = new pg.Pool({ connectionString: databaseUrl, max: 16 })
-  pool.on('error', () => {})
+  const pool = openPool({ connectionString: databaseUrl, max: 16 })
   const db = new ZenStackClient(schema, { dialect: new PostgresDialect({ pool }) })
   await db.$pushSchema()
   await fill(db)

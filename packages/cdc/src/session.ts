@@ -77,9 +77,6 @@ export class CaptureSession {
   #receivedLsn = 0
   #pings = 0
   #isQuiet = true
-  /** Since the last look. */
-  #hasHeard = true
-  #heardAtMs = performance.now()
   #timers: NodeJS.Timeout[] = []
   // Set by `#begin`, before anything held is let through.
   #watch: SchemaWatch | undefined
@@ -114,7 +111,7 @@ export class CaptureSession {
     try {
       const isLogUnread = options.wantsSnapshot && isUnread(await options.sink.state())
       const taken = await takeSlot({ ...options, connection, isLogUnread, timeoutMs: limits.databaseTimeoutMs })
-      if (taken.snapshotName !== undefined) reader = await openReader(options, taken.snapshotName)
+      if (taken.snapshotName !== undefined) reader = await openSnapshotReader({ url, snapshotName: taken.snapshotName, limits })
       const server = await identifyServer(connection)
       if (!(await session.#start())) {
         await session.close()
@@ -284,7 +281,6 @@ export class CaptureSession {
 
   #receive(bytes: Buffer, start: number, end: number, lsn: number): void {
     this.#isQuiet = false
-    this.#hasHeard = true
     this.#pings = 0
     this.#hold.receive(bytes, start, end, lsn)
   }
@@ -328,7 +324,6 @@ export class CaptureSession {
   }
 
   #keepalive(endLsn: Lsn, isReplyRequested: boolean): void {
-    this.#hasHeard = true
     if (endLsn > this.#receivedLsn && !this.#hold.isHolding) this.#receivedLsn = Number(endLsn)
     // While messages wait here, or a transaction is half read, its LSN says nothing about what the log has.
     if (!this.#hold.isHolding && this.#assembler?.isInTransaction === false) this.#progress(endLsn, false)
@@ -341,7 +336,7 @@ export class CaptureSession {
   /** Once in a while: what the log has kept for long enough is confirmed, and a quiet server is asked how far it is. */
   async #tick(): Promise<void> {
     this.#pings = 0
-    this.#checkServer(performance.now())
+    this.#connection.checkHeard(this.#options.limits.serverTimeoutMs)
     const point = this.#confirm?.confirmable(performance.now())
     if (point !== undefined && point.lsn > this.#confirmed.lsn) {
       this.#confirmed = point
@@ -353,16 +348,6 @@ export class CaptureSession {
     this.#isQuiet = true
     const lagBytes = (await readCurrentLsn(this.#options.query)) - this.keptLsn
     this.#options.onLag(lagBytes > 0n ? Number(lagBytes) : 0)
-  }
-
-  /** A connection that ends without a word stays open here for a quarter of an hour. Where nothing is read, nothing is heard. */
-  #checkServer(nowMs: number): void {
-    const { serverTimeoutMs } = this.#options.limits
-    if (this.#hasHeard || this.#pauses.size > 0) this.#heardAtMs = nowMs
-    else if (nowMs - this.#heardAtMs > serverTimeoutMs) {
-      throw new CaptureError(`The server has said nothing for ${serverTimeoutMs} ms (serverTimeoutMs); another connection is opened.`)
-    }
-    this.#hasHeard = false
   }
 
   /** What the next start needs. The shapes only once the mark for their change is in the log. */
@@ -405,15 +390,4 @@ const TAG_TYPE = 89 // Y
 /** Whether the log has nothing yet, or a snapshot that was cut off. */
 function isUnread({ lsn, memory }: SinkState): boolean {
   return lsn === undefined || parseMemory(memory)?.snapshot === 'begun'
-}
-
-function openReader({ url, limits }: SessionOptions, snapshotName: string): Promise<SnapshotReader> {
-  const { databaseTimeoutMs, snapshotFetchRows, snapshotFetchBytes } = limits
-  return openSnapshotReader({
-    url,
-    snapshotName,
-    connectTimeoutMs: databaseTimeoutMs,
-    fetchRows: snapshotFetchRows,
-    fetchBytes: snapshotFetchBytes,
-  })
 }

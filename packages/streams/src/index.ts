@@ -2,6 +2,7 @@ export { createStreams, type StreamHandle, type Streams, type StreamsDeps } from
 export type { DeadEvent } from './dead-letter.ts'
 export type { StreamClient } from './filter/stream-client.ts'
 export { whatIsAway } from './what-is-away.ts'
+export { guardCallback } from './guard-callback.ts'
 export { STREAM_LIMITS, type StreamLimits } from './limits.ts'
 export type { LiveStream } from './live-stream.ts'
 export { createStreamAdmin, type StreamAdmin, type StreamInfo, type StreamPartitionInfo } from './stream-admin.ts'

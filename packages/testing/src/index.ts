@@ -4,6 +4,7 @@ export { findDebezium, startDebezium, type DebeziumOptions, type DebeziumProgram
 export { findBrowser, type Browser } from './find-browser.ts'
 export { freePort } from './free-port.ts'
 export { heldLog } from './held-log.ts'
+export { openPool } from './open-pool.ts'
 export { startPostgres, type PostgresOptions, type PostgresServer } from './postgres.ts'
 export { findRedis, startRedis, type RedisOptions, type RedisServer } from './redis.ts'
 export { type RedisProgram } from './redis-program.ts'

@@ -37,7 +37,7 @@ it('goes on where the logger throws, or rejects later, and says so', async () =>
   later('broken')
   await new Promise(setImmediate)
   expect(said.mock.calls.map(([line, cause]) => [line, cause])).toEqual([
-    ['zenstack-live: the logger failed to say "slow":', error],
-    ['zenstack-live: the logger failed to say "broken":', error],
+    ['zenstack-live: `warn` of the logger failed:', error],
+    ['zenstack-live: `error` of the logger failed:', error],
   ])
 })

@@ -30,6 +30,9 @@ export class ReplicationConnection {
   #onCopyData: HandleCopyData = () => {}
   #isClosing = false
   #hasEnded = false
+  /** Since the last look. */
+  #hasHeard = true
+  #heardAtMs = performance.now()
 
   private constructor(client: pg.Client) {
     this.#client = client
@@ -112,6 +115,20 @@ export class ReplicationConnection {
     stream.write(message)
   }
 
+  /**
+   * To be called now and then while the server is asked to reply: a connection that ends without a word stays open here for a quarter of an
+   * hour. Where nothing is read, nothing is heard.
+   *
+   * @throws {CaptureError} when the server has said nothing for so long
+   */
+  checkHeard(timeoutMs: number): void {
+    const nowMs = performance.now()
+    if (this.#hasHeard || this.#client.connection.stream.isPaused()) this.#heardAtMs = nowMs
+    else if (nowMs - this.#heardAtMs > timeoutMs)
+      throw new CaptureError(`The server has said nothing for ${timeoutMs} ms (serverTimeoutMs); another connection is opened.`)
+    this.#hasHeard = false
+  }
+
   /** Stops reading from the socket; what was read is still handed over. */
   pause(): void {
     this.#client.connection.stream.pause()
@@ -148,6 +165,7 @@ export class ReplicationConnection {
 
   #receive(bytes: Buffer, start: number, end: number, handlers: ReplicationHandlers, fail: (error: Error) => void): void {
     if (this.#isClosing || this.#hasEnded) return
+    this.#hasHeard = true
     try {
       if (bytes[start] === DATA) handlers.onMessage(bytes, start + DATA_HEAD_BYTES, end, readLsn(bytes, start + 1))
       else if (bytes[start] === KEEPALIVE) handlers.onKeepalive(bytes.readBigUInt64BE(start + 1) as Lsn, bytes[start + 17] === 1)

@@ -2,13 +2,14 @@ import type pg from 'pg'
 import type { TableFacts } from '../database/catalog.ts'
 import { connectionProblem, createClient, withSettings } from '../database/query.ts'
 import { VALUE_SETTINGS } from '../database/session-settings.ts'
+import type { CaptureLimits } from '../limits.ts'
 import { quoteIdentifier, sqlName } from '../sql-name.ts'
 
 /** The text of one row's values, in the order of the columns, as the stream of changes would carry it. */
 export type SnapshotRow = readonly (string | null)[]
 
 export interface SnapshotReader {
-  /** Rows of a table, page by page: about `fetchBytes` each, whatever the size of the rows. */
+  /** Rows of a table, page by page: about `snapshotFetchBytes` each, whatever the size of the rows. */
   pages(table: TableFacts, columns: readonly string[]): AsyncGenerator<SnapshotRow[]>
   close(): Promise<void>
 }
@@ -17,9 +18,7 @@ export interface SnapshotReaderOptions {
   url: string
   /** As the server exported it; it must still be good. */
   snapshotName: string
-  connectTimeoutMs: number
-  fetchRows: number
-  fetchBytes: number
+  limits: Pick<CaptureLimits, 'databaseTimeoutMs' | 'snapshotFetchRows' | 'snapshotFetchBytes'>
 }
 
 /** Rows of the first page of a table, before anything is known of their size. */
@@ -27,11 +26,11 @@ const FIRST_ROWS = 16
 
 /** Sees the database as it stood when the snapshot was exported, until it is closed. */
 export async function openSnapshotReader(options: SnapshotReaderOptions): Promise<SnapshotReader> {
-  const { url, snapshotName, connectTimeoutMs } = options
+  const { url, snapshotName, limits } = options
   const client = createClient(url, {
     ...withSettings(url, [...VALUE_SETTINGS, 'idle_in_transaction_session_timeout=0']),
     application_name: 'zenstack-live snapshot',
-    connectionTimeoutMillis: connectTimeoutMs,
+    connectionTimeoutMillis: limits.databaseTimeoutMs,
     // Values stay the text that Postgres prints.
     types: { getTypeParser: () => (text: string) => text },
   })
@@ -48,7 +47,7 @@ export async function openSnapshotReader(options: SnapshotReaderOptions): Promis
     throw error
   }
   return {
-    pages: (table, columns) => readPages(client, table, columns, options),
+    pages: (table, columns) => readPages(client, table, columns, limits),
     close: () => client.end(),
   }
 }
@@ -57,17 +56,17 @@ async function* readPages(
   client: pg.Client,
   table: TableFacts,
   columns: readonly string[],
-  { fetchRows, fetchBytes }: SnapshotReaderOptions,
+  { snapshotFetchRows, snapshotFetchBytes }: SnapshotReaderOptions['limits'],
 ): AsyncGenerator<SnapshotRow[]> {
   // A partitioned table has its rows in its partitions; the children of another are tables of their own.
   const source = `${table.kind === 'p' ? '' : 'ONLY '}${sqlName(table)}`
   await client.query(`DECLARE snapshot_rows NO SCROLL CURSOR FOR SELECT ${columns.map(quoteIdentifier).join(', ')} FROM ${source}`)
-  let count = Math.min(FIRST_ROWS, fetchRows)
+  let count = Math.min(FIRST_ROWS, snapshotFetchRows)
   for (;;) {
     const { rows } = await client.query<(string | null)[]>({ text: `FETCH ${count} FROM snapshot_rows`, rowMode: 'array' })
     if (rows.length > 0) yield rows
     if (rows.length < count) break
-    count = nextCount(count, rows, fetchRows, fetchBytes)
+    count = nextCount(count, rows, snapshotFetchRows, snapshotFetchBytes)
   }
   await client.query('CLOSE snapshot_rows')
 }
