@@ -22,6 +22,8 @@ import { median } from './quantile.ts'
 
 const SIZES = [1000, 5000] as const
 const DEFAULT_ROUNDS = 5
+/** As `apps/edge/Dockerfile` has it. */
+const IMAGE_FLAGS = ['--max-semi-space-size=8']
 
 /** `runs`: rounds. */
 export async function run({ runs = DEFAULT_ROUNDS }: CommandOptions): Promise<CommandResult> {
@@ -36,9 +38,14 @@ export async function run({ runs = DEFAULT_ROUNDS }: CommandOptions): Promise<Co
     ]
     if ('missing' in nchan) notes.push(nchan.missing)
     const others = [...senders(directory), ...('missing' in nchan ? [] : [nchan])]
-    const small = await withStages(client, [...others, ...edges(postgres, redis, [1, 2])], SIZES[0], (stages) => measureRounds(stages, runs))
+    const small = await withStages(
+      client,
+      [...others, ...edges(postgres, redis), edgePeer('edge2Workers', { postgres, redis, workers: 2, flags: IMAGE_FLAGS })],
+      SIZES[0],
+      (stages) => measureRounds(stages, runs),
+    )
     progress(`${SIZES[0]} connections: ${JSON.stringify({ ...ratiosOf(small, ''), table: tableOf([small]) })}`)
-    const large = await withStages(client, [...others, ...edges(postgres, redis, [1])], SIZES[1], (stages) => measureRounds(stages, runs))
+    const large = await withStages(client, [...others, ...edges(postgres, redis)], SIZES[1], (stages) => measureRounds(stages, runs))
     return { name: 'fan-out', metrics: metricsOf(small, large), peers: tableOf([small, large]), notes }
   } finally {
     await Promise.all([postgres.stop(), redis.stop()])
@@ -56,8 +63,12 @@ function senders(directory: string): Peer[] {
   ]
 }
 
-function edges(postgres: PostgresServer, redis: RedisServer, workerCounts: readonly number[]): Peer[] {
-  return workerCounts.map((workers) => edgePeer(workers === 1 ? 'edge' : `edge${workers}Workers`, { postgres, redis, workers }))
+/** As the image runs it, and as an application has it that installs nothing but what it must. */
+function edges(postgres: PostgresServer, redis: RedisServer): Peer[] {
+  return [
+    edgePeer('edge', { postgres, redis, workers: 1, flags: IMAGE_FLAGS }),
+    edgePeer('edgePlain', { postgres, redis, workers: 1, env: { ZENSTACK_LIVE_NO_SOCKET_WRITER: '1' } }),
+  ]
 }
 
 async function withStages(
@@ -84,6 +95,7 @@ async function withStages(
 function metricsOf(small: Rounds, large: Rounds): Record<string, number> {
   return {
     ...ratiosOf(small, ''),
+    ratioToCPlain: median(small.ratios('edgePlain', 'c')),
     ...ratiosOf(large, String(SIZES[1])),
     rssPerConnectionKiB: large.stages.find((stage) => stage.name === 'edge')?.residentKiBPerConnection ?? Number.NaN,
     cpuRatioTwoWorkers: median(small.ratios('edge2Workers', 'edge')),

@@ -18,6 +18,7 @@ export interface EdgePeerOptions {
   workers: number
   /** Flags for Node, such as `--cpu-prof`. */
   flags?: readonly string[]
+  env?: Readonly<Record<string, string>>
 }
 
 const NOTES = 10
@@ -27,7 +28,7 @@ export function edgePeer(name: string, options: EdgePeerOptions): Peer {
   return { name, start: () => start(options) }
 }
 
-async function start({ postgres, redis, workers, flags = [] }: EdgePeerOptions): Promise<RunningPeer> {
+async function start({ postgres, redis, workers, flags = [], env = {} }: EdgePeerOptions): Promise<RunningPeer> {
   const databaseUrl = await postgres.createDatabase()
   const pool = new pg.Pool({ connectionString: databaseUrl })
   await fillDatabase(pool)
@@ -39,7 +40,7 @@ async function start({ postgres, redis, workers, flags = [] }: EdgePeerOptions):
   const settings: EdgeSettings = { databaseUrl, redis: { url: redis.url, name }, workers }
   const command = nodeCommand('edge.ts', flags)
   // Several workers share all processors, with the client.
-  const program = startLineProcess(workers === 1 ? pinned(0, command) : command, { env: { BENCH_EDGE: JSON.stringify(settings) } })
+  const program = startLineProcess(workers === 1 ? pinned(0, command) : command, { env: { ...env, BENCH_EDGE: JSON.stringify(settings) } })
   const pids = (await program.hear('workers')).split(' ').map(Number)
   return {
     port: Number(await program.hear('port')),

@@ -7,6 +7,7 @@ import { STATEMENTS_PLUGIN } from './database/statements.ts'
 import { createTableFiles } from './database/table-files.ts'
 import { checkProtection } from './identity/check-protection.ts'
 import { ChunkWriter } from './streams/chunk-writer.ts'
+import { loadSocketWriter } from './streams/load-socket-writer.ts'
 import { StreamTally } from './streams/stream-tally.ts'
 import { TickWheel } from './streams/tick-wheel.ts'
 import { tickMs } from './streams/connection-life.ts'
@@ -242,7 +243,7 @@ function createContext(options: EdgeOptions, sources: Sources): EdgeContext {
     nudge,
     onRefusedTable: createSecondLook(sources),
     // It holds a timer: nothing fails behind it.
-    ...createWriting(limits),
+    ...createWriting({ limits, metrics }),
   }
 }
 
@@ -271,8 +272,8 @@ function createAsking(database: EdgeDatabase, data: DataModel, of: Pick<EdgeCont
 }
 
 /** What all streams write with, and who looks after them. */
-function createWriting(limits: Limits): Pick<EdgeContext, 'chunks' | 'wheel' | 'tally'> {
-  const chunks = new ChunkWriter()
+function createWriting({ limits, metrics }: Pick<EdgeContext, 'limits' | 'metrics'>): Pick<EdgeContext, 'chunks' | 'wheel' | 'tally'> {
+  const chunks = new ChunkWriter(metrics, loadSocketWriter())
   return { chunks, wheel: new TickWheel(tickMs(limits), () => chunks.forget()), tally: new StreamTally() }
 }
 

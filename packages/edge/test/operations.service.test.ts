@@ -2,6 +2,7 @@ import { createHonoOperationsHandler } from '@zenstack-live/edge'
 import { Hono } from 'hono'
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest'
 import { openStream, wire } from './support/read-stream.ts'
+import { loadSocketWriter } from '../src/streams/load-socket-writer.ts'
 import { startEdge, type RunningEdge } from './support/start-edge.ts'
 import { createWorkspace, seedWorkspace, type Workspace } from './support/workspace.ts'
 
@@ -59,6 +60,7 @@ describe('what operators see', () => {
       'requeries_total',
       'database_queries_total',
       'frames_sent_total',
+      ...(loadSocketWriter() === undefined ? [] : ['direct_writes_total']),
       'sent_bytes_total',
       'identity_checks_total',
     ])

@@ -25,7 +25,7 @@ class Tunnel extends Duplex {
 }
 
 it('gives each reader their own id, also over connections that keep the buffers they were given', async () => {
-  const chunks = new ChunkWriter()
+  const chunks = new ChunkWriter({ directWrites: 0 })
   const sinks: Sink[] = []
   const start = (sink: Sink): void => void sinks.push(sink)
   const server = createServer(getRequestListener(async (_, node) => streamResponse({ node, chunks, start })))

@@ -22,6 +22,8 @@ export interface Metrics {
   framesShared: number
   framesSent: number
   bytesSent: number
+  /** Writes to single sockets by the socket writer, past Node. */
+  directWrites: number
   /** Snapshots given, by cause: `opening`, or the reason of a reset. */
   snapshots: Record<string, number>
   requeries: number
@@ -67,6 +69,7 @@ export function createMetrics(): Metrics {
     framesShared: 0,
     framesSent: 0,
     bytesSent: 0,
+    directWrites: 0,
     snapshots: {},
     requeries: 0,
     requeriesTooEarly: 0,

@@ -53,6 +53,7 @@ export function prometheusText(metrics: Metrics, { readers, captureBehindMs }: D
   add('counter', 'frames_sent_total', 'Blocks written to streams.', [[metrics.framesSent]])
   add('counter', 'frames_shared_total', 'Frames that were there already for someone who sees the same.', [[metrics.framesShared]])
   add('counter', 'sent_bytes_total', 'Bytes of frames written to streams.', [[metrics.bytesSent]])
+  add('counter', 'direct_writes_total', 'Writes to streams past Node, by the socket writer.', [[metrics.directWrites]])
   add('counter', 'snapshots_total', 'Whole results given, by cause.', by('cause', metrics.snapshots))
   add('counter', 'resumes_total', 'Queries that went on from a position.', [[metrics.resumes]])
   add('counter', 'resets_total', 'Queries that could not be continued, by reason.', by('reason', metrics.resets))

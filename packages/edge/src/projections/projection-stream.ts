@@ -92,6 +92,10 @@ export class ProjectionStream implements SinkEvents, Living<SettledIdentity | un
     }
   }
 
+  onFull(): void {
+    this.#life.dispatch('full')
+  }
+
   onRoom(): void {
     this.#life.dispatch('drained')
   }

@@ -1,5 +1,7 @@
 import type { IdBlock } from './id-block.ts'
+import type { Metrics } from '../operations/metrics.ts'
 import { bytesOf, joinOctets, octetsOf, type Octets } from './octets.ts'
+import { SendBatch, type DirectSocket, type SendEach } from './send-batch.ts'
 
 /*
  * <length>\r\n  <frames>  id: <place>.  <scope>  \n\n\r\n
@@ -8,15 +10,19 @@ import { bytesOf, joinOctets, octetsOf, type Octets } from './octets.ts'
  * buffer: each write puts its scope in, and gives it to the kernel, which copies it at once. Where the kernel does not take all of it, the
  * buffer is the socket's until it has, and whoever comes next gets another.
  *
- * One write of one piece: a gathering write of shared pieces costs more than to copy some hundred bytes, and a write of each far more.
+ * One write of one piece: a gathering write of shared pieces costs more than to copy some hundred bytes, and a write of each far more. With
+ * the optional socket writer, all that get the same are one call; it is made when one comes that gets something else, or when the turn ends.
  */
 const TAIL = octetsOf('\n\n\r\n')
 
 /** What of a socket is used. */
-export interface ChunkSocket {
-  write(chunk: Uint8Array): boolean
-  /** Bytes that were written and not given to the kernel yet. */
-  readonly writableLength: number
+export interface ChunkSocket extends DirectSocket {
+  /** Whether it may be written to past Node: nothing of before waits there. */
+  readonly isDirect: boolean
+  /** @returns whether there is room for more */
+  give(chunk: Uint8Array): boolean
+  /** Bytes that were given and are not the kernel's yet. */
+  readonly waitingBytes: number
 }
 
 interface Shared {
@@ -26,43 +32,91 @@ interface Shared {
   readonly buffer: Buffer
 }
 
-/** Writes chunks of HTTP/1.1's chunked coding, each at once. */
+/** Writes chunks of HTTP/1.1's chunked coding. */
 export class ChunkWriter {
   /** The newest chunk that begins with a frame. */
   readonly #shared = new Map<Octets, Shared>()
   /** That of the last write: mostly it is the next one's too. */
   #last: Shared | undefined
+  /** Sockets that wait for the last one's chunk. */
+  readonly #batch: SendBatch | undefined
+  #isSendPlanned = false
+  readonly #metrics: Pick<Metrics, 'directWrites'>
+
+  /** @param sendEach - writes to many sockets past Node */
+  constructor(metrics: Pick<Metrics, 'directWrites'>, sendEach?: SendEach) {
+    this.#metrics = metrics
+    this.#batch = sendEach === undefined ? undefined : new SendBatch(sendEach)
+  }
+
+  get isDirect(): boolean {
+    return this.#batch !== undefined
+  }
 
   /**
-   * @returns whether there is room for more
+   * @returns whether there is room for more, as far as that is known now
    * @see https://www.rfc-editor.org/rfc/rfc9112.html#section-7.1
    */
   write(socket: ChunkSocket, parts: readonly Octets[], id: IdBlock): boolean {
+    const shared = this.#sharedFor(parts, id)
     const { idHead, idScope } = id
-    let shared = this.#last
-    if (shared === undefined || !isAlike(shared, parts, id)) {
-      const first = parts[0] ?? idHead
-      shared = this.#shared.get(first)
-      if (shared === undefined || !isAlike(shared, parts, id)) this.#shared.set(first, (shared = begin(parts, id)))
-      this.#last = shared
+    const batch = this.#batch
+    if (batch !== undefined && socket.isDirect && batch.takes(idScope.length)) {
+      batch.add(socket, idScope)
+      if (batch.isFull) this.send()
+      else this.#planSend()
+      return true
     }
-    const { buffer } = shared
-    buffer.write(idScope, buffer.length - TAIL.length - idScope.length, 'latin1')
-    const hasRoom = socket.write(buffer)
-    if (socket.writableLength > 0) this.#giveAway(parts[0] ?? idHead)
+    // It may be among those that wait.
+    this.send()
+    shared.buffer.write(idScope, scopeAt(shared), 'latin1')
+    const hasRoom = socket.give(shared.buffer)
+    if (socket.waitingBytes > 0) this.#giveAway(parts[0] ?? idHead)
     return hasRoom
+  }
+
+  /** Sends what waits. */
+  send(): void {
+    if (this.#batch === undefined || this.#batch.size === 0 || this.#last === undefined) return
+    this.#metrics.directWrites += this.#batch.size
+    this.#batch.send(this.#last.buffer, scopeAt(this.#last))
   }
 
   /** Nothing of the batch is needed any more. */
   forget(): void {
+    this.send()
     this.#shared.clear()
     this.#last = undefined
+  }
+
+  /** Not all who write say when they are done. */
+  #planSend(): void {
+    if (this.#isSendPlanned) return
+    this.#isSendPlanned = true
+    queueMicrotask(() => {
+      this.#isSendPlanned = false
+      this.send()
+    })
+  }
+
+  #sharedFor(parts: readonly Octets[], id: IdBlock): Shared {
+    const last = this.#last
+    if (last !== undefined && isAlike(last, parts, id)) return last
+    this.send()
+    const first = parts[0] ?? id.idHead
+    let shared = this.#shared.get(first)
+    if (shared === undefined || !isAlike(shared, parts, id)) this.#shared.set(first, (shared = begin(parts, id)))
+    return (this.#last = shared)
   }
 
   #giveAway(first: Octets): void {
     this.#shared.delete(first)
     this.#last = undefined
   }
+}
+
+function scopeAt({ buffer, scopeLength }: Shared): number {
+  return buffer.length - TAIL.length - scopeLength
 }
 
 function isAlike(shared: Shared, parts: readonly Octets[], { idHead, idScope }: IdBlock): boolean {

@@ -190,6 +190,10 @@ export class Connection implements ReaderHost, SinkEvents, Living<SettledIdentit
     setImmediate(() => this.#life.retire('overloaded'))
   }
 
+  onFull(): void {
+    this.#life.dispatch('full')
+  }
+
   onRoom(): void {
     this.#life.dispatch('drained')
   }

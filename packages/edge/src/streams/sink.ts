@@ -19,6 +19,8 @@ export interface Sink {
 }
 
 export interface SinkEvents {
+  /** There is no room for more, which was not known yet when it was written; `onRoom` will be called. */
+  onFull(): void
   onRoom(): void
   onGone(): void
 }

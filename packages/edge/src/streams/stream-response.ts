@@ -1,6 +1,6 @@
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { ChunkWriter } from './chunk-writer.ts'
+import type { ChunkSocket, ChunkWriter } from './chunk-writer.ts'
 import { asHttpChunk } from './frame-chunks.ts'
 import { idBlockOctets, type IdBlock } from './id-block.ts'
 import type { Sink, SinkEvents } from './sink.ts'
@@ -76,11 +76,17 @@ export function streamResponse({ node, chunks, start }: StreamOptions): Response
 
 type Controller = ReadableStreamDefaultController<Uint8Array>
 
-class SocketSink implements Sink {
+class SocketSink implements Sink, ChunkSocket {
   // First what each write looks at.
   readonly #chunks: ChunkWriter
   readonly #socket: Socket
   #isWaiting = false
+  /** What the socket has of the system, for as long as it is open. */
+  readonly #handle: unknown
+  /** Its number; -1 where it is not written to past Node. */
+  readonly #descriptor: number
+  /** Something waits in Node: what follows has to wait behind it. At first it may be the head. */
+  #isBehind = true
   events: SinkEvents | undefined
   readonly #outgoing: Outgoing
   readonly #end: Outgoing['end']
@@ -90,6 +96,8 @@ class SocketSink implements Sink {
     this.#outgoing = outgoing
     this.#end = outgoing.end
     this.#chunks = chunks
+    this.#handle = handleOf(socket)
+    this.#descriptor = chunks.isDirect ? descriptorOf(socket) : -1
   }
 
   /**
@@ -112,7 +120,29 @@ class SocketSink implements Sink {
   }
 
   write(parts: readonly Octets[], id?: IdBlock): boolean {
-    const hasRoom = id === undefined ? this.#socket.write(asHttpChunk(parts), 'latin1') : this.#chunks.write(this.#socket, parts, id)
+    if (id !== undefined) return this.#chunks.write(this, parts, id)
+    this.#chunks.send()
+    return this.give(asHttpChunk(parts))
+  }
+
+  get isDirect(): boolean {
+    if (this.#descriptor < 0) return false
+    if (this.#isBehind) this.#isBehind = this.#socket.writableLength > 0
+    return !this.#isBehind
+  }
+
+  get descriptor(): number {
+    // Closed with the socket, in the same step: its number is another's from then on.
+    return handleOf(this.#socket) === this.#handle ? this.#descriptor : -1
+  }
+
+  get waitingBytes(): number {
+    return this.#socket.writableLength
+  }
+
+  give(chunk: Uint8Array | Octets): boolean {
+    const hasRoom = typeof chunk === 'string' ? this.#socket.write(chunk, 'latin1') : this.#socket.write(chunk)
+    this.#isBehind = true
     if (!hasRoom && !this.#isWaiting) {
       this.#isWaiting = true
       this.#socket.once('drain', () => {
@@ -123,12 +153,18 @@ class SocketSink implements Sink {
     return hasRoom
   }
 
+  writeRest(rest: Uint8Array): void {
+    if (!this.give(rest)) this.events?.onFull()
+  }
+
   /** Node writes the last chunk. */
   end(): void {
+    this.#chunks.send()
     Reflect.apply(this.#end, this.#outgoing, [])
   }
 
   destroy(): void {
+    this.#chunks.send()
     this.#socket.destroy()
   }
 }
@@ -172,9 +208,25 @@ class WebSink implements Sink {
  * that changes, only whole writes count.
  */
 function unsentBytes(socket: Socket): number {
-  const handle: unknown = Reflect.get(socket, '_handle')
+  const handle = handleOf(socket)
   const bytes: unknown = typeof handle === 'object' && handle !== null ? Reflect.get(handle, 'writeQueueSize') : undefined
   return typeof bytes === 'number' ? bytes : 0
+}
+
+/**
+ * Of a plain connection of Node's: one under TLS has a descriptor too, and what is written to that is in nobody's hands but the network's. Who has
+ * asked Node to watch for silence is served by Node, which does not see what is written past it.
+ */
+function descriptorOf(socket: Socket): number {
+  const handle = handleOf(socket)
+  const isPlain = Object.getPrototypeOf(socket) === Socket.prototype && (socket.timeout ?? 0) === 0
+  if (!isPlain || typeof handle !== 'object' || handle === null) return -1
+  const fd: unknown = Reflect.get(handle, 'fd')
+  return typeof fd === 'number' ? fd : -1
+}
+
+function handleOf(socket: Socket): unknown {
+  return (socket as { readonly _handle?: unknown })._handle
 }
 
 /** The end of the connection tells. */

@@ -1,0 +1,129 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { ChunkWriter, type ChunkSocket } from '../src/streams/chunk-writer.ts'
+import { idHead } from '../src/streams/id-block.ts'
+import { octetsOf } from '../src/streams/octets.ts'
+import type { SendEach } from '../src/streams/send-batch.ts'
+
+/** A socket and its kernel, which takes so much of each write as it is told, and of what Node has kept, when it is asked. */
+class ModelSocket implements ChunkSocket {
+  received = ''
+  #kept = ''
+  isClosed = false
+  takes = Infinity
+  readonly number: number
+
+  constructor(number: number) {
+    this.number = number
+  }
+
+  get descriptor(): number {
+    return this.isClosed ? -1 : this.number
+  }
+
+  get isDirect(): boolean {
+    return this.#kept === ''
+  }
+
+  get waitingBytes(): number {
+    return this.#kept.length
+  }
+
+  /** By Node: behind what it keeps. */
+  give(chunk: Uint8Array): boolean {
+    this.#kept += Buffer.from(chunk).toString('latin1')
+    if (this.#kept.length === chunk.length) this.#kept = this.#kept.slice(this.take(chunk))
+    return this.#kept === ''
+  }
+
+  writeRest(rest: Uint8Array): void {
+    this.give(rest)
+  }
+
+  /** By the kernel. */
+  take(chunk: Uint8Array): number {
+    const taken = Buffer.from(chunk).toString('latin1').slice(0, this.takes)
+    this.received += taken
+    return taken.length
+  }
+
+  drain(): void {
+    this.received += this.#kept
+    this.#kept = ''
+  }
+}
+
+/** What the addon does, by its documentation. */
+function modelSendEach(sockets: readonly ModelSocket[], calls: number[]): SendEach {
+  return (descriptors, count, chunk, at, texts, width) => {
+    calls.push(count)
+    for (let index = 0; index < count; index++) {
+      chunk.set(texts.subarray(index * width, (index + 1) * width), at)
+      const socket = sockets.find(({ number }) => number === descriptors[index])
+      descriptors[index] = socket === undefined ? -1 : socket.take(chunk)
+    }
+  }
+}
+
+const step = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      kind: fc.constant('write' as const),
+      socket: fc.nat({ max: 3 }),
+      parts: fc.array(fc.nat({ max: 2 }), { maxLength: 2 }),
+      scope: fc.constantFrom('abc', 'xyz', 'a', 'w'.repeat(65)),
+    }),
+  },
+  fc.record({ kind: fc.constantFrom('drain' as const, 'close' as const), socket: fc.nat({ max: 3 }) }),
+  fc.record({ kind: fc.constant('takes' as const), socket: fc.nat({ max: 3 }), bytes: fc.constantFrom(0, 1, 7, 20, Infinity) }),
+  fc.record({ kind: fc.constantFrom('send' as const, 'forget' as const, 'turn' as const) }),
+)
+
+describe('chunks written past Node', () => {
+  it('arrive whole and in order at each socket that is open, whatever the kernel takes of them, and nowhere else', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+        const sockets = Array.from({ length: 4 }, (_, number) => new ModelSocket(number))
+        const chunks = new ChunkWriter({ directWrites: 0 }, modelSendEach(sockets, []))
+        const blocks = ['one\n\n', 'two é\n\n', 'three\n\n'].map(octetsOf)
+        const expected = sockets.map(() => '')
+        for (const each of steps) {
+          const socket = 'socket' in each ? sockets[each.socket] : undefined
+          if (each.kind === 'write' && socket?.isClosed === false) {
+            const parts = each.parts.map((part) => blocks[part] ?? octetsOf(''))
+            const body = `${parts.join('')}id: 1-1.${each.scope}\n\n`
+            expected[each.socket] += `${body.length.toString(16)}\r\n${body}\r\n`
+            chunks.write(socket, parts, { idHead: HEAD, idScope: octetsOf(each.scope) })
+          }
+          if (each.kind === 'drain') socket?.drain()
+          if (each.kind === 'takes' && socket !== undefined) socket.takes = each.bytes
+          if (each.kind === 'close' && socket !== undefined) socket.isClosed = true
+          if (each.kind === 'send') chunks.send()
+          if (each.kind === 'forget') chunks.forget()
+          // Nobody says that it is over: it is sent all the same.
+          if (each.kind === 'turn') await Promise.resolve()
+        }
+        await Promise.resolve()
+        for (const [index, socket] of sockets.entries()) {
+          socket.drain()
+          if (socket.isClosed) expect(expected[index]?.startsWith(socket.received)).toBe(true)
+          else expect(socket.received).toBe(expected[index])
+        }
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+
+  it('are one call for all that get the same, and one more for each kind after it', async () => {
+    const sockets = Array.from({ length: 600 }, (_, number) => new ModelSocket(number))
+    const calls: number[] = []
+    const chunks = new ChunkWriter({ directWrites: 0 }, modelSendEach(sockets, calls))
+    for (const socket of sockets) chunks.write(socket, [octetsOf('same\n\n')], { idHead: HEAD, idScope: octetsOf('abc') })
+    for (const socket of sockets.slice(0, 2)) chunks.write(socket, [octetsOf('other\n\n')], { idHead: HEAD, idScope: octetsOf('abc') })
+    await Promise.resolve()
+    expect(calls).toEqual([512, 88, 2])
+  })
+})
+
+const HEAD = idHead('1-1')
