@@ -1,7 +1,7 @@
 import type { SlowReaders, WholeWay } from '../whole-way/start-way.ts'
 
 /** What the edge did with readers that took nothing, as seen from outside. */
-interface Stalls {
+export interface Stalls {
   /** Of the edge's sockets, those that took nothing any more. */
   begun: number
   cut: number
