@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -90,6 +90,12 @@ describe('what users install', () => {
       .join('\n')
     expect(bundle.length).toBeGreaterThan(50_000)
     for (const word of ['@@allow', '@allow', 'PolicyPlugin', 'pg_current_snapshot', 'START_REPLICATION', 'XREAD']) expect(bundle).not.toContain(word)
+  })
+
+  it.skipIf(spawnSync('cc', ['--version']).status !== 0)('compiles the socket writer, where edges find it', async () => {
+    const edge = join(app, 'node_modules/@zenstack-live/edge/package.json')
+    const say = `console.log(typeof require('node:module').createRequire(${JSON.stringify(edge)})('@zenstack-live/socket-writer').sendEach)`
+    for (const node of Object.values(NODES)) expect((await run(node, ['-e', say], app)).trim()).toBe('function')
   })
 
   it('leaves an app its own versions of Hono, React and the like', () => {
