@@ -10,12 +10,16 @@ import { createWorkspace, seedWorkspace, type Workspace } from './support/worksp
 
 const NOTES = wire('Note', 'findMany')
 
-describe('the socket of a stream', () => {
+describe.each([
+  ['the socket writer', undefined],
+  ['Node alone', '1'],
+])('the socket of a stream, written to by %s', (_writer, isLeftOut) => {
   let workspace: Workspace
   let running: RunningEdge
   const streams: TestStream[] = []
 
   beforeAll(async () => {
+    vi.stubEnv('ZENSTACK_LIVE_NO_SOCKET_WRITER', isLeftOut)
     workspace = await createWorkspace(inject('postgresUrl'))
     await seedWorkspace(workspace)
     running = await startEdge(workspace, { mount: (app) => app.use('*', cors(), secureHeaders(), requestId(), compress()) })
@@ -24,6 +28,7 @@ describe('the socket of a stream', () => {
     for (const stream of streams.splice(0)) stream.close()
   })
   afterAll(async () => {
+    vi.unstubAllEnvs()
     await running.close()
     await workspace.close()
   })
