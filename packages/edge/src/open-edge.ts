@@ -243,7 +243,7 @@ function createContext(options: EdgeOptions, sources: Sources): EdgeContext {
     nudge,
     onRefusedTable: createSecondLook(sources),
     // It holds a timer: nothing fails behind it.
-    ...createWriting({ limits, metrics }),
+    ...createWriting({ limits, metrics, logger }),
   }
 }
 
@@ -272,8 +272,13 @@ function createAsking(database: EdgeDatabase, data: DataModel, of: Pick<EdgeCont
 }
 
 /** What all streams write with, and who looks after them. */
-function createWriting({ limits, metrics }: Pick<EdgeContext, 'limits' | 'metrics'>): Pick<EdgeContext, 'chunks' | 'wheel' | 'tally'> {
-  const chunks = new ChunkWriter(metrics, loadSocketWriter())
+function createWriting({
+  limits,
+  metrics,
+  logger,
+}: Pick<EdgeContext, 'limits' | 'metrics' | 'logger'>): Pick<EdgeContext, 'chunks' | 'wheel' | 'tally'> {
+  const onUnfit = (error: unknown): void => logger.warn('The socket writer does not fit; Node writes alone.', { error: String(error) })
+  const chunks = new ChunkWriter(metrics, loadSocketWriter(onUnfit))
   return { chunks, wheel: new TickWheel(tickMs(limits), () => chunks.forget()), tally: new StreamTally() }
 }
 

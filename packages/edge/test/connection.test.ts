@@ -105,6 +105,17 @@ describe('a stream whose reader takes nothing', () => {
   })
 })
 
+describe('a stream that is told late that its socket was full', () => {
+  it('is held from then on, and goes on when there is room', () => {
+    const { connection, catchUp, isFlowing } = opened()
+    connection.flush()
+    connection.onFull()
+    expect([isFlowing(), catchUp.mock.calls.length]).toEqual([false, 0])
+    connection.onRoom()
+    expect([isFlowing(), catchUp.mock.calls.length]).toEqual([true, 1])
+  })
+})
+
 describe("a stream's id", () => {
   const place = (number: number): Place => ({ entry: `${number}-1` as EntryId, lsn: BigInt(number) as Lsn })
 

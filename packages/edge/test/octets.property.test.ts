@@ -65,7 +65,8 @@ function keepingSocket(isTaken: boolean) {
       this.waitingBytes = isTaken ? 0 : given.length
       return isTaken
     },
-    writeRest: () => {},
+    isBatched: false,
+    onFull: () => {},
     sent: () => Buffer.from(chunk).toString('utf8'),
   }
 }

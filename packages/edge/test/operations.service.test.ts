@@ -60,7 +60,7 @@ describe('what operators see', () => {
       'requeries_total',
       'database_queries_total',
       'frames_sent_total',
-      ...(loadSocketWriter() === undefined ? [] : ['direct_writes_total']),
+      ...(loadSocketWriter(() => {}) === undefined ? [] : ['direct_writes_total']),
       'sent_bytes_total',
       'identity_checks_total',
     ])

@@ -1,7 +1,7 @@
 import type { IdBlock } from './id-block.ts'
 import type { Metrics } from '../operations/metrics.ts'
 import { bytesOf, joinOctets, octetsOf, type Octets } from './octets.ts'
-import { SendBatch, type DirectSocket, type SendEach } from './send-batch.ts'
+import { SendBatch, WIDEST, type DirectSocket, type SendEach } from './send-batch.ts'
 
 /*
  * <length>\r\n  <frames>  id: <place>.  <scope>  \n\n\r\n
@@ -19,8 +19,6 @@ const TAIL = octetsOf('\n\n\r\n')
 export interface ChunkSocket extends DirectSocket {
   /** Whether it may be written to past Node: nothing of before waits there. */
   readonly isDirect: boolean
-  /** @returns whether there is room for more */
-  give(chunk: Uint8Array): boolean
   /** Bytes that were given and are not the kernel's yet. */
   readonly waitingBytes: number
 }
@@ -58,17 +56,17 @@ export class ChunkWriter {
    * @see https://www.rfc-editor.org/rfc/rfc9112.html#section-7.1
    */
   write(socket: ChunkSocket, parts: readonly Octets[], id: IdBlock): boolean {
-    const shared = this.#sharedFor(parts, id)
-    const { idHead, idScope } = id
     const batch = this.#batch
-    if (batch !== undefined && socket.isDirect && batch.takes(idScope.length)) {
-      batch.add(socket, idScope)
+    const shared = this.#sharedFor(parts, id)
+    // What waits may have to come before it, or be the same buffer.
+    if (batch !== undefined && !(socket.isDirect && batch.takes(socket, shared.buffer))) this.send()
+    const { idHead, idScope } = id
+    if (batch !== undefined && socket.isDirect && idScope.length <= WIDEST) {
+      batch.add(socket, shared.buffer, scopeAt(shared), idScope)
       if (batch.isFull) this.send()
       else this.#planSend()
       return true
     }
-    // It may be among those that wait.
-    this.send()
     shared.buffer.write(idScope, scopeAt(shared), 'latin1')
     const hasRoom = socket.give(shared.buffer)
     if (socket.waitingBytes > 0) this.#giveAway(parts[0] ?? idHead)
@@ -77,9 +75,9 @@ export class ChunkWriter {
 
   /** Sends what waits. */
   send(): void {
-    if (this.#batch === undefined || this.#batch.size === 0 || this.#last === undefined) return
+    if (this.#batch === undefined || this.#batch.size === 0) return
     this.#metrics.directWrites += this.#batch.size
-    this.#batch.send(this.#last.buffer, scopeAt(this.#last))
+    this.#batch.send()
   }
 
   /** Nothing of the batch is needed any more. */
@@ -102,7 +100,6 @@ export class ChunkWriter {
   #sharedFor(parts: readonly Octets[], id: IdBlock): Shared {
     const last = this.#last
     if (last !== undefined && isAlike(last, parts, id)) return last
-    this.send()
     const first = parts[0] ?? id.idHead
     let shared = this.#shared.get(first)
     if (shared === undefined || !isAlike(shared, parts, id)) this.#shared.set(first, (shared = begin(parts, id)))

@@ -3,14 +3,20 @@ export type SendEach = (sockets: Int32Array, count: number, chunk: Uint8Array, a
 
 /** A socket that can be written to past Node. */
 export interface DirectSocket {
+  /** It waits in a batch. Kept up by that: what follows waits behind it. */
+  isBatched: boolean
   /** Its file descriptor now; below 0 once it is closed. Asked for when it is used: the system gives the numbers of closed ones to others. */
   readonly descriptor: number
-  /** Writes what the kernel did not take, by Node, which finds out why. */
-  writeRest(rest: Uint8Array): void
+  /** Writes by Node, which also finds out why the kernel did not take something. @returns whether there is room for more */
+  give(chunk: Uint8Array): boolean
+  /** What the kernel did not take left no room, a moment ago. */
+  onFull(): void
 }
 
 const MOST = 512
-const WIDEST = 64
+
+/** Widest text that a batch takes, in bytes. */
+export const WIDEST = 64
 
 /** Sockets that are sent the same chunk, each with its own text in one place, by one call. */
 export class SendBatch {
@@ -18,6 +24,8 @@ export class SendBatch {
   readonly #sockets: DirectSocket[] = []
   readonly #descriptors = new Int32Array(MOST)
   readonly #texts = Buffer.alloc(MOST * WIDEST)
+  #chunk: Buffer = Buffer.alloc(0)
+  #at = 0
   #width = 0
 
   constructor(sendEach: SendEach) {
@@ -32,32 +40,54 @@ export class SendBatch {
     return this.#sockets.length === MOST
   }
 
-  takes(width: number): boolean {
-    return width <= WIDEST
+  /** Whether the socket may wait with those that wait. */
+  takes(socket: DirectSocket, chunk: Buffer): boolean {
+    return this.size === 0 || (this.#chunk === chunk && !socket.isBatched)
   }
 
-  /** @param text - Latin-1, as wide as all others of the batch */
-  add(socket: DirectSocket, text: string): void {
+  /**
+   * @param at - where in the chunk the text belongs
+   * @param text - Latin-1, as wide as all others that wait
+   */
+  add(socket: DirectSocket, chunk: Buffer, at: number, text: string): void {
+    this.#chunk = chunk
+    this.#at = at
     this.#width = text.length
-    this.#texts.write(text, this.#sockets.length * text.length, 'latin1')
+    this.#texts.write(text, this.size * text.length, 'latin1')
+    socket.isBatched = true
     this.#sockets.push(socket)
   }
 
-  /** @param at - where in the chunk the texts belong */
-  send(chunk: Buffer, at: number): void {
+  /** Sends what waits. */
+  send(): void {
     const sockets = this.#sockets.splice(0)
-    const [descriptors, width] = [this.#descriptors, this.#width]
-    for (let index = 0; index < sockets.length; index++) descriptors[index] = sockets[index]?.descriptor ?? -1
-    this.#sendEach(descriptors, sockets.length, chunk, at, this.#texts, width)
-    // Made before any is told: who is told may write, and fill the batch anew.
-    const rests: [DirectSocket, Uint8Array][] = []
+    const [chunk, at, width] = [this.#chunk, this.#at, this.#width]
+    const taken = this.#sendTo(sockets)
+    const full: DirectSocket[] = []
     for (const [index, socket] of sockets.entries()) {
-      const sent = descriptors[index] ?? -1
+      const sent = taken[index] ?? -1
       if (sent < 0 || sent === chunk.length) continue
       const own = Buffer.from(chunk)
       this.#texts.copy(own, at, index * width, (index + 1) * width)
-      rests.push([socket, own.subarray(sent)])
+      if (!socket.give(own.subarray(sent))) full.push(socket)
     }
-    for (const [socket, rest] of rests) socket.writeRest(rest)
+    // Not now: who is told may write, and this may be in the middle of another's write.
+    if (full.length > 0) queueMicrotask(() => full.forEach((socket) => socket.onFull()))
+  }
+
+  /** @returns for each, how many bytes the kernel took; below 0: it is closed */
+  #sendTo(sockets: readonly DirectSocket[]): Int32Array {
+    const descriptors = this.#descriptors
+    for (const [index, socket] of sockets.entries()) {
+      socket.isBatched = false
+      descriptors[index] = socket.descriptor
+    }
+    try {
+      this.#sendEach(descriptors, sockets.length, this.#chunk, this.#at, this.#texts, this.#width)
+    } catch {
+      // It throws before it sends anything: it is of another version. Node writes them all.
+      for (let index = 0; index < sockets.length; index++) descriptors[index] = Math.min(descriptors[index] ?? -1, 0)
+    }
+    return descriptors
   }
 }

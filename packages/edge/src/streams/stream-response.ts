@@ -15,7 +15,7 @@ export interface NodeSide {
 interface Outgoing {
   readonly headersSent: boolean
   readonly socket: Duplex | null
-  end(): unknown
+  end(...given: unknown[]): unknown
   on(event: 'close' | 'error', listener: () => void): unknown
 }
 
@@ -81,6 +81,9 @@ class SocketSink implements Sink, ChunkSocket {
   readonly #chunks: ChunkWriter
   readonly #socket: Socket
   #isWaiting = false
+  isBatched = false
+  /** The last chunk is written: what came behind it would stand before the next response. */
+  #isEnded = false
   /** What the socket has of the system, for as long as it is open. */
   readonly #handle: unknown
   /** Its number; -1 where it is not written to past Node. */
@@ -106,8 +109,10 @@ class SocketSink implements Sink, ChunkSocket {
    */
   takeOver(body: Controller): void {
     const outgoing = this.#outgoing
-    outgoing.end = () => {
-      outgoing.end = this.#end
+    let isBodyOver = false
+    outgoing.end = (...given) => {
+      if (isBodyOver) return this.#endNow(given)
+      isBodyOver = true
       return outgoing
     }
     outgoing.on('close', () => this.events?.onGone())
@@ -120,6 +125,7 @@ class SocketSink implements Sink, ChunkSocket {
   }
 
   write(parts: readonly Octets[], id?: IdBlock): boolean {
+    if (this.#isEnded) return true
     if (id !== undefined) return this.#chunks.write(this, parts, id)
     this.#chunks.send()
     return this.give(asHttpChunk(parts))
@@ -153,19 +159,25 @@ class SocketSink implements Sink, ChunkSocket {
     return hasRoom
   }
 
-  writeRest(rest: Uint8Array): void {
-    if (!this.give(rest)) this.events?.onFull()
+  onFull(): void {
+    // Not where it has drained meanwhile: nothing would follow.
+    if (this.#isWaiting) this.events?.onFull()
   }
 
   /** Node writes the last chunk. */
   end(): void {
-    this.#chunks.send()
-    Reflect.apply(this.#end, this.#outgoing, [])
+    this.#endNow([])
   }
 
   destroy(): void {
     this.#chunks.send()
     this.#socket.destroy()
+  }
+
+  #endNow(given: unknown[]): unknown {
+    this.#chunks.send()
+    this.#isEnded = true
+    return Reflect.apply(this.#end, this.#outgoing, given)
   }
 }
 
@@ -214,7 +226,7 @@ function unsentBytes(socket: Socket): number {
 }
 
 /**
- * Of a plain connection of Node's: one under TLS has a descriptor too, and what is written to that is in nobody's hands but the network's. Who has
+ * Of a plain connection of Node's: one under TLS has a descriptor too, which takes what nobody has encrypted, and is closed before its handle is let go. Who has
  * asked Node to watch for silence is served by Node, which does not see what is written past it.
  */
 function descriptorOf(socket: Socket): number {
