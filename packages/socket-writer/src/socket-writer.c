@@ -1,7 +1,7 @@
 /*
  * Writes one chunk to many sockets, each with a text of its own in one place of it.
  *
- * Node writes to one socket at a time, with an object for each write; that is a quarter of what an edge takes to send a change to a thousand
+ * Node writes to one socket at a time, with an object for each write; that is up to a third of what an edge takes to send a change to thousands of
  * streams. Here nothing is allocated and nothing is kept: what the kernel does not take at once is the caller's to write.
  */
 #define _GNU_SOURCE
