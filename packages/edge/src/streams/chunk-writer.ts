@@ -36,7 +36,7 @@ export class ChunkWriter {
   readonly #shared = new Map<Octets, Shared>()
   /** That of the last write: mostly it is the next one's too. */
   #last: Shared | undefined
-  /** Sockets that wait for the last one's chunk. */
+  /** Sockets that wait to be sent the same chunk. */
   readonly #batch: SendBatch | undefined
   #isSendPlanned = false
   readonly #metrics: Pick<Metrics, 'directWrites'>
