@@ -99,7 +99,7 @@ class Reading {
   readonly #limits: SharingLimits
   readonly #onEnd: () => void
   readonly #stop = new AbortController()
-  readonly #waiting = new Set<() => void>()
+  #waiting = new Set<() => void>()
   #oldest: KeptPage
   #newest: KeptPage
   #entries = 0
@@ -187,8 +187,9 @@ class Reading {
       this.#onEnd()
     }
     this.#isFetching = false
-    const woken = [...this.#waiting]
-    this.#waiting.clear()
+    const woken = this.#waiting
+    // Another one: a table that is cleared keeps what it held, and the next table, until a full collection.
+    this.#waiting = new Set()
     for (const wake of woken) wake()
   }
 

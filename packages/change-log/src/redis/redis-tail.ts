@@ -7,8 +7,11 @@ import { ChangeLogError } from '../errors.ts'
 import type { ChangeLogLimits } from '../limits.ts'
 import type { DebeziumReader } from './debezium-reader.ts'
 import { parseLargest } from './fit-page.ts'
+import { readWithFacts } from './read-with-facts.ts'
 import type { RedisClient } from './redis-connection.ts'
 import { parseReadReply, type RawEntry } from './redis-entries.ts'
+
+const FACTS = ['identity', 'trimmed', 'largest'] as const
 
 /** What the log says of a place in it. */
 export interface PlaceFacts {
@@ -113,16 +116,9 @@ async function readOnce(
 ): Promise<ReadOutcome> {
   const { redis, stream, meta } = deps
   const count = await deps.fit(cursor, largest)
-  const replies = await redis
-    .pipeline()
-    .xreadBuffer('COUNT', count, 'BLOCK', blockMs, 'STREAMS', stream, cursor)
-    .hmget(meta, 'identity', 'trimmed', 'largest')
-    .exec()
-  const [read, facts] = replies ?? []
-  if (read === undefined || facts === undefined) throw new Error('Redis answered a read with nothing')
-  for (const [error] of [read, facts]) if (error !== null) throw error
-  const [identity, trimmed, noted] = Array.isArray(facts[1]) ? (facts[1] as unknown[]) : []
-  const entries = parseReadReply(read[1])
+  const { page, facts } = await readWithFacts(redis, ['COUNT', count, 'BLOCK', blockMs, 'STREAMS', stream, cursor], [meta, ...FACTS])
+  const [identity, trimmed, noted] = facts
+  const entries = parseReadReply(page)
   return {
     entries,
     isFull: entries.length >= count,
