@@ -3,7 +3,7 @@ import { encodeAccessTicket, ownerOf, parseAccessTicket } from './access-ticket.
 import { askApplication } from './ask-application.ts'
 import type { EdgeContext } from '../edge-context.ts'
 import type { Identities, Identity } from './identity.ts'
-import type { IdentityUse, SettledIdentity } from './identity-changes.ts'
+import type { IdentityChanges, IdentityUse, SettledIdentity } from './identity-changes.ts'
 import type { LiveClient } from './live-client.ts'
 import { createWaitingLine, type EnterLine } from './waiting-line.ts'
 
@@ -48,6 +48,42 @@ export interface Visitor {
   settle(use?: IdentityUse, before?: Identity): Promise<SettledIdentity>
   /** When a stream of theirs ends, in milliseconds since 1970; `undefined` when only the application decides. */
   readonly expiresAtMs: number | undefined
+}
+
+/** There is one for each stream: it holds no closures, and no hidden class of its own, as a literal with an accessor would. */
+class AskedVisitor implements Visitor {
+  readonly expiresAtMs: number | undefined
+  readonly #identityChanges: IdentityChanges
+  readonly #enterLine: EnterLine
+  readonly #identify: () => Promise<Identity>
+  #identity: Identity | undefined
+  /** The question that waits for its turn: it is as good for whoever asks again meanwhile. */
+  #inLine: Promise<SettledIdentity> | undefined
+
+  constructor(identityChanges: IdentityChanges, enterLine: EnterLine, identify: () => Promise<Identity>, expiresAtMs: number | undefined) {
+    this.#identityChanges = identityChanges
+    this.#enterLine = enterLine
+    this.#identify = identify
+    this.expiresAtMs = expiresAtMs
+  }
+
+  get identity(): Identity | undefined {
+    return this.#identity
+  }
+
+  async settle(use: IdentityUse = 'answer', before?: Identity): Promise<SettledIdentity> {
+    const settled = await this.#identityChanges.settle(() => (this.#inLine ??= this.#ask()), use, before)
+    this.#identity = settled.identity
+    return settled
+  }
+
+  async #ask(): Promise<SettledIdentity> {
+    const leave = await this.#enterLine(this.#identity !== undefined).finally(() => (this.#inLine = undefined))
+    const askedAt = this.#identityChanges.askNow()
+    return this.#identify()
+      .then((identity) => ({ identity, askedAt }))
+      .finally(leave)
+  }
 }
 
 /**
@@ -119,28 +155,7 @@ export class Visitors {
   }
 
   #visitor(identify: () => Promise<Identity>, expiresAtMs?: number): Visitor {
-    const { identityChanges } = this.#context
-    let identity: Identity | undefined
-    /** The question that waits for its turn: it is as good for whoever asks again meanwhile. */
-    let inLine: Promise<SettledIdentity> | undefined
-    const ask = async (): Promise<SettledIdentity> => {
-      const leave = await this.#enterLine(identity !== undefined).finally(() => (inLine = undefined))
-      const askedAt = identityChanges.askNow()
-      return identify()
-        .then((found) => ({ identity: found, askedAt }))
-        .finally(leave)
-    }
-    return {
-      get identity() {
-        return identity
-      },
-      settle: async (use = 'answer', before) => {
-        const settled = await identityChanges.settle(() => (inLine ??= ask()), use, before)
-        ;({ identity } = settled)
-        return settled
-      },
-      expiresAtMs,
-    }
+    return new AskedVisitor(this.#context.identityChanges, this.#enterLine, identify, expiresAtMs)
   }
 
   async #inTurn<Answer>(ask: () => Promise<Answer>): Promise<Answer> {

@@ -63,6 +63,13 @@ function isAmong(scopes: Iterable<string>, wanted: string): boolean {
   return false
 }
 
-function logHash(keys: Keys, log: LogName): string {
-  return keys.sign('place', `log ${log.identity}`).slice(0, LOG_HASH_CHARS)
+/** Of the log that each secret was last used for: there is one, and each place names it. */
+const logHashes = new WeakMap<Keys, { identity: string; hash: string }>()
+
+function logHash(keys: Keys, { identity }: LogName): string {
+  const known = logHashes.get(keys)
+  if (known?.identity === identity) return known.hash
+  const hash = keys.sign('place', `log ${identity}`).slice(0, LOG_HASH_CHARS)
+  logHashes.set(keys, { identity, hash })
+  return hash
 }

@@ -1,6 +1,6 @@
 import { isSameValue } from '@zenstack-live/access'
 import { decodeRow, parseExactChange, rowKey, tableKey, type DataModel, type JoinTable, type Model, type StoredRow } from '@zenstack-live/model'
-import type { BulkEntry, ChangeEntry, ChangeSource, ResetReason } from '@zenstack-live/protocol'
+import type { BulkEntry, ChangeEntry, ChangeSource, EntryId, Lsn, ResetReason } from '@zenstack-live/protocol'
 import type { Place } from './place.ts'
 
 /** What one transaction made of one row: the row before it and after it, whatever happened in between. */
@@ -38,8 +38,8 @@ export function readTransaction(data: DataModel, entries: readonly ChangeEntry[]
   const last = entries.at(-1)
   if (last === undefined) return undefined
   const tables = new Set<string>()
-  const unknown = new Map<string, ResetReason>()
-  const rows: { model: Model; before: StoredRow | null; after: StoredRow | null }[] = []
+  let unknown: Map<string, ResetReason> | undefined
+  const rows: ChangedRow[] = []
   let bytes = 0
   let committedAtMs = 0
   let capturedAtMs = 0
@@ -52,7 +52,7 @@ export function readTransaction(data: DataModel, entries: readonly ChangeEntry[]
     committedAtMs = committedAt(envelope.source)
     capturedAtMs = envelope.ts_ms ?? 0
     if (envelope.op === 't') {
-      unknown.set(tableKey({ schema, name: table }), 'truncate')
+      unknown = (unknown ?? new Map()).set(tableKey({ schema, name: table }), 'truncate')
       continue
     }
     const model = modelOf(data.table(schema, table))
@@ -61,22 +61,59 @@ export function readTransaction(data: DataModel, entries: readonly ChangeEntry[]
     const row = { model, before: envelope.op === 'c' ? null : side(envelope.before), after: envelope.op === 'd' ? null : side(envelope.after) }
     if ([row.before, row.after].every((one) => one === null || hasKey(model, one))) rows.push(row)
     // Which row it is cannot be told.
-    else unknown.set(tableKey({ schema, name: table }), 'gap')
+    else unknown = (unknown ?? new Map()).set(tableKey({ schema, name: table }), 'gap')
   }
-  let effects: readonly RowEffect[] | undefined
-  return {
-    place: { entry: last.id, lsn: last.lsn > before.lsn ? last.lsn : before.lsn },
-    before,
-    xid: last.xid,
-    tables,
-    unknown,
-    get effects() {
-      effects ??= netEffects(rows.flatMap(splitByKey))
-      return effects
-    },
-    bytes,
-    committedAtMs,
-    capturedAtMs,
+  const told = { tables, unknown: unknown ?? NOTHING_UNKNOWN, bytes, committedAtMs, capturedAtMs }
+  return new ReadTransaction(last, before, told, rows)
+}
+
+interface ChangedRow {
+  model: Model
+  before: StoredRow | null
+  after: StoredRow | null
+}
+
+const NOTHING_UNKNOWN: ReadonlyMap<string, ResetReason> = new Map()
+
+/**
+ * Not a literal: one with an accessor has a hidden class of its own each time it is made. That keeps it until the next full collection, and whoever
+ * reads a member of it has to find out anew where it stands.
+ */
+class ReadTransaction implements Transaction {
+  readonly place: Place
+  readonly before: Place
+  readonly xid: number
+  readonly tables: ReadonlySet<string>
+  readonly unknown: ReadonlyMap<string, ResetReason>
+  readonly bytes: number
+  readonly committedAtMs: number
+  readonly capturedAtMs: number
+  #rows: readonly ChangedRow[]
+  #effects: readonly RowEffect[] | undefined
+
+  constructor(
+    last: { id: EntryId; lsn: Lsn; xid: number },
+    before: Place,
+    told: Pick<Transaction, 'tables' | 'unknown' | 'bytes' | 'committedAtMs' | 'capturedAtMs'>,
+    rows: readonly ChangedRow[],
+  ) {
+    this.place = { entry: last.id, lsn: last.lsn > before.lsn ? last.lsn : before.lsn }
+    this.before = before
+    this.xid = last.xid
+    this.tables = told.tables
+    this.unknown = told.unknown
+    this.bytes = told.bytes
+    this.committedAtMs = told.committedAtMs
+    this.capturedAtMs = told.capturedAtMs
+    this.#rows = rows
+  }
+
+  get effects(): readonly RowEffect[] {
+    if (this.#effects === undefined) {
+      this.#effects = netEffects(this.#rows.flatMap(splitByKey))
+      this.#rows = []
+    }
+    return this.#effects
   }
 }
 
@@ -88,17 +125,8 @@ function committedAt({ ts_us, ts_ms }: ChangeSource): number {
 /** A transaction whose rows are not in the log. */
 export function readBulk(entry: BulkEntry, before: Place): Transaction {
   const reason: ResetReason = entry.reason ?? 'bulk'
-  return {
-    place: { entry: entry.id, lsn: entry.lsn > before.lsn ? entry.lsn : before.lsn },
-    before,
-    xid: entry.xid,
-    tables: new Set(entry.tables),
-    unknown: new Map(entry.tables.map((table) => [table, reason])),
-    effects: [],
-    bytes: 0,
-    committedAtMs: 0,
-    capturedAtMs: 0,
-  }
+  const unknown = new Map(entry.tables.map((table) => [table, reason]))
+  return new ReadTransaction(entry, before, { tables: new Set(entry.tables), unknown, bytes: 0, committedAtMs: 0, capturedAtMs: 0 }, [])
 }
 
 /**
@@ -160,7 +188,7 @@ function hasKey({ idFields }: Model, row: StoredRow): boolean {
 }
 
 /** An update that changed the key is one row's end and another's beginning. */
-function splitByKey(row: { model: Model; before: StoredRow | null; after: StoredRow | null }): RowEffect[] {
+function splitByKey(row: ChangedRow): RowEffect[] {
   const { model, before, after } = row
   const beforeKey = before === null ? undefined : rowKey(model, before)
   const afterKey = after === null ? undefined : rowKey(model, after)

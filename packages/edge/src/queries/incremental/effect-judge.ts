@@ -3,6 +3,7 @@ import { presentRow, type Model, type StoredRow } from '@zenstack-live/model'
 import type { ResultOperation, RowKey } from '@zenstack-live/protocol'
 import type { IncrementalPlan } from './incremental-plan.ts'
 import type { LastVerdict, RowKind } from './row-kinds.ts'
+import { watchIdentity } from './watch-identity.ts'
 import type { RowEffect } from '../../log/transaction.ts'
 
 /** What one effect does to the result of one identity; `undefined` is nothing, `ask-database` that memory cannot tell. */
@@ -57,12 +58,11 @@ export class EffectJudge {
     if (this.#ofEverybody !== undefined) return this.#ofEverybody.judgement
     if (this.#isAskedOnce) return this.#judge(context, last)
     this.#isAskedOnce = true
-    const watched = watchIdentity(context)
     // Without what is remembered: that was found out by looking at who asks.
-    const judgement = this.#judge(watched.context, undefined)
+    const { decided, wasRead } = watchIdentity(context, (watched) => this.#judge(watched, undefined))
     // Decided without a look at who it is for: so it is for everybody.
-    if (!watched.wasRead()) this.#ofEverybody = { judgement }
-    return judgement
+    if (!wasRead) this.#ofEverybody = { judgement: decided }
+    return decided
   }
 
   #judge(context: DecisionContext, last: LastVerdict | undefined): Judgement {
@@ -72,7 +72,7 @@ export class EffectJudge {
     // The row before it is judged as well: only a row that this reader's query had can leave it.
     const was: Verdict = before === null ? false : this.#isSteady ? is : this.#decide(before, this.#kindBefore, context, last)
     if (was === 'ask-database') return was
-    if (after === null || !is) return was || !this.#plan.checksLeaves ? this.#once('leave', () => ({ op: 'leave', key: this.#key })) : undefined
+    if (after === null || !is) return was || !this.#plan.checksLeaves ? this.#leave() : undefined
     return !was || before === null ? this.#enter(after, context) : this.#update(before, after, context)
   }
 
@@ -83,6 +83,10 @@ export class EffectJudge {
       last.kind = kind
     }
     return last.verdict
+  }
+
+  #leave(): Judgement {
+    return this.#once('leave', () => ({ op: 'leave', key: this.#key }))
   }
 
   #enter(after: StoredRow, context: DecisionContext): Judgement {
@@ -100,6 +104,10 @@ export class EffectJudge {
   #update(before: StoredRow, after: StoredRow, context: DecisionContext): Judgement {
     if (this.#changed === undefined) return 'ask-database'
     if (this.#guarded.length === 0 || !this.#isMaskNeeded) return (this.#plainUpdate ??= { judgement: this.#updateOf(before, after) }).judgement
+    return this.#maskedUpdate(before, after, context)
+  }
+
+  #maskedUpdate(before: StoredRow, after: StoredRow, context: DecisionContext): Judgement {
     const [had, has] = [this.#plan.rows.mask(before, context), this.#plan.rows.mask(after, context)]
     if (had === 'ask-database' || has === 'ask-database') return 'ask-database'
     return this.#once(`update ${this.#look(before, had)} ${this.#look(after, has)}`, () => this.#updateOf(had, has))
@@ -164,22 +172,4 @@ function isSameIn(names: ReadonlySet<string>, before: StoredRow, after: StoredRo
     if (old === undefined || now === undefined || !isSameValue(old, now)) return false
   }
   return true
-}
-
-/** The same context, and whether anything of the identity was looked at. Own accessors: copies of the context are watched as well. */
-function watchIdentity(context: DecisionContext): { context: DecisionContext; wasRead(): boolean } {
-  let wasRead = false
-  const watched = {
-    now: context.now,
-    get auth() {
-      wasRead = true
-      return context.auth
-    },
-    get keySets() {
-      wasRead = true
-      return context.keySets
-    },
-  }
-  // Without sets the member stays unset, as the context has it.
-  return { context: watched as DecisionContext, wasRead: () => wasRead }
 }

@@ -1,0 +1,41 @@
+import type { DecisionContext } from '@zenstack-live/access'
+
+const NOBODY: DecisionContext = { auth: null, now: 0 }
+
+let present = NOBODY
+let wasRead = false
+
+/**
+ * One for all who decide. An object with accessors has a hidden class of its own each time it is made: decisions that met a new one with every change would
+ * have to find out anew where its members stand, also for the contexts that are not watched. They are its own, so that copies are watched as well.
+ */
+const watched: DecisionContext = {
+  get now() {
+    return present.now
+  },
+  get auth() {
+    wasRead = true
+    return present.auth
+  },
+  // Unset where the context has none.
+  get keySets() {
+    wasRead = true
+    return present.keySets
+  },
+} as DecisionContext
+
+/** Decides for one identity, and finds out whether anything of it was looked at. @param decide - looks at its context now, and not later */
+export function watchIdentity<Decided>(
+  context: DecisionContext,
+  decide: (context: DecisionContext) => Decided,
+): { decided: Decided; wasRead: boolean } {
+  const [outer, wasOuterRead] = [present, wasRead]
+  present = context
+  wasRead = false
+  try {
+    return { decided: decide(watched), wasRead }
+  } finally {
+    present = outer
+    wasRead = wasOuterRead
+  }
+}
