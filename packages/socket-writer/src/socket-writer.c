@@ -9,6 +9,10 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #define NAPI_VERSION 8
 #include <node_api.h>
@@ -31,11 +35,20 @@ static int read_bytes(napi_env env, napi_value value, napi_typedarray_type wante
     return 1;
 }
 
+static ssize_t send_now(int fd, const void *data, size_t length) {
+#ifdef SYS_sendto
+    /* send() is a place where a thread may be cancelled: in a process of several, as Node is, to say so takes 1 % of a delivery. */
+    return syscall(SYS_sendto, fd, data, length, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
+#else
+    return send(fd, data, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+#endif
+}
+
 static int32_t send_one(int fd, const struct bytes *chunk) {
     ssize_t sent;
     if (fd < 0) return -1;
     do {
-        sent = send(fd, chunk->data, chunk->length, MSG_DONTWAIT | MSG_NOSIGNAL);
+        sent = send_now(fd, chunk->data, chunk->length);
     } while (sent < 0 && errno == EINTR);
     /* Whether the socket is full or gone: whoever writes the rest to it finds out. */
     return sent < 0 ? 0 : (int32_t)sent;
