@@ -54,6 +54,7 @@ function opened(onlyQuery?: string) {
   const host: ConnectionHost = {
     context,
     begin: (of) => (live.open(of), live as unknown as LiveQuery),
+    listOf: (block) => [block],
     onDirty: () => {},
     onIdentity,
     onClosed: () => {},

@@ -18,6 +18,7 @@ describe('MostlyOne', () => {
           const visited: { name: string }[] = []
           ours.forEach((one) => visited.push(one))
           expect([visited, ours.toArray(), ours.size]).toEqual([[...set], [...set], set.size])
+          if (ours.only !== undefined) expect([...set]).toEqual([ours.only])
           for (const one of ITEMS) expect(ours.has(one)).toBe(set.has(one))
         }
       }),

@@ -126,13 +126,13 @@ describe('chunks written past Node', () => {
   })
 
   it('are one call for all that get the same, and one more for each kind after it', async () => {
-    const sockets = Array.from({ length: 600 }, (_, number) => new ModelSocket(number))
+    const sockets = Array.from({ length: 9_000 }, (_, number) => new ModelSocket(number))
     const calls: number[] = []
     const chunks = new ChunkWriter({ directWrites: 0 }, modelSendEach(sockets, calls))
     for (const socket of sockets) chunks.write(socket, [octetsOf('same\n\n')], { idHead: HEAD, idScope: octetsOf('abc') })
     for (const socket of sockets.slice(0, 2)) chunks.write(socket, [octetsOf('other\n\n')], { idHead: HEAD, idScope: octetsOf('abc') })
     await Promise.resolve()
-    expect(calls).toEqual([512, 88, 2])
+    expect(calls).toEqual([8192, 808, 2])
   })
 })
 

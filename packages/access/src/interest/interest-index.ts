@@ -108,7 +108,7 @@ function once<Item>(visit: (item: Item) => void): Find<Item> {
     visit(item)
   }
   return (bucket) => {
-    if (bucket instanceof Crowd) for (const item of bucket) visitNew(item)
+    if (bucket instanceof Crowd) bucket.forEach(visitNew)
     else visitNew(bucket)
     if (seen === undefined && buckets.push(bucket) > MAX_BUCKETS) seen = new Set(buckets.flatMap((one) => (one instanceof Crowd ? [...one] : [one])))
   }

@@ -9,6 +9,11 @@ export class MostlyOne<Item extends object> {
     return this.#items instanceof Several ? this.#items.size : this.#items === undefined ? 0 : 1
   }
 
+  /** The one item; `undefined` where there are several, or were, or there is none. */
+  get only(): Item | undefined {
+    return this.#items instanceof Several ? undefined : this.#items
+  }
+
   has(item: Item): boolean {
     return this.#items instanceof Several ? this.#items.has(item) : this.#items === item
   }

@@ -33,12 +33,17 @@ interface Shared {
 /** Writes chunks of HTTP/1.1's chunked coding. */
 export class ChunkWriter {
   /** The newest chunk that begins with a frame. */
-  readonly #shared = new Map<Octets, Shared>()
+  #shared = new Map<Octets, Shared>()
   /** That of the last write: mostly it is the next one's too. */
   #last: Shared | undefined
   /** Sockets that wait to be sent the same chunk. */
   readonly #batch: SendBatch | undefined
   #isSendPlanned = false
+  /** Made once, and not where it is planned: a function with a closure in it makes a scope at each call. */
+  readonly #sendPlanned = (): void => {
+    this.#isSendPlanned = false
+    this.send()
+  }
   readonly #metrics: Pick<Metrics, 'directWrites'>
 
   /** @param sendEach - writes to many sockets past Node */
@@ -83,7 +88,8 @@ export class ChunkWriter {
   /** Nothing of the batch is needed any more. */
   forget(): void {
     this.send()
-    this.#shared.clear()
+    // Another one: a table that is cleared keeps what it held, and the next table, until a full collection.
+    this.#shared = new Map()
     this.#last = undefined
   }
 
@@ -91,10 +97,7 @@ export class ChunkWriter {
   #planSend(): void {
     if (this.#isSendPlanned) return
     this.#isSendPlanned = true
-    queueMicrotask(() => {
-      this.#isSendPlanned = false
-      this.send()
-    })
+    queueMicrotask(this.#sendPlanned)
   }
 
   #sharedFor(parts: readonly Octets[], id: IdBlock): Shared {
@@ -117,7 +120,9 @@ function scopeAt({ buffer, scopeLength }: Shared): number {
 }
 
 function isAlike(shared: Shared, parts: readonly Octets[], { idHead, idScope }: IdBlock): boolean {
-  if (shared.idHead !== idHead || shared.scopeLength !== idScope.length || shared.parts.length !== parts.length) return false
+  if (shared.idHead !== idHead || shared.scopeLength !== idScope.length) return false
+  if (shared.parts === parts) return true
+  if (shared.parts.length !== parts.length) return false
   for (let index = 0; index < parts.length; index++) if (shared.parts[index] !== parts[index]) return false
   return true
 }

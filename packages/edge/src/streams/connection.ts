@@ -20,6 +20,8 @@ export interface ConnectionHost {
   readonly context: EdgeContext
   /** Finds what keeps a query live for an identity, and opens or resumes it. @throws {LiveError} when it cannot be live */
   begin(reader: QueryReader, identity: Identity, resume: Resume | undefined): LiveQuery
+  /** A list of the one block, for all who have only that. */
+  listOf(block: Octets): Octets[]
   /** Something was pushed, or the id may move: write at the end of this turn. */
   onDirty(connection: Connection): void
   onIdentity(connection: Connection, previous: Identity): void
@@ -47,6 +49,8 @@ const NOTHING: Octets[] = []
 export class Connection implements ReaderHost, SinkEvents, Living<SettledIdentity>, IdBlock {
   /** Whether its flush is planned: kept by whoever flushes. */
   isPlanned = false
+  /** Nothing is written any more: also said here, so that what is pushed need not look at its life. */
+  #isOver = false
   #pending: Octets[] = NOTHING
   readonly #host: ConnectionHost
   readonly #life: ConnectionLife<SettledIdentity>
@@ -159,9 +163,11 @@ export class Connection implements ReaderHost, SinkEvents, Living<SettledIdentit
   }
 
   push(block: Octets): void {
-    if (this.#life.isClosed) return
-    if (this.#pending === NOTHING) this.#pending = [block]
-    else this.#pending.push(block)
+    if (this.#isOver) return
+    const pending = this.#pending
+    // Nearly all write one block, and the same one: they share the list of it.
+    if (pending.length < 2) this.#pending = pending.length === 0 ? this.#host.listOf(block) : [...pending, block]
+    else pending.push(block)
     this.#host.onDirty(this)
   }
 
@@ -303,6 +309,7 @@ export class Connection implements ReaderHost, SinkEvents, Living<SettledIdentit
   }
 
   onClosed(): void {
+    this.#isOver = true
     this.#cancelHorizon?.()
     this.#pending = NOTHING
     const readers = this.#readers

@@ -19,6 +19,7 @@ import { streamResponse, type NodeSide } from './stream-response.ts'
 import { ORDERS, parseTicket, type Ticket } from './ticket.ts'
 import { wallClock } from '../operations/tracing.ts'
 import type { Transaction } from '../log/transaction.ts'
+import type { Octets } from './octets.ts'
 import { turnAway, turnAwayAt } from '../requests/turn-away.ts'
 import type { Visitor } from '../identity/visitors.ts'
 
@@ -41,9 +42,13 @@ export class Connections {
   readonly #byAuthKey = new Map<string, Set<Connection>>()
   readonly #host: ConnectionHost
   #dirty: Connection[] = []
+  /** The block that was pushed last, alone. */
+  #newest: Octets[] = []
   /** When the transactions of the present batch were committed. */
   #batch: number[] = []
   #isFlushPlanned = false
+  /** Made once: a function with a closure in it makes a scope at each call, and this is asked for at each delivery. */
+  readonly #flushNow = (): void => this.#flushAll()
   #isDraining = false
   readonly #idMover: IdMover
 
@@ -86,6 +91,7 @@ export class Connections {
     this.#host = {
       context,
       begin: (reader, identity, resume) => this.#begin(reader, identity, resume),
+      listOf: (block) => (this.#newest[0] === block ? this.#newest : (this.#newest = [block])),
       onDirty: (connection) => this.#planFlush(connection),
       onIdentity: (connection, previous) => {
         this.#unfile(connection, previous.authKey)
@@ -278,7 +284,7 @@ export class Connections {
     this.#dirty.push(connection)
     if (this.#isFlushPlanned) return
     this.#isFlushPlanned = true
-    setImmediate(() => this.#flushAll())
+    setImmediate(this.#flushNow)
   }
 
   #flushAll(): void {
@@ -291,6 +297,7 @@ export class Connections {
       connection.flush()
     }
     this.#dirty = []
+    this.#newest = []
     this.#context.chunks.forget()
   }
 

@@ -13,7 +13,8 @@ export interface DirectSocket {
   onFull(): void
 }
 
-const MOST = 512
+/** As many as most processes hold: each socket then has its place, and finds its text there from last time. */
+const MOST = 8192
 
 /** Widest text that a batch takes, in bytes. */
 export const WIDEST = 64
@@ -21,9 +22,13 @@ export const WIDEST = 64
 /** Sockets that are sent the same chunk, each with its own text in one place, by one call. */
 export class SendBatch {
   readonly #sendEach: SendEach
-  readonly #sockets: DirectSocket[] = []
+  /** The first so many; what stands behind them is over. */
+  readonly #sockets: (DirectSocket | undefined)[] = Array.from({ length: MOST }, () => undefined)
+  #size = 0
   readonly #descriptors = new Int32Array(MOST)
   readonly #texts = Buffer.alloc(MOST * WIDEST)
+  /** What of the texts stands there from last time, the very same: a change mostly concerns those whom the last one concerned, in the same order. */
+  readonly #written: string[] = []
   #chunk: Buffer = Buffer.alloc(0)
   #at = 0
   #width = 0
@@ -33,11 +38,11 @@ export class SendBatch {
   }
 
   get size(): number {
-    return this.#sockets.length
+    return this.#size
   }
 
   get isFull(): boolean {
-    return this.#sockets.length === MOST
+    return this.#size === MOST
   }
 
   /** Whether the socket may wait with those that wait. */
@@ -52,21 +57,22 @@ export class SendBatch {
   add(socket: DirectSocket, chunk: Buffer, at: number, text: string): void {
     this.#chunk = chunk
     this.#at = at
-    this.#width = text.length
-    this.#texts.write(text, this.size * text.length, 'latin1')
+    if (this.#width !== text.length) this.#widen(text.length)
+    if (this.#written[this.#size] !== text) this.#put(text)
     socket.isBatched = true
-    this.#sockets.push(socket)
+    this.#sockets[this.#size++] = socket
   }
 
   /** Sends what waits. */
   send(): void {
-    const sockets = this.#sockets.splice(0)
+    const sockets = this.#takeAll()
     const [chunk, at, width] = [this.#chunk, this.#at, this.#width]
     const taken = this.#sendTo(sockets)
     const full: DirectSocket[] = []
-    for (const [index, socket] of sockets.entries()) {
+    for (let index = 0; index < sockets.length; index++) {
       const sent = taken[index] ?? -1
-      if (sent < 0 || sent === chunk.length) continue
+      const socket = sockets[index]
+      if (socket === undefined || sent < 0 || sent === chunk.length) continue
       const own = Buffer.from(chunk)
       this.#texts.copy(own, at, index * width, (index + 1) * width)
       if (!socket.give(own.subarray(sent))) full.push(socket)
@@ -75,10 +81,30 @@ export class SendBatch {
     if (full.length > 0) queueMicrotask(() => full.forEach((socket) => socket.onFull()))
   }
 
+  /** What stands there has other places now. */
+  #widen(width: number): void {
+    this.#width = width
+    this.#written.length = 0
+  }
+
+  #put(text: string): void {
+    this.#written[this.#size] = text
+    this.#texts.write(text, this.#size * text.length, 'latin1')
+  }
+
+  #takeAll(): DirectSocket[] {
+    const sockets = this.#sockets.slice(0, this.#size) as DirectSocket[]
+    this.#sockets.fill(undefined, 0, this.#size)
+    this.#size = 0
+    return sockets
+  }
+
   /** @returns for each, how many bytes the kernel took; below 0: it is closed */
   #sendTo(sockets: readonly DirectSocket[]): Int32Array {
     const descriptors = this.#descriptors
-    for (const [index, socket] of sockets.entries()) {
+    for (let index = 0; index < sockets.length; index++) {
+      const socket = sockets[index]
+      if (socket === undefined) continue
       socket.isBatched = false
       descriptors[index] = socket.descriptor
     }

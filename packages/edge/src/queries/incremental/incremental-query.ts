@@ -23,6 +23,7 @@ import { changeFrame, snapshotFrames } from '../snapshot-frames.ts'
 import { replayEffects } from './replay-effects.ts'
 import { isTicketGoodAt, NO_HORIZON, orderOf, type Ticket } from '../../streams/ticket.ts'
 import { netEffects, type RowEffect, type Transaction } from '../../log/transaction.ts'
+import type { Octets } from '../../streams/octets.ts'
 import { within } from '../../within.ts'
 
 export interface IncrementalOptions extends MemoryTies {
@@ -53,13 +54,15 @@ const LOG_PATIENCE_MS = 2_000
  */
 export class IncrementalQuery implements TiedQuery {
   // First what each change looks at.
-  readonly #readers = new MostlyOne<Reader>()
+  /** The only reader, where there is one: thousands of queries have one each, and to fetch it by way of the set is a tenth of what deciding costs. */
+  #only: Reader | undefined
   readonly #context: EdgeContext
   readonly #planned: PlannedQuery
   readonly #plan: IncrementalPlan
   /** Whom it judges for, and what they were told last. No plan that memory decides reads the time. */
   readonly #decision: InterestContext & LastVerdict
   readonly #table: string
+  readonly #readers = new MostlyOne<Reader>()
   readonly #opening = new MostlyOne<Reader>()
   readonly #identity: Identity
   readonly #keySets: readonly KeySetHolder[]
@@ -90,13 +93,13 @@ export class IncrementalQuery implements TiedQuery {
   }
 
   open(reader: Reader): void {
-    this.#readers.add(reader)
+    this.#take(reader)
     this.#opening.add(reader)
     void this.#ask()
   }
 
   resume(reader: Reader, ticket: Ticket, from: Place): void {
-    this.#readers.add(reader)
+    this.#take(reader)
     if (ticket.order !== orderOf(this.engine, this.#planned.question.operation) || !isTicketGoodAt(ticket, from))
       return this.#waitForAll([reader], 'position')
     const { horizon } = ticket
@@ -117,11 +120,15 @@ export class IncrementalQuery implements TiedQuery {
   leave(reader: Reader): void {
     this.#opening.delete(reader)
     endBeginning(reader)
-    if (this.#readers.delete(reader) && this.#readers.size === 0) this.#onDeserted()
+    const wasThere = this.#readers.delete(reader)
+    this.#only = this.#readers.only
+    if (wasThere && this.#readers.size === 0) this.#onDeserted()
   }
 
   onTransaction(transaction: Transaction, effects: readonly RowEffect[], isKeySetChanged: boolean): void {
-    const reason = transaction.unknown.get(this.#table)
+    const { unknown } = transaction
+    // Nearly always nothing is: looking the table up in an empty map would take as long as judging.
+    const reason = unknown.size === 0 ? undefined : unknown.get(this.#table)
     // Who is held may have been shown it by their snapshot, and go on from there: with the rows that can concern them now.
     if (isKeySetChanged && this.#flowing().length < this.#readers.size) this.#onInterest(this, this.#plan.interestOf(this.#decision))
     if (reason !== undefined || isKeySetChanged) return this.#waitForAll(this.#flowing(), reason)
@@ -130,9 +137,8 @@ export class IncrementalQuery implements TiedQuery {
     const frame = context.framesOf(this.#planned, this.#plan, transaction)(effects, this.#decision, this.#decision)
     if (frame === 'ask-database') return this.#waitForAll(this.#flowing())
     if (frame === undefined) return
-    this.#readers.forEach((reader) => {
-      if (reader.isFlowing && !this.#hasSeen(reader, transaction)) reader.push(frame)
-    })
+    if (this.#only !== undefined) this.#tell(this.#only, transaction, frame)
+    else this.#tellAll(transaction, frame)
   }
 
   onReset(reason: ResetReason): void {
@@ -141,6 +147,20 @@ export class IncrementalQuery implements TiedQuery {
 
   readers(): readonly Reader[] {
     return this.#readers.toArray()
+  }
+
+  #take(reader: Reader): void {
+    this.#readers.add(reader)
+    this.#only = this.#readers.only
+  }
+
+  /** By itself: a function with a closure in it makes a scope at each call. */
+  #tellAll(transaction: Transaction, frame: Octets): void {
+    this.#readers.forEach((reader) => this.#tell(reader, transaction, frame))
+  }
+
+  #tell(reader: Reader, transaction: Transaction, frame: Octets): void {
+    if (reader.isFlowing && !this.#hasSeen(reader, transaction)) reader.push(frame)
   }
 
   #hasSeen(reader: Reader, transaction: Transaction): boolean {

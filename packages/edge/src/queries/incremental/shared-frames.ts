@@ -27,10 +27,11 @@ export function createSharedFrames(
   /** Thousands ask the same, one after the other. */
   let last: { readonly planned: PlannedQuery; readonly frameFor: FrameFor } | undefined
   const kinds = new WeakMap<PlannedQuery, ReturnType<typeof createRowKinds>>()
-  const byPlan = new Map<PlannedQuery, FrameFor>()
+  let byPlan = new Map<PlannedQuery, FrameFor>()
   return (planned, plan, transaction) => {
     if (transaction !== newest) {
-      byPlan.clear()
+      // Another one: a table that is cleared keeps what it held, and the next table, until a full collection.
+      byPlan = new Map()
       last = undefined
       newest = transaction
     }
@@ -73,30 +74,32 @@ function framesOf({ keys, metrics, planned, plan, transaction, kindOf }: Of): Fr
     numbers.set(operation, number)
     return number
   }
-  const frameOf = (operations: readonly ResultOperation[]): Octets => {
-    const [only] = operations
-    const alone = operations.length === 1 ? only : undefined
-    if (alone !== undefined && lastAlone?.operation === alone) {
-      metrics.framesShared++
-      return lastAlone.frame
-    }
-    const name = alone ?? operations.map(numberOf).join()
+  const frameOf = (name: ResultOperation | string, operations: readonly ResultOperation[]): Octets => {
     const known = frames.get(name)
     if (known !== undefined) metrics.framesShared++
     const frame = known ?? changeFrame(planned.q, transaction.place, operations)
     frames.set(name, frame)
-    if (alone !== undefined) lastAlone = { operation: alone, frame }
     return frame
+  }
+  const frameOfOne = (operation: ResultOperation): Octets => {
+    if (lastAlone?.operation === operation) metrics.framesShared++
+    else lastAlone = { operation, frame: frameOf(operation, [operation]) }
+    return lastAlone.frame
   }
 
   return (effects, context, last) => {
-    const operations: ResultOperation[] = []
+    // Most transactions do one thing to a query: no list is made for that.
+    let alone: ResultOperation | undefined
+    let operations: ResultOperation[] | undefined
     for (const effect of effects) {
       if (effect.model !== plan.rows.model) continue
       const judgement = judgeOf(effect).judge(context, last)
       if (judgement === 'ask-database') return judgement
-      if (judgement !== undefined) operations.push(judgement)
+      if (judgement === undefined) continue
+      if (alone === undefined) alone = judgement
+      else (operations ??= [alone]).push(judgement)
     }
-    return operations.length === 0 ? undefined : frameOf(operations)
+    if (operations !== undefined) return frameOf(operations.map(numberOf).join(), operations)
+    return alone === undefined ? undefined : frameOfOne(alone)
   }
 }
