@@ -51,13 +51,15 @@ function opened(onlyQuery?: string) {
     leave: () => {},
   }
   const onIdentity = vi.fn()
+  const onClosed = vi.fn()
   const host: ConnectionHost = {
     context,
     begin: (of) => (live.open(of), live as unknown as LiveQuery),
-    listOf: (block) => [block],
+    // Others have it, too.
+    listOf: (block) => Object.freeze([block]) as unknown as Octets[],
     onDirty: () => {},
     onIdentity,
-    onClosed: () => {},
+    onClosed,
   }
   const sink = {
     write: (parts: readonly Octets[], id?: IdBlock) => (written.push(...parts, ...(id === undefined ? [] : [id.idHead])), socket.hasRoom),
@@ -72,6 +74,8 @@ function opened(onlyQuery?: string) {
   return {
     connection,
     socket,
+    sink,
+    onClosed,
     hub,
     live,
     reader: () => reader,
@@ -103,6 +107,29 @@ describe('a stream whose reader takes nothing', () => {
     connection.onRoom()
     connection.flush()
     expect([text().match(/snapshot/g)?.length, isFlowing(), connection.isHeld, catchUp.mock.calls.length]).toEqual([1, true, false, 1])
+  })
+})
+
+describe('a stream that ends', () => {
+  it('is let go also where its socket cannot be ended', () => {
+    const { connection, sink, onClosed, isFlowing } = opened()
+    connection.flush()
+    sink.end = () => {
+      throw new Error('somebody replaced it')
+    }
+    expect(() => connection.leave()).toThrow('somebody replaced it')
+    expect([onClosed.mock.calls.length, isFlowing()]).toEqual([1, false])
+  })
+})
+
+describe('a stream that gets several blocks at once', () => {
+  it('writes them in order, and leaves what others write alone', () => {
+    const { connection, text } = opened()
+    connection.flush()
+    text()
+    for (const block of ['a', 'b', 'c']) connection.push(octetsOf(block))
+    connection.flush()
+    expect(text()).toMatch(/^abcid: /)
   })
 })
 

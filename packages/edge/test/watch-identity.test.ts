@@ -28,6 +28,7 @@ describe('a watched identity', () => {
       return { inner, now: context.now }
     })
     expect({ decided, wasRead }).toEqual({ decided: { inner: { decided: BOB.auth, wasRead: true }, now: 7 }, wasRead: false })
+    expect(() => watchIdentity(ANN, (context) => watchIdentity(context, () => 1))).toThrow(TypeError)
     const fails = (): unknown =>
       watchIdentity(ANN, () => {
         throw new Error('no')

@@ -38,7 +38,7 @@ static int read_bytes(napi_env env, napi_value value, napi_typedarray_type wante
 static ssize_t send_now(int fd, const void *data, size_t length) {
 #ifdef SYS_sendto
     /* send() is a place where a thread may be cancelled: in a process of several, as Node is, to say so takes 1 % of a delivery. */
-    return syscall(SYS_sendto, fd, data, length, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
+    return syscall(SYS_sendto, (long)fd, data, length, (long)(MSG_DONTWAIT | MSG_NOSIGNAL), NULL, 0L);
 #else
     return send(fd, data, length, MSG_DONTWAIT | MSG_NOSIGNAL);
 #endif

@@ -5,19 +5,19 @@ import type { RedisClient } from './redis-connection.ts'
 type Read = ['COUNT', number, 'BLOCK', number, 'STREAMS', string, string]
 type Facts = [key: string, ...fields: string[]]
 
-/** What was read, and what stood beside it when it was: one server answers both, the facts last. */
+/** What was read, and what stood beside it then: both are of one connection, the facts not older. */
 export interface ReadWithFacts {
   page: unknown
   facts: readonly unknown[]
 }
 
-/** Sends both in one write. @throws {Error} what either is refused with */
+/** @throws {Error} what either is refused with; also where a connection was lost between the two */
 export function readWithFacts(redis: RedisClient, read: Read, facts: Facts): Promise<ReadWithFacts> {
-  return redis instanceof Cluster ? askNode(redis, read, facts) : askServer(redis, read, facts)
+  return redis instanceof Cluster ? askCluster(redis, read, facts) : askServer(redis, read, facts)
 }
 
-/** In a cluster both are sent again together, where their slot has moved. */
-async function askNode(cluster: Cluster, read: Read, facts: Facts): Promise<ReadWithFacts> {
+/** Both are sent again together where their slot has moved. */
+async function askCluster(cluster: Cluster, read: Read, facts: Facts): Promise<ReadWithFacts> {
   const replies = await cluster
     .pipeline()
     .xreadBuffer(...read)
@@ -34,11 +34,19 @@ async function askNode(cluster: Cluster, read: Read, facts: Facts): Promise<Read
  * collection. At the tail of the log that is one for every change.
  */
 async function askServer(redis: Redis, read: Read, facts: Facts): Promise<ReadWithFacts> {
-  // Not there before the first connection, and another one after the next.
+  // One write, where there is a connection already.
   const socket = redis.stream as Redis['stream'] | undefined
   socket?.cork()
-  const replies = Promise.all([redis.xreadBuffer(...read), redis.hmget(...facts)])
+  const replies = Promise.all([answered(redis, redis.xreadBuffer(...read)), answered(redis, redis.hmget(...facts))])
   socket?.uncork()
   const [page, values] = await replies
-  return { page, facts: values }
+  // What was not answered is sent again by itself on the next connection, which may lead to a server that knows less.
+  if (page.by !== values.by) throw new Error('the connection was lost between a read and its facts')
+  return { page: page.value, facts: values.value }
+}
+
+/** A reply, and the connection that brought it. */
+async function answered<Value>(redis: Redis, reply: Promise<Value>): Promise<{ value: Value; by: Redis['stream'] }> {
+  const value = await reply
+  return { value, by: redis.stream }
 }

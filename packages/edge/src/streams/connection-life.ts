@@ -84,8 +84,11 @@ export class ConnectionLife<Owner> {
     this.#phase = next
     // Before what it does about it: what is let go may fill the socket again, and is watched anew.
     this.#watchStall(event)
-    for (const action of actions) this.#act(action)
-    if (next === 'closed' && !wasClosed) this.#of.onClosed()
+    try {
+      for (const action of actions) this.#act(action)
+    } finally {
+      if (next === 'closed' && !wasClosed) this.#of.onClosed()
+    }
   }
 
   /** It may belong to another: asks, and sends nothing until that is known. */

@@ -20,7 +20,7 @@ export interface ConnectionHost {
   readonly context: EdgeContext
   /** Finds what keeps a query live for an identity, and opens or resumes it. @throws {LiveError} when it cannot be live */
   begin(reader: QueryReader, identity: Identity, resume: Resume | undefined): LiveQuery
-  /** A list of the one block, for all who have only that. */
+  /** A list of the one block, for all who write only that: nearly all do, and the same one. */
   listOf(block: Octets): Octets[]
   /** Something was pushed, or the id may move: write at the end of this turn. */
   onDirty(connection: Connection): void
@@ -51,6 +51,7 @@ export class Connection implements ReaderHost, SinkEvents, Living<SettledIdentit
   isPlanned = false
   /** Nothing is written any more: also said here, so that what is pushed need not look at its life. */
   #isOver = false
+  /** What was pushed. A list of none or of one is others' as well: it is never added to. */
   #pending: Octets[] = NOTHING
   readonly #host: ConnectionHost
   readonly #life: ConnectionLife<SettledIdentity>
@@ -165,8 +166,8 @@ export class Connection implements ReaderHost, SinkEvents, Living<SettledIdentit
   push(block: Octets): void {
     if (this.#isOver) return
     const pending = this.#pending
-    // Nearly all write one block, and the same one: they share the list of it.
-    if (pending.length < 2) this.#pending = pending.length === 0 ? this.#host.listOf(block) : [...pending, block]
+    if (pending.length === 0) this.#pending = this.#host.listOf(block)
+    else if (pending.length === 1) this.#pending = [...pending, block]
     else pending.push(block)
     this.#host.onDirty(this)
   }

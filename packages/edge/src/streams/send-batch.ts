@@ -104,9 +104,8 @@ export class SendBatch {
     const descriptors = this.#descriptors
     for (let index = 0; index < sockets.length; index++) {
       const socket = sockets[index]
-      if (socket === undefined) continue
-      socket.isBatched = false
-      descriptors[index] = socket.descriptor
+      if (socket !== undefined) socket.isBatched = false
+      descriptors[index] = socket?.descriptor ?? -1
     }
     try {
       this.#sendEach(descriptors, sockets.length, this.#chunk, this.#at, this.#texts, this.#width)

@@ -24,11 +24,17 @@ const watched: DecisionContext = {
   },
 } as DecisionContext
 
-/** Decides for one identity, and finds out whether anything of it was looked at. @param decide - looks at its context now, and not later */
+/**
+ * Decides for one identity, and finds out whether anything of it was looked at.
+ *
+ * @param decide - looks at its context before it returns, and never later: then it is of nobody
+ * @throws {TypeError} when called with a context that is watched
+ */
 export function watchIdentity<Decided>(
   context: DecisionContext,
-  decide: (context: DecisionContext) => Decided,
+  decide: (context: DecisionContext) => Decided extends Promise<unknown> ? never : Decided,
 ): { decided: Decided; wasRead: boolean } {
+  if (context === watched) throw new TypeError('An identity is watched once.')
   const [outer, wasOuterRead] = [present, wasRead]
   present = context
   wasRead = false
