@@ -48,6 +48,10 @@ async function start({ postgres, redis, workers, flags = [], env = {} }: EdgePee
     openMarker: 'event: ready',
     pids,
     send: (events) => log.append(changes.next(events)),
+    async directWrites() {
+      program.say('direct')
+      return Number(await program.hear('direct'))
+    },
     async collect() {
       program.say('collect')
       await program.hear('gathered')

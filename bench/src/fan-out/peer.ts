@@ -18,6 +18,8 @@ export interface RunningPeer {
   readonly pids: readonly number[]
   /** Sends so many events to everyone, at once. */
   send(events: number): Promise<void>
+  /** Deliveries that went past Node, where it can say so. */
+  directWrites?(): Promise<number>
   /** Lets it free the memory that it no longer needs, where it can be asked to. */
   collect(): Promise<void>
   stop(): Promise<void>

@@ -12,6 +12,8 @@ export interface Stage {
   /** Of one event on the wire, all framing included. */
   bytesPerEvent: number
   measure(options: SegmentOptions): Promise<Segment>
+  /** Deliveries of the server that went past Node; `undefined` where it does not say. */
+  directWrites(): Promise<number | undefined>
   close(): Promise<void>
 }
 
@@ -88,6 +90,7 @@ function createStage(name: string, running: RunningPeer, client: LoadClient, res
       if (together === 1) stage.bytesPerEvent = (after.bytes - before.bytes) / events
       return { cpuUs: cpu / events, lastArrivalMs: median(arrivals) }
     },
+    directWrites: async () => running.directWrites?.(),
     async close() {
       await client.stop()
       await running.stop()

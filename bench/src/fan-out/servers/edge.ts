@@ -81,6 +81,7 @@ async function startWorker(): Promise<void> {
       collect: () => say('gathered'),
       queries: () => say(`queries ${edge.metrics().databaseQueries}`),
       readers: () => say(`readers ${edge.metrics().connectionsStalledNow} ${edge.metrics().slowReadersCut}`),
+      direct: () => say(`direct ${edge.metrics().directWrites}`),
       memory: () => say(`memory ${keptBytes()}`),
     })
   }

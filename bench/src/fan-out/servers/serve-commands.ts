@@ -8,13 +8,14 @@ export function serveCommands(commands: {
   queries?(): void
   readers?(): void
   memory?(): void
+  direct?(): void
   stop?(): Promise<void> | void
 }): void {
   const lines = createInterface({ input: process.stdin })
   lines.on('line', (line) => {
     const [word, count] = line.split(' ')
     if (word === 'send') commands.send?.(Number(count))
-    if (word === 'queries' || word === 'readers' || word === 'memory') commands[word]?.()
+    if (word === 'queries' || word === 'readers' || word === 'memory' || word === 'direct') commands[word]?.()
     if (word === 'collect') {
       collectGarbage()
       commands.collect?.()
