@@ -1,4 +1,4 @@
-import { compareEntryIds, positionLsn, type EntryId, type ErrorCode, type QueryId } from '@zenstack-live/protocol'
+import { compareEntryIds, isPositionBefore, positionLsn, type EntryId, type ErrorCode, type QueryId } from '@zenstack-live/protocol'
 import type { Asked, Connection } from './connection.ts'
 import { INITIAL_STATE, type ConnectionEvent, type ConnectionState, type StateKind } from './connection-machine.ts'
 import type { ChangeEvent } from './connection-view.ts'
@@ -63,7 +63,9 @@ export class ConnectionLife extends MachineRunner<LiveStream> implements LiveStr
     const { current, next } = this.streams
     if (stream !== current && stream !== next) return
     if (events !== undefined) this.#tell(stream, events)
-    if (events !== undefined && stream !== this.leader && this.#maySucceed(stream)) this.#lead(stream)
+    const standing = events === undefined || stream === this.leader ? undefined : this.#standingOf(stream)
+    if (standing === 'behind') this.#waitFor(stream)
+    if (standing === 'ready') this.#lead(stream)
     else this.#connection.host.shown(this.#show(stream), events !== undefined)
   }
 
@@ -98,36 +100,44 @@ export class ConnectionLife extends MachineRunner<LiveStream> implements LiveStr
 
   /**
    * Whether a stream whose first batch is whole may take over: not while it lacks what the present leader shows, nor while it is behind what is
-   * shown, by whomever; unless that lasts.
+   * shown, by whomever.
    */
-  #maySucceed(stream: LiveStream): boolean {
+  #standingOf(stream: LiveStream): 'ready' | 'opening' | 'behind' {
     const { leader } = this
-    const { shown, options } = this.#connection
+    const { shown } = this.#connection
     // No id passes what its stream has not delivered: one that is as far as ours has everything.
     const [reached, shownTo] = [positionLsn(stream.view.position), positionLsn(shown.position)]
-    if (reached !== undefined && shownTo !== undefined && reached >= shownTo) return true
-    const patienceMs = (stream.firstBatchAt ?? 0) + options.limits.catchUpMs - Date.now()
+    if (reached !== undefined && shownTo !== undefined && reached >= shownTo) return 'ready'
+    let isBehind = false
     for (const id of stream.ids) {
       const view = this.#connection.view(id)
       const own = stream.view.queries.get(id)
       if (!view.isReady || stream.failed.has(id)) continue
-      if (leader?.ids.has(id) === true && own?.isReady !== true) return false
+      if (leader?.ids.has(id) === true && own?.isReady !== true) return 'opening'
       const hasMoved = view.at !== undefined && view.at !== stream.inherited.queries.get(id)?.at
-      if (patienceMs > 0 && hasMoved && (own?.isReady !== true || own.at === undefined || compareEntryIds(own.at, view.at) < 0))
-        return this.#lookAgain(stream, patienceMs)
+      if (hasMoved && (own?.isReady !== true || own.at === undefined || compareEntryIds(own.at, view.at) < 0)) isBehind = true
     }
-    return true
+    return isBehind ? 'behind' : 'ready'
   }
 
-  /** A quiet stream brings no further batch for a while. */
-  #lookAgain(stream: LiveStream, afterMs: number): false {
+  /**
+   * Gives a stream that is behind until `catchUpMs` after its first batch. Then it takes over all the same, since a replay may leave out what was shown
+   * last (a row that came and went); unless its position says that it is behind: nobody is taken back, so it is given up, and another one asked for
+   * from where we are.
+   */
+  #waitFor(stream: LiveStream): void {
     clearTimeout(this.#catchUpTimer)
-    this.#catchUpTimer = setTimeout(() => {
-      const { current, next } = this.streams
-      const isOurs = stream === next || stream === current
-      if (isOurs && stream !== this.leader && this.#maySucceed(stream)) this.#lead(stream)
-    }, afterMs)
-    return false
+    const untilMs = (stream.firstBatchAt ?? 0) + this.#connection.options.limits.catchUpMs
+    this.#catchUpTimer = setTimeout(
+      () => {
+        const { current, next } = this.streams
+        if (stream === this.leader || (stream !== next && stream !== current)) return
+        const standing = this.#standingOf(stream)
+        if (standing === 'behind' && isPositionBefore(stream.view.position, this.#connection.shown.position)) stream.end()
+        else if (standing !== 'opening') this.#lead(stream)
+      },
+      Math.max(0, untilMs - Date.now()),
+    )
   }
 
   #lead(stream: LiveStream): void {

@@ -13,7 +13,7 @@ export const CLIENT_LIMITS = {
   /** First step of the backoff; full jitter between zero and the step, which doubles up to `maxBackoffMs`. */
   minBackoffMs: 500,
   maxBackoffMs: 30_000,
-  /** A successor that is behind what is already shown gets this long to catch up before it takes over all the same. */
+  /** A successor that is behind what is already shown gets this long to catch up. Then it is given up, or takes over where nothing says that it is behind. */
   catchUpMs: 5_000,
   /** Openings in a row that brought no byte before the client asks instead of listening: something on the way buffers the stream. */
   silencesBeforePolling: 2,

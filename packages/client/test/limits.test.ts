@@ -21,7 +21,7 @@ const TESTED: Record<keyof ClientLimits, BothSides> = {
   silenceMs: [IN_TIME, 'that is caught up is given up when it was silent for silenceMs, and another one opened'],
   minBackoffMs: [IN_TIME, 'that could not be had is asked for again after up to minBackoffMs'],
   maxBackoffMs: [ATTEMPTS, 'is anywhere between nothing and a step that doubles up to its limit'],
-  catchUpMs: [CLIENT, 'lets a successor that stays behind, and %s, take over after catchUpMs, and not before'],
+  catchUpMs: [CLIENT, 'gives a successor up that stays behind, and %s, for catchUpMs, and not before'],
   silencesBeforePolling: [ATTEMPTS, 'when two openings in a row brought no byte, and comes back after some rounds'],
   pollIntervalMs: [IN_TIME, 'that does not come through gives way to asking every pollIntervalMs'],
   pollsBeforeStreaming: ['silence.test.ts', LISTENS_AGAIN],

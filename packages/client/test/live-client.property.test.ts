@@ -44,6 +44,20 @@ const CUT_BEFORE_ITS_SUCCESSOR_CAUGHT_UP: Step[] = [
   { do: 'flow', behind: 0, count: 0 },
 ]
 
+/** A stream is cut while its successor, which goes dead without a word, is behind it. */
+const CUT_WHILE_ITS_SUCCESSOR_IS_DEAF: Step[] = [
+  { do: 'watch', query: 1 },
+  { do: 'pass', ms: 50_000 },
+  { do: 'leave', query: 0 },
+  { do: 'flow', behind: 0, count: 0 },
+  { do: 'pass', ms: 6_000 },
+  { do: 'commit', edits: [{ id: 'a', set: { spaceId: 's2', title: 'x', priority: 0 } }] },
+  { do: 'deliver', which: 0, count: 1, hasDuplicates: false },
+  { do: 'flow', behind: 1, count: 0 },
+  { do: 'refuse', which: 1 },
+  { do: 'cut', which: 0 },
+]
+
 const jitter = fc.array(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), { minLength: 1, maxLength: 20 })
 
 const RUNS = Number(process.env['FAST_CHECK_RUNS'] ?? 150)
@@ -76,6 +90,7 @@ describe('the client, whatever the server and the network do', () => {
         examples: [
           [COMES_BACK_DURING_A_CHANGE, true, [0.5]],
           [CUT_BEFORE_ITS_SUCCESSOR_CAUGHT_UP, true, [0.5]],
+          [CUT_WHILE_ITS_SUCCESSOR_IS_DEAF, true, [0.5]],
         ],
         ...(SEED === undefined ? {} : { seed: Number(SEED) }),
       },

@@ -1,7 +1,7 @@
 import { CLIENT_LIMITS, createLiveClient, type LiveState } from '@zenstack-live/client'
 import { internals } from '@zenstack-live/client/internal'
 import { COMMIT_POSITION_HEADER, parseEntryId, type EntryId, type Frame, type QueryId } from '@zenstack-live/protocol'
-import { createFakeEdge, type FakeConnection, type FakeEdge } from '@zenstack-live/testing/fake-edge'
+import { createFakeEdge, fakePosition, type FakeConnection, type FakeEdge } from '@zenstack-live/testing/fake-edge'
 import { schema } from '@zenstack-live/testing/workspace'
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 
@@ -43,7 +43,9 @@ const only = <T>(items: readonly T[]): T => {
 }
 
 /** A first connection at 7, and its successor, with one query more, that is at 6: what each length of the first query's rows was. */
-async function succeedBehind(): Promise<{ q: QueryId; seen: (number | undefined)[] }> {
+async function succeedBehind(
+  endBatch = (successor: FakeConnection): void => successor.endBatch(6),
+): Promise<{ q: QueryId; seen: (number | undefined)[] }> {
   const live = client()
   const seen: (number | undefined)[] = []
   live.subscribe(live.task.findMany(), ({ data }) => seen.push(data?.length))
@@ -59,7 +61,7 @@ async function succeedBehind(): Promise<{ q: QueryId; seen: (number | undefined)
   await tick()
   connection(1).send({ event: 'ready', q, at: at(5), engine: 'incremental', shape: 'rows', ticket: 't' })
   connection(1).send(...snapshot(connection(1).ids[1] ?? q, 6, []))
-  connection(1).endBatch(6)
+  endBatch(connection(1))
   await tick()
   return { q, seen }
 }
@@ -263,13 +265,24 @@ describe('a live client', () => {
     expect(seen).toEqual([undefined, 1, 2])
   })
 
-  it.each(['is quiet', 'beats'])('lets a successor that stays behind, and %s, take over after catchUpMs, and not before', async (when) => {
-    await succeedBehind()
+  it.each(['is quiet', 'beats'])('gives a successor up that stays behind, and %s, for catchUpMs, and not before', async (when) => {
+    const { seen } = await succeedBehind()
     await tick(CLIENT_LIMITS.catchUpMs - 1)
     expect([connection(0).isClosed, connection(1).isClosed]).toEqual([false, false])
     // A heartbeat is no catching up.
     if (when === 'beats') connection(1).endBatch(6)
     await tick()
+    expect([connection(0).isClosed, connection(1).isClosed]).toEqual([false, false])
+    await tick(1)
+    expect([connection(0).isClosed, connection(1).isClosed]).toEqual([false, true])
+    await tick(CLIENT_LIMITS.minBackoffMs)
+    expect(connection(2).body.lastEventId).toBe(fakePosition(7))
+    expect(seen).toEqual([undefined, 1, 2])
+  })
+
+  it('lets a successor that stays behind, and does not say how far it is, take over after catchUpMs, and not before', async () => {
+    await succeedBehind((successor) => successor.write('id:\n\n'))
+    await tick(CLIENT_LIMITS.catchUpMs - 1)
     expect([connection(0).isClosed, connection(1).isClosed]).toEqual([false, false])
     await tick(1)
     expect([connection(0).isClosed, connection(1).isClosed]).toEqual([true, false])
