@@ -125,6 +125,17 @@ describe('chunks written past Node', () => {
     )
   })
 
+  it('are written by Node, and not counted, where the addon throws', () => {
+    const sockets = [new ModelSocket(0), new ModelSocket(1)]
+    const metrics = { directWrites: 0 }
+    const chunks = new ChunkWriter(metrics, () => {
+      throw new TypeError('of another version')
+    })
+    for (const socket of sockets) chunks.write(socket, [octetsOf('same\n\n')], { idHead: HEAD, idScope: octetsOf('abc') })
+    chunks.send()
+    expect([metrics.directWrites, ...sockets.map(({ received }) => received.endsWith('id: 1-1.abc\n\n\r\n'))]).toEqual([0, true, true])
+  })
+
   it('are one call for all that get the same, and one more for each kind after it', async () => {
     const sockets = Array.from({ length: 9_000 }, (_, number) => new ModelSocket(number))
     const calls: number[] = []

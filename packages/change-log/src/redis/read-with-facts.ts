@@ -30,7 +30,7 @@ async function askCluster(cluster: Cluster, read: Read, facts: Facts): Promise<R
 }
 
 /**
- * Not by a pipeline of the library: each has a hidden class of its own, which keeps it, with its commands and their replies, until the next full
+ * Not by a pipeline of the library: each is given an accessor of its own, which keeps it, with its commands and their replies, until the next full
  * collection. At the tail of the log that is one for every change.
  */
 async function askServer(redis: Redis, read: Read, facts: Facts): Promise<ReadWithFacts> {

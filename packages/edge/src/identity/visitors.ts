@@ -50,7 +50,7 @@ export interface Visitor {
   readonly expiresAtMs: number | undefined
 }
 
-/** There is one for each stream: it holds no closures, and no hidden class of its own, as a literal with an accessor would. */
+/** There is one for each stream: it holds no closures, and no dictionary of its members, as a literal with an accessor would. */
 class AskedVisitor implements Visitor {
   readonly expiresAtMs: number | undefined
   readonly #identityChanges: IdentityChanges

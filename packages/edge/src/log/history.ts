@@ -23,66 +23,76 @@ export interface History {
 }
 
 export function createHistory(start: Place, limits: Limits): History {
-  let transactions: Transaction[] = []
-  let first = 0
-  let bytes = 0
-  let head = start
-  let begin = start
-  const xids = createRememberedXids()
+  return new Ring(start, limits)
+}
 
-  const shrink = (): void => {
-    while (transactions.length - first > limits.ringEntries || bytes > limits.ringBytes) {
-      const oldest = transactions[first]
-      if (oldest === undefined) return
-      bytes -= oldest.bytes
-      begin = oldest.place
-      first++
-    }
-    // Shifting one by one would cost the whole array each time.
-    if (first > 1024 && first * 2 > transactions.length) {
-      transactions = transactions.slice(first)
-      first = 0
-    }
+class Ring implements History {
+  start: Place
+  head: Place
+  readonly #limits: Limits
+  readonly #xids = createRememberedXids()
+  #transactions: Transaction[] = []
+  #first = 0
+  #bytes = 0
+
+  constructor(start: Place, limits: Limits) {
+    this.start = start
+    this.head = start
+    this.#limits = limits
   }
 
-  return {
-    get start() {
-      return begin
-    },
-    get head() {
-      return head
-    },
-    add(transaction) {
-      transactions.push(transaction)
-      bytes += transaction.bytes
-      head = transaction.place
-      if (transaction.xid !== 0) xids.add(transaction.xid, transaction.before)
-      shrink()
-    },
-    moveHead(place) {
-      head = place
-    },
-    after(entry) {
-      if (compareEntryIds(entry, begin.entry) < 0) return undefined
-      let low = first
-      let high = transactions.length
-      while (low < high) {
-        const middle = (low + high) >>> 1
-        const one = transactions[middle]
-        if (one !== undefined && compareEntryIds(one.place.entry, entry) <= 0) low = middle + 1
-        else high = middle
-      }
-      return transactions.slice(low)
-    },
-    firstUnseen: (snapshot) => xids.firstUnseen(snapshot),
-    restart(place) {
-      transactions = []
-      first = 0
-      bytes = 0
-      head = place
-      begin = place
-      xids.clear()
-    },
+  add(transaction: Transaction): void {
+    this.#transactions.push(transaction)
+    this.#bytes += transaction.bytes
+    this.head = transaction.place
+    if (transaction.xid !== 0) this.#xids.add(transaction.xid, transaction.before)
+    this.#shrink()
+  }
+
+  moveHead(place: Place): void {
+    this.head = place
+  }
+
+  after(entry: EntryId): Transaction[] | undefined {
+    if (compareEntryIds(entry, this.start.entry) < 0) return undefined
+    let low = this.#first
+    let high = this.#transactions.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const one = this.#transactions[middle]
+      if (one !== undefined && compareEntryIds(one.place.entry, entry) <= 0) low = middle + 1
+      else high = middle
+    }
+    return this.#transactions.slice(low)
+  }
+
+  firstUnseen(snapshot: PgSnapshot): Place | undefined {
+    return this.#xids.firstUnseen(snapshot)
+  }
+
+  restart(place: Place): void {
+    this.#transactions = []
+    this.#first = 0
+    this.#bytes = 0
+    this.head = place
+    this.start = place
+    this.#xids.clear()
+  }
+
+  #shrink(): void {
+    const { ringEntries, ringBytes } = this.#limits
+    while (this.#transactions.length - this.#first > ringEntries || this.#bytes > ringBytes) {
+      const oldest = this.#transactions[this.#first]
+      if (oldest === undefined) return
+      this.#bytes -= oldest.bytes
+      this.start = oldest.place
+      this.#first++
+    }
+    // Shifting one by one would cost the whole array each time.
+    if (this.#first > 1024 && this.#first * 2 > this.#transactions.length) {
+      this.#transactions = this.#transactions.slice(this.#first)
+      this.#first = 0
+    }
   }
 }
 

@@ -76,8 +76,8 @@ interface ChangedRow {
 const NOTHING_UNKNOWN: ReadonlyMap<string, ResetReason> = new Map()
 
 /**
- * Not a literal: one with an accessor has a hidden class of its own each time it is made. That keeps it until the next full collection, and whoever
- * reads a member of it has to find out anew where it stands.
+ * Not a literal: one with an accessor keeps its members in a dictionary, in which whoever reads one has to look it up, and what the accessor holds
+ * stays until the next full collection.
  */
 class ReadTransaction implements Transaction {
   readonly place: Place

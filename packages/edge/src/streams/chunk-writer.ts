@@ -39,7 +39,7 @@ export class ChunkWriter {
   /** Sockets that wait to be sent the same chunk. */
   readonly #batch: SendBatch | undefined
   #isSendPlanned = false
-  /** Made once, and not where it is planned: a function with a closure in it makes a scope at each call. */
+  /** Made once, and not where it is planned: a function whose closure holds `this` or a parameter makes a scope at each call. */
   readonly #sendPlanned = (): void => {
     this.#isSendPlanned = false
     this.send()
@@ -81,8 +81,7 @@ export class ChunkWriter {
   /** Sends what waits. */
   send(): void {
     if (this.#batch === undefined || this.#batch.size === 0) return
-    this.#metrics.directWrites += this.#batch.size
-    this.#batch.send()
+    this.#metrics.directWrites += this.#batch.send()
   }
 
   /** Nothing of the batch is needed any more. */

@@ -47,7 +47,7 @@ export class Connections {
   /** When the transactions of the present batch were committed. */
   #batch: number[] = []
   #isFlushPlanned = false
-  /** Made once: a function with a closure in it makes a scope at each call, and this is asked for at each delivery. */
+  /** Made once: a function whose closure holds `this` or a parameter makes a scope at each call, and this is asked for at each delivery. */
   readonly #flushNow = (): void => this.#flushAll()
   #isDraining = false
   readonly #idMover: IdMover

@@ -12,7 +12,10 @@ export function loadSocketWriter(onUnfit: (error: unknown) => void, environment:
   if (environment['ZENSTACK_LIVE_NO_SOCKET_WRITER'] === '1' || 'bun' in process.versions || 'deno' in process.versions) return undefined
   try {
     const loaded: unknown = createRequire(import.meta.url)('@zenstack-live/socket-writer')
-    return (loaded as { sendEach: SendEach }).sendEach
+    const { sendEach } = loaded as { sendEach: SendEach }
+    // To nobody: one of another version says here that it takes something else.
+    sendEach(new Int32Array(0), 0, new Uint8Array(0), 0, new Uint8Array(0), 0)
+    return sendEach
   } catch (error) {
     if (Reflect.get(Object(error), 'code') !== 'MODULE_NOT_FOUND') onUnfit(error)
     return undefined

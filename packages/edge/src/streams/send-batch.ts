@@ -63,11 +63,12 @@ export class SendBatch {
     this.#sockets[this.#size++] = socket
   }
 
-  /** Sends what waits. */
-  send(): void {
+  /** Sends what waits. @returns how many were written to past Node */
+  send(): number {
     const sockets = this.#takeAll()
     const [chunk, at, width] = [this.#chunk, this.#at, this.#width]
-    const taken = this.#sendTo(sockets)
+    const isSent = this.#sendTo(sockets)
+    const taken = this.#descriptors
     const full: DirectSocket[] = []
     for (let index = 0; index < sockets.length; index++) {
       const sent = taken[index] ?? -1
@@ -79,6 +80,7 @@ export class SendBatch {
     }
     // Not now: who is told may write, and this may be in the middle of another's write.
     if (full.length > 0) queueMicrotask(() => full.forEach((socket) => socket.onFull()))
+    return isSent ? sockets.length : 0
   }
 
   /** What stands there has other places now. */
@@ -99,8 +101,12 @@ export class SendBatch {
     return sockets
   }
 
-  /** @returns for each, how many bytes the kernel took; below 0: it is closed */
-  #sendTo(sockets: readonly DirectSocket[]): Int32Array {
+  /**
+   * Leaves in place of each descriptor how many bytes the kernel took; below 0: it is closed.
+   *
+   * @returns whether they were sent past Node
+   */
+  #sendTo(sockets: readonly DirectSocket[]): boolean {
     const descriptors = this.#descriptors
     for (let index = 0; index < sockets.length; index++) {
       const socket = sockets[index]
@@ -109,10 +115,11 @@ export class SendBatch {
     }
     try {
       this.#sendEach(descriptors, sockets.length, this.#chunk, this.#at, this.#texts, this.#width)
+      return true
     } catch {
       // It throws before it sends anything: it is of another version. Node writes them all.
       for (let index = 0; index < sockets.length; index++) descriptors[index] = Math.min(descriptors[index] ?? -1, 0)
+      return false
     }
-    return descriptors
   }
 }

@@ -154,7 +154,7 @@ export class IncrementalQuery implements TiedQuery {
     this.#only = this.#readers.only
   }
 
-  /** By itself: a function with a closure in it makes a scope at each call. */
+  /** By itself: a function whose closure holds `this` or a parameter makes a scope at each call. */
   #tellAll(transaction: Transaction, frame: Octets): void {
     this.#readers.forEach((reader) => this.#tell(reader, transaction, frame))
   }

@@ -6,8 +6,8 @@ let present = NOBODY
 let wasRead = false
 
 /**
- * One for all who decide. An object with accessors has a hidden class of its own each time it is made: decisions that met a new one with every change would
- * have to find out anew where its members stand, also for the contexts that are not watched. They are its own, so that copies are watched as well.
+ * One for all who decide: what an accessor of a literal holds stays until the next full collection, and there would be one for every change. They are its
+ * own, so that copies are watched as well.
  */
 const watched: DecisionContext = {
   get now() {
