@@ -1,4 +1,4 @@
-import { compareEntryIds, isPositionBefore, positionLsn, type EntryId, type ErrorCode, type QueryId } from '@zenstack-live/protocol'
+import { compareEntryIds, positionLsn, type EntryId, type ErrorCode, type QueryId } from '@zenstack-live/protocol'
 import type { Asked, Connection } from './connection.ts'
 import { INITIAL_STATE, type ConnectionEvent, type ConnectionState, type StateKind } from './connection-machine.ts'
 import type { ChangeEvent } from './connection-view.ts'
@@ -64,7 +64,7 @@ export class ConnectionLife extends MachineRunner<LiveStream> implements LiveStr
     if (stream !== current && stream !== next) return
     if (events !== undefined) this.#tell(stream, events)
     const standing = events === undefined || stream === this.leader ? undefined : this.#standingOf(stream)
-    if (standing === 'behind') this.#waitFor(stream)
+    if (standing === 'behind' || standing === 'unsure') this.#waitFor(stream)
     if (standing === 'ready') this.#lead(stream)
     else this.#connection.host.shown(this.#show(stream), events !== undefined)
   }
@@ -100,14 +100,15 @@ export class ConnectionLife extends MachineRunner<LiveStream> implements LiveStr
 
   /**
    * Whether a stream whose first batch is whole may take over: not while it lacks what the present leader shows, nor while it is behind what is
-   * shown, by whomever.
+   * shown, by whomever. `unsure`: it seems to be, but does not say how far it is.
    */
-  #standingOf(stream: LiveStream): 'ready' | 'opening' | 'behind' {
+  #standingOf(stream: LiveStream): 'ready' | 'opening' | 'behind' | 'unsure' {
     const { leader } = this
     const { shown } = this.#connection
     // No id passes what its stream has not delivered: one that is as far as ours has everything.
     const [reached, shownTo] = [positionLsn(stream.view.position), positionLsn(shown.position)]
-    if (reached !== undefined && shownTo !== undefined && reached >= shownTo) return 'ready'
+    const isSure = reached !== undefined && shownTo !== undefined
+    if (isSure && reached >= shownTo) return 'ready'
     let isBehind = false
     for (const id of stream.ids) {
       const view = this.#connection.view(id)
@@ -117,7 +118,7 @@ export class ConnectionLife extends MachineRunner<LiveStream> implements LiveStr
       const hasMoved = view.at !== undefined && view.at !== stream.inherited.queries.get(id)?.at
       if (hasMoved && (own?.isReady !== true || own.at === undefined || compareEntryIds(own.at, view.at) < 0)) isBehind = true
     }
-    return isBehind ? 'behind' : 'ready'
+    return !isBehind ? 'ready' : isSure ? 'behind' : 'unsure'
   }
 
   /**
@@ -133,7 +134,7 @@ export class ConnectionLife extends MachineRunner<LiveStream> implements LiveStr
         const { current, next } = this.streams
         if (stream === this.leader || (stream !== next && stream !== current)) return
         const standing = this.#standingOf(stream)
-        if (standing === 'behind' && isPositionBefore(stream.view.position, this.#connection.shown.position)) stream.end()
+        if (standing === 'behind') stream.end()
         else if (standing !== 'opening') this.#lead(stream)
       },
       Math.max(0, untilMs - Date.now()),

@@ -28,7 +28,6 @@ export { LIMITS, type Limits } from './limits.ts'
 export type { JsonPatchOperation, LiveProjectionReader, LiveProjectionSource, ProjectionFrame, StopSignal } from './live-projection.ts'
 export type { BulkEntry, ChangeEntry, EpochEntry, LogBatch, LogEntry, ProgressEntry } from './log-entry.ts'
 export { formatLsn, parseLsn, readLsn, type Lsn } from './lsn.ts'
-export { isPositionBefore } from './is-position-before.ts'
 export { positionLsn } from './position-lsn.ts'
 export {
   decodeProjectionFrame,
