@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createEdge, createHonoLiveHandler, type Edge } from '@zenstack-live/edge'
 import type { QueryId } from '@zenstack-live/protocol'
 import { schema } from '@zenstack-live/testing/workspace'
@@ -55,12 +56,17 @@ describe('two edges that are restarted one after the other', () => {
     const writing = (async () => {
       while (!over.signal.aborted) await workspace.db.note.create({ data: { ownerId: 'bob', body: `note ${written++}` } })
     })()
+    const spreads: number[] = []
     for (const [index, edge] of edges.entries()) {
       const before = written
+      const drainedAtMs = performance.now()
       await edge.drain()
       await edge.close()
       edges[index] = await start()
       await vi.waitUntil(() => readers.every((reader) => reader.isReady) && written > before + 5, { timeout: PATIENCE_MS })
+      const cameBackAtMs = readers.flatMap((reader) => reader.cameBackAtMs).filter((atMs) => atMs >= drainedAtMs)
+      expect(cameBackAtMs.length).toBeGreaterThan(1)
+      spreads.push(Math.max(...cameBackAtMs) - Math.min(...cameBackAtMs))
     }
     over.abort()
     await writing
@@ -78,6 +84,8 @@ describe('two edges that are restarted one after the other', () => {
     const retries = readers.flatMap((reader) => reader.retries)
     expect(retries.length).toBeGreaterThanOrEqual(readers.length)
     expect(new Set(retries).size).toBeGreaterThan(1)
+    // They come back over three seconds, by chance: once in a hundred thousand times three of them do within a tenth of one, twice.
+    expect(Math.max(...spreads)).toBeGreaterThan(100)
   })
 })
 
@@ -89,13 +97,15 @@ interface RollingReader {
   readonly count: unknown
   readonly resets: string[]
   readonly retries: string[]
+  readonly cameBackAtMs: readonly number[]
   close(): void
 }
 
-/** Comes back with its positions wherever it is let in. */
+/** Comes back with its positions when it was told to, wherever it is let in. */
 function followAcross(base: string, wires: readonly (typeof NOTES)[]): RollingReader {
   const held = new Map<QueryId, HeldQuery>()
   const streams: TestStream[] = []
+  const cameBackAtMs: number[] = []
   let isClosed = false
   const open = async (lastEventId: string | undefined): Promise<void> => {
     const queries = wires.map((query) => {
@@ -105,7 +115,10 @@ function followAcross(base: string, wires: readonly (typeof NOTES)[]): RollingRe
     const stream = await openStream({ base, user: 'bob', queries, held, ...(lastEventId === undefined ? {} : { lastEventId }) })
     streams.push(stream)
     await stream.until(() => stream.isEnded, 'the end', 2 * PATIENCE_MS)
-    if (!isClosed) await open(stream.lastEventId === '' ? lastEventId : stream.lastEventId)
+    await sleep(Number(retriesOf(stream).at(-1) ?? 0))
+    if (isClosed) return
+    cameBackAtMs.push(performance.now())
+    await open(stream.lastEventId === '' ? lastEventId : stream.lastEventId)
   }
   open(undefined).catch(() => {})
   return {
@@ -130,8 +143,9 @@ function followAcross(base: string, wires: readonly (typeof NOTES)[]): RollingRe
       return streams.flatMap(({ frames }) => frames.flatMap((frame) => (frame.event === 'reset' ? [frame.reason] : [])))
     },
     get retries() {
-      return streams.flatMap(({ text }) => [...text.matchAll(/retry: (\d+)/g)].map(([, ms = '']) => ms))
+      return streams.flatMap(retriesOf)
     },
+    cameBackAtMs,
     close() {
       isClosed = true
       for (const stream of streams) stream.close()
@@ -141,4 +155,8 @@ function followAcross(base: string, wires: readonly (typeof NOTES)[]): RollingRe
 
 function byNumber(a: string, b: string): number {
   return Number(a.slice(5)) - Number(b.slice(5))
+}
+
+function retriesOf({ text }: TestStream): string[] {
+  return [...text.matchAll(/retry: (\d+)/g)].map(([, ms = '']) => ms)
 }
